@@ -1,0 +1,32 @@
+/* The backward pass: delta, then dQ and dK/dV side by side. */
+#include "launch.h"
+
+clattn_status clattn_enqueue_backward(const clattn_plan *plan, cl_command_queue queue, const clattn_tensors *tensors,
+                                      cl_mem workspace, cl_uint wait_count, const cl_event *wait_list, cl_event *event)
+{
+    struct clattn__launch launch;
+    struct call call;
+    clattn_status status =
+        clattn__launch_begin(&launch, plan, CLATTN_BACKWARD, queue, tensors, workspace, wait_count, wait_list, &call);
+    if (status)
+        return status;
+    const cl_mem *mem = launch.mem;
+    if (!workspace)
+        workspace = mem[ROLE_Q]; /* not needed, not read */
+    if (plan->stages[KERNEL_DELTA].used) {
+        const cl_mem buffers[] = {mem[ROLE_OUT], mem[ROLE_DOUT], workspace};
+        status = clattn__launch_stage(&launch, KERNEL_DELTA, &call, buffers, ARRAY_SIZE(buffers), 0);
+    }
+    const size_t delta = launch.done_count;
+    if (!status && plan->stages[KERNEL_DKDV].used) {
+        const cl_mem buffers[] = {mem[ROLE_Q],   mem[ROLE_K],    mem[ROLE_V], mem[ROLE_MASK], mem[ROLE_KV_LENGTHS],
+                                  mem[ROLE_LSE], mem[ROLE_DOUT], workspace,   mem[ROLE_DK],   mem[ROLE_DV]};
+        status = clattn__launch_stage(&launch, KERNEL_DKDV, &call, buffers, ARRAY_SIZE(buffers), delta);
+    }
+    if (!status && plan->stages[KERNEL_DQ].used) {
+        const cl_mem buffers[] = {mem[ROLE_Q],   mem[ROLE_K],    mem[ROLE_V], mem[ROLE_MASK], mem[ROLE_KV_LENGTHS],
+                                  mem[ROLE_LSE], mem[ROLE_DOUT], workspace,   mem[ROLE_DQ]};
+        status = clattn__launch_stage(&launch, KERNEL_DQ, &call, buffers, ARRAY_SIZE(buffers), delta);
+    }
+    return clattn__launch_end(&launch, status, event);
+}

@@ -1,0 +1,275 @@
+/* Which tiles a kernel uses on a device, and the build options that say so. */
+#include "internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward", "delta", "backward_dq", "backward_dkdv"};
+
+static int min_int(int64_t a, int b)
+{
+    return a < b ? (int)a : b;
+}
+
+static int round_up(int value, int unit)
+{
+    return (value + unit - 1) / unit * unit;
+}
+
+static int max_int(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- what both engines need ---- */
+
+int clattn__config_pack(const clattn_problem *problem)
+{
+    const int64_t group = problem->q_heads / problem->kv_heads;
+    /* A padding mask of its own for each head: heads that share staged keys would blank each other's. */
+    const bool own_padding = problem->mask_dim[1] > 1 && problem->mask_dim[2] == 1;
+    return group > 1 && problem->q_len < 64 && !own_padding ? (int)group : 1;
+}
+
+/* Rows of the owner and of the walked side, and the tiles that were asked for them. */
+static void tile_limits(const clattn_problem *problem, enum clattn__kernel kernel, int64_t *own, int64_t *walk)
+{
+    const int64_t queries = problem->q_len * clattn__config_pack(problem), keys = problem->kv_len;
+    const int64_t q_most = problem->q_tile ? problem->q_tile : INT32_MAX, k_most = problem->k_tile ? problem->k_tile : INT32_MAX;
+    const int64_t q = queries < q_most ? queries : q_most, k = keys < k_most ? keys : k_most;
+    *own = kernel == KERNEL_DKDV ? k : q;
+    *walk = kernel == KERNEL_DKDV ? q : k;
+}
+
+/* Depth of the output: Dv, D, or the larger where dK and dV are both made. */
+static int output_depth(const struct clattn__config *config)
+{
+    if (config->kernel == KERNEL_FORWARD)
+        return config->dv_pad;
+    if (config->kernel == KERNEL_DQ)
+        return config->d_pad;
+    return max_int(config->d_pad, config->dv_pad);
+}
+
+/* Tensors of which a work-group keeps an owner tile, score arrays, outputs. */
+static int owner_count(const struct clattn__config *config)
+{
+    return config->kernel == KERNEL_DQ || (config->kernel == KERNEL_DKDV && config->want_dk) ? 2 : 1;
+}
+
+static int output_count(const struct clattn__config *config)
+{
+    return config->kernel == KERNEL_DKDV && config->want_dk && config->want_dv ? 2 : 1;
+}
+
+static size_t owner_depth(const struct clattn__config *config, int pad)
+{
+    if (!config->owner_resident)
+        return (size_t)owner_count(config) * (size_t)(config->chunk + pad);
+    const size_t one = (size_t)(config->d_pad + pad);
+    return owner_count(config) == 2 ? one + (size_t)(config->dv_pad + pad) : one;
+}
+
+static enum clattn__mask mask_kind(const clattn_problem *problem)
+{
+    if (problem->mask_dim[0] == 0)
+        return MASK_NONE;
+    return problem->mask_dim[2] == 1 ? MASK_PADDING : MASK_FULL;
+}
+
+/* ---- simt ---- */
+
+/* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves heads up to
+ * `depth` deep; chunk and slice are cut to the depth at hand. */
+static const struct simt_row {
+    int depth, own, walk, tx, ty, chunk, slice;
+    bool resident;
+} simt_rows[] = {
+    {32, 64, 32, 8, 16, 32, 32, true},     {64, 64, 32, 8, 16, 64, 64, true},     {64, 32, 32, 8, 8, 64, 64, true},
+    {96, 32, 32, 8, 8, 96, 96, true},      {128, 32, 32, 8, 16, 128, 128, true},  {128, 64, 32, 8, 16, 32, 128, false},
+    {256, 32, 32, 16, 8, 64, 256, false},  {256, 32, 16, 16, 8, 32, 256, false},  {512, 32, 32, 16, 8, 64, 256, false},
+    {512, 32, 16, 16, 8, 32, 128, false},  {512, 16, 16, 4, 16, 16, 64, false},   {512, 16, 16, 4, 16, 16, 16, false},
+};
+
+static size_t simt_local_bytes(const struct clattn__config *c)
+{
+    const size_t pad = 4, own = (size_t)c->own, walk = (size_t)c->walk;
+    const size_t walked_depth = (size_t)max_int(c->chunk, c->slice) + pad;
+    return 4 * (own * owner_depth(c, (int)pad) + walk * walked_depth + own * (walk + pad) + own * (size_t)c->tx);
+}
+
+/* A chunk that divides both padded depths, no longer than `most`, with the least padding. Multiples of `unit`. */
+static int choose_chunk(const clattn_problem *problem, int unit, int most)
+{
+    const int d = (int)problem->qk_dim, dv = (int)problem->v_dim;
+    int best = unit, least = round_up(d, unit) + round_up(dv, unit);
+    for (int chunk = 2 * unit; chunk <= most; chunk += unit) {
+        const int padded = round_up(d, chunk) + round_up(dv, chunk);
+        if (padded <= least) {
+            best = chunk;
+            least = padded;
+        }
+    }
+    return best;
+}
+
+static void simt_fill(const struct simt_row *row, const clattn_problem *problem, struct clattn__config *c)
+{
+    int64_t own, walk;
+    tile_limits(problem, c->kernel, &own, &walk);
+    c->tx = row->tx;
+    c->ty = row->ty;
+    c->own = row->own;
+    c->walk = row->walk;
+    while (c->own > own && c->own > c->ty)
+        c->own /= 2;
+    while (c->walk > walk && c->walk > c->tx)
+        c->walk /= 2;
+    c->chunk = choose_chunk(problem, row->chunk < 32 ? row->chunk : 32, row->chunk);
+    c->d_pad = round_up((int)problem->qk_dim, c->chunk);
+    c->dv_pad = round_up((int)problem->v_dim, c->chunk);
+    c->owner_resident = row->resident;
+    c->slice = min_int(round_up(output_depth(c), 4 * c->tx), row->slice);
+    c->group_size = (size_t)(c->tx * c->ty);
+    c->local_bytes = simt_local_bytes(c);
+}
+
+static bool simt_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
+                        struct clattn__config *config)
+{
+    const int depth = max_int((int)problem->qk_dim, (int)problem->v_dim);
+    for (size_t i = 0; i < ARRAY_SIZE(simt_rows); ++i) {
+        if (simt_rows[i].depth < depth)
+            continue;
+        simt_fill(&simt_rows[i], problem, config);
+        if (config->local_bytes <= device->local_bytes && config->group_size <= device->max_group && attempt-- == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- cpu ---- */
+
+static size_t cpu_local_bytes(const struct clattn__config *c)
+{
+    const size_t own = (size_t)c->own, walk = (size_t)c->walk;
+    const size_t score_count = c->kernel == KERNEL_DQ || (c->kernel == KERNEL_DKDV && c->want_dk) ? 2 : 1;
+    return 4 * (own * owner_depth(c, 0) + walk * (size_t)c->chunk + score_count * own * walk +
+                (size_t)output_count(c) * own * (size_t)c->slice);
+}
+
+static void cpu_set_chunk(const clattn_problem *problem, int most, struct clattn__config *c)
+{
+    c->chunk = choose_chunk(problem, c->lanes, most);
+    c->d_pad = round_up((int)problem->qk_dim, c->chunk);
+    c->dv_pad = round_up((int)problem->v_dim, c->chunk);
+    c->slice = output_depth(c);
+}
+
+/* Owner rows that give every compute unit a few work-groups, where there are enough rows for that. */
+static int cpu_balanced_rows(const struct clattn__device *device, const clattn_problem *problem, enum clattn__kernel kernel)
+{
+    const int64_t heads = problem->batch * (kernel == KERNEL_DKDV ? problem->kv_heads : problem->q_heads);
+    const int64_t rows = kernel == KERNEL_DKDV ? problem->kv_len : problem->q_len;
+    const int64_t wanted = 4 * (int64_t)device->compute_units;
+    if (heads >= wanted)
+        return 192;
+    const int64_t balanced = rows / ((wanted + heads - 1) / heads);
+    return balanced < 48 ? 48 : min_int(balanced, 192);
+}
+
+/* Starts from the tuned tile and gives up, in this order, rows, depth of a chunk, the resident owner, width and slice. */
+static void cpu_fit(size_t budget, const clattn_problem *problem, struct clattn__config *c)
+{
+    const int unit = c->block_rows;
+    while (cpu_local_bytes(c) > budget && c->own > 4 * unit)
+        c->own -= unit;
+    while (cpu_local_bytes(c) > budget && c->chunk > c->lanes)
+        cpu_set_chunk(problem, c->chunk - c->lanes, c);
+    while (cpu_local_bytes(c) > budget && c->own > unit)
+        c->own -= unit;
+    if (cpu_local_bytes(c) > budget)
+        c->owner_resident = false;
+    while (cpu_local_bytes(c) > budget && c->block_cols > 1) {
+        c->block_cols /= 2;
+        c->walk = c->lanes * c->block_cols;
+    }
+    if (cpu_local_bytes(c) > budget)
+        c->slice = c->chunk;
+}
+
+static bool cpu_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
+                       struct clattn__config *c)
+{
+    const size_t cached = 320 * 1024; /* of a core's own cache */
+    const size_t most = device->local_bytes < cached ? device->local_bytes : cached;
+    int64_t own, walk;
+    tile_limits(problem, c->kernel, &own, &walk);
+    c->lanes = device->float_width >= 16 ? 16 : device->float_width >= 8 ? 8 : 4;
+    c->block_rows = 6;
+    c->block_cols = c->lanes == 16 ? 4 : 2;
+    c->group_size = 1;
+    c->owner_resident = true;
+    const int rows = min_int(own, cpu_balanced_rows(device, problem, c->kernel));
+    const int requested = min_int(c->kernel == KERNEL_DKDV ? problem->k_tile : problem->q_tile, 192);
+    c->own = max_int(requested ? rows / 6 * 6 : round_up(rows, 6), 6);
+    c->walk = 64;
+    if (walk < c->walk) {
+        const int64_t asked = c->kernel == KERNEL_DKDV ? problem->q_tile : problem->k_tile;
+        c->walk = max_int(asked ? (int)walk / c->lanes * c->lanes : round_up((int)walk, c->lanes), c->lanes);
+        c->block_cols = min_int(c->walk / c->lanes, c->block_cols);
+        c->walk = c->walk / (c->lanes * c->block_cols) * (c->lanes * c->block_cols);
+    }
+    cpu_set_chunk(problem, 128, c);
+    cpu_fit(most >> attempt, problem, c);
+    c->local_bytes = cpu_local_bytes(c);
+    return c->local_bytes <= most >> attempt;
+}
+
+/* ---- both ---- */
+
+bool clattn__config_choose(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
+                           int attempt, struct clattn__config *config)
+{
+    config->engine = engine;
+    config->packed = clattn__config_pack(problem) > 1;
+    config->mask = mask_kind(problem);
+    if (config->kernel == KERNEL_DELTA) {
+        config->group_size = device->max_group < 64 || engine == CLATTN_ENGINE_CPU ? 1 : 64;
+        config->local_bytes = 0;
+        return attempt == 0;
+    }
+    return engine == CLATTN_ENGINE_CPU ? cpu_choose(device, problem, attempt, config)
+                                       : simt_choose(device, problem, attempt, config);
+}
+
+void clattn__config_options(const struct clattn__config *c, char options[CLATTN__OPTIONS_MAX])
+{
+    int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DPACKED=%d -DMASK=%d", c->packed, (int)c->mask);
+    if (c->kernel == KERNEL_DELTA)
+        return;
+    length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
+                       " -DENGINE_CPU=%d -DD_PAD=%d -DDV_PAD=%d -DOWN=%d -DWALK=%d -DCHUNK=%d -DSLICE=%d -DOWNER_RESIDENT=%d",
+                       c->engine == CLATTN_ENGINE_CPU, c->d_pad, c->dv_pad, c->own, c->walk, c->chunk, c->slice,
+                       c->owner_resident);
+    if (c->engine == CLATTN_ENGINE_CPU)
+        length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
+                           " -DLANES=%d -DBLOCK_ROWS=%d -DBLOCK_COLS=%d", c->lanes, c->block_rows, c->block_cols);
+    else
+        length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DTX=%d -DTY=%d", c->tx, c->ty);
+    if (c->kernel == KERNEL_DKDV)
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DWANT_DK=%d -DWANT_DV=%d", c->want_dk, c->want_dv);
+}
+
+uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_problem *problem)
+{
+    const uint64_t batch = (uint64_t)problem->batch, heads = (uint64_t)problem->q_heads, queries = (uint64_t)problem->q_len;
+    if (c->kernel == KERNEL_DELTA)
+        return (batch * heads * queries + c->group_size - 1) / c->group_size;
+    const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;
+    const uint64_t slices = ((uint64_t)output_depth(c) + slice - 1) / slice;
+    if (c->kernel == KERNEL_DKDV)
+        return slices * (((uint64_t)problem->kv_len + own - 1) / own) * (uint64_t)problem->kv_heads * batch;
+    const uint64_t pack = (uint64_t)clattn__config_pack(problem);
+    return slices * ((queries * pack + own - 1) / own) * (heads / pack) * batch;
+}

@@ -1,0 +1,168 @@
+/* A context: one device, its options, the programs built for it. */
+#include "internal.h"
+
+#include "program.h"
+
+#include <string.h>
+
+static clattn_status check_options(const clattn_options *options)
+{
+    if (options->struct_size != sizeof(clattn_options))
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.struct_size is %zu; it must be sizeof(clattn_options), %zu here",
+                            options->struct_size, sizeof(clattn_options));
+    if (!options->allocator.allocate != !options->allocator.release)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.allocator has one function; it must have both or neither");
+    if (options->engine != CLATTN_ENGINE_AUTO && options->engine != CLATTN_ENGINE_SIMT && options->engine != CLATTN_ENGINE_CPU)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.engine is %d; allowed are AUTO (0), SIMT (1) and CPU (2)",
+                            (int)options->engine);
+    return CLATTN_SUCCESS;
+}
+
+/* Whether device is one of cl's. */
+static clattn_status check_device(const clattn_allocator *allocator, cl_context cl, cl_device_id device)
+{
+    size_t bytes = 0;
+    cl_int error = clGetContextInfo(cl, CL_CONTEXT_DEVICES, 0, NULL, &bytes);
+    if (error)
+        return clattn__fail_opencl(error, "clGetContextInfo(cl)");
+    cl_device_id *devices = clattn__allocate(allocator, bytes);
+    if (!devices)
+        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the context's %zu devices", bytes / sizeof *devices);
+    error = clGetContextInfo(cl, CL_CONTEXT_DEVICES, bytes, devices, NULL);
+    bool found = false;
+    for (size_t i = 0; !error && i < bytes / sizeof *devices; ++i)
+        found = found || devices[i] == device;
+    clattn__release(allocator, devices);
+    if (error)
+        return clattn__fail_opencl(error, "clGetContextInfo(cl)");
+    if (!found)
+        return clattn__fail(CLATTN_WRONG_CONTEXT, "device is not one of the devices of cl");
+    return CLATTN_SUCCESS;
+}
+
+static clattn_status choose_cache(clattn_context *context, const char *cache_dir)
+{
+    if (cache_dir && !*cache_dir)
+        return CLATTN_SUCCESS;
+    if (!cache_dir && context->device.caches_binaries)
+        return CLATTN_SUCCESS;
+    if (!cache_dir) {
+        context->cache_dir = clattn__cache_default_dir(&context->allocator);
+        return CLATTN_SUCCESS;
+    }
+    context->cache_dir = clattn__copy_string(&context->allocator, cache_dir);
+    return context->cache_dir ? CLATTN_SUCCESS : clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for options.cache_dir");
+}
+
+static clattn_status describe(clattn_context *context)
+{
+    const struct clattn__device *device = &context->device;
+    const bool cpu = clattn__device_engine(device) == CLATTN_ENGINE_CPU;
+    const clattn_engine used = context->engine ? context->engine : clattn__device_engine(device);
+    struct clattn__text text = {.allocator = &context->allocator};
+    clattn__text_add(&text, "device: %s (%s)\n", device->name, cpu ? "CPU" : "GPU or accelerator");
+    clattn__text_add(&text, "platform: %s; driver %s\n", device->platform, device->driver);
+    clattn__text_add(&text, "limits: %d compute units, %zu KiB local memory, %zu work-items a group, float vectors of %d\n",
+                     device->compute_units, device->local_bytes / 1024, device->max_group, device->float_width);
+    clattn__text_add(&text, "memory: %.1f GiB, at most %.1f GiB a buffer\n", (double)device->global_bytes / 1073741824.0,
+                     (double)device->max_alloc_bytes / 1073741824.0);
+    clattn__text_add(&text, "engine: %s, %s\n", used == CLATTN_ENGINE_CPU ? "cpu" : "simt",
+                     context->engine ? "as the options ask"
+                     : cpu           ? "because the device is a CPU"
+                                     : "because the device is no CPU");
+    clattn__text_add(&text, "compiled kernels: %s%s",
+                     context->cache_dir ? "kept in " : "in memory only",
+                     context->cache_dir                ? context->cache_dir
+                     : device->caches_binaries ? " (the driver keeps its own on disk)"
+                                                       : "");
+    context->description = text.chars;
+    if (text.failed)
+        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to describe the device");
+    return CLATTN_SUCCESS;
+}
+
+static void free_context(clattn_context *context)
+{
+    const clattn_allocator allocator = context->allocator;
+    clattn__programs_release(context);
+    if (context->cl)
+        clReleaseContext(context->cl);
+    clattn__release(&allocator, context->cache_dir);
+    clattn__release(&allocator, context->description);
+    pthread_mutex_destroy(&context->lock);
+    clattn__release(&allocator, context);
+}
+
+clattn_status clattn_context_create(cl_context cl, cl_device_id device, const clattn_options *options,
+                                    clattn_context **result)
+{
+    static const clattn_options defaults = CLATTN_OPTIONS_INIT;
+    if (!result)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "context is NULL");
+    *result = NULL;
+    if (!cl || !device)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", cl ? "device" : "cl");
+    if (!options)
+        options = &defaults;
+    clattn_status status = check_options(options);
+    if (!status)
+        status = check_device(&options->allocator, cl, device);
+    if (status)
+        return status;
+
+    clattn_context *context = clattn__allocate(&options->allocator, sizeof *context);
+    if (!context)
+        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for a context");
+    if (pthread_mutex_init(&context->lock, NULL)) {
+        clattn__release(&options->allocator, context);
+        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no mutex for a context");
+    }
+    context->allocator = options->allocator;
+    context->references = 1;
+    context->id = device;
+    context->engine = options->engine;
+    context->max_launch_flops = options->max_launch_flops;
+    const cl_int error = clRetainContext(cl);
+    if (error)
+        status = clattn__fail_opencl(error, "clRetainContext(cl)");
+    else
+        context->cl = cl;
+    if (!status)
+        status = clattn__device_query(device, &context->device);
+    if (!status)
+        status = choose_cache(context, options->cache_dir);
+    if (!status)
+        status = describe(context);
+    if (status)
+        free_context(context);
+    else
+        *result = context;
+    return status;
+}
+
+void clattn__context_retain(clattn_context *context)
+{
+    pthread_mutex_lock(&context->lock);
+    ++context->references;
+    pthread_mutex_unlock(&context->lock);
+}
+
+void clattn__context_release(clattn_context *context)
+{
+    pthread_mutex_lock(&context->lock);
+    const bool last = --context->references == 0;
+    pthread_mutex_unlock(&context->lock);
+    if (last)
+        free_context(context);
+}
+
+void clattn_context_destroy(clattn_context *context)
+{
+    if (context)
+        clattn__context_release(context);
+}
+
+const char *clattn_context_describe(const clattn_context *context)
+{
+    return context ? context->description : "";
+}

@@ -1,0 +1,18 @@
+/* The forward pass: one kernel. */
+#include "launch.h"
+
+clattn_status clattn_enqueue_forward(const clattn_plan *plan, cl_command_queue queue, const clattn_tensors *tensors,
+                                     cl_mem workspace, cl_uint wait_count, const cl_event *wait_list, cl_event *event)
+{
+    struct clattn__launch launch;
+    struct call call;
+    clattn_status status = clattn__launch_begin(&launch, plan, CLATTN_FORWARD, queue, tensors, workspace, wait_count,
+                                                wait_list, &call);
+    if (status)
+        return status;
+    const cl_mem *mem = launch.mem;
+    const cl_mem buffers[] = {mem[ROLE_Q],          mem[ROLE_K],   mem[ROLE_V],  mem[ROLE_MASK],
+                              mem[ROLE_KV_LENGTHS], mem[ROLE_OUT], mem[ROLE_LSE]};
+    status = clattn__launch_stage(&launch, KERNEL_FORWARD, &call, buffers, ARRAY_SIZE(buffers), 0);
+    return clattn__launch_end(&launch, status, event);
+}

@@ -1,0 +1,205 @@
+/* What the host files share. Names with two underscores are the library's own and not exported. */
+#ifndef CLATTN_INTERNAL_H
+#define CLATTN_INTERNAL_H
+
+#include "clattn.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- status.c: the last error of each thread ---- */
+
+#if defined(__GNUC__)
+#define CLATTN_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define CLATTN_PRINTF(text, first)
+#endif
+
+/* Records the sentence and returns the status. */
+clattn_status clattn__fail(clattn_status status, const char *format, ...) CLATTN_PRINTF(2, 3);
+/* The same for a failed OpenCL call, named as in "clCreateBuffer(out)". */
+clattn_status clattn__fail_opencl(cl_int error, const char *call);
+/* CL_OUT_OF_RESOURCES and so on. */
+const char *clattn__opencl_error_name(cl_int error);
+
+/* ---- text.c: strings that grow ---- */
+
+struct clattn__text {
+    const clattn_allocator *allocator;
+    char *chars; /* NUL-terminated; NULL while empty */
+    size_t length, capacity;
+    bool failed; /* an allocation did */
+};
+
+void clattn__text_add(struct clattn__text *text, const char *format, ...) CLATTN_PRINTF(2, 3);
+void clattn__text_free(struct clattn__text *text);
+
+/* ---- memory.c ---- */
+
+void *clattn__allocate(const clattn_allocator *allocator, size_t bytes); /* zeroed; NULL on failure */
+void clattn__release(const clattn_allocator *allocator, void *memory);
+char *clattn__copy_string(const clattn_allocator *allocator, const char *text);
+
+/* ---- device.c: facts about a device ---- */
+
+struct clattn__device {
+    cl_device_type type;
+    char name[128], driver[128], platform[128]; /* platform: name and version */
+    size_t local_bytes;                         /* of one work-group */
+    size_t max_group;                           /* work-items in one work-group */
+    int float_width;                            /* native vector width of float */
+    int compute_units;
+    cl_ulong max_alloc_bytes, global_bytes;
+    bool caches_binaries; /* the driver keeps compiled kernels on disk itself */
+};
+
+clattn_status clattn__device_query(cl_device_id device, struct clattn__device *facts);
+clattn_engine clattn__device_engine(const struct clattn__device *facts);
+
+/* ---- context.c ---- */
+
+struct clattn__program;
+
+struct clattn_context {
+    clattn_allocator allocator;
+    cl_context cl;
+    cl_device_id id;
+    struct clattn__device device;
+    clattn_engine engine; /* forced, or AUTO */
+    uint64_t max_launch_flops;
+    char *cache_dir; /* NULL: none */
+    char *description;
+    pthread_mutex_t lock;             /* of the two below */
+    int references;                   /* its own and one a plan */
+    struct clattn__program *programs; /* every program built so far */
+};
+
+void clattn__context_retain(clattn_context *context);
+void clattn__context_release(clattn_context *context);
+
+/* ---- problem.c ---- */
+
+clattn_status clattn__problem_check(const clattn_problem *problem);
+
+/* ---- config.c: tiles and build options of one kernel ---- */
+
+enum clattn__kernel { KERNEL_FORWARD, KERNEL_DELTA, KERNEL_DQ, KERNEL_DKDV, KERNEL_COUNT };
+enum clattn__mask { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* as in kernels/rows.cl */
+
+struct clattn__config {
+    enum clattn__kernel kernel;
+    clattn_engine engine;
+    int own, walk;         /* rows of an owner tile, and of a tile of the walked side */
+    int d_pad, dv_pad;     /* D and Dv rounded up to chunk */
+    int chunk;             /* depth staged at a time for scores */
+    int slice;             /* output depth of one work-group */
+    bool owner_resident;   /* the owner tile is staged once, whole */
+    int tx, ty;            /* simt: work-items along walked and owner rows */
+    int lanes, block_rows, block_cols; /* cpu: vector width, register block */
+    bool packed;
+    enum clattn__mask mask;
+    bool want_dk, want_dv;
+    size_t group_size;  /* work-items of a work-group */
+    size_t local_bytes; /* estimate */
+};
+
+extern const char *const clattn__kernel_names[KERNEL_COUNT]; /* also the names of their files in kernels/ */
+
+/* Query heads that share a tile: 1, or the whole group where queries are few. */
+int clattn__config_pack(const clattn_problem *problem);
+/* The attempt-th best configuration that fits device and problem; false when there is none left. want_dk, want_dv and kernel
+ * are given in *config. */
+bool clattn__config_choose(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
+                           int attempt, struct clattn__config *config);
+/* The build options, in canonical order: compiler argument, cache key and log line in one. */
+#define CLATTN__OPTIONS_MAX 512
+void clattn__config_options(const struct clattn__config *config, char options[CLATTN__OPTIONS_MAX]);
+/* Work-groups that the whole pass takes. */
+uint64_t clattn__config_groups(const struct clattn__config *config, const clattn_problem *problem);
+
+/* ---- source.c: kernel text ---- */
+
+/* The text of kernels/NAME.cl with everything it includes, and #line marks for the compiler's log. */
+clattn_status clattn__source_assemble(const clattn_allocator *allocator, const char *name, struct clattn__text *text);
+
+/* ---- program.c: source and options -> built program, once a context ---- */
+
+struct clattn__program {
+    struct clattn__program *next;
+    char *key; /* kernel name and options */
+    cl_program program;
+};
+
+/* Finds or builds. The program belongs to the context. */
+clattn_status clattn__program_get(clattn_context *context, const char *kernel, const char *options, cl_program *program);
+
+/* ---- cache.c: compiled programs on disk ---- */
+
+/* NULL when the folder has no usable entry for it; never an error. */
+cl_program clattn__cache_load(clattn_context *context, const struct clattn__text *source, const char *options);
+void clattn__cache_store(clattn_context *context, const struct clattn__text *source, const char *options, cl_program program);
+/* The default folder, or NULL. */
+char *clattn__cache_default_dir(const clattn_allocator *allocator);
+
+/* ---- plan.c ---- */
+
+struct clattn__stage { /* one kernel of the plan */
+    bool used;
+    struct clattn__config config;
+    cl_kernel kernel;
+    uint64_t groups;
+    uint64_t groups_per_launch;
+};
+
+struct clattn_plan {
+    clattn_context *context;
+    clattn_problem problem;
+    unsigned passes;
+    int pack;
+    float scale;
+    struct clattn__stage stages[KERNEL_COUNT];
+    pthread_mutex_t *lock; /* arguments of the kernels, from setting to enqueue */
+    char *description;
+};
+
+/* ---- tensor.c: views against buffers and each other ---- */
+
+enum clattn__tensor_use { TENSOR_INPUT, TENSOR_OUTPUT };
+
+struct clattn__view {
+    const char *name; /* "q" */
+    enum clattn__tensor_use use;
+    const void *memory;     /* what two views must share to overlap: the root buffer */
+    int64_t base;           /* byte of the first element in it */
+    int64_t run;            /* bytes of one contiguous row */
+    int64_t count[3];       /* batches, heads, rows */
+    int64_t stride[3];      /* bytes between them */
+};
+
+/* Strides for a contiguous (.., heads, rows, depth) where all three are 0. */
+void clattn__default_strides(size_t stride[3], int64_t heads, int64_t rows, int64_t depth);
+/* Bytes from the first to past the last element, or -1 past 2^62. */
+int64_t clattn__view_extent(const struct clattn__view *view);
+/* Whether outputs among the views share bytes with any other view or themselves. */
+clattn_status clattn__views_check_overlap(const struct clattn__view *views, size_t count);
+
+/* The tensors that a pass of the plan uses, as (member of clattn_tensors or clattn_arrays, shape, use). */
+struct clattn__role {
+    const char *name;
+    size_t index;         /* of the tensor among the members: 0 for q, .. */
+    enum clattn__tensor_use use;
+    bool optional;
+    size_t element_bytes;
+    int64_t count[3]; /* batches, heads, rows */
+    int64_t depth;
+};
+enum { ROLE_Q, ROLE_K, ROLE_V, ROLE_MASK, ROLE_KV_LENGTHS, ROLE_OUT, ROLE_LSE, ROLE_DOUT, ROLE_DQ, ROLE_DK, ROLE_DV, ROLE_COUNT };
+/* Fills roles[] for a forward or the gradients in `pass`; returns how many. */
+size_t clattn__roles(const clattn_problem *problem, unsigned pass, struct clattn__role roles[ROLE_COUNT]);
+/* Strides of the role's view, in elements, with 0,0,0 filled in and those of size-1 dimensions of masks cleared. */
+void clattn__role_strides(const struct clattn__role *role, const size_t given[3], size_t stride[3]);
+
+#endif

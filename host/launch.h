@@ -1,0 +1,30 @@
+/* Enqueueing a pass. */
+#ifndef CLATTN_LAUNCH_H
+#define CLATTN_LAUNCH_H
+
+#include "args.h"
+#include "internal.h"
+
+/* A call being enqueued: its tensors checked, its events collected. */
+struct clattn__launch {
+    const clattn_plan *plan;
+    cl_command_queue queue;
+    cl_uint wait_count;
+    const cl_event *wait_list;
+    cl_mem mem[ROLE_COUNT]; /* of each tensor; those that the pass does not use have some buffer that is valid */
+    cl_event *done;         /* events of the launches so far */
+    size_t done_count, done_capacity;
+};
+
+/* Checks everything and fills *call. */
+clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_plan *plan, unsigned pass,
+                                   cl_command_queue queue, const clattn_tensors *tensors, cl_mem workspace,
+                                   cl_uint wait_count, const cl_event *wait_list, struct call *call);
+/* Enqueues a stage behind the first `after` events of launch->done (behind the call's own wait list where that is 0); its events
+ * join launch->done. */
+clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
+                                   const cl_mem *buffers, size_t buffer_count, size_t after);
+/* Gives the caller one event for everything in launch->done, and releases those. Passes `status` through. */
+clattn_status clattn__launch_end(struct clattn__launch *launch, clattn_status status, cl_event *event);
+
+#endif

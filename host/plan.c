@@ -1,0 +1,236 @@
+/* Plans: a checked problem with a configuration and a kernel for each pass asked for. */
+#include "internal.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool stage_wanted(enum clattn__kernel kernel, unsigned passes)
+{
+    switch (kernel) {
+    case KERNEL_FORWARD:
+        return passes & CLATTN_FORWARD;
+    case KERNEL_DELTA:
+        return passes & (CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK);
+    case KERNEL_DQ:
+        return passes & CLATTN_BACKWARD_DQ;
+    case KERNEL_DKDV:
+        return passes & (CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV);
+    case KERNEL_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* Multiply-adds count 2; a product of the pass costs 2 N M D for each query head. */
+static double stage_flops(const struct clattn__stage *stage, const clattn_problem *p)
+{
+    const double scores = (double)p->batch * (double)p->q_heads * (double)p->q_len * (double)p->kv_len;
+    const double d = 2.0 * (double)p->qk_dim, dv = 2.0 * (double)p->v_dim;
+    switch (stage->config.kernel) {
+    case KERNEL_FORWARD:
+        return scores * (d + dv);
+    case KERNEL_DQ:
+        return scores * (2.0 * d + dv);
+    case KERNEL_DKDV:
+        return scores * (d + (stage->config.want_dk ? d + dv : 0.0) + (stage->config.want_dv ? dv : 0.0));
+    default:
+        return (double)p->batch * (double)p->q_heads * (double)p->q_len * dv;
+    }
+}
+
+static void limit_launch(const clattn_context *context, const clattn_problem *problem, struct clattn__stage *stage)
+{
+    const uint64_t most = SIZE_MAX / 2 / stage->config.group_size;
+    stage->groups = clattn__config_groups(&stage->config, problem);
+    stage->groups_per_launch = stage->groups < most ? stage->groups : most;
+    if (context->max_launch_flops) {
+        const double each = stage_flops(stage, problem) / (double)stage->groups;
+        const double groups = (double)context->max_launch_flops / (each > 1.0 ? each : 1.0);
+        if (groups < (double)stage->groups_per_launch)
+            stage->groups_per_launch = groups < 1.0 ? 1 : (uint64_t)groups;
+    }
+}
+
+/* Whether the built kernel can run with its work-group and local memory; false is no failure, *status is. */
+static bool kernel_fits(const clattn_context *context, const struct clattn__config *config, cl_kernel kernel,
+                        clattn_status *status)
+{
+    size_t group = 0;
+    cl_ulong local = 0;
+    cl_int error = clGetKernelWorkGroupInfo(kernel, context->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof group, &group, NULL);
+    if (!error)
+        error = clGetKernelWorkGroupInfo(kernel, context->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
+    if (error) {
+        *status = clattn__fail_opencl(error, "clGetKernelWorkGroupInfo");
+        return false;
+    }
+    return group >= config->group_size && local <= context->device.local_bytes;
+}
+
+/* Tries configurations, the best first, until one builds to a kernel that the device can run. */
+static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
+{
+    clattn_context *context = plan->context;
+    struct clattn__stage *stage = &plan->stages[kernel];
+    struct clattn__config config = {.kernel = kernel};
+    const clattn_engine engine = context->engine ? context->engine : clattn__device_engine(&context->device);
+    config.want_dk = plan->passes & CLATTN_BACKWARD_DK;
+    config.want_dv = plan->passes & CLATTN_BACKWARD_DV;
+    for (int attempt = 0; clattn__config_choose(&context->device, engine, &plan->problem, attempt, &config); ++attempt) {
+        char options[CLATTN__OPTIONS_MAX];
+        cl_program program;
+        clattn__config_options(&config, options);
+        clattn_status status = clattn__program_get(context, clattn__kernel_names[kernel], options, &program);
+        if (status)
+            return status;
+        cl_int error;
+        cl_kernel built = clCreateKernel(program, clattn__kernel_names[kernel], &error);
+        if (error)
+            return clattn__fail_opencl(error, "clCreateKernel");
+        if (kernel_fits(context, &config, built, &status)) {
+            stage->used = true;
+            stage->config = config;
+            stage->kernel = built;
+            limit_launch(context, &plan->problem, stage);
+            return CLATTN_SUCCESS;
+        }
+        clReleaseKernel(built);
+        if (status)
+            return status;
+    }
+    return clattn__fail(CLATTN_DEVICE_LIMIT,
+                        "no configuration of kernel %s fits %s (%zu bytes of local memory, %zu work-items a group)",
+                        clattn__kernel_names[kernel], context->device.name, context->device.local_bytes,
+                        context->device.max_group);
+}
+
+/* ---- description ---- */
+
+static void describe_tile(struct clattn__text *text, const char *name, int64_t requested, int used)
+{
+    clattn__text_add(text, ", %d %s", used, name);
+    if (requested)
+        clattn__text_add(text, " (%lld requested)", (long long)requested);
+    else
+        clattn__text_add(text, " (tuned)");
+}
+
+static void describe_stage(struct clattn__text *text, const clattn_plan *plan, const struct clattn__stage *stage)
+{
+    const struct clattn__config *c = &stage->config;
+    char options[CLATTN__OPTIONS_MAX];
+    clattn__config_options(c, options);
+    clattn__text_add(text, "%s: ", clattn__kernel_names[c->kernel]);
+    if (c->kernel == KERNEL_DELTA) {
+        clattn__text_add(text, "one work-item a row");
+    } else {
+        const bool keys_own = c->kernel == KERNEL_DKDV;
+        clattn__text_add(text, "engine %s", c->engine == CLATTN_ENGINE_CPU ? "cpu" : "simt");
+        describe_tile(text, plan->pack > 1 ? "query rows a tile" : "queries a tile", plan->problem.q_tile,
+                      keys_own ? c->walk : c->own);
+        describe_tile(text, "keys a tile", plan->problem.k_tile, keys_own ? c->own : c->walk);
+        clattn__text_add(text, ", %s local memory %zu bytes", keys_own ? "column-tiled," : "row-tiled,", c->local_bytes);
+        if (plan->pack > 1)
+            clattn__text_add(text, ", %d heads share a tile", plan->pack);
+    }
+    clattn__text_add(text, ", %llu work-groups of %zu", (unsigned long long)stage->groups, c->group_size);
+    if (stage->groups_per_launch < stage->groups)
+        clattn__text_add(text, ", at most %llu a launch", (unsigned long long)stage->groups_per_launch);
+    clattn__text_add(text, "; %s\n", options);
+}
+
+static clattn_status describe(clattn_plan *plan)
+{
+    const clattn_context *context = plan->context;
+    struct clattn__text text = {.allocator = &context->allocator};
+    clattn__text_add(&text, "device %s; %s\n", context->device.name,
+                     context->engine ? "engine as the context's options ask" : "engine by type of device");
+    for (size_t i = 0; i < KERNEL_COUNT; ++i)
+        if (plan->stages[i].used)
+            describe_stage(&text, plan, &plan->stages[i]);
+    plan->description = text.chars;
+    return text.failed ? clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to describe the plan") : CLATTN_SUCCESS;
+}
+
+/* ---- life ---- */
+
+static clattn_status make_lock(clattn_plan *plan)
+{
+    plan->lock = clattn__allocate(&plan->context->allocator, sizeof *plan->lock);
+    if (plan->lock && pthread_mutex_init(plan->lock, NULL)) {
+        clattn__release(&plan->context->allocator, plan->lock);
+        plan->lock = NULL;
+    }
+    return plan->lock ? CLATTN_SUCCESS : clattn__fail(CLATTN_OUT_OF_MEMORY, "no mutex for a plan");
+}
+
+clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *problem, unsigned passes,
+                                 clattn_plan **result)
+{
+    if (!result)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "plan is NULL");
+    *result = NULL;
+    if (!context || !problem)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", context ? "problem" : "context");
+    const unsigned all = CLATTN_FORWARD | CLATTN_BACKWARD;
+    if (!passes || passes & ~all)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "passes is 0x%x; allowed are the bits of CLATTN_FORWARD and CLATTN_BACKWARD",
+                            passes);
+    clattn_status status = clattn__problem_check(problem);
+    if (status)
+        return status;
+
+    clattn_plan *plan = clattn__allocate(&context->allocator, sizeof *plan);
+    if (!plan)
+        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for a plan");
+    clattn__context_retain(context);
+    plan->context = context;
+    plan->problem = *problem;
+    plan->passes = passes;
+    plan->pack = clattn__config_pack(problem);
+    plan->scale = problem->scale != 0.0f ? problem->scale : (float)(1.0 / sqrt((double)problem->qk_dim));
+    status = make_lock(plan);
+    for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
+        if (stage_wanted((enum clattn__kernel)kernel, passes))
+            status = make_stage(plan, (enum clattn__kernel)kernel);
+    if (!status)
+        status = describe(plan);
+    if (status)
+        clattn_plan_destroy(plan);
+    else
+        *result = plan;
+    return status;
+}
+
+void clattn_plan_destroy(clattn_plan *plan)
+{
+    if (!plan)
+        return;
+    clattn_context *context = plan->context;
+    for (size_t i = 0; i < KERNEL_COUNT; ++i)
+        if (plan->stages[i].kernel)
+            clReleaseKernel(plan->stages[i].kernel);
+    if (plan->lock)
+        pthread_mutex_destroy(plan->lock);
+    clattn__release(&context->allocator, plan->lock);
+    clattn__release(&context->allocator, plan->description);
+    clattn__release(&context->allocator, plan);
+    clattn__context_release(context);
+}
+
+clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes)
+{
+    if (!plan || !bytes)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", plan ? "bytes" : "plan");
+    if (pass != CLATTN_FORWARD && (!pass || pass & ~(unsigned)CLATTN_BACKWARD))
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD and CLATTN_BACKWARD", pass);
+    const clattn_problem *p = &plan->problem;
+    const bool delta = pass != CLATTN_FORWARD && plan->stages[KERNEL_DELTA].used;
+    *bytes = delta ? sizeof(float) * (size_t)(p->batch * p->q_heads * p->q_len) : 0;
+    return CLATTN_SUCCESS;
+}
+
+const char *clattn_plan_describe(const clattn_plan *plan)
+{
+    return plan ? plan->description : "";
+}

@@ -1,0 +1,114 @@
+/* Programs: found in the context's list, on disk, or built from source. */
+#include "program.h"
+
+#include <string.h>
+
+static struct clattn__program *find(clattn_context *context, const char *key)
+{
+    for (struct clattn__program *p = context->programs; p; p = p->next)
+        if (strcmp(p->key, key) == 0)
+            return p;
+    return NULL;
+}
+
+/* Fails with the compiler's log. */
+static clattn_status fail_build(clattn_context *context, cl_program program, const char *kernel, const char *options)
+{
+    size_t bytes = 0;
+    char *log = NULL;
+    if (!clGetProgramBuildInfo(program, context->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes) && bytes)
+        log = clattn__allocate(&context->allocator, bytes + 1);
+    if (log && clGetProgramBuildInfo(program, context->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL))
+        log[0] = '\0';
+    clattn__fail(CLATTN_BUILD_FAILED, "kernel %s does not build with %s\n%s", kernel, options, log ? log : "(no log)");
+    clattn__release(&context->allocator, log);
+    return CLATTN_BUILD_FAILED;
+}
+
+static clattn_status build(clattn_context *context, const struct clattn__text *source, const char *kernel,
+                           const char *options, cl_program *result)
+{
+    cl_int error;
+    const char *chars = source->chars;
+    cl_program program = clCreateProgramWithSource(context->cl, 1, &chars, &source->length, &error);
+    if (error)
+        return clattn__fail_opencl(error, "clCreateProgramWithSource");
+    error = clBuildProgram(program, 1, &context->id, options, NULL, NULL);
+    if (!error) {
+        *result = program;
+        return CLATTN_SUCCESS;
+    }
+    const bool rejected = error == CL_BUILD_PROGRAM_FAILURE || error == CL_INVALID_BUILD_OPTIONS;
+    const clattn_status status =
+        rejected ? fail_build(context, program, kernel, options) : clattn__fail_opencl(error, "clBuildProgram");
+    clReleaseProgram(program);
+    return status;
+}
+
+static clattn_status load_or_build(clattn_context *context, const char *kernel, const char *options, cl_program *program)
+{
+    struct clattn__text source;
+    clattn_status status = clattn__source_assemble(&context->allocator, kernel, &source);
+    if (!status) {
+        *program = context->cache_dir ? clattn__cache_load(context, &source, options) : NULL;
+        if (!*program) {
+            status = build(context, &source, kernel, options, program);
+            if (!status && context->cache_dir)
+                clattn__cache_store(context, &source, options, *program);
+        }
+    }
+    clattn__text_free(&source);
+    return status;
+}
+
+/* Adds an entry, which takes program and key over. */
+static clattn_status remember(clattn_context *context, char *key, cl_program program)
+{
+    struct clattn__program *entry = clattn__allocate(&context->allocator, sizeof *entry);
+    if (!entry)
+        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to remember a program");
+    entry->key = key;
+    entry->program = program;
+    entry->next = context->programs;
+    context->programs = entry;
+    return CLATTN_SUCCESS;
+}
+
+/* Builds under the context's lock: threads that want the same program wait for one build. */
+clattn_status clattn__program_get(clattn_context *context, const char *kernel, const char *options, cl_program *program)
+{
+    struct clattn__text key = {.allocator = &context->allocator};
+    clattn__text_add(&key, "%s %s", kernel, options);
+    if (key.failed)
+        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the name of a program");
+    pthread_mutex_lock(&context->lock);
+    clattn_status status = CLATTN_SUCCESS;
+    struct clattn__program *entry = find(context, key.chars);
+    if (entry) {
+        *program = entry->program;
+    } else {
+        *program = NULL;
+        status = load_or_build(context, kernel, options, program);
+        if (!status) {
+            status = remember(context, key.chars, *program);
+            if (status)
+                clReleaseProgram(*program);
+            else
+                key.chars = NULL;
+        }
+    }
+    pthread_mutex_unlock(&context->lock);
+    clattn__text_free(&key);
+    return status;
+}
+
+void clattn__programs_release(clattn_context *context)
+{
+    while (context->programs) {
+        struct clattn__program *entry = context->programs;
+        context->programs = entry->next;
+        clReleaseProgram(entry->program);
+        clattn__release(&context->allocator, entry->key);
+        clattn__release(&context->allocator, entry);
+    }
+}

@@ -1,0 +1,199 @@
+/* Tensors as strided views: which ones a pass has, how far they reach, whether they share bytes. */
+#include "internal.h"
+
+#include <string.h>
+
+/* ---- the tensors of a pass ---- */
+
+static const char *const role_names[ROLE_COUNT] = {"q",   "k",    "v",  "mask", "kv_lengths", "out",
+                                                   "lse", "dout", "dq", "dk",   "dv"};
+
+static void add_role(struct clattn__role *role, size_t index, enum clattn__tensor_use use, const clattn_problem *p)
+{
+    const bool keys = index == ROLE_K || index == ROLE_V || index == ROLE_DK || index == ROLE_DV;
+    const bool values = index == ROLE_V || index == ROLE_DV || index == ROLE_OUT || index == ROLE_DOUT;
+    role->name = role_names[index];
+    role->index = index;
+    role->use = use;
+    role->optional = false;
+    role->element_bytes = 4;
+    role->count[0] = p->batch;
+    role->count[1] = keys ? p->kv_heads : p->q_heads;
+    role->count[2] = keys ? p->kv_len : p->q_len;
+    role->depth = index == ROLE_LSE ? 1 : values ? p->v_dim : p->qk_dim;
+    if (index == ROLE_MASK) {
+        role->element_bytes = 1;
+        memcpy(role->count, p->mask_dim, sizeof role->count);
+        role->depth = p->mask_dim[3];
+    }
+    if (index == ROLE_KV_LENGTHS) {
+        role->count[1] = role->count[2] = 1;
+        role->depth = 1;
+    }
+}
+
+size_t clattn__roles(const clattn_problem *problem, unsigned pass, struct clattn__role roles[ROLE_COUNT])
+{
+    const bool forward = pass == CLATTN_FORWARD;
+    size_t count = 0;
+    for (size_t index = ROLE_Q; index <= ROLE_V; ++index)
+        add_role(&roles[count++], index, TENSOR_INPUT, problem);
+    if (problem->mask_dim[0])
+        add_role(&roles[count++], ROLE_MASK, TENSOR_INPUT, problem);
+    if (problem->kv_lengths)
+        add_role(&roles[count++], ROLE_KV_LENGTHS, TENSOR_INPUT, problem);
+    add_role(&roles[count++], ROLE_OUT, forward ? TENSOR_OUTPUT : TENSOR_INPUT, problem);
+    add_role(&roles[count++], ROLE_LSE, forward ? TENSOR_OUTPUT : TENSOR_INPUT, problem);
+    roles[count - 1].optional = forward;
+    if (forward)
+        return count;
+    add_role(&roles[count++], ROLE_DOUT, TENSOR_INPUT, problem);
+    if (pass & CLATTN_BACKWARD_DQ)
+        add_role(&roles[count++], ROLE_DQ, TENSOR_OUTPUT, problem);
+    if (pass & CLATTN_BACKWARD_DK)
+        add_role(&roles[count++], ROLE_DK, TENSOR_OUTPUT, problem);
+    if (pass & CLATTN_BACKWARD_DV)
+        add_role(&roles[count++], ROLE_DV, TENSOR_OUTPUT, problem);
+    return count;
+}
+
+void clattn__default_strides(size_t stride[3], int64_t heads, int64_t rows, int64_t depth)
+{
+    if (stride[0] || stride[1] || stride[2])
+        return;
+    stride[2] = (size_t)depth;
+    stride[1] = (size_t)(rows * depth);
+    stride[0] = (size_t)(heads * rows * depth);
+}
+
+void clattn__role_strides(const struct clattn__role *role, const size_t given[3], size_t stride[3])
+{
+    memcpy(stride, given, 3 * sizeof stride[0]);
+    clattn__default_strides(stride, role->count[1], role->count[2], role->depth);
+    for (size_t i = 0; i < 3; ++i)
+        if (role->count[i] == 1)
+            stride[i] = 0;
+}
+
+/* ---- extent ---- */
+
+int64_t clattn__view_extent(const struct clattn__view *view)
+{
+    const int64_t most = (int64_t)1 << 62;
+    int64_t extent = view->run;
+    for (size_t i = 0; i < 3; ++i) {
+        const int64_t steps = view->count[i] - 1;
+        if (steps && view->stride[i] > (most - extent) / steps)
+            return -1;
+        extent += steps * view->stride[i];
+    }
+    return extent;
+}
+
+/* ---- overlap ----
+ *
+ * Views A and B share a byte when  base_A - base_B + sum a_i s_i - sum b_i t_i  lies in (-run_A, run_B)  for some indices a, b.
+ * Equal strides of both merge into one term, so there are at most six terms c_i u_i, c_i in a range. They are searched with the
+ * largest stride first: what the smaller ones can still reach leaves few c_i to try, one or two for the usual layouts. */
+
+struct term {
+    int64_t stride, low, high;
+};
+
+struct search {
+    struct term terms[6];
+    size_t count;
+    int64_t low, high; /* the sum must fall in here */
+    int steps;         /* left before giving up */
+    bool nonzero;      /* some c must not be 0: a view against itself */
+};
+
+static int64_t floor_divide(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0 ? 1 : 0);
+}
+
+/* Whether terms[at ..] can bring sum into the interval. Gives up with true: sharing cannot be ruled out. */
+static bool reaches(struct search *search, size_t at, int64_t sum, bool all_zero)
+{
+    if (at == search->count)
+        return sum >= search->low && sum <= search->high && !(search->nonzero && all_zero);
+    int64_t rest_low = 0, rest_high = 0;
+    for (size_t i = at + 1; i < search->count; ++i) {
+        rest_low += search->terms[i].low * search->terms[i].stride;
+        rest_high += search->terms[i].high * search->terms[i].stride;
+    }
+    const struct term term = search->terms[at];
+    int64_t first = -floor_divide(-(search->low - sum - rest_high), term.stride);
+    int64_t last = floor_divide(search->high - sum - rest_low, term.stride);
+    first = first < term.low ? term.low : first;
+    last = last > term.high ? term.high : last;
+    for (int64_t c = first; c <= last; ++c)
+        if (search->steps-- <= 0 || reaches(search, at + 1, sum + c * term.stride, all_zero && c == 0))
+            return true;
+    return false;
+}
+
+static void add_term(struct search *search, int64_t stride, int64_t low, int64_t high)
+{
+    size_t at = 0;
+    while (at < search->count && search->terms[at].stride > stride)
+        ++at;
+    if (at < search->count && search->terms[at].stride == stride) {
+        search->terms[at].low += low;
+        search->terms[at].high += high;
+        return;
+    }
+    memmove(&search->terms[at + 1], &search->terms[at], (search->count - at) * sizeof search->terms[0]);
+    search->terms[at] = (struct term){stride, low, high};
+    ++search->count;
+}
+
+enum { SEARCH_STEPS = 100000 };
+
+static bool views_share(const struct clattn__view *a, const struct clattn__view *b)
+{
+    struct search search = {.steps = SEARCH_STEPS, .low = -a->run + 1, .high = b->run - 1};
+    for (size_t i = 0; i < 3; ++i) {
+        if (a->count[i] > 1 && a->stride[i])
+            add_term(&search, a->stride[i], 0, a->count[i] - 1);
+        if (b->count[i] > 1 && b->stride[i])
+            add_term(&search, b->stride[i], -(b->count[i] - 1), 0);
+    }
+    return reaches(&search, 0, a->base - b->base, true);
+}
+
+/* Whether two different elements of a view are one. */
+static bool view_shares_with_itself(const struct clattn__view *view)
+{
+    struct search search = {.steps = SEARCH_STEPS, .low = -view->run + 1, .high = view->run - 1, .nonzero = true};
+    for (size_t i = 0; i < 3; ++i) {
+        if (view->count[i] > 1 && view->stride[i] == 0)
+            return true;
+        for (size_t j = 0; j < i; ++j)
+            if (view->count[i] > 1 && view->count[j] > 1 && view->stride[i] == view->stride[j])
+                return true;
+        if (view->count[i] > 1)
+            add_term(&search, view->stride[i], -(view->count[i] - 1), view->count[i] - 1);
+    }
+    return reaches(&search, 0, 0, true);
+}
+
+clattn_status clattn__views_check_overlap(const struct clattn__view *views, size_t count)
+{
+    for (size_t i = 0; i < count; ++i) {
+        if (views[i].use != TENSOR_OUTPUT)
+            continue;
+        if (view_shares_with_itself(&views[i]))
+            return clattn__fail(CLATTN_OVERLAP, "the strides of output %s put several of its elements in one place",
+                                views[i].name);
+        for (size_t j = 0; j < count; ++j) {
+            const bool seen = views[j].use == TENSOR_OUTPUT && j <= i;
+            if (!seen && views[i].memory == views[j].memory && views_share(&views[i], &views[j]))
+                return clattn__fail(CLATTN_OVERLAP,
+                                    "output %s shares elements with %s %s; they may interleave in one buffer, not share",
+                                    views[i].name, views[j].use == TENSOR_OUTPUT ? "output" : "input", views[j].name);
+        }
+    }
+    return CLATTN_SUCCESS;
+}

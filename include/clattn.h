@@ -1,0 +1,375 @@
+/* clattn: exact attention and its gradients on any OpenCL device.
+ *
+ *   S = scale Q K^T, masked     P = softmax(S)     O = P V     L_i = log sum_j exp S_ij
+ *
+ * computed tile by tile (FlashAttention-2: Dao 2023, arXiv 2307.08691; online softmax: Milakov and Gimelshein 2018),
+ * so that the N x M matrices S and P are never stored. Results are bit-identical from run to run on one device.
+ *
+ * Shapes. B batch, Hq query heads, Hk key/value heads (Hq a multiple of Hk; query head h reads key head h / (Hq / Hk)),
+ * N query length, M key length, D head dimension of Q and K, Dv head dimension of V and O. i runs over queries, j over
+ * keys.
+ *
+ *   q (B,Hq,N,D)   k (B,Hk,M,D)   v (B,Hk,M,Dv)   out (B,Hq,N,Dv)   lse (B,Hq,N)      all float32
+ *
+ * Use, with your own OpenCL objects (section 2 to 5):
+ *
+ *   clattn_context_create -> clattn_plan_create -> clattn_enqueue_forward, clattn_enqueue_backward -> destroy both
+ *
+ * or, with plain arrays and no OpenCL of your own (section 6):
+ *
+ *   clattn_runner_create -> clattn_run_forward, clattn_run_backward -> clattn_runner_destroy
+ *
+ * The library never writes to stdout or stderr, never exits, and holds no global state but the last error of each thread.
+ * Outside section 6 it never enumerates platforms.
+ *
+ * Threads: a context and a plan may be used from several threads at once; a runner from one thread at a time. Creating
+ * and destroying different objects at once is safe; destroying an object that another thread still uses is not.
+ */
+#ifndef CLATTN_H
+#define CLATTN_H
+
+#ifndef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 120
+#endif
+#ifdef __APPLE__
+#include <OpenCL/cl.h>
+#else
+#include <CL/cl.h>
+#endif
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32) && !defined(CLATTN_STATIC)
+#ifdef CLATTN_BUILDING
+#define CLATTN_API __declspec(dllexport)
+#else
+#define CLATTN_API __declspec(dllimport)
+#endif
+#elif defined(__GNUC__)
+#define CLATTN_API __attribute__((visibility("default")))
+#else
+#define CLATTN_API
+#endif
+
+/* ---- 1. Version and status ---------------------------------------------------------------------------------------- */
+
+#define CLATTN_VERSION_MAJOR 0 /* breaking changes of this header (while it is 0, minor versions may break too) */
+#define CLATTN_VERSION_MINOR 1 /* new features */
+#define CLATTN_VERSION_PATCH 0 /* repairs and speed */
+#define CLATTN_VERSION (CLATTN_VERSION_MAJOR * 10000 + CLATTN_VERSION_MINOR * 100 + CLATTN_VERSION_PATCH)
+
+/* The version of the library that is linked, as CLATTN_VERSION and as "major.minor.patch". */
+CLATTN_API int clattn_version(void);
+CLATTN_API const char *clattn_version_string(void);
+
+/* Every status: X(name, value, sentence). */
+#define CLATTN_STATUS_LIST(X)                                                                                          \
+    X(CLATTN_SUCCESS, 0, "success")                                                                                    \
+    X(CLATTN_INVALID_ARGUMENT, 1, "an argument is null, unknown or contradicts another")                               \
+    X(CLATTN_INVALID_SIZE, 2, "a size is out of range")                                                                \
+    X(CLATTN_BUFFER_TOO_SMALL, 3, "a buffer is too small for the sizes and strides")                                   \
+    X(CLATTN_OVERLAP, 4, "an output shares elements with another tensor or with itself")                               \
+    X(CLATTN_WRONG_CONTEXT, 5, "a queue, buffer or device belongs to another OpenCL context")                          \
+    X(CLATTN_NOT_PLANNED, 6, "the plan was not created for this pass")                                                 \
+    X(CLATTN_DEVICE_LIMIT, 7, "the device cannot run any configuration of this problem")                               \
+    X(CLATTN_BUILD_FAILED, 8, "the OpenCL compiler rejected a kernel")                                                 \
+    X(CLATTN_OUT_OF_MEMORY, 9, "out of host memory")                                                                   \
+    X(CLATTN_OPENCL_ERROR, 10, "an OpenCL call failed")                                                                \
+    X(CLATTN_NO_DEVICE, 11, "no such OpenCL device")
+
+typedef enum clattn_status {
+#define CLATTN_STATUS_ENUM(name, value, sentence) name = value,
+    CLATTN_STATUS_LIST(CLATTN_STATUS_ENUM)
+#undef CLATTN_STATUS_ENUM
+} clattn_status;
+
+/* "CLATTN_OVERLAP" and its sentence; a value that is no status gives "CLATTN_UNKNOWN". Never NULL. */
+CLATTN_API const char *clattn_status_name(clattn_status status);
+CLATTN_API const char *clattn_status_message(clattn_status status);
+
+/* The last failure on the calling thread, for people: which argument, what was found, what is allowed; for a failed build,
+ * also the compiler's log. "" when nothing failed yet; successes leave it as it is. At most 8191 bytes, cut at the end.
+ * Valid until the next clattn call on this thread; never NULL. */
+CLATTN_API const char *clattn_last_error(void);
+
+/* OpenCL's own error code of that failure (CL_OUT_OF_RESOURCES, ...), or CL_SUCCESS when it was not OpenCL that failed. */
+CLATTN_API cl_int clattn_last_opencl_error(void);
+
+/* ---- 2. Context: one device and its compiled kernels ---------------------------------------------------------------- */
+
+/* How kernels are mapped to a machine. AUTO chooses by what the device is and can do. */
+typedef enum clattn_engine {
+    CLATTN_ENGINE_AUTO = 0,
+    CLATTN_ENGINE_SIMT = 1, /* work-groups of 64 to 256 items, tiles in local memory: GPUs; right on every device */
+    CLATTN_ENGINE_CPU = 2   /* one work-item a work-group, wide vectors: CPU devices; right on every device */
+} clattn_engine;
+
+/* Host memory: both functions or neither (malloc and free). `allocate` returns NULL on failure, memory aligned as malloc's
+ * otherwise; both may be called from any thread that calls clattn. */
+typedef struct clattn_allocator {
+    void *(*allocate)(void *user, size_t bytes);
+    void (*release)(void *user, void *memory);
+    void *user;
+} clattn_allocator;
+
+/* Options of a context; 0 means default everywhere. Start from CLATTN_OPTIONS_INIT. */
+typedef struct clattn_options {
+    size_t struct_size;         /* sizeof(clattn_options): lets the struct grow without breaking callers */
+    clattn_allocator allocator; /* host memory of the context, its plans and its runner */
+    const char *cache_dir;      /* folder for compiled kernels. NULL: $XDG_CACHE_HOME/clattn or ~/.cache/clattn, and none on
+                                   a driver that keeps a cache itself (PoCL). "": none. A path: that folder, made if it is
+                                   missing. A cache that cannot be read or written is silently not used. Copied. */
+    clattn_engine engine;       /* force an engine */
+    uint64_t max_launch_flops;  /* largest work of one kernel launch in floating-point operations; 0: no bound. More is split
+                                   into several launches, each of at least one work-group: for devices whose display
+                                   freezes, or whose watchdog fires, during a long kernel. */
+} clattn_options;
+
+#define CLATTN_OPTIONS_INIT                                                                                            \
+    {                                                                                                                  \
+        sizeof(clattn_options), {NULL, NULL, NULL}, NULL, CLATTN_ENGINE_AUTO, 0                                        \
+    }
+
+typedef struct clattn_context clattn_context;
+
+/* Makes a context for `device` of `cl`. Retains both. `options` may be NULL (all defaults). *context is NULL on failure.
+ *   INVALID_ARGUMENT  a null pointer, a struct_size or engine that this version does not know, half an allocator
+ *   WRONG_CONTEXT     the device is not one of cl
+ *   OPENCL_ERROR, OUT_OF_MEMORY */
+CLATTN_API clattn_status clattn_context_create(cl_context cl, cl_device_id device, const clattn_options *options,
+                                               clattn_context **context);
+
+/* Gives the context up; it lives on until its last plan is destroyed. NULL is ignored. */
+CLATTN_API void clattn_context_destroy(clattn_context *context);
+
+/* What clattn found out about the device and which engine it would use, and why: a few lines of text. Lives as long as the
+ * context; "" for NULL. */
+CLATTN_API const char *clattn_context_describe(const clattn_context *context);
+
+/* ---- 3. Problem: what is to be computed ----------------------------------------------------------------------------- */
+
+/* Where the diagonal lies: query i stands at key position i + offset, and `causal` keeps the keys j <= i + offset.
+ *
+ *     N = 2, M = 5, bottom-right     N = 2, M = 5, top-left       N = 5, M = 2, bottom-right
+ *            1 1 1 1 0                      1 0 0 0 0                     0 0
+ *            1 1 1 1 1                      1 1 0 0 0                     0 0
+ *                                                                         0 0
+ *                                                                         1 0
+ *                                                                         1 1
+ *
+ * With per-batch key lengths, M is that batch's own length. */
+typedef enum clattn_align {
+    CLATTN_ALIGN_BOTTOM_RIGHT = 0, /* offset = M - N: FlashAttention's */
+    CLATTN_ALIGN_TOP_LEFT = 1,     /* offset = 0: PyTorch's is_causal */
+    CLATTN_ALIGN_OFFSET = 2        /* offset = clattn_problem.offset, of either sign */
+} clattn_align;
+
+#define CLATTN_MAX_HEAD_DIM 512 /* largest D and Dv */
+
+/* A problem. Sizes have no default; in all other members 0 means default. Start from CLATTN_PROBLEM_INIT.
+ *
+ * A query that sees no key (hidden by causality, masks or key lengths) gives out = 0, lse = -inf, and zero gradients.
+ * A padding key (past the batch's key length, or false in a mask with one row for all queries) contributes exactly nothing
+ * to out and to the other gradients, whatever it and its value hold, NaN and infinity included; its own gradients are 0. */
+typedef struct clattn_problem {
+    size_t struct_size; /* sizeof(clattn_problem) */
+    int64_t batch;      /* B >= 1 */
+    int64_t q_heads;    /* Hq >= 1, a multiple of kv_heads */
+    int64_t kv_heads;   /* Hk >= 1 */
+    int64_t q_len;      /* N >= 1 */
+    int64_t kv_len;     /* M >= 1 */
+    int64_t qk_dim;     /* D, 1 to CLATTN_MAX_HEAD_DIM */
+    int64_t v_dim;      /* Dv, 1 to CLATTN_MAX_HEAD_DIM */
+
+    float scale;        /* factor of Q K^T, finite, of either sign; 0: 1/sqrt(D) */
+    int causal;         /* 1: query i sees the keys j <= i + offset only */
+    clattn_align align; /* what offset is */
+    int64_t offset;     /* read with CLATTN_ALIGN_OFFSET; within +-2^62 */
+
+    int64_t mask_dim[4]; /* shape of the boolean mask: (B or 1, Hq or 1, N or 1, M or 1); all 0: no mask.
+                            A key padding mask (B,M) is (B,1,1,M). One byte an element, nonzero = may attend. Masks, causality
+                            and key lengths all apply. */
+    int kv_lengths;      /* 1: a tensor of B key lengths comes with the call, each clamped to 0..M */
+
+    int64_t q_tile; /* Bm, largest number of queries a tile may have; 0: tuned. Any value >= 1 is legal: it is fitted */
+    int64_t k_tile; /* Bn, the same for keys               to engine and device; clattn_plan_describe shows the outcome */
+} clattn_problem;
+
+#define CLATTN_PROBLEM_INIT                                                                                            \
+    {                                                                                                                  \
+        sizeof(clattn_problem), 0, 0, 0, 0, 0, 0, 0, 0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}, 0, 0, 0      \
+    }
+
+/* ---- 4. Plan: a problem, checked, with its kernels built ------------------------------------------------------------- */
+
+/* The passes a plan is created for, or'ed together. What is not asked for is neither built nor computed. */
+typedef enum clattn_pass {
+    CLATTN_FORWARD = 1,
+    CLATTN_BACKWARD_DQ = 2,
+    CLATTN_BACKWARD_DK = 4,
+    CLATTN_BACKWARD_DV = 8,
+    CLATTN_BACKWARD = 14 /* all three gradients */
+} clattn_pass;
+
+typedef struct clattn_plan clattn_plan;
+
+/* Checks the problem, chooses an engine and tiles for each pass, and builds the kernels (seconds on some drivers, unless
+ * they are in a cache). A plan is immutable and shares compiled kernels with other plans of its context.
+ * *plan is NULL on failure.
+ *   INVALID_ARGUMENT  a null pointer; unknown bits in passes, or none; struct_size, align, flags or mask shape not allowed
+ *   INVALID_SIZE      a size out of the range above, Hq not a multiple of Hk, a product of sizes past 63 bits
+ *   DEVICE_LIMIT      not even the smallest configuration fits the device
+ *   BUILD_FAILED      clattn_last_error holds the log
+ *   OPENCL_ERROR, OUT_OF_MEMORY */
+CLATTN_API clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *problem, unsigned passes,
+                                            clattn_plan **plan);
+
+/* NULL is ignored. Work that was enqueued with the plan may still be running. */
+CLATTN_API void clattn_plan_destroy(clattn_plan *plan);
+
+/* Bytes of device workspace that a call needs: 0 forward, at most 4 B Hq N backward, whatever M is.
+ *   INVALID_ARGUMENT  a null pointer, or pass neither CLATTN_FORWARD nor CLATTN_BACKWARD (any of its bits) */
+CLATTN_API clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes);
+
+/* The plan for people: one line a kernel with engine, tiles requested and used, local memory, build options, and why. Lives
+ * as long as the plan; "" for NULL. */
+CLATTN_API const char *clattn_plan_describe(const clattn_plan *plan);
+
+/* ---- 5. Enqueue: the caller's queue and buffers ---------------------------------------------------------------------- */
+
+/* A tensor (B,H,rows,depth) inside a buffer. Element (b,h,r,d) is at mem[offset + b stride[0] + h stride[1] + r stride[2]
+ * + d]; offset and strides count elements, the last dimension is contiguous. All three strides 0: contiguous in the order
+ * above. So (B,H,N,D), (B,N,H,D), packed Q K V and sub-views need no copy. Strides of inputs may be 0 (broadcast). */
+typedef struct clattn_tensor {
+    cl_mem mem;
+    size_t offset;
+    size_t stride[3];
+} clattn_tensor;
+
+/* The tensors of a call. Every one lies within its buffer; outputs share no element with each other, with themselves, or
+ * with an input of the call (views that interleave without sharing are legal). A tensor that the call does not use is left
+ * zero or ignored. Buffers belong to the caller and must live until the work is done. */
+typedef struct clattn_tensors {
+    size_t struct_size;       /* sizeof(clattn_tensors) */
+    clattn_tensor q;          /* in   (B,Hq,N,D) float32 */
+    clattn_tensor k;          /* in   (B,Hk,M,D) float32 */
+    clattn_tensor v;          /* in   (B,Hk,M,Dv) float32 */
+    clattn_tensor mask;       /* in   clattn_problem.mask_dim, bytes; when the problem has a mask */
+    clattn_tensor kv_lengths; /* in   (B) int32, stride[0] between them (0: 1); when the problem has key lengths */
+    clattn_tensor out;        /* forward: out, backward: in   (B,Hq,N,Dv) float32 */
+    clattn_tensor lse;        /* forward: out (mem NULL: not wanted), backward: in   (B,Hq,N) float32, natural log; its three
+                                 strides are those of B, Hq and N */
+    clattn_tensor dout;       /* backward: in   (B,Hq,N,Dv) float32, the gradient of out */
+    clattn_tensor dq;         /* backward: out  (B,Hq,N,D) float32, when the plan has CLATTN_BACKWARD_DQ */
+    clattn_tensor dk;         /* backward: out  (B,Hk,M,D) float32, when the plan has CLATTN_BACKWARD_DK */
+    clattn_tensor dv;         /* backward: out  (B,Hk,M,Dv) float32, when the plan has CLATTN_BACKWARD_DV */
+} clattn_tensors;
+
+#define CLATTN_NO_TENSOR {NULL, 0, {0, 0, 0}}
+#define CLATTN_TENSORS_INIT                                                                                            \
+    {                                                                                                                  \
+        sizeof(clattn_tensors), CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,                \
+            CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,                  \
+            CLATTN_NO_TENSOR, CLATTN_NO_TENSOR                                                                         \
+    }
+
+/* Enqueue a pass on `queue`, in order or out of order. The call never waits for the device, builds nothing, and allocates no
+ * device memory. The work starts after the `wait_count` events of `wait_list` (NULL and 0: none); *event, unless `event` is
+ * NULL, completes with it and is the caller's to release. `workspace` is a read-write buffer of clattn_plan_workspace_size
+ * bytes that nothing else touches until then (NULL where that is 0).
+ *
+ * Forward reads q, k, v, mask, kv_lengths; writes out and lse.
+ * Backward (FlashAttention-2, Algorithm 2) reads also out, lse and dout, and writes every gradient of the plan. lse is not
+ * differentiated.
+ *
+ * On failure nothing is enqueued, with one exception: where OpenCL itself refuses a later kernel of the same call, earlier
+ * ones may run, and outputs then hold no result.
+ *   INVALID_ARGUMENT  a null pointer, a tensor missing, a wait list that does not fit its count, out or lse NaN-sized strides
+ *   BUFFER_TOO_SMALL  a tensor or the workspace reaches past the end of its buffer
+ *   OVERLAP           an output shares elements as told above
+ *   WRONG_CONTEXT     the queue or a buffer is not of the plan's context, or the queue is of another device
+ *   NOT_PLANNED       the plan has no such pass
+ *   OPENCL_ERROR, OUT_OF_MEMORY */
+CLATTN_API clattn_status clattn_enqueue_forward(const clattn_plan *plan, cl_command_queue queue,
+                                                const clattn_tensors *tensors, cl_mem workspace, cl_uint wait_count,
+                                                const cl_event *wait_list, cl_event *event);
+CLATTN_API clattn_status clattn_enqueue_backward(const clattn_plan *plan, cl_command_queue queue,
+                                                 const clattn_tensors *tensors, cl_mem workspace, cl_uint wait_count,
+                                                 const cl_event *wait_list, cl_event *event);
+
+/* ---- 6. Runner: the same on arrays of the host ------------------------------------------------------------------------ */
+
+/* Every OpenCL device of every platform, in the loader's order: writes the first `capacity` of them to `devices` (may be NULL
+ * with capacity 0) and how many there are to *count. No platform at all is count 0, not an error.
+ *   INVALID_ARGUMENT, OPENCL_ERROR, OUT_OF_MEMORY */
+CLATTN_API clattn_status clattn_list_devices(cl_device_id *devices, size_t capacity, size_t *count);
+
+/* One of them. `which` is NULL or "" for the best (the first GPU, else the first accelerator, else the first device), an
+ * index into that list, or text that occurs in the device's or its platform's name, whatever the case (the first such).
+ *   INVALID_ARGUMENT  device is NULL
+ *   NO_DEVICE         nothing fits; the error names what there is
+ *   OPENCL_ERROR, OUT_OF_MEMORY */
+CLATTN_API clattn_status clattn_find_device(const char *which, cl_device_id *device);
+
+/* A runner owns a device, a context, a queue and, while it works, the device buffers. */
+typedef struct clattn_runner clattn_runner;
+
+/* `which` as above, `options` as for a context. Errors: those of clattn_find_device and clattn_context_create. */
+CLATTN_API clattn_status clattn_runner_create(const char *which, const clattn_options *options, clattn_runner **runner);
+CLATTN_API void clattn_runner_destroy(clattn_runner *runner); /* NULL is ignored */
+
+/* The runner's context and device, to ask about; they live as long as the runner. NULL for NULL. */
+CLATTN_API clattn_context *clattn_runner_context(clattn_runner *runner);
+CLATTN_API cl_device_id clattn_runner_device(const clattn_runner *runner);
+
+/* An array of the host, with clattn_tensor's strides; the first element is data[0]. Inputs are not written. */
+typedef struct clattn_array {
+    void *data;
+    size_t stride[3];
+} clattn_array;
+
+/* As clattn_tensors, member for member. Outputs that are NULL are not computed. */
+typedef struct clattn_arrays {
+    size_t struct_size; /* sizeof(clattn_arrays) */
+    clattn_array q, k, v, mask, kv_lengths, out, lse, dout, dq, dk, dv;
+} clattn_arrays;
+
+#define CLATTN_NO_ARRAY {NULL, {0, 0, 0}}
+#define CLATTN_ARRAYS_INIT                                                                                             \
+    {                                                                                                                  \
+        sizeof(clattn_arrays), CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY,    \
+            CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY       \
+    }
+
+/* What a run took; filled on success. */
+typedef struct clattn_run_info {
+    size_t struct_size;      /* sizeof(clattn_run_info), set by the caller */
+    const char *plan;        /* clattn_plan_describe; valid until the runner's next run */
+    double plan_seconds;     /* checking, choosing, building */
+    double upload_seconds;   /* making the buffers and copying to the device */
+    double kernel_seconds;   /* the pass itself, from enqueue to completion */
+    double download_seconds; /* copying back */
+    size_t device_bytes;     /* all buffers of the run, workspace included */
+    size_t workspace_bytes;
+} clattn_run_info;
+
+/* Run a pass and wait for it. `info` may be NULL. Arrays that are strided are copied as the span from their first to their
+ * last element, and only elements of the tensor are written. On failure no output is written.
+ * Backward takes out and lse of an earlier forward; where either is NULL, it runs the forward itself first, and writes
+ * whichever of the two is not NULL.
+ *   INVALID_ARGUMENT  also: an array missing, or no gradient asked for
+ *   and the errors of clattn_plan_create and clattn_enqueue_forward (OVERLAP is judged by host addresses) */
+CLATTN_API clattn_status clattn_run_forward(clattn_runner *runner, const clattn_problem *problem,
+                                            const clattn_arrays *arrays, clattn_run_info *info);
+CLATTN_API clattn_status clattn_run_backward(clattn_runner *runner, const clattn_problem *problem,
+                                             const clattn_arrays *arrays, clattn_run_info *info);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CLATTN_H */

@@ -1,0 +1,41 @@
+/* What every kernel is told at run time: one struct, passed by value. Read by OpenCL C and by the host's C99 compiler, so
+ * 64-bit members come first and the rest is an even number of 32-bit ones: no padding, one layout. */
+#ifndef CLATTN_ARGS_H
+#define CLATTN_ARGS_H
+
+#ifdef __OPENCL_C_VERSION__
+typedef long arg_long;
+typedef int arg_int;
+typedef float arg_float;
+#else
+#include <stdint.h>
+typedef int64_t arg_long;
+typedef int32_t arg_int;
+typedef float arg_float;
+#endif
+
+/* Element (b,h,r,d) of a tensor is at data[offset + b batch + h head + r row + d]. */
+struct view {
+    arg_long offset, batch, head, row;
+};
+
+struct call {
+    struct view q, k, v, out, dout, dq, dk, dv, lse;
+    struct view mask;                /* strides are 0 along dimensions of size 1 */
+    arg_long mask_column;            /* and along keys: 1 or 0 */
+    arg_long kv_lengths;             /* first element of the key lengths */
+    arg_long kv_lengths_stride;      /* elements from one batch's length to the next */
+    arg_long N, M;                   /* query and key length */
+    arg_long offset;                 /* diagonal, where it is fixed */
+    arg_long first_group;            /* number of this launch's first work-group within the whole pass */
+    arg_int B, Hq, Hk, D, Dv;
+    arg_int pack;                    /* query heads that share an owner tile: 1, or Hq / Hk */
+    arg_int causal;                  /* keys j <= i + offset only */
+    arg_int bottom_right;            /* offset is the batch's key length - N, not `offset` */
+    arg_int has_kv_lengths;
+    arg_int store_lse;
+    arg_float scale;                 /* of Q K^T */
+    arg_float scale_log2;            /* scale * log2(e): scores are kept in units of powers of two */
+};
+
+#endif

@@ -1,0 +1,81 @@
+/* dQ = scale dS K, row-tiled: FlashAttention-2, Algorithm 2, with the loops exchanged so that nothing is added atomically.
+ *
+ * Grid: one work-group for OWN query rows of one (batch, head block) and one SLICE of D; it walks the keys that they see.
+ * Q (OWN, D) and dO (OWN, Dv) stay, or pass in chunks; V and K (WALK, ..) pass through one tile; dQ (OWN, SLICE)
+ * accumulates. */
+#include "gradient.cl"
+
+/* S and dP of the tile become dS, in S. */
+INLINE void dq_scores(ACC lane_f *S, const ACC lane_f *dP, const ACC lane_f *lse, const ACC float *delta,
+                             const struct call *a,
+                             const struct edge *e, bool full, int rows)
+{
+    FOR_ROWS(r, rows)
+        FOR_COLS(c) {
+            const lane_f s = score(a, e, full, S[r * COLS + c], tile_row(r), tile_col(c));
+            S[r * COLS + c] = score_gradient(full, probability(s, lse[r]), dP[r * COLS + c], delta[r]);
+        }
+}
+
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
+backward_dq(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
+            const __global stored *restrict v, const __global uchar *restrict mask, const __global int *restrict kv_lengths,
+            const __global float *restrict lse, const __global stored *restrict dout, const __global float *restrict delta,
+            __global stored *restrict dq)
+{
+    OWNER_TILE(q_tile, D_PAD);
+    OWNER_TILE(dout_tile, DV_PAD);
+    WALKED_TILE(walked_tile);
+    OPERAND_TILE(ds_tile);
+    SCORES(S);
+    SCORES(dP);
+    OUTPUT(dQ);
+    ROW_LANES(row_lse);
+    ROW_FLOATS(row_delta);
+    ROW_FLOATS(factor);
+
+    struct place at;
+    find_place(&at, &a, D_PAD, a.N * a.pack, a.Hq, a.pack, a.causal);
+    const int kv_head = at.head / (a.Hq / a.Hk);
+    const long key_total = key_count(&a, kv_lengths, at.batch);
+    struct rows Q, dO, K, V;
+    query_rows(&Q, q, &a, &a.q, at.batch, at.head, a.D);
+    query_rows(&dO, dout, &a, &a.dout, at.batch, at.head, a.Dv);
+    key_rows(&K, k, &a.k, at.batch, kv_head, a.D, key_total);
+    key_rows(&V, v, &a.v, at.batch, kv_head, a.Dv, key_total);
+    blank_padding(&K, &a, mask, at.batch, at.head);
+    blank_padding(&V, &a, mask, at.batch, at.head);
+    struct layout lse_at, delta_at, dq_at;
+    query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
+    delta_layout(&delta_at, &a, at.batch, at.head);
+    query_layout(&dq_at, &a, &a.dq, at.batch, at.head, a.D);
+    const int rows = rows_in_use(Q.at.count - at.first);
+
+    if (OWNER_RESIDENT) {
+        fetch_owner(q_tile, &Q, at.first, 0, D_PAD, rows);
+        fetch_owner(dout_tile, &dO, at.first, 0, DV_PAD, rows);
+    }
+    FOR_ROWS(r, rows) {
+        const long row = at.first + tile_row(r);
+        const bool real = row < Q.at.count;
+        row_lse[r] = lse_for_gradient(real ? lse[row_offset(&lse_at, row)] : -INFINITY);
+        row_delta[r] = real ? delta[row_offset(&delta_at, row)] : 0.0f;
+        factor[r] = a.scale;
+        FOR_OUT(x) dQ[r * OUT_COLS + x] = 0.0f;
+    }
+
+    struct range keys;
+    visible_keys(&keys, &a, at.first, key_total);
+    for (long j = keys.begin; j < keys.end; j += WALK) {
+        struct edge e;
+        find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
+        tile_scores(dP, dout_tile, &dO, at.first, walked_tile, &V, j, DV_PAD, rows);
+        tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, rows);
+        if (is_full(&keys, j))
+            dq_scores(S, dP, row_lse, row_delta, &a, &e, true, rows);
+        else
+            dq_scores(S, dP, row_lse, row_delta, &a, &e, false, rows);
+        tile_output(dQ, operand(S, ds_tile, rows), walked_tile, &K, j, at.slice * SLICE, true, D_PAD, rows);
+    }
+    store_output(dQ, factor, dq, &dq_at, at.first, at.slice * SLICE, rows);
+}

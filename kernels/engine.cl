@@ -1,0 +1,44 @@
+/* The tile verbs, by engine. An owner tile has OWN rows, the walked side comes in tiles of WALK rows; which of queries and
+ * keys is which, the pass decides. Each engine file defines:
+ *
+ *   lane_f, lane_i     float and int, or vectors of LANES of them that run along the walked rows
+ *   out_f              a few neighbouring depth elements of an output row
+ *   ACC                address space of accumulators
+ *   ROWS, COLS         owner rows, and lanes of walked rows, of a score accumulator lane_f[ROWS * COLS]
+ *   OUT_COLS           out_f in a row of an output accumulator out_f[ROWS * OUT_COLS], SLICE elements deep
+ *   FOR_ROWS(r, rows)  visits the accumulator's rows; `rows` of the tile are in use
+ *   tile_row(r), tile_col(c), out_depth(x)   where accumulator elements lie in the tile
+ *   OWNER_TILE, WALKED_TILE, OPERAND_TILE, REDUCE_TILE(name)   storage, declared at kernel scope
+ *   SCORES, OUTPUT, ROW_FLOATS, ROW_LANES(name)   accumulators, and a value a row, in ACC
+ *   fetch_owner, fetch_walked, fetch_walked_for_output   copy rows to a tile; what does not exist becomes 0
+ *   tile_wait, tile_release    all have fetched; all are done with a tile
+ *   multiply_scores    scores (+)= owner x walked^T
+ *   operand            turns score-shaped values into the left factor of multiply_output
+ *   multiply_output    output += operand x walked
+ *   reduce_max, reduce_sum     over the walked direction, of one value a row
+ *   lane_max, lane_sum, lane_exp2, gather_stat, gather_mask   on lanes
+ */
+#ifndef ENGINE_CL
+#define ENGINE_CL
+
+#if !defined(ENGINE_CPU) || !defined(D_PAD) || !defined(DV_PAD) || !defined(OWN) || !defined(WALK)
+#error "ENGINE_CPU, D_PAD, DV_PAD, OWN and WALK must be given with -D"
+#endif
+#if !defined(CHUNK) || !defined(SLICE) || !defined(OWNER_RESIDENT) || !defined(PACKED) || !defined(MASK)
+#error "CHUNK, SLICE, OWNER_RESIDENT, PACKED and MASK must be given with -D"
+#endif
+#if D_PAD % CHUNK || DV_PAD % CHUNK
+#error "CHUNK must divide D_PAD and DV_PAD"
+#endif
+
+#define MAX_PAD (D_PAD > DV_PAD ? D_PAD : DV_PAD)
+
+#include "rows.cl"
+
+#if ENGINE_CPU
+#include "engine_cpu.cl"
+#else
+#include "engine_simt.cl"
+#endif
+
+#endif

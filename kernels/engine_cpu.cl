@@ -1,0 +1,264 @@
+/* Engine `cpu`: one work-item a work-group, so one core works through a tile alone and nothing waits. Vectors of LANES floats;
+ * products in register blocks of BLOCK_ROWS x BLOCK_COLS vectors. Tiles and accumulators are local memory, which a CPU device
+ * takes from its caches.
+ *
+ *   score columns run along the lanes: column LANES c + lane; the walked tile is transposed for them, [depth][WALK]
+ *   output depth runs along the lanes too; for it the walked tile is [WALK][CHUNK]
+ *
+ * Local memory in floats: OWN OWNER_DEPTH an owner tile, WALK CHUNK the walked tile, OWN WALK a score array, OWN SLICE an
+ * output. */
+#ifndef ENGINE_CPU_CL
+#define ENGINE_CPU_CL
+
+#if !defined(LANES) || !defined(BLOCK_ROWS) || !defined(BLOCK_COLS)
+#error "LANES, BLOCK_ROWS and BLOCK_COLS must be given with -D"
+#endif
+#define WG_SIZE 1
+#if OWN % BLOCK_ROWS || WALK % (LANES * BLOCK_COLS) || CHUNK % LANES || SLICE % CHUNK
+#error "BLOCK_ROWS must divide OWN, LANES BLOCK_COLS WALK, LANES CHUNK, CHUNK SLICE"
+#endif
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+typedef JOIN(float, LANES) lane_f;
+typedef JOIN(int, LANES) lane_i;
+typedef lane_f out_f;
+#define ACC __local
+#define ROWS OWN
+#define COLS (WALK / LANES)
+#define OUT_COLS (SLICE / LANES)
+#define OUT_CHUNK CHUNK
+#define OWNER_DEPTH(depth) (OWNER_RESIDENT ? (depth) : CHUNK)
+
+#define OWNER_TILE(name, depth) __local float __attribute__((aligned(64))) name[OWN * OWNER_DEPTH(depth)]
+#define WALKED_TILE(name) __local float __attribute__((aligned(64))) name[WALK * CHUNK]
+#define OPERAND_TILE(name) __local float *const name = 0 /* scores are operands as they lie */
+#define REDUCE_TILE(name) __local float *const name = 0
+#define ROW_FLOATS(name) __local float name[OWN]
+#define ROW_LANES(name) __local lane_f name[OWN]
+#define SCORES(name) __local lane_f name[OWN * COLS]
+#define OUTPUT(name) __local lane_f name[OWN * OUT_COLS]
+
+#define UNROLL _Pragma("unroll")
+#define FOR_ROWS(r, rows) for (int r = 0; r < (rows); ++r)
+#define FOR_COLS(c) UNROLL for (int c = 0; c < COLS; ++c)
+#define FOR_OUT(x) for (int x = 0; x < OUT_COLS; ++x)
+#define NEEDS_RESCALE(factor) ((factor) != 1.0f)
+#define KEEPS_STAGED(depth) false
+
+INLINE int tile_row(int r)
+{
+    return r;
+}
+
+INLINE lane_i lane_numbers(void)
+{
+#if LANES == 16
+    return (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif LANES == 8
+    return (int8)(0, 1, 2, 3, 4, 5, 6, 7);
+#else
+    return (int4)(0, 1, 2, 3);
+#endif
+}
+
+INLINE lane_i tile_col(int c)
+{
+    return c * LANES + lane_numbers();
+}
+
+/* Whole register blocks; rows past the last real one are zero. */
+INLINE int rows_in_use(long left)
+{
+    const int rows = (int)min(left, (long)OWN);
+    return (rows + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS;
+}
+
+INLINE void tile_wait(void)
+{
+}
+
+INLINE void tile_release(void)
+{
+}
+
+/* tile[row][0 .. depth - 1] = rows first + row at depth d onwards. */
+INLINE void fetch(__local float *tile, const struct rows *from, long first, int count, int d, const int depth)
+{
+    const int there = clamp(from->at.depth - d, 0, depth);
+    for (int row = 0; row < count; ++row) {
+        __local float *to = tile + row * depth;
+        int x = 0;
+        if (row_exists(from, first + row)) {
+            const __global stored *data = from->data + row_offset(&from->at, first + row) + d;
+            for (; x < there; ++x)
+                to[x] = LOAD(data, x);
+        }
+        for (; x < depth; ++x)
+            to[x] = 0.0f;
+    }
+}
+
+INLINE void fetch_owner(__local float *tile, const struct rows *owner, long first, int d, const int depth, int rows)
+{
+    fetch(tile, owner, first, rows, d, depth);
+}
+
+/* tile[x][row], transposed. */
+INLINE void fetch_walked(__local float *tile, const struct rows *walked, long first, int d)
+{
+    const int there = clamp(walked->at.depth - d, 0, CHUNK);
+    for (int row = 0; row < WALK; ++row) {
+        int x = 0;
+        if (row_exists(walked, first + row)) {
+            const __global stored *data = walked->data + row_offset(&walked->at, first + row) + d;
+            for (; x < there; ++x)
+                tile[x * WALK + row] = LOAD(data, x);
+        }
+        for (; x < CHUNK; ++x)
+            tile[x * WALK + row] = 0.0f;
+    }
+}
+
+INLINE void fetch_walked_for_output(__local float *tile, const struct rows *walked, long first, int d)
+{
+    fetch(tile, walked, first, WALK, d, CHUNK);
+}
+
+/* C[BLOCK_ROWS][cols] (+)= A[BLOCK_ROWS][K] x B[K][cols], all in registers but B. ldb and ldc count vectors. */
+INLINE void multiply_block(__local lane_f *C, const int ldc, const __local float *A, const int lda,
+                                  const __local lane_f *B, const int ldb, const int K, const int cols, bool first)
+{
+    lane_f c[BLOCK_ROWS][BLOCK_COLS];
+    UNROLL for (int r = 0; r < BLOCK_ROWS; ++r)
+        UNROLL for (int x = 0; x < cols; ++x) c[r][x] = first ? (lane_f)(0.0f) : C[r * ldc + x];
+    for (int k = 0; k < K; ++k) {
+        lane_f b[BLOCK_COLS];
+        UNROLL for (int x = 0; x < cols; ++x) b[x] = B[k * ldb + x];
+        UNROLL for (int r = 0; r < BLOCK_ROWS; ++r)
+            UNROLL for (int x = 0; x < cols; ++x) c[r][x] = A[r * lda + k] * b[x] + c[r][x];
+    }
+    UNROLL for (int r = 0; r < BLOCK_ROWS; ++r)
+        UNROLL for (int x = 0; x < cols; ++x) C[r * ldc + x] = c[r][x];
+}
+
+/* C[rows][cols] (+)= A[rows][K] x B[K][cols]. */
+INLINE void multiply(__local lane_f *C, const int ldc, const __local float *A, const int lda, const __local float *B,
+                            const int cols, const int K, bool first, int rows)
+{
+    const __local lane_f *b = (const __local lane_f *)B;
+    for (int r = 0; r < rows; r += BLOCK_ROWS) {
+        for (int x = 0; x + BLOCK_COLS <= cols; x += BLOCK_COLS)
+            multiply_block(C + r * ldc + x, ldc, A + r * lda, lda, b + x, cols, K, BLOCK_COLS, first);
+        const int done = cols / BLOCK_COLS * BLOCK_COLS;
+        if (done < cols)
+            multiply_block(C + r * ldc + done, ldc, A + r * lda, lda, b + done, cols, K, cols - done, first);
+    }
+}
+
+/* S (+)= owner[.., d ..] x walked^T over CHUNK. */
+INLINE void multiply_scores(__local lane_f *S, const __local float *owner, const int owner_depth, int d,
+                                   const __local float *walked, bool first, int rows)
+{
+    multiply(S, COLS, owner + d, owner_depth, walked, COLS, CHUNK, first, rows);
+}
+
+INLINE const __local float *operand(const __local lane_f *S, __local float *tile, int rows)
+{
+    return (const __local float *)S;
+}
+
+/* out[.., from .. from + CHUNK - 1] += P x walked-> */
+INLINE void multiply_output(__local lane_f *out, int from, const __local float *P, const __local float *walked,
+                                   int rows)
+{
+    multiply(out + from / LANES, OUT_COLS, P, WALK, walked, CHUNK / LANES, WALK, false, rows);
+}
+
+/* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
+INLINE void store_output(const __local lane_f *out, const ACC float *factor, __global stored *data, const struct layout *at,
+                                long first, int d, int rows)
+{
+    const int real = (int)min((long)rows, at->count - first);
+    const int depth = min(at->depth - d, SLICE);
+    for (int r = 0; r < real; ++r) {
+        const __local float *from = (const __local float *)(out + r * OUT_COLS);
+        const long to = row_offset(at, first + r) + d;
+        for (int x = 0; x < depth; ++x)
+            STORE(data, to + x, from[x] * factor[r]);
+    }
+}
+
+INLINE void store_stat(const ACC float *value, __global float *data, const struct layout *at, long first, int rows)
+{
+    for (int r = 0; r < rows && first + r < at->count; ++r)
+        data[row_offset(at, first + r)] = value[r];
+}
+
+/* 2^x to 2 ulp for x <= 128, and exactly 0 below -126, where float32 has no normal numbers: 2^x = 2^n 2^f, n the nearest
+ * integer, 2^f by a polynomial on [-1/2, 1/2]. */
+INLINE lane_f lane_exp2(lane_f x)
+{
+    const lane_f n = rint(x), f = x - n;
+    lane_f p = 1.535336188319500e-4f * f + 1.339887440266574e-3f;
+    p = p * f + 9.618437357674640e-3f;
+    p = p * f + 5.550332471162809e-2f;
+    p = p * f + 2.402264791363012e-1f;
+    p = p * f + 6.931472028550421e-1f;
+    p = p * f + 1.0f;
+    const lane_i exponent = (JOIN(convert_int, LANES)(n) + 127) << 23;
+    return x < -126.0f ? (lane_f)(0.0f) : JOIN(as_float, LANES)(exponent) * p;
+}
+
+/* Folds the lanes in halves with f(a, b). */
+#define FOLD4(f, v) f(f((v).x, (v).y), f((v).z, (v).w))
+#if LANES == 16
+#define FOLD(f, v) FOLD4(f, f(f((v).lo.lo, (v).lo.hi), f((v).hi.lo, (v).hi.hi)))
+#elif LANES == 8
+#define FOLD(f, v) FOLD4(f, f((v).lo, (v).hi))
+#else
+#define FOLD(f, v) FOLD4(f, v)
+#endif
+#define ADD(a, b) ((a) + (b))
+
+INLINE float lane_max(lane_f x)
+{
+    return FOLD(fmax, x);
+}
+
+INLINE float lane_sum(lane_f x)
+{
+    return FOLD(ADD, x);
+}
+
+INLINE lane_f gather_stat(const __global float *data, const struct layout *at, long first, lane_i row, float otherwise)
+{
+    lane_f value;
+    float *to = (float *)&value;
+    const int *r = (const int *)&row;
+    for (int i = 0; i < LANES; ++i)
+        to[i] = first + r[i] < at->count ? data[row_offset(at, first + r[i])] : otherwise;
+    return value;
+}
+
+INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,
+                                 long column)
+{
+    lane_i value;
+    int *to = (int *)&value;
+    const int *ii = (const int *)&i, *hh = (const int *)&head, *jj = (const int *)&j;
+    for (int x = 0; x < LANES; ++x)
+        to[x] = mask[ii[x] * row + hh[x] * per_head + jj[x] * column];
+    return value;
+}
+
+/* One item holds whole rows. */
+INLINE void reduce_max(ACC float *value, __local float *tile, int rows)
+{
+}
+
+INLINE void reduce_sum(ACC float *value, __local float *tile, int rows)
+{
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* O = softmax(S) V and L = log sum exp S, row-tiled: FlashAttention-2, Algorithm 1.
+ *
+ * Grid: one work-group for OWN query rows of one (batch, head block) and one SLICE of Dv; it walks the keys that they see.
+ * Q (OWN, D) stays, or passes in chunks; K (WALK, D) and V (WALK, SLICE) pass through one tile; O (OWN, SLICE) accumulates. */
+#include "softmax.cl"
+#include "tile.cl"
+
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
+forward(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
+        const __global stored *restrict v, const __global uchar *restrict mask, const __global int *restrict kv_lengths,
+        __global stored *restrict out, __global float *restrict lse)
+{
+    OWNER_TILE(q_tile, D_PAD);
+    WALKED_TILE(walked_tile);
+    OPERAND_TILE(p_tile);
+    REDUCE_TILE(reduce_tile);
+    SCORES(S);
+    OUTPUT(O);
+    ROW_FLOATS(row_max);
+    ROW_FLOATS(m);
+    ROW_LANES(l);
+    ROW_FLOATS(sum);
+    ROW_FLOATS(factor);
+
+    struct place at;
+    find_place(&at, &a, DV_PAD, a.N * a.pack, a.Hq, a.pack, a.causal);
+    const int kv_head = at.head / (a.Hq / a.Hk);
+    const long key_total = key_count(&a, kv_lengths, at.batch);
+    struct rows Q, K, V;
+    query_rows(&Q, q, &a, &a.q, at.batch, at.head, a.D);
+    key_rows(&K, k, &a.k, at.batch, kv_head, a.D, key_total);
+    key_rows(&V, v, &a.v, at.batch, kv_head, a.Dv, key_total);
+    blank_padding(&K, &a, mask, at.batch, at.head);
+    blank_padding(&V, &a, mask, at.batch, at.head);
+    const int rows = rows_in_use(Q.at.count - at.first);
+
+    if (OWNER_RESIDENT)
+        fetch_owner(q_tile, &Q, at.first, 0, D_PAD, rows);
+    FOR_ROWS(r, rows) {
+        m[r] = -INFINITY;
+        l[r] = 0.0f;
+        FOR_OUT(x) O[r * OUT_COLS + x] = 0.0f;
+    }
+
+    struct range keys;
+    visible_keys(&keys, &a, at.first, key_total);
+    for (long j = keys.begin; j < keys.end; j += WALK) {
+        struct edge e;
+        find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
+        tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, rows);
+        if (is_full(&keys, j))
+            softmax_scores(S, row_max, &a, &e, true, rows);
+        else
+            softmax_scores(S, row_max, &a, &e, false, rows);
+        reduce_max(row_max, reduce_tile, rows);
+        softmax_update(S, O, m, l, row_max, rows);
+        tile_output(O, operand(S, p_tile, rows), walked_tile, &V, j, at.slice * SLICE, false, DV_PAD, rows);
+    }
+
+    struct layout out_at, lse_at;
+    query_layout(&out_at, &a, &a.out, at.batch, at.head, a.Dv);
+    query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
+    FOR_ROWS(r, rows) sum[r] = lane_sum(l[r]);
+    reduce_sum(sum, reduce_tile, rows);
+    FOR_ROWS(r, rows) factor[r] = sum[r] == 0.0f ? 0.0f : 1.0f / sum[r];
+    store_output(O, factor, out, &out_at, at.first, at.slice * SLICE, rows);
+    if (a.store_lse && at.slice == 0) {
+        FOR_ROWS(r, rows) sum[r] = sum[r] == 0.0f ? -INFINITY : (m[r] + log2(sum[r])) * M_LN2_F;
+        store_stat(sum, lse, &lse_at, at.first, rows);
+    }
+}

@@ -1,0 +1,83 @@
+/* Which part of the pass a work-group computes, and which tiles it must walk. */
+#ifndef PLACE_CL
+#define PLACE_CL
+
+#include "rows.cl"
+
+struct place {
+    int slice;    /* of the output's depth */
+    long first;   /* first owner row of the tile */
+    int head;     /* query passes: first query head of the tile; key passes: key head */
+    int batch;
+};
+
+/* Work-groups are numbered slice of `depth` first, then tile, head block, batch. With causality the last query tiles see most
+ * keys: they start first, so that no long tile is left over at the end. */
+INLINE void find_place(struct place *p, const struct call *a, const int depth, long rows, int heads, int heads_per_block,
+                              bool last_first)
+{
+    const int slices = (depth + SLICE - 1) / SLICE;
+    const long tiles = (rows + OWN - 1) / OWN;
+    const int blocks = heads / heads_per_block;
+    long group = a->first_group + (long)get_group_id(0);
+    p->slice = (int)(group % slices);
+    group /= slices;
+    const long tile = group % tiles;
+    p->first = (last_first ? tiles - 1 - tile : tile) * OWN;
+    group /= tiles;
+    p->head = (int)(group % blocks) * heads_per_block;
+    p->batch = (int)(group / blocks);
+}
+
+/* Number of keys of batch b: its length, clamped to 0..M. */
+INLINE long key_count(const struct call *a, const __global int *kv_lengths, int b)
+{
+    if (!a->has_kv_lengths)
+        return a->M;
+    return clamp((long)kv_lengths[a->kv_lengths + b * a->kv_lengths_stride], 0L, a->M);
+}
+
+/* Key position of query 0. */
+INLINE long diagonal_offset(const struct call *a, long keys)
+{
+    return a->bottom_right ? keys - a->N : a->offset;
+}
+
+/* Walked rows begin .. end - 1 are visited; a tile inside full_begin .. full_end - 1 needs no predicate. */
+struct range {
+    long begin, end, full_begin, full_end;
+};
+
+INLINE bool is_full(const struct range *range, long t)
+{
+    return MASK == 0 && t >= range->full_begin && t + WALK <= range->full_end;
+}
+
+/* Keys that the query rows first .. first + OWN - 1 see, of `keys` that exist. */
+INLINE void visible_keys(struct range *range, const struct call *a, long first, long keys)
+{
+    range->begin = range->full_begin = 0;
+    range->end = range->full_end = keys;
+    if (a->causal) {
+        const long offset = diagonal_offset(a, keys);
+        const long last = min(first + OWN, a->N * a->pack) - 1;
+        range->end = clamp(last / a->pack + offset + 1, 0L, keys);
+        range->full_end = clamp(first / a->pack + offset + 1, 0L, keys);
+    }
+}
+
+/* Query rows that see any of the keys first .. first + OWN - 1, of `keys` that exist. */
+INLINE void seeing_queries(struct range *range, const struct call *a, long first, long keys)
+{
+    const long rows = a->N * a->pack;
+    range->begin = range->full_begin = 0;
+    range->end = first < keys ? rows : 0;
+    range->full_end = first + OWN > keys ? 0 : rows;
+    if (a->causal) {
+        const long offset = diagonal_offset(a, keys);
+        range->begin = clamp(first - offset, 0L, a->N) * a->pack;
+        range->full_begin = clamp(first + OWN - 1 - offset, 0L, a->N) * a->pack;
+    }
+}
+
+#endif

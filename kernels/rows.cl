@@ -1,0 +1,96 @@
+/* Rows of a tensor as one (batch, head) sees them. Query rows may be packed: with few queries a head, the `heads` query heads
+ * of a group share a tile, and row r is query r / heads of head r % heads. */
+#ifndef ROWS_CL
+#define ROWS_CL
+
+#include "args.h"
+#include "storage.cl"
+
+enum { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* MASK_PADDING: one row for all queries, hides whole keys */
+
+struct layout {
+    long origin;      /* first element of row 0 */
+    long row, head;   /* elements between rows, and between packed heads */
+    long count;       /* rows that exist */
+    int heads;        /* packed heads */
+    int depth;        /* elements in a row */
+};
+
+/* A tensor's rows, and for keys the bytes that tell padding from real ones (0: all rows are real). */
+struct rows {
+    const __global stored *data;
+    struct layout at;
+    const __global uchar *real;
+    long real_column;
+};
+
+INLINE long row_offset(const struct layout *at, long r)
+{
+#if PACKED
+    return at->origin + (r / at->heads) * at->row + (r % at->heads) * at->head;
+#else
+    return at->origin + r * at->row;
+#endif
+}
+
+INLINE bool row_exists(const struct rows *t, long r)
+{
+    if (r >= t->at.count)
+        return false;
+#if MASK == 2
+    if (t->real)
+        return t->real[r * t->real_column] != 0;
+#endif
+    return true;
+}
+
+/* Rows of query heads head .. head + pack - 1. */
+INLINE void query_layout(struct layout *at, const struct call *a, const struct view *v, int b, int head, int depth)
+{
+    at->origin = v->offset + b * v->batch + head * v->head;
+    at->row = v->row;
+    at->head = v->head;
+    at->count = a->N * a->pack;
+    at->heads = a->pack;
+    at->depth = depth;
+}
+
+/* Rows of one key head; `count` of them exist. */
+INLINE void key_layout(struct layout *at, const struct view *v, int b, int head, int depth, long count)
+{
+    at->origin = v->offset + b * v->batch + head * v->head;
+    at->row = v->row;
+    at->head = 0;
+    at->count = count;
+    at->heads = 1;
+    at->depth = depth;
+}
+
+INLINE void query_rows(struct rows *t, const __global stored *data, const struct call *a, const struct view *v, int b,
+                              int head, int depth)
+{
+    query_layout(&t->at, a, v, b, head, depth);
+    t->data = data;
+    t->real = 0;
+    t->real_column = 0;
+}
+
+INLINE void key_rows(struct rows *t, const __global stored *data, const struct view *v, int b, int head, int depth,
+                            long count)
+{
+    key_layout(&t->at, v, b, head, depth, count);
+    t->data = data;
+    t->real = 0;
+    t->real_column = 0;
+}
+
+/* Lets the padding among t's keys read as 0: what the mask of query head `head` hides from all queries. */
+INLINE void blank_padding(struct rows *t, const struct call *a, const __global uchar *mask, int b, int head)
+{
+#if MASK == 2
+    t->real = mask + a->mask.offset + b * a->mask.batch + head * a->mask.head;
+    t->real_column = a->mask_column;
+#endif
+}
+
+#endif

@@ -1,0 +1,12 @@
+/* How tensor elements lie in global memory: a type, a load and a store. All arithmetic is float32. Included first by all. */
+#ifndef STORAGE_CL
+#define STORAGE_CL
+
+/* Inlining is not left to the compiler: PoCL 3.1 gives a function that it did not inline other local arrays than the kernel's. */
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float stored;
+#define LOAD(data, i) ((data)[i])
+#define STORE(data, i, x) ((data)[i] = (x))
+
+#endif
