@@ -166,16 +166,19 @@ static void cpu_set_chunk(const clattn_problem *problem, int most, struct clattn
     c->slice = output_depth(c);
 }
 
-/* Owner rows that give every compute unit a few work-groups, where there are enough rows for that. */
-static int cpu_balanced_rows(const struct clattn__device *device, const clattn_problem *problem, enum clattn__kernel kernel)
+/* The tallest tile, in whole register blocks: few heights, so that problems of many lengths share programs. `rows` are there, of
+ * which every compute unit should get a few tiles; `requested` (0: none) must not be exceeded. */
+static int cpu_rows(const struct clattn__device *device, int64_t heads, int64_t rows, int64_t requested)
 {
-    const int64_t heads = problem->batch * (kernel == KERNEL_DKDV ? problem->kv_heads : problem->q_heads);
-    const int64_t rows = kernel == KERNEL_DKDV ? problem->kv_len : problem->q_len;
-    const int64_t wanted = 4 * (int64_t)device->compute_units;
-    if (heads >= wanted)
-        return 192;
-    const int64_t balanced = rows / ((wanted + heads - 1) / heads);
-    return balanced < 48 ? 48 : min_int(balanced, 192);
+    static const int heights[] = {192, 96, 48, 24, 12, 6};
+    const int64_t tiles = 4 * (int64_t)device->compute_units;
+    const int64_t balanced = heads < tiles ? rows / ((tiles + heads - 1) / heads) : rows;
+    const int64_t wanted = balanced < 48 && rows > 48 ? 48 : balanced < 1 ? 1 : balanced;
+    int best = heights[0];
+    for (size_t i = 1; i < ARRAY_SIZE(heights); ++i)
+        if (heights[i] >= wanted || (requested && best > requested))
+            best = heights[i];
+    return best;
 }
 
 /* Starts from the tuned tile and gives up, in this order, rows, depth of a chunk, the resident owner, width and slice. */
@@ -203,6 +206,11 @@ static bool cpu_choose(const struct clattn__device *device, const clattn_problem
 {
     const size_t cached = 320 * 1024; /* of a core's own cache */
     const size_t most = device->local_bytes < cached ? device->local_bytes : cached;
+    const bool keys_own = c->kernel == KERNEL_DKDV;
+    const int pack = clattn__config_pack(problem);
+    const int64_t heads = problem->batch * (keys_own ? problem->kv_heads : problem->q_heads / pack);
+    const int64_t rows = keys_own ? problem->kv_len : problem->q_len * pack;
+    const int64_t requested = keys_own ? problem->q_tile : problem->k_tile;
     int64_t own, walk;
     tile_limits(problem, c->kernel, &own, &walk);
     c->lanes = device->float_width >= 16 ? 16 : device->float_width >= 8 ? 8 : 4;
@@ -210,16 +218,11 @@ static bool cpu_choose(const struct clattn__device *device, const clattn_problem
     c->block_cols = c->lanes == 16 ? 4 : 2;
     c->group_size = 1;
     c->owner_resident = true;
-    const int rows = min_int(own, cpu_balanced_rows(device, problem, c->kernel));
-    const int requested = min_int(c->kernel == KERNEL_DKDV ? problem->k_tile : problem->q_tile, 192);
-    c->own = max_int(requested ? rows / 6 * 6 : round_up(rows, 6), 6);
+    c->own = cpu_rows(device, heads, rows, keys_own ? problem->k_tile : problem->q_tile);
     c->walk = 64;
-    if (walk < c->walk) {
-        const int64_t asked = c->kernel == KERNEL_DKDV ? problem->q_tile : problem->k_tile;
-        c->walk = max_int(asked ? (int)walk / c->lanes * c->lanes : round_up((int)walk, c->lanes), c->lanes);
-        c->block_cols = min_int(c->walk / c->lanes, c->block_cols);
-        c->walk = c->walk / (c->lanes * c->block_cols) * (c->lanes * c->block_cols);
-    }
+    while (c->walk > c->lanes && (c->walk / 2 >= walk || (requested && c->walk > requested)))
+        c->walk /= 2;
+    c->block_cols = min_int(c->walk / c->lanes, c->block_cols);
     cpu_set_chunk(problem, 128, c);
     cpu_fit(most >> attempt, problem, c);
     c->local_bytes = cpu_local_bytes(c);
