@@ -1,0 +1,105 @@
+/* Test cases: what is run, and one line of text that says it.
+ *
+ *   b2 h4/2 n113 m203 d64/32 causal align=-3 mask=2,1,1,203 kvlen layout=bnhd tile=64x32 scale=0.3 seed=7
+ *
+ * Words, in any order; only the first five are required:
+ *   bB  hHq or hHq/Hk  nN  mM  dD or dD/Dv
+ *   causal                        align=top-left|bottom-right|OFFSET       (default bottom-right)
+ *   mask=KIND:B,H,N,M             the four are mask_dim; KIND: (random:) prefix: suffix: deadrows: false:
+ *   kvlen or kvlen=LENGTH         a mixture of lengths, or the same for each batch
+ *   layout=bnhd|packed|padded|broadcast                                    (default bhnd)
+ *   data=uniform|large|rising|equal|nanpad                                 (default normal)
+ *   tile=BmxBn  scale=X  seed=S
+ *   grad=dq,dk,dv or none         gradients that are run                   (default all)
+ *   nolse                         forward without lse: implies grad=none
+ */
+#ifndef CLATTN_TESTS_CASES_H
+#define CLATTN_TESTS_CASES_H
+
+#include "clattn.h"
+
+enum case_layout {
+    LAYOUT_BHND,      /* contiguous, strides 0 */
+    LAYOUT_BNHD,      /* (B,N,H,D); lse (B,N,H) */
+    LAYOUT_PACKED,    /* one buffer (B,N, Hq D + Hk D + Hk Dv) of q, k, v, and one of dq, dk, dv; needs N = M */
+    LAYOUT_PADDED,    /* views at odd offsets with gaps after every row, head and batch */
+    LAYOUT_BROADCAST, /* inputs with strides of 0: q over batches, k and v over heads, dout over rows */
+    LAYOUT_COUNT
+};
+
+enum case_data {
+    DATA_NORMAL,
+    DATA_UNIFORM, /* -1 to 1 */
+    DATA_LARGE,   /* max|S| about 60 */
+    DATA_RISING,  /* scores grow with j: each tile has a new maximum */
+    DATA_EQUAL,   /* all keys are equal: so are the scores of a row */
+    DATA_NANPAD,  /* NaN and infinity in padding keys and their values */
+    DATA_COUNT
+};
+
+enum case_mask {
+    MASK_RANDOM,   /* three of four are true */
+    MASK_PREFIX,   /* the first keys of each row are false */
+    MASK_SUFFIX,   /* the last keys of each row are false: key padding */
+    MASK_DEADROWS, /* random, and every third row is all false */
+    MASK_FALSE,    /* nothing is visible */
+    MASK_COUNT
+};
+
+enum case_lengths {
+    LENGTHS_NONE,
+    LENGTHS_MIXED, /* 0, M, more than M, negative, and random ones */
+    LENGTHS_SAME   /* test_case.kv_length, for each batch */
+};
+
+/* A case belongs to one of the first two or to neither; the full table has them all. */
+enum case_tier {
+    TIER_TINY,  /* for oclgrind: N, M <= 40, every kernel */
+    TIER_QUICK, /* few kernels to compile */
+    TIER_FULL
+};
+
+struct test_case {
+    clattn_problem problem;
+    unsigned passes; /* of clattn_pass: CLATTN_FORWARD and the gradients that are run */
+    int want_lse;
+    enum case_layout layout;
+    enum case_data data;
+    enum case_mask mask; /* read when problem.mask_dim is not 0 */
+    enum case_lengths lengths;
+    int32_t kv_length;
+    uint64_t seed;
+    enum case_tier tier; /* not part of the line */
+    const char *group;   /* "causal", "mask", ...; not part of the line */
+};
+
+#define CASE_LINE_SIZE 320 /* bytes that hold any line */
+
+/* Cases picked by hand; part of the table. The last has no line. */
+struct case_line {
+    enum case_tier tier;
+    const char *group;
+    const char *line;
+};
+
+extern const struct case_line case_lines[];
+
+/* Writes the cases of a tier to `cases`, at most `capacity` of them (NULL and 0 to ask), those of a group one after the
+ * other, and returns how many there are. The same at every call. */
+size_t case_table(enum case_tier tier, struct test_case *cases, size_t capacity);
+
+/* A case that has only sizes: float32 normal data, everything at its default, all passes. */
+struct test_case case_make(int64_t b, int64_t hq, int64_t hk, int64_t n, int64_t m, int64_t d, int64_t dv);
+
+/* Prints the case as its line; returns `line`, of CASE_LINE_SIZE bytes. */
+char *case_print(const struct test_case *c, char *line);
+
+/* Reads a line. Returns 0, or -1 with a sentence in `error` (CASE_LINE_SIZE bytes), *c then being undefined. What a line
+ * says is not checked against clattn's limits: clattn does that. */
+int case_parse(const char *line, struct test_case *c, char *error);
+
+/* Floating-point operations of the case, ignoring causality and masks: 2 N M (D + Dv) a head forward, and backward
+ * 2 N M times 3 D + 2 Dv. */
+double case_flops(const struct test_case *c);
+
+#endif

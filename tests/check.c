@@ -1,0 +1,264 @@
+#include "check.h"
+#include "compare.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TAIL = 256 }; /* guard bytes after the workspace */
+
+/* A case on its way. */
+struct run {
+    struct comparison x;
+    cl_context cl;
+    cl_command_queue queue;
+    clattn_plan *plan;
+    cl_mem mem[SLOT_COUNT]; /* one for each buffer of the set */
+    cl_mem workspace;
+    size_t workspace_bytes;
+    unsigned char *workspace_image;
+};
+
+static int succeeded(struct run *run, clattn_status status, const char *call)
+{
+    return status == CLATTN_SUCCESS ||
+           compare_fail(run->x.result, "%s: %s: %s", call, clattn_status_name(status), clattn_last_error());
+}
+
+static int cl_succeeded(struct run *run, cl_int status, const char *call)
+{
+    return status == CL_SUCCESS || compare_fail(run->x.result, "%s: OpenCL error %d", call, (int)status);
+}
+
+static int make_buffers(struct run *run)
+{
+    for (int n = 0; n < run->x.set.buffers; n++) {
+        const struct data_buffer *buffer = &run->x.set.buffer[n];
+        cl_mem_flags flags = buffer->output ? CL_MEM_READ_WRITE : CL_MEM_READ_ONLY;
+        cl_int status;
+
+        run->mem[n] = clCreateBuffer(run->cl, flags | CL_MEM_COPY_HOST_PTR, buffer->bytes, buffer->image, &status);
+        if (!cl_succeeded(run, status, "clCreateBuffer")) {
+            return 0;
+        }
+        run->x.found[n] = malloc(buffer->bytes);
+        if (run->x.found[n] == NULL) {
+            return compare_fail(run->x.result, "no memory to read results");
+        }
+    }
+    return 1;
+}
+
+/* The workspace is as large as the plan says, full of NaN, and has a guard behind it. */
+static int make_workspace(struct run *run)
+{
+    const clattn_problem *p = &run->x.c->problem;
+    size_t forward = 0;
+    cl_int status;
+
+    if (!succeeded(run, clattn_plan_workspace_size(run->plan, CLATTN_FORWARD, &forward),
+                   "clattn_plan_workspace_size")) {
+        return 0;
+    }
+    if ((run->x.passes & CLATTN_BACKWARD) &&
+        !succeeded(run, clattn_plan_workspace_size(run->plan, CLATTN_BACKWARD, &run->workspace_bytes),
+                   "clattn_plan_workspace_size")) {
+        return 0;
+    }
+    if (forward != 0 || run->workspace_bytes > 4 * (size_t)(p->batch * p->q_heads * p->q_len)) {
+        return compare_fail(run->x.result, "workspace: forward %zu and backward %zu bytes are more than 0 and 4 B Hq N",
+                            forward, run->workspace_bytes);
+    }
+    if (run->workspace_bytes == 0) {
+        return 1;
+    }
+    run->workspace_image = malloc(run->workspace_bytes + TAIL);
+    if (run->workspace_image == NULL) {
+        return compare_fail(run->x.result, "no memory for the workspace");
+    }
+    memset(run->workspace_image, 0xff, run->workspace_bytes);
+    memset(run->workspace_image + run->workspace_bytes, 0x5a, TAIL);
+    run->workspace = clCreateBuffer(run->cl, CL_MEM_READ_WRITE, run->workspace_bytes + TAIL, NULL, &status);
+    return cl_succeeded(run, status, "clCreateBuffer");
+}
+
+static clattn_tensors make_tensors(const struct run *run)
+{
+    clattn_tensors t = CLATTN_TENSORS_INIT;
+    clattn_tensor *const slots[SLOT_COUNT] = {&t.q,   &t.k,   &t.v,  &t.mask, &t.kv_lengths, &t.dout,
+                                              &t.out, &t.lse, &t.dq, &t.dk,   &t.dv};
+
+    for (int slot = 0; slot < SLOT_COUNT; slot++) {
+        const struct data_view *view = &run->x.set.view[slot];
+        int unused = slot == SLOT_LSE && !compare_is_written(&run->x, CHECK_LSE);
+
+        if (view->buffer >= 0 && !unused) {
+            slots[slot]->mem = run->mem[view->buffer];
+            slots[slot]->offset = view->offset;
+            memcpy(slots[slot]->stride, view->stride, sizeof view->stride);
+            if (view->default_strides) {
+                memset(slots[slot]->stride, 0, sizeof view->stride);
+            }
+        }
+    }
+    return t;
+}
+
+static int enqueue(struct run *run)
+{
+    clattn_tensors tensors = make_tensors(run);
+    cl_event forward = NULL;
+    cl_event backward = NULL;
+    int good = succeeded(run, clattn_enqueue_forward(run->plan, run->queue, &tensors, NULL, 0, NULL, &forward),
+                         "clattn_enqueue_forward");
+
+    if (good && (run->x.passes & CLATTN_BACKWARD)) {
+        good = succeeded(
+            run, clattn_enqueue_backward(run->plan, run->queue, &tensors, run->workspace, 1, &forward, &backward),
+            "clattn_enqueue_backward");
+    }
+    if (forward != NULL) {
+        good = cl_succeeded(run, clWaitForEvents(1, &forward), "forward") && good;
+        clReleaseEvent(forward);
+    }
+    if (backward != NULL) {
+        good = cl_succeeded(run, clWaitForEvents(1, &backward), "backward") && good;
+        clReleaseEvent(backward);
+    }
+    return good;
+}
+
+/* Writes NaN and guards to the outputs and the workspace, so that nothing is left of an earlier run. */
+static int write_images(struct run *run)
+{
+    int good = 1;
+
+    for (int n = 0; n < run->x.set.buffers && good; n++) {
+        const struct data_buffer *buffer = &run->x.set.buffer[n];
+
+        good = !buffer->output || cl_succeeded(run,
+                                               clEnqueueWriteBuffer(run->queue, run->mem[n], CL_TRUE, 0, buffer->bytes,
+                                                                    buffer->image, 0, NULL, NULL),
+                                               "clEnqueueWriteBuffer");
+    }
+    if (good && run->workspace != NULL) {
+        good = cl_succeeded(run,
+                            clEnqueueWriteBuffer(run->queue, run->workspace, CL_TRUE, 0, run->workspace_bytes + TAIL,
+                                                 run->workspace_image, 0, NULL, NULL),
+                            "clEnqueueWriteBuffer");
+    }
+    return good;
+}
+
+/* Reads every buffer, and sees that the workspace's guard is whole. */
+static int read_buffers(struct run *run)
+{
+    unsigned char tail[TAIL];
+    int good = 1;
+
+    for (int n = 0; n < run->x.set.buffers && good; n++) {
+        good = cl_succeeded(run,
+                            clEnqueueReadBuffer(run->queue, run->mem[n], CL_TRUE, 0, run->x.set.buffer[n].bytes,
+                                                run->x.found[n], 0, NULL, NULL),
+                            "clEnqueueReadBuffer");
+    }
+    if (good && run->workspace != NULL) {
+        good = cl_succeeded(
+            run,
+            clEnqueueReadBuffer(run->queue, run->workspace, CL_TRUE, run->workspace_bytes, TAIL, tail, 0, NULL, NULL),
+            "clEnqueueReadBuffer");
+        if (good && memcmp(tail, run->workspace_image + run->workspace_bytes, TAIL) != 0) {
+            good =
+                compare_fail(run->x.result, "the workspace was overwritten past its %zu bytes", run->workspace_bytes);
+        }
+    }
+    return good;
+}
+
+static int run_once(struct run *run)
+{
+    return write_images(run) && enqueue(run) && read_buffers(run);
+}
+
+/* Runs again, and compares with the run before, whose results are in x.found. */
+static void run_again(struct run *run)
+{
+    unsigned char *before[SLOT_COUNT] = {NULL};
+    int good = 1;
+
+    for (int n = 0; n < run->x.set.buffers; n++) {
+        before[n] = run->x.found[n];
+        run->x.found[n] = malloc(run->x.set.buffer[n].bytes);
+        good = good && run->x.found[n] != NULL;
+    }
+    if (!good) {
+        compare_fail(run->x.result, "no memory for a second run");
+    } else if (run_once(run)) {
+        compare_runs(&run->x, before);
+    }
+    for (int n = 0; n < run->x.set.buffers; n++) {
+        free(before[n]);
+    }
+}
+
+static void release(struct run *run)
+{
+    for (int n = 0; n < SLOT_COUNT; n++) {
+        if (run->mem[n] != NULL) {
+            clReleaseMemObject(run->mem[n]);
+        }
+        free(run->x.found[n]);
+    }
+    if (run->workspace != NULL) {
+        clReleaseMemObject(run->workspace);
+    }
+    free(run->workspace_image);
+    clattn_plan_destroy(run->plan);
+    data_free(&run->x.set);
+}
+
+static void run_case(struct run *run, clattn_context *context, int again)
+{
+    const struct test_case *c = run->x.c;
+    unsigned planned = CLATTN_FORWARD | (run->x.passes & CLATTN_BACKWARD);
+
+    if (!succeeded(run, clattn_plan_create(context, &c->problem, planned, &run->plan), "clattn_plan_create")) {
+        return;
+    }
+    if (data_make(c, &run->x.set) != 0) {
+        compare_fail(run->x.result, "the layout does not fit the sizes, or memory is short");
+        return;
+    }
+    if (make_buffers(run) && make_workspace(run) && run_once(run)) {
+        compare_outputs(&run->x);
+        if (again && run->x.result->ok) {
+            run_again(run);
+        }
+        if (run->x.result->ok) {
+            compare_guards(&run->x);
+        }
+    }
+}
+
+int check_case(clattn_context *context, cl_context cl, cl_command_queue queue, const struct test_case *c,
+               unsigned passes, struct check_result *result)
+{
+    struct run run;
+
+    memset(&run, 0, sizeof run);
+    run.x.c = c;
+    run.x.passes = c->passes & passes;
+    run.x.result = result;
+    run.cl = cl;
+    run.queue = queue;
+    result->ok = 1;
+    result->message[0] = '\0';
+    case_print(c, result->line);
+    for (int n = 0; n < CHECK_TENSORS; n++) {
+        result->ratio[n] = -1.0;
+    }
+    if (run.x.passes != 0) {
+        run_case(&run, context, (passes & CHECK_REPEAT) != 0);
+    }
+    release(&run);
+    return result->ok;
+}

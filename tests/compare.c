@@ -1,0 +1,260 @@
+#include "compare.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the reference says. */
+struct truth {
+    double *tensor[CHECK_TENSORS];
+    struct reference_sizes sizes[CHECK_TENSORS];
+};
+
+const char *check_tensor_name(enum check_tensor tensor)
+{
+    static const char *const names[CHECK_TENSORS] = {"out", "lse", "dq", "dk", "dv"};
+
+    return names[tensor];
+}
+
+int compare_fail(struct check_result *result, const char *format, ...)
+{
+    va_list arguments;
+
+    if (result->ok) {
+        result->ok = 0;
+        va_start(arguments, format);
+        vsnprintf(result->message, sizeof result->message, format, arguments);
+        va_end(arguments);
+    }
+    return 0;
+}
+
+struct check_tolerance check_tolerance(enum check_tensor tensor, const struct reference_sizes *sizes,
+                                       const double *expected, size_t count)
+{
+    const double terms[CHECK_TENSORS] = {sizes->out, sizes->lse, sizes->dq, sizes->dk, sizes->dv};
+    double most = terms[tensor] / 16.0;
+    double factor = sizes->score > 16.0 ? sizes->score / 16.0 : 1.0;
+    struct check_tolerance tolerance;
+
+    for (size_t n = 0; expected != NULL && n < count; n++) {
+        if (isfinite(expected[n]) && fabs(expected[n]) > most) {
+            most = fabs(expected[n]);
+        }
+    }
+    tolerance.absolute = (tensor == CHECK_OUT || tensor == CHECK_LSE ? 1e-6 : 1e-5) * most * factor;
+    tolerance.relative = 1e-5 * factor;
+    return tolerance;
+}
+
+double check_ratio(struct check_tolerance tolerance, float found, double expected)
+{
+    double error = fabs((double)found - expected);
+
+    if ((double)found == expected) { /* also -inf, and 0 where nothing is visible and nothing is allowed */
+        return 0.0;
+    }
+    if (!isfinite(found) || !isfinite(expected)) {
+        return INFINITY;
+    }
+    error /= tolerance.absolute + tolerance.relative * fabs(expected);
+    return isfinite(error) ? error : INFINITY;
+}
+
+double check_compare(enum check_tensor tensor, const struct reference_sizes *sizes, const float *found,
+                     const double *expected, size_t count, size_t *index)
+{
+    struct check_tolerance tolerance = check_tolerance(tensor, sizes, expected, count);
+    double worst = -1.0;
+    size_t at = 0;
+
+    for (size_t n = 0; n < count; n++) {
+        double ratio = check_ratio(tolerance, found[n], expected[n]);
+
+        if (ratio > worst) {
+            worst = ratio;
+            at = n;
+        }
+    }
+    if (index != NULL) {
+        *index = at;
+    }
+    return worst;
+}
+
+/* The rows of an output one after the other, as they were found. NULL when memory is short. */
+static float *gather(const struct comparison *x, enum data_slot slot)
+{
+    const struct data_view *view = &x->set.view[slot];
+    size_t depth = view->dim[3];
+    float *values = malloc(data_count(view) * sizeof *values);
+
+    for (size_t row = 0; values != NULL && row < data_count(view) / depth; row++) {
+        memcpy(values + row * depth, x->found[view->buffer] + data_row_offset(view, row), depth * sizeof *values);
+    }
+    return values;
+}
+
+int compare_is_written(const struct comparison *x, enum check_tensor tensor)
+{
+    static const unsigned gradient[CHECK_TENSORS] = {0, 0, CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK, CLATTN_BACKWARD_DV};
+
+    if (tensor == CHECK_LSE) {
+        return x->c->want_lse || (x->passes & CLATTN_BACKWARD) != 0;
+    }
+    return tensor == CHECK_OUT || (x->passes & gradient[tensor]) != 0;
+}
+
+static int is_compared(const struct comparison *x, enum check_tensor tensor)
+{
+    return compare_is_written(x, tensor) && (tensor > CHECK_LSE || (x->passes & CLATTN_FORWARD) != 0);
+}
+
+static void compute_truth(struct comparison *x, struct truth *truth)
+{
+    const clattn_problem *p = &x->c->problem;
+    clattn_arrays arrays = CLATTN_ARRAYS_INIT;
+    double **t = truth->tensor;
+    struct reference_sizes forward;
+    struct reference_sizes backward = {0};
+    int good = 1;
+
+    data_arrays(&x->set, &arrays);
+    for (int n = 0; n < CHECK_TENSORS; n++) {
+        t[n] = malloc(data_count(&x->set.view[SLOT_OUT + n]) * sizeof *t[n]);
+        good = good && t[n] != NULL;
+    }
+    good = good && reference_forward(p, &arrays, t[CHECK_OUT], t[CHECK_LSE], &forward) == 0;
+    if (good && (x->passes & CLATTN_BACKWARD)) {
+        good = reference_backward(p, &arrays, t[CHECK_DQ], t[CHECK_DK], t[CHECK_DV], &backward) == 0;
+    }
+    if (!good) {
+        compare_fail(x->result, "no memory for the reference");
+    }
+    for (int n = 0; good && n < CHECK_TENSORS; n++) {
+        truth->sizes[n] = n <= CHECK_LSE ? forward : backward;
+    }
+}
+
+/* 1 when the row of the tensor stands for a query that sees no key, or for a key that no query sees: it must be exactly 0,
+ * whatever the tolerance. A double P is 0 in no other case: dV tells about the keys. */
+static int is_hidden(const struct comparison *x, const struct truth *truth, enum check_tensor tensor, size_t row)
+{
+    size_t depth = x->set.view[SLOT_DV].dim[3];
+
+    if (tensor == CHECK_OUT || tensor == CHECK_DQ) {
+        return truth->tensor[CHECK_LSE][row] == -INFINITY;
+    }
+    for (size_t d = 0; tensor != CHECK_LSE && d < depth; d++) {
+        if (truth->tensor[CHECK_DV][row * depth + d] != 0.0) {
+            return 0;
+        }
+    }
+    return tensor != CHECK_LSE;
+}
+
+static void compare(struct comparison *x, enum check_tensor tensor, const struct truth *truth)
+{
+    const struct data_view *view = &x->set.view[SLOT_OUT + (int)tensor];
+    const double *expected = truth->tensor[tensor];
+    const size_t *dim = view->dim;
+    size_t count = data_count(view);
+    float *found = gather(x, (enum data_slot)(SLOT_OUT + (int)tensor));
+    size_t at;
+    double ratio;
+
+    if (found == NULL) {
+        compare_fail(x->result, "no memory to compare %s", check_tensor_name(tensor));
+        return;
+    }
+    ratio = check_compare(tensor, &truth->sizes[tensor], found, expected, count, &at);
+    for (size_t n = 0; n < count; n++) {
+        if (found[n] != 0.0f && ratio <= 1.0 && is_hidden(x, truth, tensor, n / dim[3])) {
+            at = n;
+            ratio = INFINITY;
+        }
+    }
+    x->result->ratio[tensor] = ratio;
+    if (!(ratio <= 1.0)) {
+        compare_fail(
+            x->result, "%s[%zu,%zu,%zu,%zu]: found %.9g, expected %.9g: error / tolerance = %.3g (max|S| = %.3g)",
+            check_tensor_name(tensor), at / dim[3] / dim[2] / dim[1], at / dim[3] / dim[2] % dim[1],
+            at / dim[3] % dim[2], at % dim[3], (double)found[at], expected[at], ratio, truth->sizes[tensor].score);
+    }
+    free(found);
+}
+
+void compare_outputs(struct comparison *x)
+{
+    struct truth truth;
+
+    compute_truth(x, &truth);
+    for (int n = 0; n < CHECK_TENSORS; n++) {
+        if (x->result->ok && is_compared(x, (enum check_tensor)n)) {
+            compare(x, (enum check_tensor)n, &truth);
+        }
+    }
+    for (int n = 0; n < CHECK_TENSORS; n++) {
+        free(truth.tensor[n]);
+    }
+}
+
+/* The name of a tensor that lives in the buffer. */
+static const char *buffer_name(const struct comparison *x, int buffer)
+{
+    static const char *const names[SLOT_COUNT] = {"q",   "k",   "v",  "mask", "kv_lengths", "dout",
+                                                  "out", "lse", "dq", "dk",   "dv"};
+    int slot = 0;
+
+    while (x->set.view[slot].buffer != buffer) {
+        slot++;
+    }
+    return names[slot];
+}
+
+static size_t first_difference(const unsigned char *x, const unsigned char *y, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes && x[at] == y[at]) {
+        at++;
+    }
+    return at;
+}
+
+void compare_guards(struct comparison *x)
+{
+    for (int slot = SLOT_OUT; slot < SLOT_COUNT; slot++) {
+        const struct data_view *view = &x->set.view[slot];
+        size_t rows = compare_is_written(x, (enum check_tensor)(slot - SLOT_OUT)) ? data_count(view) / view->dim[3] : 0;
+
+        for (size_t row = 0; row < rows; row++) {
+            size_t at = data_row_offset(view, row);
+
+            memcpy(x->found[view->buffer] + at, x->set.buffer[view->buffer].image + at, view->dim[3] * sizeof(float));
+        }
+    }
+    for (int n = 0; n < x->set.buffers; n++) {
+        const struct data_buffer *buffer = &x->set.buffer[n];
+        size_t at = first_difference(x->found[n], buffer->image, buffer->bytes);
+
+        if (at < buffer->bytes) {
+            compare_fail(x->result, "%s: byte %zu of the buffer was overwritten, %s", buffer_name(x, n), at,
+                         buffer->output ? "outside the tensor" : "which is an input");
+        }
+    }
+}
+
+void compare_runs(struct comparison *x, unsigned char *const *before)
+{
+    for (int n = 0; n < x->set.buffers; n++) {
+        size_t at = first_difference(x->found[n], before[n], x->set.buffer[n].bytes);
+
+        if (at < x->set.buffer[n].bytes) {
+            compare_fail(x->result, "%s: two runs differ at byte %zu of the buffer", buffer_name(x, n), at);
+        }
+    }
+}

@@ -1,0 +1,402 @@
+#include "reference.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A (B,H,rows,depth) float32 tensor of the host, its strides filled in. */
+struct view {
+    const float *data;
+    size_t stride[3];
+};
+
+/* A call: the problem, its tensors, and scratch for one row of S. */
+struct work {
+    const clattn_problem *p;
+    const clattn_arrays *a;
+    struct view q, k, v, dout;
+    double scale;
+    struct reference_sizes *sizes;
+    struct reference_sizes unwanted; /* where sizes points when the caller has none */
+    int64_t *keys;                   /* (M) the visible keys of the row at hand */
+    double *score;                   /* (M) S, then P, of those keys */
+    double *dscore;                  /* (M) dP, then scale dS, of those keys */
+    double *terms;                   /* (M) size of dP, then of scale dS: what rounding errors are proportional to */
+    double *bounds;                  /* (2,M) what those of dK and dV are proportional to */
+    double *out_row;                 /* (Dv) */
+};
+
+static void set_strides(const clattn_array *array, int64_t heads, int64_t rows, int64_t depth, size_t stride[3])
+{
+    if (array->stride[0] == 0 && array->stride[1] == 0 && array->stride[2] == 0) {
+        stride[2] = (size_t)depth;
+        stride[1] = (size_t)rows * stride[2];
+        stride[0] = (size_t)heads * stride[1];
+    } else {
+        memcpy(stride, array->stride, 3 * sizeof *stride);
+    }
+}
+
+static struct view make_view(const clattn_array *array, int64_t heads, int64_t rows, int64_t depth)
+{
+    struct view view = {array->data, {0, 0, 0}};
+    set_strides(array, heads, rows, depth, view.stride);
+    return view;
+}
+
+static const float *row_of(const struct view *view, int64_t b, int64_t h, int64_t row)
+{
+    return view->data + (size_t)b * view->stride[0] + (size_t)h * view->stride[1] + (size_t)row * view->stride[2];
+}
+
+static void work_end(struct work *w)
+{
+    free(w->keys);
+    free(w->score);
+}
+
+static int work_begin(struct work *w, const clattn_problem *p, const clattn_arrays *a, struct reference_sizes *sizes)
+{
+    size_t m = (size_t)p->kv_len;
+
+    w->p = p;
+    w->a = a;
+    w->q = make_view(&a->q, p->q_heads, p->q_len, p->qk_dim);
+    w->k = make_view(&a->k, p->kv_heads, p->kv_len, p->qk_dim);
+    w->v = make_view(&a->v, p->kv_heads, p->kv_len, p->v_dim);
+    w->dout = make_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
+    w->sizes = sizes != NULL ? sizes : &w->unwanted;
+    w->unwanted = (struct reference_sizes){0};
+    w->scale = p->scale != 0.0f ? (double)p->scale : 1.0 / sqrt((double)p->qk_dim);
+    w->keys = malloc(m * sizeof *w->keys);
+    w->score = calloc(5 * m + (size_t)p->v_dim, sizeof *w->score);
+    if (w->keys == NULL || w->score == NULL) {
+        work_end(w);
+        return -1;
+    }
+    w->dscore = w->score + m;
+    w->terms = w->score + 2 * m;
+    w->bounds = w->score + 3 * m;
+    w->out_row = w->score + 5 * m;
+    return 0;
+}
+
+/* ---- which keys a query sees ------------------------------------------------------------------------------------------ */
+
+/* The number of keys of batch b: M, or its own length within 0..M. */
+static int64_t key_count(const clattn_problem *p, const clattn_arrays *a, int64_t b)
+{
+    const int32_t *lengths = a->kv_lengths.data;
+    size_t stride = a->kv_lengths.stride[0] != 0 ? a->kv_lengths.stride[0] : 1;
+    int64_t length = p->kv_lengths ? lengths[(size_t)b * stride] : p->kv_len;
+
+    return length < 0 ? 0 : length > p->kv_len ? p->kv_len : length;
+}
+
+/* Keys from this one on are hidden from query i by the key length and by causality; may be 0 or less. */
+static int64_t key_end(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t i)
+{
+    int64_t end = key_count(p, a, b);
+    int64_t offset = p->align == CLATTN_ALIGN_BOTTOM_RIGHT ? end - p->q_len
+                     : p->align == CLATTN_ALIGN_OFFSET     ? p->offset
+                                                           : 0;
+
+    return p->causal && i + offset + 1 < end ? i + offset + 1 : end;
+}
+
+/* The mask's row for (b,h,i), and in *step how far apart its keys are; NULL without a mask. Dimensions of 1 are broadcast. */
+static const unsigned char *mask_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
+                                     size_t *step)
+{
+    const int64_t *dim = p->mask_dim;
+    const unsigned char *row = a->mask.data;
+    size_t stride[3];
+
+    if (dim[0] == 0) {
+        return NULL;
+    }
+    set_strides(&a->mask, dim[1], dim[2], dim[3], stride);
+    row += dim[0] > 1 ? (size_t)b * stride[0] : 0;
+    row += dim[1] > 1 ? (size_t)h * stride[1] : 0;
+    row += dim[2] > 1 ? (size_t)i * stride[2] : 0;
+    *step = dim[3] > 1 ? 1 : 0;
+    return row;
+}
+
+int reference_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j)
+{
+    size_t step = 0;
+    const unsigned char *mask = p->mask_dim[2] == 1 ? mask_row(p, a, b, h, 0, &step) : NULL;
+
+    return j >= key_count(p, a, b) || (mask != NULL && mask[(size_t)j * step] == 0);
+}
+
+/* ---- one row ------------------------------------------------------------------------------------------------------------ */
+
+/* x . y over n, in double, and the root of the sum of its squared terms in *size: what the rounding errors of a sum in
+ * float are proportional to, however small the sum is. Four sums each, so that a compiler may use vectors. */
+static double dot(const float *x, const float *y, int64_t n, double *size)
+{
+    double sum[4] = {0};
+    double squares[4] = {0};
+
+    for (int64_t d = 0; d < n; d += 4) {
+        for (int64_t u = 0; u < 4 && d + u < n; u++) {
+            double term = (double)x[d + u] * (double)y[d + u];
+
+            sum[u] += term;
+            squares[u] += term * term;
+        }
+    }
+    *size = sqrt(squares[0] + squares[1] + squares[2] + squares[3]);
+    return sum[0] + sum[1] + sum[2] + sum[3];
+}
+
+/* y += factor x over n */
+static void add_scaled(double *y, double factor, const float *x, int64_t n)
+{
+    for (int64_t d = 0; d < n; d++) {
+        y[d] += factor * (double)x[d];
+    }
+}
+
+static void raise_to(double *most, double value)
+{
+    *most = value > *most ? value : *most;
+}
+
+static double largest(const float *x, int64_t n)
+{
+    double most = 0.0;
+
+    for (int64_t d = 0; d < n; d++) {
+        raise_to(&most, fabs((double)x[d]));
+    }
+    return most;
+}
+
+/* Fills w->keys with the visible keys of the row and w->score with their P; returns how many there are, and L in *lse. */
+static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, double *lse)
+{
+    const clattn_problem *p = w->p;
+    int64_t hk = h / (p->q_heads / p->kv_heads);
+    const float *q = row_of(&w->q, b, h, i);
+    size_t step = 0;
+    const unsigned char *mask = mask_row(p, w->a, b, h, i, &step);
+    int64_t end = key_end(p, w->a, b, i);
+    int64_t count = 0;
+    double most = -INFINITY;
+    double sum = 0.0;
+    double size;
+
+    for (int64_t j = 0; j < end; j++) {
+        if (mask == NULL || mask[(size_t)j * step] != 0) {
+            w->keys[count] = j;
+            w->score[count] = w->scale * dot(q, row_of(&w->k, b, hk, j), p->qk_dim, &size);
+            raise_to(&w->sizes->score, fabs(w->score[count]));
+            raise_to(&w->sizes->lse, fabs(w->scale) * size);
+            most = fmax(most, w->score[count]);
+            count++;
+        }
+    }
+    *lse = -INFINITY;
+    if (count == 0) {
+        return 0;
+    }
+    for (int64_t t = 0; t < count; t++) {
+        w->score[t] = exp(w->score[t] - most);
+        sum += w->score[t];
+    }
+    for (int64_t t = 0; t < count; t++) {
+        w->score[t] /= sum;
+    }
+    *lse = most + log(sum);
+    raise_to(&w->sizes->lse, fabs(most) + log((double)count));
+    return count;
+}
+
+/* out_row (Dv) and L of one row */
+static void forward_row(struct work *w, int64_t b, int64_t h, int64_t i, double *out_row, double *lse)
+{
+    const clattn_problem *p = w->p;
+    int64_t hk = h / (p->q_heads / p->kv_heads);
+    int64_t count = softmax_row(w, b, h, i, lse);
+
+    memset(out_row, 0, (size_t)p->v_dim * sizeof *out_row);
+    for (int64_t t = 0; t < count; t++) {
+        const float *v = row_of(&w->v, b, hk, w->keys[t]);
+
+        add_scaled(out_row, w->score[t], v, p->v_dim);
+        raise_to(&w->sizes->out, largest(v, p->v_dim));
+    }
+}
+
+/* Fills w->keys, w->score with P, w->dscore with scale dS, and w->terms; returns the number of visible keys. */
+static int64_t gradient_row(struct work *w, int64_t b, int64_t h, int64_t i)
+{
+    const clattn_problem *p = w->p;
+    int64_t hk = h / (p->q_heads / p->kv_heads);
+    const float *dout = row_of(&w->dout, b, h, i);
+    double lse;
+    int64_t count = softmax_row(w, b, h, i, &lse);
+    double delta = 0.0; /* dO . O, O being P V */
+    double delta_size = 0.0;
+    double bound = 0.0;
+
+    for (int64_t t = 0; t < count; t++) {
+        w->dscore[t] = dot(dout, row_of(&w->v, b, hk, w->keys[t]), p->v_dim, &w->terms[t]);
+        delta += w->score[t] * w->dscore[t];
+        delta_size += w->score[t] * w->terms[t];
+    }
+    for (int64_t t = 0; t < count; t++) {
+        const float *k = row_of(&w->k, b, hk, w->keys[t]);
+
+        w->terms[t] = fabs(w->scale) * w->score[t] * (w->terms[t] + delta_size);
+        w->dscore[t] = w->scale * w->score[t] * (w->dscore[t] - delta);
+        bound += w->terms[t] * largest(k, p->qk_dim);
+    }
+    raise_to(&w->sizes->dq, bound);
+    return count;
+}
+
+/* dq_row (D) += scale dS K, for the row that gradient_row has filled in */
+static void add_dq(const struct work *w, int64_t b, int64_t hk, int64_t count, double *dq_row)
+{
+    for (int64_t t = 0; dq_row != NULL && t < count; t++) {
+        add_scaled(dq_row, w->dscore[t], row_of(&w->k, b, hk, w->keys[t]), w->p->qk_dim);
+    }
+}
+
+/* dk (M,D) += scale dS^T Q, dv (M,Dv) += P^T dO, for that row; w->bounds grow by their terms. */
+static void add_dk_dv(const struct work *w, const float *q, const float *dout, int64_t count, double *dk, double *dv)
+{
+    int64_t depth = w->p->qk_dim;
+    int64_t depth_v = w->p->v_dim;
+    double q_most = largest(q, depth);
+    double dout_most = largest(dout, depth_v);
+
+    for (int64_t t = 0; t < count; t++) {
+        int64_t j = w->keys[t];
+
+        w->bounds[j] += w->terms[t] * q_most;
+        w->bounds[w->p->kv_len + j] += w->score[t] * dout_most;
+        if (dk != NULL) {
+            add_scaled(dk + j * depth, w->dscore[t], q, depth);
+        }
+        if (dv != NULL) {
+            add_scaled(dv + j * depth_v, w->score[t], dout, depth_v);
+        }
+    }
+}
+
+/* ---- whole tensors ------------------------------------------------------------------------------------------------------ */
+
+static void clear(double *x, int64_t rows, int64_t depth)
+{
+    if (x != NULL) {
+        memset(x, 0, (size_t)rows * (size_t)depth * sizeof *x);
+    }
+}
+
+int reference_forward(const clattn_problem *p, const clattn_arrays *a, double *out, double *lse,
+                      struct reference_sizes *sizes)
+{
+    struct work w;
+    int64_t row = 0; /* of (B,Hq,N) */
+    double row_lse;
+
+    if (sizes != NULL) {
+        *sizes = (struct reference_sizes){0};
+    }
+    if (work_begin(&w, p, a, sizes) != 0) {
+        return -1;
+    }
+    for (int64_t b = 0; b < p->batch; b++) {
+        for (int64_t h = 0; h < p->q_heads; h++) {
+            for (int64_t i = 0; i < p->q_len; i++, row++) {
+                forward_row(&w, b, h, i, out != NULL ? out + row * p->v_dim : w.out_row,
+                            lse != NULL ? lse + row : &row_lse);
+            }
+        }
+    }
+    work_end(&w);
+    return 0;
+}
+
+int reference_backward(const clattn_problem *p, const clattn_arrays *a, double *dq, double *dk, double *dv,
+                       struct reference_sizes *sizes)
+{
+    int64_t dq_group = p->q_heads / p->kv_heads * p->q_len * p->qk_dim; /* elements of dq in one (b,hk) */
+
+    if (sizes != NULL) {
+        *sizes = (struct reference_sizes){0};
+    }
+    for (int64_t b = 0; b < p->batch; b++) {
+        for (int64_t hk = 0; hk < p->kv_heads; hk++) {
+            int64_t at = b * p->kv_heads + hk;
+
+            if (reference_backward_group(p, a, b, hk, dq != NULL ? dq + at * dq_group : NULL,
+                                         dk != NULL ? dk + at * p->kv_len * p->qk_dim : NULL,
+                                         dv != NULL ? dv + at * p->kv_len * p->v_dim : NULL, sizes) != 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+int reference_backward_group(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t hk, double *dq,
+                             double *dk, double *dv, struct reference_sizes *sizes)
+{
+    struct work w;
+    int64_t group = p->q_heads / p->kv_heads;
+    int64_t m = p->kv_len;
+
+    if (work_begin(&w, p, a, sizes) != 0) {
+        return -1;
+    }
+    clear(dq, group * p->q_len, p->qk_dim);
+    clear(dk, m, p->qk_dim);
+    clear(dv, m, p->v_dim);
+    for (int64_t row = 0; row < group * p->q_len; row++) {
+        int64_t h = hk * group + row / p->q_len;
+        int64_t i = row % p->q_len;
+        int64_t count = gradient_row(&w, b, h, i);
+
+        add_dq(&w, b, hk, count, dq != NULL ? dq + row * p->qk_dim : NULL);
+        add_dk_dv(&w, row_of(&w.q, b, h, i), row_of(&w.dout, b, h, i), count, dk, dv);
+    }
+    for (int64_t j = 0; j < m; j++) {
+        raise_to(&w.sizes->dk, w.bounds[j]);
+        raise_to(&w.sizes->dv, w.bounds[m + j]);
+    }
+    work_end(&w);
+    return 0;
+}
+
+int reference_forward_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
+                          double *out_row, double *lse, struct reference_sizes *sizes)
+{
+    struct work w;
+
+    if (work_begin(&w, p, a, sizes) != 0) {
+        return -1;
+    }
+    forward_row(&w, b, h, i, out_row, lse);
+    work_end(&w);
+    return 0;
+}
+
+int reference_dq_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, double *dq_row,
+                     struct reference_sizes *sizes)
+{
+    struct work w;
+
+    if (work_begin(&w, p, a, sizes) != 0) {
+        return -1;
+    }
+    clear(dq_row, 1, p->qk_dim);
+    add_dq(&w, b, h / (p->q_heads / p->kv_heads), gradient_row(&w, b, h, i), dq_row);
+    work_end(&w);
+    return 0;
+}

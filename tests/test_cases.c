@@ -1,0 +1,215 @@
+/* Runs test cases on a device.
+ *
+ *   test_cases [--tier=tiny|quick|full]        the table (default: quick), one test a group
+ *   test_cases b1 h1 n7 m9 d8 causal ...       one case: what a failure prints, to paste back
+ *
+ * Environment: CLATTN_TEST_DEVICE  device, as for clattn_find_device (default: the best)
+ *              CLATTN_TEST_ENGINE  simt, cpu or auto (default) */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after the four above */
+#include <cmocka.h>
+
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_GROUPS = 32, REPEAT_EVERY = 4, SHOWN_FAILURES = 10 };
+
+struct device {
+    cl_device_id id;
+    cl_context cl;
+    cl_command_queue queue;
+    clattn_context *context;
+};
+
+/* The cases of one cmocka test. */
+struct group {
+    const struct device *device;
+    const struct test_case *cases;
+    size_t count;
+};
+
+static int failed(const char *what, const char *why)
+{
+    fprintf(stderr, "test_cases: %s: %s\n", what, why);
+    return 0;
+}
+
+/* CLATTN_TEST_ENGINE, or -1 where it names none. */
+static int engine_of_environment(void)
+{
+    const char *name = getenv("CLATTN_TEST_ENGINE");
+
+    if (name == NULL || name[0] == '\0' || strcmp(name, "auto") == 0) {
+        return CLATTN_ENGINE_AUTO;
+    }
+    return strcmp(name, "simt") == 0 ? CLATTN_ENGINE_SIMT : strcmp(name, "cpu") == 0 ? CLATTN_ENGINE_CPU : -1;
+}
+
+static int open_device(struct device *device)
+{
+    clattn_options options = CLATTN_OPTIONS_INIT;
+    int engine = engine_of_environment();
+    cl_int status;
+
+    if (engine < 0) {
+        return failed("CLATTN_TEST_ENGINE", "must be simt, cpu or auto");
+    }
+    options.engine = (clattn_engine)engine;
+    if (clattn_find_device(getenv("CLATTN_TEST_DEVICE"), &device->id) != CLATTN_SUCCESS) {
+        return failed("no device to test on", clattn_last_error());
+    }
+    device->cl = clCreateContext(NULL, 1, &device->id, NULL, NULL, &status);
+    if (status != CL_SUCCESS) {
+        return failed("clCreateContext", "failed");
+    }
+    device->queue = clCreateCommandQueue(device->cl, device->id, 0, &status);
+    if (status != CL_SUCCESS) {
+        return failed("clCreateCommandQueue", "failed");
+    }
+    if (clattn_context_create(device->cl, device->id, &options, &device->context) != CLATTN_SUCCESS) {
+        return failed("clattn_context_create", clattn_last_error());
+    }
+    print_message("%s\n", clattn_context_describe(device->context));
+    return 1;
+}
+
+static void close_device(struct device *device)
+{
+    clattn_context_destroy(device->context);
+    if (device->queue != NULL) {
+        clReleaseCommandQueue(device->queue);
+    }
+    if (device->cl != NULL) {
+        clReleaseContext(device->cl);
+    }
+}
+
+/* Runs the cases of a group, prints those that fail, and the worst error of each tensor as a part of its tolerance. */
+static void test_group(void **state)
+{
+    const struct group *group = *state;
+    double worst[CHECK_TENSORS] = {0};
+    struct check_result result;
+    size_t failures = 0;
+
+    for (size_t n = 0; n < group->count; n++) {
+        unsigned passes = CLATTN_FORWARD | CLATTN_BACKWARD | (n % REPEAT_EVERY == 0 ? CHECK_REPEAT : 0);
+
+        if (!check_case(group->device->context, group->device->cl, group->device->queue, &group->cases[n], passes,
+                        &result)) {
+            failures++;
+            if (failures <= SHOWN_FAILURES) {
+                print_error("case: %s\n      %s\n", result.line, result.message);
+            }
+        }
+        for (int t = 0; t < CHECK_TENSORS; t++) {
+            worst[t] = result.ratio[t] > worst[t] ? result.ratio[t] : worst[t];
+        }
+    }
+    print_message("             %zu cases; error / tolerance at most:", group->count);
+    for (int t = 0; t < CHECK_TENSORS; t++) {
+        print_message(" %s %.3f", check_tensor_name((enum check_tensor)t), worst[t]);
+    }
+    print_message("\n");
+    if (failures > 0) {
+        fail_msg("%zu of %zu cases failed", failures, group->count);
+    }
+}
+
+/* One cmocka test for each run of cases with the same group. */
+static int run_cases(const struct device *device, const struct test_case *cases, size_t count)
+{
+    struct CMUnitTest tests[MOST_GROUPS];
+    struct group groups[MOST_GROUPS];
+    size_t used = 0;
+
+    for (size_t n = 0; n < count; n++) {
+        if (n == 0 || (strcmp(cases[n].group, cases[n - 1].group) != 0 && used < MOST_GROUPS)) {
+            groups[used] = (struct group){device, &cases[n], 0};
+            tests[used] = (struct CMUnitTest){cases[n].group, test_group, NULL, NULL, &groups[used]};
+            used++;
+        }
+        groups[used - 1].count++;
+    }
+    return _cmocka_run_group_tests("cases", tests, used, NULL, NULL);
+}
+
+static int run_tier(const struct device *device, enum case_tier tier)
+{
+    size_t count = case_table(tier, NULL, 0);
+    struct test_case *cases = calloc(count, sizeof *cases);
+    int status = EXIT_FAILURE;
+
+    if (cases != NULL) {
+        case_table(tier, cases, count);
+        status = run_cases(device, cases, count);
+    }
+    free(cases);
+    return status;
+}
+
+/* The arguments as one line: a case may be given with or without quotes. Returns 0 when it is too long. */
+static int join(int count, char **words, char line[CASE_LINE_SIZE])
+{
+    size_t used = 0;
+
+    line[0] = '\0';
+    for (int n = 0; n < count; n++) {
+        int length = snprintf(line + used, CASE_LINE_SIZE - used, "%s%s", n > 0 ? " " : "", words[n]);
+
+        if (length < 0 || used + (size_t)length >= CASE_LINE_SIZE) {
+            return 0;
+        }
+        used += (size_t)length;
+    }
+    return 1;
+}
+
+/* Finds out what to run: a case in *c and 1, a tier in *tier and 0, or a complaint and -1. */
+static int read_arguments(int argc, char **argv, struct test_case *c, enum case_tier *tier)
+{
+    static const char *const tiers[] = {"--tier=tiny", "--tier=quick", "--tier=full"};
+    char line[CASE_LINE_SIZE];
+    char error[CASE_LINE_SIZE];
+
+    *tier = TIER_QUICK;
+    if (argc == 1) {
+        return 0;
+    }
+    for (int n = 0; n < 3; n++) {
+        if (argc == 2 && strcmp(argv[1], tiers[n]) == 0) {
+            *tier = (enum case_tier)n;
+            return 0;
+        }
+    }
+    if (!join(argc - 1, argv + 1, line)) {
+        failed("a case", "is too long");
+        return -1;
+    }
+    if (case_parse(line, c, error) != 0) {
+        failed(error, "give --tier=tiny|quick|full, or a case such as b1 h2 n7 m9 d64 causal");
+        return -1;
+    }
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct device device = {NULL, NULL, NULL, NULL};
+    struct test_case c;
+    enum case_tier tier;
+    int one = read_arguments(argc, argv, &c, &tier);
+    int status = EXIT_FAILURE;
+
+    if (one >= 0 && open_device(&device)) {
+        status = one ? run_cases(&device, &c, 1) : run_tier(&device, tier);
+    }
+    close_device(&device);
+    return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

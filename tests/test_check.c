@@ -1,0 +1,269 @@
+/* Tests of the case table and of the comparison: does what must fail, fail? Needs no device. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after the four above */
+#include <cmocka.h>
+
+#include "compare.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void assert_close(double found, double expected, double tolerance)
+{
+    if (!(fabs(found - expected) <= tolerance)) {
+        fail_msg("found %.17g, expected %.17g", found, expected);
+    }
+}
+
+/* Every case of the table survives printing and parsing, and there are as many as promised. */
+static void test_case_lines(void **state)
+{
+    size_t count = case_table(TIER_FULL, NULL, 0);
+    struct test_case *cases = calloc(count, sizeof *cases);
+    size_t forward = 0;
+    size_t backward = 0;
+    char line[CASE_LINE_SIZE], again[CASE_LINE_SIZE], error[CASE_LINE_SIZE];
+
+    (void)state;
+    assert_non_null(cases);
+    assert_int_equal(case_table(TIER_FULL, cases, count), count);
+    for (size_t n = 0; n < count; n++) {
+        struct test_case parsed;
+
+        forward += (cases[n].passes & CLATTN_FORWARD) != 0;
+        backward += (cases[n].passes & CLATTN_BACKWARD) != 0;
+        case_print(&cases[n], line);
+        assert_true(strlen(line) + 1 < CASE_LINE_SIZE);
+        if (case_parse(line, &parsed, error) != 0) {
+            fail_msg("%s: %s", line, error);
+        }
+        assert_string_equal(case_print(&parsed, again), line);
+        parsed.tier = cases[n].tier;
+        parsed.group = cases[n].group;
+        parsed.mask = parsed.problem.mask_dim[0] != 0 ? parsed.mask : cases[n].mask;
+        assert_memory_equal(&parsed.problem, &cases[n].problem, sizeof parsed.problem);
+        assert_int_equal(parsed.passes, cases[n].passes);
+        assert_true(parsed.layout == cases[n].layout && parsed.data == cases[n].data && parsed.mask == cases[n].mask);
+        assert_true(parsed.lengths == cases[n].lengths && parsed.kv_length == cases[n].kv_length);
+        assert_true(parsed.seed == cases[n].seed && parsed.want_lse == cases[n].want_lse);
+    }
+    assert_true(forward >= 500 && backward >= 500);
+    for (size_t n = 0; case_lines[n].line != NULL; n++) {
+        assert_int_equal(case_parse(case_lines[n].line, cases, error),
+                         0); /* a line that is wrong is not in the table */
+    }
+    free(cases);
+}
+
+static void test_wrong_lines(void **state)
+{
+    static const char *const lines[] = {"",
+                                        "b1 h1 n1 m1",
+                                        "b1 h1 n1 m1 d",
+                                        "b1 h1 n1 m1 d8x",
+                                        "b1/2 h1 n1 m1 d8",
+                                        "b1 h1 n1 m1 d8 casual",
+                                        "b1 h1 n1 m1 d8 align=",
+                                        "b1 h1 n1 m1 d8 align=99999999999999999999",
+                                        "b1 h1 n1 m1 d8 mask=1,1,1",
+                                        "b1 h1 n1 m1 d8 mask=odd:1,1,1,1",
+                                        "b1 h1 n1 m1 d8 kvlen=4294967296",
+                                        "b1 h1 n1 m1 d8 layout=hbnd",
+                                        "b1 h1 n1 m1 d8 data=",
+                                        "b1 h1 n1 m1 d8 tile=8",
+                                        "b1 h1 n1 m1 d8 scale=big",
+                                        "b1 h1 n1 m1 d8 seed=-1",
+                                        "b1 h1 n1 m1 d8 grad=dq,",
+                                        "b1 h1 n1 m1 d8 grad=dx"};
+    struct test_case c;
+    char error[CASE_LINE_SIZE];
+
+    (void)state;
+    for (size_t n = 0; n < sizeof lines / sizeof lines[0]; n++) {
+        error[0] = '\0';
+        if (case_parse(lines[n], &c, error) != -1 || error[0] == '\0') {
+            fail_msg("accepted: %s", lines[n]);
+        }
+    }
+}
+
+/* What must count as wrong does, and the tolerance is what check.h says. */
+static void test_tolerance(void **state)
+{
+    struct reference_sizes sizes = {.score = 32.0, .out = 8.0, .dq = 320.0};
+    const double expected[3] = {2.0, -4.0, -INFINITY};
+    const double zero[1] = {0.0};
+    struct check_tolerance t = check_tolerance(CHECK_OUT, &sizes, expected, 3);
+    float found[3] = {2.0f, -4.0f, -INFINITY};
+    size_t at;
+
+    (void)state;
+    assert_close(t.absolute, 1e-6 * 4.0 * 2.0, 1e-18);
+    assert_close(t.relative, 1e-5 * 2.0, 1e-18);
+    assert_close(check_tolerance(CHECK_DQ, &sizes, expected, 3).absolute, 1e-5 * 20.0 * 2.0, 1e-15);
+    assert_close(check_ratio(t, 2.0f + 0x1p-14f, 2.0), 0x1p-14 / 48e-6, 1e-9);
+    assert_true(check_ratio(t, NAN, 2.0) == INFINITY && check_ratio(t, INFINITY, 2.0) == INFINITY);
+    assert_true(check_ratio(t, -INFINITY, -INFINITY) == 0.0 && check_ratio(t, INFINITY, -INFINITY) == INFINITY);
+    assert_true(check_ratio(t, 2.0f, -INFINITY) == INFINITY && check_ratio(t, NAN, -INFINITY) == INFINITY);
+    assert_true(check_compare(CHECK_OUT, &sizes, found, expected, 3, &at) == 0.0);
+    found[1] = NAN;
+    assert_true(check_compare(CHECK_OUT, &sizes, found, expected, 3, &at) == INFINITY && at == 1);
+    sizes = (struct reference_sizes){0};
+    found[0] = 1e-30f; /* nothing is visible: 0 and nothing else */
+    assert_true(check_compare(CHECK_OUT, &sizes, found, zero, 1, NULL) == INFINITY);
+    found[0] = -0.0f;
+    assert_true(check_compare(CHECK_OUT, &sizes, found, zero, 1, NULL) == 0.0);
+}
+
+/* A comparison whose outputs are the reference's, rounded to float: a run of a perfect device. */
+static void perfect_run(struct comparison *x, const struct test_case *c, struct check_result *result)
+{
+    const clattn_problem *p = &c->problem;
+    clattn_arrays arrays = CLATTN_ARRAYS_INIT;
+    double *truth[CHECK_TENSORS];
+
+    memset(x, 0, sizeof *x);
+    memset(result, 0, sizeof *result);
+    result->ok = 1;
+    x->c = c;
+    x->passes = c->passes;
+    x->result = result;
+    assert_int_equal(data_make(c, &x->set), 0);
+    data_arrays(&x->set, &arrays);
+    for (int n = 0; n < CHECK_TENSORS; n++) {
+        truth[n] = calloc(data_count(&x->set.view[SLOT_OUT + n]), sizeof(double));
+        assert_non_null(truth[n]);
+    }
+    assert_int_equal(reference_forward(p, &arrays, truth[CHECK_OUT], truth[CHECK_LSE], NULL), 0);
+    assert_int_equal(reference_backward(p, &arrays, truth[CHECK_DQ], truth[CHECK_DK], truth[CHECK_DV], NULL), 0);
+    for (int n = 0; n < x->set.buffers; n++) {
+        x->found[n] = malloc(x->set.buffer[n].bytes);
+        assert_non_null(x->found[n]);
+        memcpy(x->found[n], x->set.buffer[n].image, x->set.buffer[n].bytes);
+    }
+    for (int n = 0; n < CHECK_TENSORS; n++) {
+        const struct data_view *view = &x->set.view[SLOT_OUT + n];
+
+        for (size_t e = 0; e < data_count(view) && compare_is_written(x, (enum check_tensor)n); e++) {
+            float value = (float)truth[n][e];
+
+            memcpy(x->found[view->buffer] + data_row_offset(view, e / view->dim[3]) + e % view->dim[3] * sizeof value,
+                   &value, sizeof value);
+        }
+        free(truth[n]);
+    }
+}
+
+static void end_run(struct comparison *x)
+{
+    for (int n = 0; n < x->set.buffers; n++) {
+        free(x->found[n]);
+    }
+    data_free(&x->set);
+}
+
+/* 1 when the run passes, its guards included. */
+static int passes(struct comparison *x)
+{
+    compare_outputs(x);
+    compare_guards(x);
+    return x->result->ok;
+}
+
+/* Where the first element of a tensor was found. */
+static float *first(struct comparison *x, enum data_slot slot)
+{
+    return (float *)(void *)(x->found[x->set.view[slot].buffer] + data_row_offset(&x->set.view[slot], 0));
+}
+
+/* Each single thing that is wrong is seen, in every layout: a value, a NaN left, a guard, a gap, an input, a gradient that
+ * was not asked for. */
+static void test_faults_are_seen(void **state)
+{
+    static const char *const lines[] = {"b2 h4/2 n5 m5 d8/4", "b2 h4/2 n5 m7 d8/4 layout=bnhd causal",
+                                        "b2 h4/2 n5 m5 d8/4 layout=packed kvlen", "b2 h2 n5 m7 d8 layout=padded",
+                                        "b2 h2 n5 m7 d8 layout=broadcast mask=2,1,5,7"};
+    struct test_case c;
+    struct comparison x;
+    struct check_result result;
+    char error[CASE_LINE_SIZE];
+
+    (void)state;
+    for (size_t n = 0; n < sizeof lines / sizeof lines[0]; n++) {
+        assert_int_equal(case_parse(lines[n], &c, error), 0);
+        perfect_run(&x, &c, &result);
+        if (!passes(&x)) {
+            fail_msg("%s: %s", lines[n], result.message);
+        }
+        end_run(&x);
+        for (int slot = 0; slot < SLOT_COUNT; slot++) {
+            if (x.set.view[slot].buffer < 0 || slot == SLOT_MASK || slot == SLOT_KV_LENGTHS) {
+                continue;
+            }
+            for (int fault = 0; fault < 3; fault++) {
+                perfect_run(&x, &c, &result);
+                if (fault == 0) {
+                    float *value = first(&x, (enum data_slot)slot);
+
+                    *value = isfinite(*value) ? *value + 0.01f : 1.0f;
+                } else if (fault == 1) {
+                    first(&x, (enum data_slot)slot)[0] = (slot >= SLOT_OUT ? NAN : 0.0f);
+                } else {
+                    x.found[x.set.view[slot].buffer][x.set.buffer[x.set.view[slot].buffer].bytes - 1] ^= 1;
+                }
+                if (passes(&x)) {
+                    fail_msg("%s: fault %d of tensor %d was not seen", lines[n], fault, slot);
+                }
+                end_run(&x);
+            }
+        }
+    }
+}
+
+/* Hidden queries and keys must be exactly 0, and what was not asked for untouched. */
+static void test_hidden_and_unwanted(void **state)
+{
+    static const struct {
+        const char *line;
+        enum data_slot slot;
+    } faults[] = {{"b1 h1 n5 m2 d4 causal", SLOT_OUT},
+                  {"b1 h1 n5 m2 d4 causal", SLOT_DQ},
+                  {"b1 h1 n2 m5 d4 mask=false:1,1,1,1", SLOT_DK},
+                  {"b1 h1 n2 m5 d4 kvlen=0", SLOT_DV},
+                  {"b1 h1 n5 m2 d4 grad=dk", SLOT_DQ},
+                  {"b1 h1 n5 m2 d4 grad=dq", SLOT_DV},
+                  {"b1 h1 n5 m2 d4 nolse", SLOT_LSE}};
+    struct test_case c;
+    struct comparison x;
+    struct check_result result;
+    char error[CASE_LINE_SIZE];
+
+    (void)state;
+    for (size_t n = 0; n < sizeof faults / sizeof faults[0]; n++) {
+        assert_int_equal(case_parse(faults[n].line, &c, error), 0);
+        perfect_run(&x, &c, &result);
+        assert_true(passes(&x));
+        end_run(&x);
+        perfect_run(&x, &c, &result);
+        first(&x, faults[n].slot)[0] = 1e-20f;
+        if (passes(&x)) {
+            fail_msg("%s: not seen", faults[n].line);
+        }
+        end_run(&x);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_case_lines),          cmocka_unit_test(test_wrong_lines),
+        cmocka_unit_test(test_tolerance),           cmocka_unit_test(test_faults_are_seen),
+        cmocka_unit_test(test_hidden_and_unwanted),
+    };
+
+    return cmocka_run_group_tests_name("check", tests, NULL, NULL);
+}
