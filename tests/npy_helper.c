@@ -1,0 +1,313 @@
+/* Makes and compares .npy files for test_tool.sh.
+ *
+ *   npy_helper make FILE TYPE B,H,N,D SEED [bnhd]
+ *       Elements that float16 holds exactly, hashed from (b,h,n,d) and SEED. TYPE is f4, f2 (the same values), b1, u1, i4
+ *       or i8. With bnhd the file is (B,N,H,D), with the same element at the same (b,h,n,d). Fewer dimensions are taken as
+ *       they are.
+ *   npy_helper lengths FILE TYPE L,L,...
+ *       A file of shape (B), TYPE i4 or i8.
+ *   npy_helper reference Q K V DOUT [word...]
+ *       Compares results with the double reference, as clattn check does. Words: causal offset=X scale=X mask=F kvlen=F
+ *       bnhd, and the results, at least one: out=F lse=F dq=F dk=F dv=F.
+ *
+ * Exit code 0: done, equal. 1: not equal. 2: anything else. */
+#include "check.h"
+#include "npy.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void die(const char *what, const char *why)
+{
+    fprintf(stderr, "npy_helper: %s: %s\n", what, why);
+    exit(2);
+}
+
+/* Zeroed memory that lives until the end. */
+static void *take(size_t bytes)
+{
+    static void *kept[32]; /* for leak checkers */
+    static size_t count;
+    if (count == sizeof kept / sizeof kept[0] || !(kept[count] = calloc(bytes + 1, 1))) {
+        die("calloc", "out of memory");
+    }
+    return kept[count++];
+}
+
+static int parse_list(const char *text, int64_t *list, int most)
+{
+    int count = 0;
+    char *end = (char *)text;
+    do {
+        text = count > 0 ? end + 1 : text;
+        if (count == most) {
+            die(text, "too many numbers");
+        }
+        list[count++] = strtoll(text, &end, 10);
+    } while (*end == ',' && end != text);
+    if (*end != '\0') {
+        die(text, "not a list of numbers");
+    }
+    return count;
+}
+
+/* ---- make ---- */
+
+/* A multiple of 1/32 in -2 to 2. */
+static double hashed(const uint64_t index[4], uint64_t seed)
+{
+    struct check_random r = {seed * 1000003u + ((index[0] * 1009 + index[1]) * 10007 + index[2]) * 100003 + index[3]};
+    check_random_bits(&r);
+    return (double)(check_random_below(&r, 129) - 64) / 32.0;
+}
+
+/* The bits of a multiple of 1/32 up to 2 as IEEE binary16. */
+static unsigned half_bits(double value)
+{
+    unsigned sign = value < 0 ? 0x8000u : 0u;
+    double magnitude = value < 0 ? -value : value;
+    unsigned exponent = 25;
+    if (magnitude == 0) {
+        return sign;
+    }
+    while (magnitude < 1024) {
+        magnitude *= 2;
+        exponent--;
+    }
+    return sign | exponent << 10 | ((unsigned)magnitude - 1024u);
+}
+
+static void put_integer(FILE *stream, uint64_t bits, int bytes)
+{
+    for (int i = 0; i < bytes; i++) {
+        fputc((int)(bits >> 8 * i & 255), stream);
+    }
+}
+
+static void put_element(FILE *stream, const char *type, double value)
+{
+    if (strcmp(type, "f4") == 0) {
+        float single = (float)value;
+        uint32_t bits;
+        memcpy(&bits, &single, sizeof bits);
+        put_integer(stream, bits, 4);
+    } else if (strcmp(type, "f2") == 0) {
+        put_integer(stream, half_bits(value), 2);
+    } else if (strcmp(type, "b1") == 0 || strcmp(type, "u1") == 0) {
+        put_integer(stream, value < 0.5 ? (type[0] == 'b' ? 1 : 200) : 0, 1); /* about five of eight are true */
+    } else {
+        put_integer(stream, (uint64_t)(int64_t)value, type[1] - '0');
+    }
+}
+
+static FILE *begin_file(const char *path, const char *type, int rank, const int64_t *shape)
+{
+    char text[256];
+    FILE *stream = fopen(path, "wb");
+    if (!stream) {
+        die(path, "cannot be written");
+    }
+    int used = snprintf(text, sizeof text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
+                        type[1] == '1' ? '|' : '<', type);
+    for (int i = 0; i < rank; i++) {
+        used += snprintf(text + used, sizeof text - (size_t)used, "%" PRId64 ", ", shape[i]);
+    }
+    used += snprintf(text + used, sizeof text - (size_t)used, "), }\n");
+    fwrite("\x93NUMPY\1\0", 1, 8, stream);
+    put_integer(stream, (uint64_t)used, 2);
+    fwrite(text, 1, (size_t)used, stream);
+    return stream;
+}
+
+static int end_file(FILE *stream)
+{
+    return fclose(stream) == 0 ? 0 : 2;
+}
+
+static int make(int argc, char **argv)
+{
+    int64_t dim[4];
+    int rank = parse_list(argv[4], dim, 4);
+    uint64_t seed = strtoull(argv[5], NULL, 10);
+    bool bnhd = argc > 6 && strcmp(argv[6], "bnhd") == 0;
+    int64_t shape[4] = {dim[0], dim[bnhd ? 2 : 1], dim[bnhd ? 1 : 2], dim[3]};
+    int64_t count = 1;
+    FILE *stream = begin_file(argv[2], argv[3], rank, rank == 4 ? shape : dim);
+    for (int i = 0; i < rank; i++) {
+        count *= dim[i];
+    }
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t at[4] = {0, 0, 0, (uint64_t)i};
+        if (rank == 4) {
+            uint64_t rest = (uint64_t)i;
+            for (int axis = 3; axis >= 0; axis--) {
+                int logical = bnhd && (axis == 1 || axis == 2) ? 3 - axis : axis;
+                at[logical] = rest % (uint64_t)shape[axis];
+                rest /= (uint64_t)shape[axis];
+            }
+        }
+        put_element(stream, argv[3], hashed(at, seed));
+    }
+    return end_file(stream);
+}
+
+static int lengths(char **argv)
+{
+    int64_t list[64];
+    int64_t count = parse_list(argv[4], list, 64);
+    FILE *stream = begin_file(argv[2], argv[3], 1, &count);
+    for (int64_t i = 0; i < count; i++) {
+        put_element(stream, argv[3], (double)list[i]);
+    }
+    return end_file(stream);
+}
+
+/* ---- reference ---- */
+
+/* A whole file as float32, int32 or bytes; its shape goes to *header. */
+static void *load(const char *path, unsigned allowed, npy_header *header)
+{
+    npy_file file;
+    npy_error error;
+    if (!npy_open(&file, path, allowed, &error)) {
+        die(path, error.text);
+    }
+    void *data = take(file.header.count * 4);
+    bool good = allowed & NPY_FLOAT32 ? npy_read_float32(&file, data, &error)
+                : allowed & NPY_INT32 ? npy_read_int32(&file, data, &error)
+                                      : npy_read_bytes(&file, data, &error);
+    if (!good) {
+        die(path, error.text);
+    }
+    *header = file.header;
+    npy_close(&file);
+    return data;
+}
+
+/* float32 in (B,H,N,D) order, whatever the file's. */
+static float *load_bhnd(const char *path, bool bnhd, int64_t dim[4])
+{
+    npy_header header;
+    float *data = load(path, NPY_FLOAT32 | NPY_FLOAT16, &header);
+    for (int i = 0; i < 4; i++) {
+        dim[i] = i < header.rank ? (int64_t)header.dim[i] : 1;
+    }
+    if (!bnhd || header.rank != 4) {
+        return data;
+    }
+    int64_t heads = dim[2];
+    int64_t rows = dim[1];
+    float *sorted = take(header.count * sizeof *sorted);
+    for (int64_t line = 0; line < dim[0] * heads * rows; line++) {
+        int64_t b = line / (heads * rows);
+        int64_t h = line / rows % heads;
+        int64_t r = line % rows;
+        memcpy(sorted + line * dim[3], data + ((b * rows + r) * heads + h) * dim[3], (size_t)dim[3] * sizeof *sorted);
+    }
+    dim[1] = heads;
+    dim[2] = rows;
+    return sorted;
+}
+
+static void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
+{
+    npy_header header;
+    if (strcmp(word, "causal") == 0) {
+        p->causal = 1;
+    } else if (strncmp(word, "offset=", 7) == 0) {
+        p->align = CLATTN_ALIGN_OFFSET;
+        p->offset = strtoll(word + 7, NULL, 10);
+    } else if (strncmp(word, "scale=", 6) == 0) {
+        p->scale = strtof(word + 6, NULL);
+    } else if (strncmp(word, "mask=", 5) == 0) {
+        a->mask.data = load(word + 5, NPY_BOOL | NPY_UINT8, &header);
+        for (int i = 0; i < 4; i++) {
+            p->mask_dim[i] = header.rank == 4 ? (int64_t)header.dim[i] : i % 3 == 0 ? (int64_t)header.dim[i / 3] : 1;
+        }
+    } else if (strncmp(word, "kvlen=", 6) == 0) {
+        a->kv_lengths.data = load(word + 6, NPY_INT32 | NPY_INT64, &header);
+        p->kv_lengths = 1;
+    } else if (strcmp(word, "bnhd") != 0 && !strchr(word, '=')) {
+        die(word, "unknown word");
+    }
+}
+
+static int compare(const char *path, bool bnhd, enum check_tensor tensor, const struct reference_sizes *sizes,
+                   const double *expected, int64_t count)
+{
+    int64_t dim[4];
+    size_t index = 0;
+    float *found = load_bhnd(path, bnhd && tensor != CHECK_LSE, dim);
+    if (dim[0] * dim[1] * dim[2] * dim[3] != count) {
+        die(path, "wrong number of elements");
+    }
+    double ratio = check_compare(tensor, sizes, found, expected, (size_t)count, &index);
+    if (!(ratio <= 1)) {
+        fprintf(stderr, "npy_helper: %s: element %zu: found %.9g, expected %.9g, %.3g of the tolerance\n", path, index,
+                (double)found[index], expected[index], ratio);
+    }
+    return ratio <= 1 ? 0 : 1;
+}
+
+static int reference(int argc, char **argv)
+{
+    clattn_problem p = CLATTN_PROBLEM_INIT;
+    clattn_arrays a = CLATTN_ARRAYS_INIT;
+    int64_t q[4], k[4], v[4], dout[4];
+    bool bnhd = false;
+    int code = 2;
+    for (int i = 6; i < argc; i++) {
+        bnhd = bnhd || strcmp(argv[i], "bnhd") == 0;
+        take_word(&p, &a, argv[i]);
+    }
+    a.q.data = load_bhnd(argv[2], bnhd, q);
+    a.k.data = load_bhnd(argv[3], bnhd, k);
+    a.v.data = load_bhnd(argv[4], bnhd, v);
+    a.dout.data = load_bhnd(argv[5], bnhd, dout);
+    p.batch = q[0];
+    p.q_heads = q[1];
+    p.q_len = q[2];
+    p.qk_dim = q[3];
+    p.kv_heads = k[1];
+    p.kv_len = k[2];
+    p.v_dim = v[3];
+    const int64_t q_rows = q[0] * q[1] * q[2], k_rows = k[0] * k[1] * k[2];
+    const int64_t count[CHECK_TENSORS] = {q_rows * v[3], q_rows, q_rows * q[3], k_rows * q[3], k_rows * v[3]};
+    double *expected[CHECK_TENSORS];
+    struct reference_sizes forward = {0}, backward = {0};
+    for (int i = 0; i < CHECK_TENSORS; i++) {
+        expected[i] = take((size_t)count[i] * sizeof(double));
+    }
+    if (reference_forward(&p, &a, expected[CHECK_OUT], expected[CHECK_LSE], &forward) != 0 ||
+        reference_backward(&p, &a, expected[CHECK_DQ], expected[CHECK_DK], expected[CHECK_DV], &backward) != 0) {
+        die("reference", "out of memory");
+    }
+    for (int i = 6; i < argc; i++) {
+        for (int t = 0; t < CHECK_TENSORS; t++) {
+            const char *name = check_tensor_name((enum check_tensor)t);
+            size_t length = strlen(name);
+            if (strncmp(argv[i], name, length) == 0 && argv[i][length] == '=') {
+                const struct reference_sizes *sizes = t <= CHECK_LSE ? &forward : &backward;
+                int found = compare(argv[i] + length + 1, bnhd, (enum check_tensor)t, sizes, expected[t], count[t]);
+                code = code == 2 ? found : code | found;
+            }
+        }
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 6 && strcmp(argv[1], "make") == 0) {
+        return make(argc, argv);
+    }
+    if (argc == 5 && strcmp(argv[1], "lengths") == 0) {
+        return lengths(argv);
+    }
+    if (argc >= 7 && strcmp(argv[1], "reference") == 0) {
+        return reference(argc, argv);
+    }
+    die("usage", "see tests/npy_helper.c");
+    return 2;
+}

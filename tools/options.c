@@ -1,0 +1,283 @@
+/* The command line: one table of options, read by getopt_long. */
+#include "options.h"
+
+#include "message.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_OFFSET ((int64_t)1 << 62) /* clattn_problem.offset */
+
+/* Sets one member from its text; on failure returns what is allowed. */
+typedef const char *setter(options *o, const char *text, size_t member);
+
+static const char *set_text(options *o, const char *text, size_t member)
+{
+    *(const char **)(void *)((char *)o + member) = text;
+    return NULL;
+}
+
+static const char *set_file(options *o, const char *text, size_t member)
+{
+    return text[0] == '\0' ? "a file name" : set_text(o, text, member);
+}
+
+static const char *set_causal(options *o, const char *text, size_t member)
+{
+    (void)text;
+    (void)member;
+    o->causal = 1;
+    return NULL;
+}
+
+static const char *set_verbose(options *o, const char *text, size_t member)
+{
+    (void)text;
+    (void)member;
+    o->verbose = true;
+    return NULL;
+}
+
+/* A whole decimal number, nothing before or after it, within [least, most]. */
+static bool parse_integer(const char *text, int64_t least, int64_t most, int64_t *value)
+{
+    char *end;
+    if (!isdigit((unsigned char)text[0]) && !(text[0] == '-' && isdigit((unsigned char)text[1]))) {
+        return false;
+    }
+    errno = 0;
+    intmax_t number = strtoimax(text, &end, 10);
+    if (errno != 0 || *end != '\0' || number < least || number > most) {
+        return false;
+    }
+    *value = (int64_t)number;
+    return true;
+}
+
+static const char *set_tile(options *o, const char *text, size_t member)
+{
+    int64_t *tile = (int64_t *)(void *)((char *)o + member);
+    return parse_integer(text, 0, INT64_MAX, tile) ? NULL : "a whole number of 0 (tuned) or more";
+}
+
+static const char *set_align(options *o, const char *text, size_t member)
+{
+    (void)member;
+    if (strcmp(text, "bottom-right") == 0) {
+        o->align = CLATTN_ALIGN_BOTTOM_RIGHT;
+    } else if (strcmp(text, "top-left") == 0) {
+        o->align = CLATTN_ALIGN_TOP_LEFT;
+    } else if (parse_integer(text, -MAX_OFFSET, MAX_OFFSET, &o->offset)) {
+        o->align = CLATTN_ALIGN_OFFSET;
+    } else {
+        return "top-left, bottom-right, or a whole number within +-2^62";
+    }
+    return NULL;
+}
+
+static const char *set_scale(options *o, const char *text, size_t member)
+{
+    static const char allowed[] = "a finite float32 number, or 0 for 1/sqrt(D)";
+    char *end;
+    (void)member;
+    if (text[0] == '\0' || isspace((unsigned char)text[0])) {
+        return allowed;
+    }
+    double value = strtod(text, &end);
+    o->scale = (float)value;
+    /* A number too small for float32 would become 0, which means something else. */
+    if (*end != '\0' || !isfinite(value) || !isfinite(o->scale) || (value != 0 && o->scale == 0.0f)) {
+        return allowed;
+    }
+    return NULL;
+}
+
+static const char *set_engine(options *o, const char *text, size_t member)
+{
+    static const struct {
+        const char *name;
+        clattn_engine engine;
+    } engines[] = {{"auto", CLATTN_ENGINE_AUTO}, {"simt", CLATTN_ENGINE_SIMT}, {"cpu", CLATTN_ENGINE_CPU}};
+    (void)member;
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
+        if (strcmp(text, engines[i].name) == 0) {
+            o->engine = engines[i].engine;
+            return NULL;
+        }
+    }
+    return "simt, cpu, auto";
+}
+
+static const char *set_layout(options *o, const char *text, size_t member)
+{
+    (void)member;
+    o->bnhd = strcmp(text, "bnhd") == 0;
+    return o->bnhd || strcmp(text, "bhnd") == 0 ? NULL : "bhnd, bnhd";
+}
+
+static const char *set_tier(options *o, const char *text, size_t member)
+{
+    bool known = strcmp(text, "tiny") == 0 || strcmp(text, "quick") == 0 || strcmp(text, "full") == 0;
+    return known ? set_text(o, text, member) : "tiny, quick, full";
+}
+
+#define PASSES (VERB_FORWARD | VERB_BACKWARD)
+#define FILE_OPTION(name) #name, set_file, offsetof(options, name)
+
+static const struct option_row {
+    const char *name;
+    setter *set;
+    size_t member;
+    unsigned verbs;    /* that have it */
+    unsigned required; /* verbs that need it */
+    bool is_flag;
+} rows[] = {
+    {FILE_OPTION(q), PASSES, PASSES, false},
+    {FILE_OPTION(k), PASSES, PASSES, false},
+    {FILE_OPTION(v), PASSES, PASSES, false},
+    {FILE_OPTION(dout), VERB_BACKWARD, VERB_BACKWARD, false},
+    {FILE_OPTION(out), VERB_FORWARD, VERB_FORWARD, false},
+    {FILE_OPTION(lse), VERB_FORWARD, 0, false},
+    {FILE_OPTION(dq), VERB_BACKWARD, 0, false},
+    {FILE_OPTION(dk), VERB_BACKWARD, 0, false},
+    {FILE_OPTION(dv), VERB_BACKWARD, 0, false},
+    {FILE_OPTION(mask), PASSES, 0, false},
+    {"kv-len", set_file, offsetof(options, kv_len), PASSES, 0, false},
+    {"causal", set_causal, 0, PASSES, 0, true},
+    {"align", set_align, 0, PASSES, 0, false},
+    {"scale", set_scale, 0, PASSES, 0, false},
+    {"q-tile", set_tile, offsetof(options, q_tile), PASSES, 0, false},
+    {"k-tile", set_tile, offsetof(options, k_tile), PASSES, 0, false},
+    {"layout", set_layout, 0, PASSES, 0, false},
+    {"engine", set_engine, 0, PASSES | VERB_CHECK, 0, false},
+    {"device", set_text, offsetof(options, device), PASSES | VERB_CHECK, 0, false},
+    {"tier", set_tier, offsetof(options, tier), VERB_CHECK, 0, false},
+    {"case", set_text, offsetof(options, case_line), VERB_CHECK, 0, false},
+    {"verbose", set_verbose, 0, PASSES | VERB_CHECK, 0, true},
+};
+
+#define ROWS (sizeof rows / sizeof rows[0])
+#define FIRST_VALUE 256 /* of the table's rows in getopt_long: past every character */
+
+static const char *const verb_names[] = {"devices", "forward", "backward", "check"};
+
+verb options_verb(const char *name)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        if (strcmp(name, verb_names[i]) == 0) {
+            return (verb)(1u << i);
+        }
+    }
+    return (verb)0;
+}
+
+const char *options_verb_name(verb which)
+{
+    unsigned i = 0;
+    while (i < 3 && which != (verb)(1u << i)) {
+        i++;
+    }
+    return verb_names[i];
+}
+
+static int bad_usage(verb which, const char *sentence, const char *what)
+{
+    const char *name = options_verb_name(which);
+    return bad_input("%s: %s%s (see clattn %s --help)", name, sentence, what, name);
+}
+
+/* The rows of this verb, and --help, for getopt_long. */
+static void make_long_options(verb which, struct option table[ROWS + 2])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].verbs & (unsigned)which) {
+            table[count++] = (struct option){rows[i].name, rows[i].is_flag ? no_argument : required_argument, NULL,
+                                             FIRST_VALUE + (int)i};
+        }
+    }
+    table[count++] = (struct option){"help", no_argument, NULL, 'h'};
+    table[count] = (struct option){NULL, 0, NULL, 0};
+}
+
+/* What getopt_long did not like; `word` is where it stopped. */
+static int refuse(verb which, const char *word)
+{
+    const char letter[] = {'-', (char)optopt, '\0'};
+    bool is_long = word[0] == '-' && word[1] == '-';
+    if (optopt >= FIRST_VALUE || (is_long && optopt == 'h')) {
+        return bad_usage(which, "takes no value: ", word);
+    }
+    return bad_usage(which, "unknown or ambiguous option: ", is_long ? word : letter);
+}
+
+static int take_option(verb which, size_t row, const char *text, options *o, bool seen[ROWS])
+{
+    if (seen[row]) {
+        return bad_usage(which, "given twice: --", rows[row].name);
+    }
+    seen[row] = true;
+    const char *allowed = rows[row].set(o, text, rows[row].member);
+    if (allowed) {
+        return bad_input("%s: --%s: found \"%s\"; allowed: %s", options_verb_name(which), rows[row].name, text,
+                         allowed);
+    }
+    return -1;
+}
+
+static int check_required(verb which, const options *o, const bool seen[ROWS])
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].required & (unsigned)which && !seen[i]) {
+            return bad_usage(which, "missing: --", rows[i].name);
+        }
+    }
+    if (which == VERB_BACKWARD && !o->dq && !o->dk && !o->dv) {
+        return bad_usage(which, "no gradient asked for: ", "give --dq, --dk or --dv");
+    }
+    if (o->case_line && o->tier) {
+        return bad_usage(which, "--case and --tier ", "exclude each other");
+    }
+    return -1;
+}
+
+int options_parse(verb which, int argc, char **argv, options *o)
+{
+    struct option table[ROWS + 2];
+    bool seen[ROWS] = {false};
+    bool has_verbose = which != VERB_DEVICES;
+    int code = -1;
+
+    memset(o, 0, sizeof *o);
+    make_long_options(which, table);
+    opterr = 0;
+    optind = 1;
+    while (code < 0) {
+        int found = getopt_long(argc, argv, has_verbose ? ":hv" : ":h", table, NULL);
+        if (found == -1) {
+            break;
+        }
+        if (found == 'h') {
+            fputs(usage(which), stdout);
+            code = EXIT_GOOD;
+        } else if (found == ':') {
+            code = bad_usage(which, "no value after ", argv[optind - 1]);
+        } else if (found == '?') {
+            code = refuse(which, argv[optind - 1]);
+        } else {
+            size_t row = found == 'v' ? ROWS - 1 : (size_t)(found - FIRST_VALUE);
+            code = take_option(which, row, optarg, o, seen);
+        }
+    }
+    if (code < 0 && optind < argc) {
+        code = bad_usage(which, "unexpected argument: ", argv[optind]);
+    }
+    return code < 0 ? check_required(which, o, seen) : code;
+}

@@ -1,0 +1,40 @@
+/* The command line of every verb. */
+#ifndef CLATTN_TOOLS_OPTIONS_H
+#define CLATTN_TOOLS_OPTIONS_H
+
+#include "clattn.h"
+
+#include <stdbool.h>
+
+/* A bit each, so that an option can name the verbs that have it. */
+typedef enum verb { VERB_DEVICES = 1, VERB_FORWARD = 2, VERB_BACKWARD = 4, VERB_CHECK = 8 } verb;
+
+/* File names are NULL when not given; they point into argv. */
+typedef struct options {
+    const char *q, *k, *v, *mask, *kv_len, *dout; /* inputs */
+    const char *out, *lse, *dq, *dk, *dv;         /* outputs */
+    int causal;
+    clattn_align align;
+    int64_t offset;
+    float scale;
+    int64_t q_tile, k_tile;
+    clattn_engine engine;
+    const char *device; /* NULL: the best */
+    bool bnhd;          /* files are (B,N,H,D) instead of (B,H,N,D) */
+    bool verbose;
+    const char *tier;      /* NULL: quick */
+    const char *case_line; /* NULL: the whole tier */
+} options;
+
+/* Reads argv[1...], argv[0] being the verb. Returns -1 when there is something to do, else the exit code: after --help,
+ * or after a message about bad usage. */
+int options_parse(verb which, int argc, char **argv, options *options);
+
+/* "forward" etc. -> verb; 0: unknown. */
+verb options_verb(const char *name);
+const char *options_verb_name(verb which);
+
+/* The help text of a verb, or of the tool when `which` is 0. */
+const char *usage(verb which);
+
+#endif

@@ -1,0 +1,257 @@
+#define _XOPEN_SOURCE 700 /* realpath */
+
+#include "outputs.h"
+
+#include "message.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- signals ---- */
+
+static const int ending_signals[] = {SIGHUP, SIGINT, SIGPIPE, SIGTERM};
+
+/* What the handler removes. Changed only while these signals are blocked. */
+static const char *volatile temporaries[MAX_OUTPUTS];
+
+static void remove_temporaries(int number)
+{
+    for (int i = 0; i < MAX_OUTPUTS; i++) {
+        if (temporaries[i]) {
+            unlink(temporaries[i]);
+        }
+    }
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void block_signals(sigset_t *before)
+{
+    sigset_t ending;
+    sigemptyset(&ending);
+    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
+        sigaddset(&ending, ending_signals[i]);
+    }
+    sigprocmask(SIG_BLOCK, &ending, before);
+}
+
+static void handle_signals(void)
+{
+    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
+        struct sigaction action;
+        if (sigaction(ending_signals[i], NULL, &action) == 0 && action.sa_handler == SIG_DFL) {
+            memset(&action, 0, sizeof action);
+            action.sa_handler = remove_temporaries;
+            sigemptyset(&action.sa_mask);
+            sigaction(ending_signals[i], &action, NULL);
+        }
+    }
+}
+
+/* ---- one output ---- */
+
+static int bad_output(const output *o, const char *what)
+{
+    return bad_input("%s %s: %s", o->option, o->path, what);
+}
+
+/* The directory part of `path`, with its slash, and room for `name` after it. */
+static char *beside(const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) + 1 : 0;
+    char *text = malloc(length + strlen(name) + 1);
+    if (text) {
+        memcpy(text, path, length);
+        strcpy(text + length, name);
+    }
+    return text;
+}
+
+/* The path of a file that does not exist yet, its folder's links resolved, so that equal places have equal text. */
+static char *resolve_new(const char *path)
+{
+    char *folder = beside(path, ".");
+    char *real = folder ? realpath(folder, NULL) : NULL;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    char *place = real ? malloc(strlen(real) + 1 + strlen(name) + 1) : NULL;
+    if (place) {
+        strcpy(place, real);
+        strcat(place, "/");
+        strcat(place, name);
+    }
+    free(folder);
+    free(real);
+    return place;
+}
+
+/* Sets o->place and the permissions that the file is to have. */
+static int find_place(output *o, mode_t *mode)
+{
+    struct stat facts;
+    if (o->path[strlen(o->path) - 1] == '/') {
+        return bad_output(o, "is a folder; allowed: a file name");
+    }
+    if (stat(o->path, &facts) == 0) {
+        if (!S_ISREG(facts.st_mode)) {
+            return bad_output(o, "exists and is not a regular file");
+        }
+        if (access(o->path, W_OK) != 0) {
+            return bad_output(o, strerror(errno));
+        }
+        *mode = facts.st_mode & 0777;
+        o->place = realpath(o->path, NULL);
+    } else if (errno != ENOENT) {
+        return bad_output(o, strerror(errno));
+    } else if (lstat(o->path, &facts) == 0) {
+        return bad_output(o, "is a symbolic link to nowhere");
+    } else {
+        mode_t mask = umask(0);
+        umask(mask);
+        *mode = 0666 & ~mask;
+        o->place = resolve_new(o->path);
+    }
+    return o->place ? -1 : bad_output(o, strerror(errno));
+}
+
+static int open_output(output *o, const char *volatile *temporary)
+{
+    mode_t mode = 0;
+    int code = find_place(o, &mode);
+    if (code >= 0) {
+        return code;
+    }
+    o->temporary = beside(o->place, ".clattn-XXXXXX");
+    if (!o->temporary) {
+        return failed("out of host memory");
+    }
+    sigset_t before;
+    block_signals(&before);
+    int descriptor = mkstemp(o->temporary);
+    if (descriptor >= 0) {
+        *temporary = o->temporary;
+        o->stream = fdopen(descriptor, "wb");
+    } else {
+        code = bad_output(o, strerror(errno));
+        free(o->temporary);
+        o->temporary = NULL;
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (descriptor >= 0 && (!o->stream || fchmod(descriptor, mode) != 0)) {
+        code = bad_output(o, strerror(errno));
+        if (!o->stream) {
+            close(descriptor);
+        }
+    }
+    return code;
+}
+
+/* ---- all outputs ---- */
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x;
+    struct stat y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* After output `index` was opened: neither an input nor an earlier output. */
+static int check_distinct(const output *outputs, int index, const char *const *inputs, size_t count)
+{
+    const output *o = &outputs[index];
+    for (size_t i = 0; i < count; i++) {
+        if (inputs[i] && is_same_file(inputs[i], o->place)) {
+            return bad_output(o, "is also an input; allowed: another file");
+        }
+    }
+    for (int i = 0; i < index; i++) {
+        if (outputs[i].place && strcmp(outputs[i].place, o->place) == 0) {
+            return bad_input("%s %s: is also %s; allowed: another file", o->option, o->path, outputs[i].option);
+        }
+    }
+    return -1;
+}
+
+int outputs_open(output outputs[MAX_OUTPUTS], const char *const *inputs, size_t count)
+{
+    int code = -1;
+    handle_signals();
+    for (int i = 0; i < MAX_OUTPUTS && code < 0; i++) {
+        if (outputs[i].path) {
+            code = open_output(&outputs[i], &temporaries[i]);
+            code = code < 0 ? check_distinct(outputs, i, inputs, count) : code;
+        }
+    }
+    if (code >= 0) {
+        outputs_discard(outputs);
+    }
+    return code;
+}
+
+static int write_output(output *o)
+{
+    npy_error error;
+    if (!npy_write_float32(o->stream, o->rank, o->dim, o->values, &error)) {
+        return failed("%s %s: %s", o->option, o->path, error.text);
+    }
+    if (fsync(fileno(o->stream)) != 0) {
+        return failed("%s %s: cannot be written: %s", o->option, o->path, strerror(errno));
+    }
+    int closed = fclose(o->stream);
+    o->stream = NULL;
+    return closed == 0 ? -1 : failed("%s %s: cannot be written: %s", o->option, o->path, strerror(errno));
+}
+
+int outputs_commit(output outputs[MAX_OUTPUTS])
+{
+    int code = -1;
+    for (int i = 0; i < MAX_OUTPUTS && code < 0; i++) {
+        if (outputs[i].stream) {
+            code = write_output(&outputs[i]);
+        }
+    }
+    sigset_t before;
+    block_signals(&before);
+    for (int i = 0; i < MAX_OUTPUTS && code < 0; i++) {
+        output *o = &outputs[i];
+        if (!o->temporary) {
+            continue;
+        }
+        if (rename(o->temporary, o->place) != 0) {
+            code = failed("%s %s: cannot be written: %s", o->option, o->path, strerror(errno));
+        } else {
+            temporaries[i] = NULL;
+            free(o->temporary);
+            o->temporary = NULL;
+        }
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
+void outputs_discard(output outputs[MAX_OUTPUTS])
+{
+    for (int i = 0; i < MAX_OUTPUTS; i++) {
+        output *o = &outputs[i];
+        sigset_t before;
+        if (o->stream) {
+            fclose(o->stream);
+            o->stream = NULL;
+        }
+        block_signals(&before);
+        if (o->temporary) {
+            unlink(o->temporary);
+            temporaries[i] = NULL;
+        }
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        free(o->temporary);
+        free(o->place);
+        o->temporary = NULL;
+        o->place = NULL;
+    }
+}

@@ -1,0 +1,98 @@
+/* Help texts. */
+#include "options.h"
+
+static const char tool_text[] = "clattn - exact attention and its gradients on any OpenCL device\n"
+                                "\n"
+                                "  clattn devices    every OpenCL device, and what clattn would use on it\n"
+                                "  clattn forward    attention of .npy files\n"
+                                "  clattn backward   its gradients\n"
+                                "  clattn check      test a device against a double-precision reference\n"
+                                "\n"
+                                "  clattn VERB --help\n"
+                                "  clattn --version\n"
+                                "\n"
+                                "Exit status: 0 success; 1 the device or the machine failed, or a check did not pass;\n"
+                                "2 bad input (command line, files).\n";
+
+static const char devices_text[] =
+    "usage: clattn devices\n"
+    "\n"
+    "Lists every OpenCL device with its index for --device, what clattn found out about it\n"
+    "and which engine it would use, or why it cannot be used.\n";
+
+#define PROBLEM_TEXT                                                                                                   \
+    "  --mask FILE       bool or uint8, nonzero = may attend: (B,M), or (B,H,N,M) where any\n"                         \
+    "                    dimension may be 1\n"                                                                         \
+    "  --kv-len FILE     int32 or int64 (B): keys of each batch; the others are padding\n"                             \
+    "  --causal          query i sees the keys j <= i + offset\n"                                                      \
+    "  --align WHERE     bottom-right (offset = M - N, the default), top-left (offset = 0),\n"                         \
+    "                    or the offset itself\n"                                                                       \
+    "  --scale X         factor of Q K^T; 0 and by default 1/sqrt(D)\n"                                                \
+    "  --q-tile N        largest tile of queries; 0 and by default tuned\n"                                            \
+    "  --k-tile N        the same for keys\n"                                                                          \
+    "  --engine NAME     simt, cpu or auto (the default)\n"                                                            \
+    "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"                          \
+    "  --layout NAME     bhnd: files are (B,H,N,D) (the default); bnhd: (B,N,H,D)\n"                                   \
+    "  -v, --verbose     plan, times and bytes on standard error\n"                                                    \
+    "  -h, --help\n"                                                                                                   \
+    "\n"                                                                                                               \
+    "Input is .npy in C order, little-endian, float32 or float16 (converted on reading).\n"                            \
+    "Output is float32. Output files appear whole or not at all, and replace older ones;\n"                            \
+    "they may not be inputs of the same call.\n"
+
+static const char forward_text[] =
+    "usage: clattn forward --q FILE --k FILE --v FILE --out FILE [--lse FILE] [options]\n"
+    "\n"
+    "out = softmax(scale Q K^T, masked) V.\n"
+    "\n"
+    "  --q FILE          (B,Hq,N,D)\n"
+    "  --k FILE          (B,Hk,M,D), Hq a multiple of Hk\n"
+    "  --v FILE          (B,Hk,M,Dv)\n"
+    "  --out FILE        writes (B,Hq,N,Dv)\n"
+    "  --lse FILE        writes (B,Hq,N), log sum_j exp S_ij; -inf for a query that sees no key\n" PROBLEM_TEXT;
+
+static const char backward_text[] =
+    "usage: clattn backward --q FILE --k FILE --v FILE --dout FILE [--dq FILE] [--dk FILE]\n"
+    "                       [--dv FILE] [options]\n"
+    "\n"
+    "The gradients of sum(dout * out) with respect to Q, K and V; at least one is asked for.\n"
+    "\n"
+    "  --q FILE          (B,Hq,N,D)\n"
+    "  --k FILE          (B,Hk,M,D), Hq a multiple of Hk\n"
+    "  --v FILE          (B,Hk,M,Dv)\n"
+    "  --dout FILE       (B,Hq,N,Dv), the gradient of out\n"
+    "  --dq FILE         writes (B,Hq,N,D)\n"
+    "  --dk FILE         writes (B,Hk,M,D)\n"
+    "  --dv FILE         writes (B,Hk,M,Dv)\n" PROBLEM_TEXT;
+
+static const char check_text[] =
+    "usage: clattn check [--device WHICH] [--engine NAME] [--tier NAME] [--case \"LINE\"]\n"
+    "\n"
+    "Runs clattn's own test cases on a device, forward and backward, and compares them with a\n"
+    "double-precision reference on the host. What to run first on a new device.\n"
+    "\n"
+    "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"
+    "  --engine NAME     simt, cpu or auto (the default)\n"
+    "  --tier NAME       tiny (seconds), quick (the default), or full: all cases, and one tensor\n"
+    "                    of more than 2^31 elements where the device's memory allows\n"
+    "  --case LINE       only this case, as printed after a failure, for instance\n"
+    "                    \"b2 h4/2 n113 m203 d64 causal\"\n"
+    "  -v, --verbose     every case\n"
+    "  -h, --help\n"
+    "\n"
+    "Exit status: 0 all passed, 1 not.\n";
+
+const char *usage(verb which)
+{
+    switch (which) {
+    case VERB_DEVICES:
+        return devices_text;
+    case VERB_FORWARD:
+        return forward_text;
+    case VERB_BACKWARD:
+        return backward_text;
+    case VERB_CHECK:
+        return check_text;
+    }
+    return tool_text;
+}
