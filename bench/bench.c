@@ -100,9 +100,9 @@ static void print_pass(const struct test_case *c, enum bench_pass pass, const st
 {
     char line[CASE_LINE_SIZE];
     const double rate = bench_flops(&c->problem, pass) / r->median_seconds[pass];
-    printf("%-34s %-8s %9.3f %8.3f-%-8.3f %7.3f %6.2f", case_print(c, line), pass == BENCH_FORWARD ? "forward" : "backward",
-           1e3 * r->median_seconds[pass], 1e3 * r->fastest_seconds[pass], 1e3 * r->slowest_seconds[pass], 1e-12 * rate,
-           r->error_ratio[pass]);
+    printf("%-34s %-8s %9.3f %8.3f-%-8.3f %7.3f %6.2f", case_print(c, line),
+           pass == BENCH_FORWARD ? "forward" : "backward", 1e3 * r->median_seconds[pass],
+           1e3 * r->fastest_seconds[pass], 1e3 * r->slowest_seconds[pass], 1e-12 * rate, r->error_ratio[pass]);
     if (gemm > 0.0)
         printf(" %7.2f", rate / gemm);
     putchar('\n');
@@ -159,7 +159,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < count && bad != 2; ++i)
         bad |= bench_case(&device, given ? argv[optind + i] : default_cases[i], &settings, gemm);
     if (gemm > 0.0)
-        printf("OpenBLAS sgemm after the cases: %.3f TFLOP/s\n", 1e-12 * bench_gemm_rate(GEMM_SIZE, settings.repeats, &core));
+        printf("OpenBLAS sgemm after the cases: %.3f TFLOP/s\n",
+               1e-12 * bench_gemm_rate(GEMM_SIZE, settings.repeats, &core));
     close_device(&device);
     return bad > 1 ? 2 : bad;
 }

@@ -22,7 +22,8 @@ double bench_gemm_rate(int size, int repeats, const char **name)
         }
         for (int run = -1; run < repeats; ++run) { /* the first warms up */
             const double start = bench_now();
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size, size, size, 1.0f, a, size, b, size, 0.0f, c, size);
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size, size, size, 1.0f, a, size, b, size, 0.0f, c,
+                        size);
             if (run >= 0)
                 seconds[run] = bench_now() - start;
         }

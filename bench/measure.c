@@ -59,8 +59,8 @@ static int make_buffers(struct bench_run *run)
 {
     for (int i = 0; i < run->set.buffers; ++i) {
         cl_int error;
-        run->buffers[i] = clCreateBuffer(run->device->cl, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, run->set.buffer[i].bytes,
-                                         run->set.buffer[i].image, &error);
+        run->buffers[i] = clCreateBuffer(run->device->cl, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
+                                         run->set.buffer[i].bytes, run->set.buffer[i].image, &error);
         if (error) {
             run->buffers[i] = NULL;
             snprintf(run->message, sizeof run->message, "clCreateBuffer failed with %d", (int)error);
@@ -171,8 +171,8 @@ static const float *row_of(const struct bench_run *run, enum data_slot slot, siz
     return (const float *)(const void *)(run->set.buffer[view->buffer].image + data_row_offset(view, row));
 }
 
-static void raise_ratio(double *worst, enum check_tensor tensor, const struct reference_sizes *sizes, const float *found,
-                        const double *expected, int64_t count)
+static void raise_ratio(double *worst, enum check_tensor tensor, const struct reference_sizes *sizes,
+                        const float *found, const double *expected, int64_t count)
 {
     const struct check_tolerance tolerance = check_tolerance(tensor, sizes, NULL, 0);
     for (int64_t d = 0; d < count; ++d) {
@@ -183,7 +183,8 @@ static void raise_ratio(double *worst, enum check_tensor tensor, const struct re
 }
 
 /* out, lse and dq on sampled rows; `expected` has room for a row. */
-static int verify_rows(struct bench_run *run, const clattn_arrays *arrays, double *expected, struct bench_result *result)
+static int verify_rows(struct bench_run *run, const clattn_arrays *arrays, double *expected,
+                       struct bench_result *result)
 {
     const clattn_problem *p = &run->c->problem;
     struct check_random random = {run->c->seed + 1};
@@ -195,19 +196,22 @@ static int verify_rows(struct bench_run *run, const clattn_arrays *arrays, doubl
         double lse;
         if (reference_forward_row(p, arrays, b, h, i, expected, &lse, &sizes))
             return -1;
-        raise_ratio(&result->error_ratio[BENCH_FORWARD], CHECK_OUT, &sizes, row_of(run, SLOT_OUT, ub, uh, ui), expected, p->v_dim);
+        raise_ratio(&result->error_ratio[BENCH_FORWARD], CHECK_OUT, &sizes, row_of(run, SLOT_OUT, ub, uh, ui), expected,
+                    p->v_dim);
         raise_ratio(&result->error_ratio[BENCH_FORWARD], CHECK_LSE, &sizes, row_of(run, SLOT_LSE, ub, uh, ui), &lse, 1);
         if (!(run->c->passes & CLATTN_BACKWARD_DQ))
             continue;
         if (reference_dq_row(p, arrays, b, h, i, expected, &sizes))
             return -1;
-        raise_ratio(&result->error_ratio[BENCH_BACKWARD], CHECK_DQ, &sizes, row_of(run, SLOT_DQ, ub, uh, ui), expected, p->qk_dim);
+        raise_ratio(&result->error_ratio[BENCH_BACKWARD], CHECK_DQ, &sizes, row_of(run, SLOT_DQ, ub, uh, ui), expected,
+                    p->qk_dim);
     }
     return 0;
 }
 
 /* dk and dv of the last key head, every row. */
-static int verify_group(struct bench_run *run, const clattn_arrays *arrays, double *dk, double *dv, struct bench_result *result)
+static int verify_group(struct bench_run *run, const clattn_arrays *arrays, double *dk, double *dv,
+                        struct bench_result *result)
 {
     const clattn_problem *p = &run->c->problem;
     const int64_t b = p->batch - 1, h = p->kv_heads - 1;
@@ -263,7 +267,8 @@ static int measure(struct bench_run *run, int repeats, struct bench_result *resu
     return backward ? time_pass(run, BENCH_BACKWARD, repeats, result) : 0;
 }
 
-const char *bench_measure(const struct bench_device *device, const struct test_case *c, int repeats, struct bench_result *result)
+const char *bench_measure(const struct bench_device *device, const struct test_case *c, int repeats,
+                          struct bench_result *result)
 {
     static struct bench_run run;
     memset(&run, 0, sizeof run);

@@ -36,10 +36,12 @@ static void add_to_hash(SHA2_CTX *hash, const char *chars, size_t length)
 }
 
 /* cache_dir/key.clbin, or a text that failed. */
-static struct clattn__text entry_path(const clattn_context *context, const struct clattn__text *source, const char *options)
+static struct clattn__text entry_path(const clattn_context *context, const struct clattn__text *source,
+                                      const char *options)
 {
     const struct clattn__device *device = &context->device;
-    const char *const parts[] = {source->chars, options, device->name, device->driver, device->platform, clattn_version_string()};
+    const char *const parts[] = {source->chars,  options,          device->name,
+                                 device->driver, device->platform, clattn_version_string()};
     uint8_t digest[SHA256_DIGEST_LENGTH];
     SHA2_CTX hash;
     SHA256Init(&hash);
@@ -62,7 +64,8 @@ static unsigned char *read_file(const clattn_allocator *allocator, const char *p
         return NULL;
     unsigned char *bytes = NULL;
     struct stat info;
-    if (!fstat(fileno(file), &info) && S_ISREG(info.st_mode) && info.st_size > HEADER_BYTES && info.st_size <= MAX_BINARY_BYTES) {
+    if (!fstat(fileno(file), &info) && S_ISREG(info.st_mode) && info.st_size > HEADER_BYTES &&
+        info.st_size <= MAX_BINARY_BYTES) {
         *size = (size_t)info.st_size;
         bytes = clattn__allocate(allocator, *size);
         if (bytes && fread(bytes, 1, *size, file) != *size) {
@@ -185,7 +188,8 @@ static unsigned char *get_binary(clattn_context *context, cl_program program, si
     return binary;
 }
 
-void clattn__cache_store(clattn_context *context, const struct clattn__text *source, const char *options, cl_program program)
+void clattn__cache_store(clattn_context *context, const struct clattn__text *source, const char *options,
+                         cl_program program)
 {
     size_t size = 0;
     unsigned char *binary = get_binary(context, program, &size);

@@ -35,7 +35,8 @@ int clattn__config_pack(const clattn_problem *problem)
 static void tile_limits(const clattn_problem *problem, enum clattn__kernel kernel, int64_t *own, int64_t *walk)
 {
     const int64_t queries = problem->q_len * clattn__config_pack(problem), keys = problem->kv_len;
-    const int64_t q_most = problem->q_tile ? problem->q_tile : INT32_MAX, k_most = problem->k_tile ? problem->k_tile : INT32_MAX;
+    const int64_t q_most = problem->q_tile ? problem->q_tile : INT32_MAX,
+                  k_most = problem->k_tile ? problem->k_tile : INT32_MAX;
     const int64_t q = queries < q_most ? queries : q_most, k = keys < k_most ? keys : k_most;
     *own = kernel == KERNEL_DKDV ? k : q;
     *walk = kernel == KERNEL_DKDV ? q : k;
@@ -85,10 +86,10 @@ static const struct simt_row {
     int depth, own, walk, tx, ty, chunk, slice;
     bool resident;
 } simt_rows[] = {
-    {32, 64, 32, 8, 16, 32, 32, true},     {64, 64, 32, 8, 16, 64, 64, true},     {64, 32, 32, 8, 8, 64, 64, true},
-    {96, 32, 32, 8, 8, 96, 96, true},      {128, 32, 32, 8, 16, 128, 128, true},  {128, 64, 32, 8, 16, 32, 128, false},
-    {256, 32, 32, 16, 8, 64, 256, false},  {256, 32, 16, 16, 8, 32, 256, false},  {512, 32, 32, 16, 8, 64, 256, false},
-    {512, 32, 16, 16, 8, 32, 128, false},  {512, 16, 16, 4, 16, 16, 64, false},   {512, 16, 16, 4, 16, 16, 16, false},
+    {32, 64, 32, 8, 16, 32, 32, true},    {64, 64, 32, 8, 16, 64, 64, true},    {64, 32, 32, 8, 8, 64, 64, true},
+    {96, 32, 32, 8, 8, 96, 96, true},     {128, 32, 32, 8, 16, 128, 128, true}, {128, 64, 32, 8, 16, 32, 128, false},
+    {256, 32, 32, 16, 8, 64, 256, false}, {256, 32, 16, 16, 8, 32, 256, false}, {512, 32, 32, 16, 8, 64, 256, false},
+    {512, 32, 16, 16, 8, 32, 128, false}, {512, 16, 16, 4, 16, 16, 64, false},  {512, 16, 16, 4, 16, 16, 16, false},
 };
 
 static size_t simt_local_bytes(const struct clattn__config *c)
@@ -251,22 +252,24 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
     int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DPACKED=%d -DMASK=%d", c->packed, (int)c->mask);
     if (c->kernel == KERNEL_DELTA)
         return;
-    length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
-                       " -DENGINE_CPU=%d -DD_PAD=%d -DDV_PAD=%d -DOWN=%d -DWALK=%d -DCHUNK=%d -DSLICE=%d -DOWNER_RESIDENT=%d",
-                       c->engine == CLATTN_ENGINE_CPU, c->d_pad, c->dv_pad, c->own, c->walk, c->chunk, c->slice,
-                       c->owner_resident);
+    length += snprintf(
+        options + length, CLATTN__OPTIONS_MAX - (size_t)length,
+        " -DENGINE_CPU=%d -DD_PAD=%d -DDV_PAD=%d -DOWN=%d -DWALK=%d -DCHUNK=%d -DSLICE=%d -DOWNER_RESIDENT=%d",
+        c->engine == CLATTN_ENGINE_CPU, c->d_pad, c->dv_pad, c->own, c->walk, c->chunk, c->slice, c->owner_resident);
     if (c->engine == CLATTN_ENGINE_CPU)
         length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
                            " -DLANES=%d -DBLOCK_ROWS=%d -DBLOCK_COLS=%d", c->lanes, c->block_rows, c->block_cols);
     else
         length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DTX=%d -DTY=%d", c->tx, c->ty);
     if (c->kernel == KERNEL_DKDV)
-        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DWANT_DK=%d -DWANT_DV=%d", c->want_dk, c->want_dv);
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DWANT_DK=%d -DWANT_DV=%d", c->want_dk,
+                 c->want_dv);
 }
 
 uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_problem *problem)
 {
-    const uint64_t batch = (uint64_t)problem->batch, heads = (uint64_t)problem->q_heads, queries = (uint64_t)problem->q_len;
+    const uint64_t batch = (uint64_t)problem->batch, heads = (uint64_t)problem->q_heads,
+                   queries = (uint64_t)problem->q_len;
     if (c->kernel == KERNEL_DELTA)
         return (batch * heads * queries + c->group_size - 1) / c->group_size;
     const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;

@@ -8,11 +8,14 @@
 static clattn_status check_options(const clattn_options *options)
 {
     if (options->struct_size != sizeof(clattn_options))
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.struct_size is %zu; it must be sizeof(clattn_options), %zu here",
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "options.struct_size is %zu; it must be sizeof(clattn_options), %zu here",
                             options->struct_size, sizeof(clattn_options));
     if (!options->allocator.allocate != !options->allocator.release)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.allocator has one function; it must have both or neither");
-    if (options->engine != CLATTN_ENGINE_AUTO && options->engine != CLATTN_ENGINE_SIMT && options->engine != CLATTN_ENGINE_CPU)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "options.allocator has one function; it must have both or neither");
+    if (options->engine != CLATTN_ENGINE_AUTO && options->engine != CLATTN_ENGINE_SIMT &&
+        options->engine != CLATTN_ENGINE_CPU)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.engine is %d; allowed are AUTO (0), SIMT (1) and CPU (2)",
                             (int)options->engine);
     return CLATTN_SUCCESS;
@@ -54,6 +57,13 @@ static clattn_status choose_cache(clattn_context *context, const char *cache_dir
     return context->cache_dir ? CLATTN_SUCCESS : clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for options.cache_dir");
 }
 
+static clattn_status copy_build_options(clattn_context *context, const char *build_options)
+{
+    context->build_options = clattn__copy_string(&context->allocator, build_options ? build_options : "");
+    return context->build_options ? CLATTN_SUCCESS
+                                  : clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for options.build_options");
+}
+
 static clattn_status describe(clattn_context *context)
 {
     const struct clattn__device *device = &context->device;
@@ -62,19 +72,19 @@ static clattn_status describe(clattn_context *context)
     struct clattn__text text = {.allocator = &context->allocator};
     clattn__text_add(&text, "device: %s (%s)\n", device->name, cpu ? "CPU" : "GPU or accelerator");
     clattn__text_add(&text, "platform: %s; driver %s\n", device->platform, device->driver);
-    clattn__text_add(&text, "limits: %d compute units, %zu KiB local memory, %zu work-items a group, float vectors of %d\n",
+    clattn__text_add(&text,
+                     "limits: %d compute units, %zu KiB local memory, %zu work-items a group, float vectors of %d\n",
                      device->compute_units, device->local_bytes / 1024, device->max_group, device->float_width);
-    clattn__text_add(&text, "memory: %.1f GiB, at most %.1f GiB a buffer\n", (double)device->global_bytes / 1073741824.0,
-                     (double)device->max_alloc_bytes / 1073741824.0);
+    clattn__text_add(&text, "memory: %.1f GiB, at most %.1f GiB a buffer\n",
+                     (double)device->global_bytes / 1073741824.0, (double)device->max_alloc_bytes / 1073741824.0);
     clattn__text_add(&text, "engine: %s, %s\n", used == CLATTN_ENGINE_CPU ? "cpu" : "simt",
                      context->engine ? "as the options ask"
                      : cpu           ? "because the device is a CPU"
                                      : "because the device is no CPU");
-    clattn__text_add(&text, "compiled kernels: %s%s",
-                     context->cache_dir ? "kept in " : "in memory only",
-                     context->cache_dir                ? context->cache_dir
+    clattn__text_add(&text, "compiled kernels: %s%s", context->cache_dir ? "kept in " : "in memory only",
+                     context->cache_dir        ? context->cache_dir
                      : device->caches_binaries ? " (the driver keeps its own on disk)"
-                                                       : "");
+                                               : "");
     context->description = text.chars;
     if (text.failed)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to describe the device");
@@ -88,6 +98,7 @@ static void free_context(clattn_context *context)
     if (context->cl)
         clReleaseContext(context->cl);
     clattn__release(&allocator, context->cache_dir);
+    clattn__release(&allocator, context->build_options);
     clattn__release(&allocator, context->description);
     pthread_mutex_destroy(&context->lock);
     clattn__release(&allocator, context);
@@ -131,6 +142,8 @@ clattn_status clattn_context_create(cl_context cl, cl_device_id device, const cl
         status = clattn__device_query(device, &context->device);
     if (!status)
         status = choose_cache(context, options->cache_dir);
+    if (!status)
+        status = copy_build_options(context, options->build_options);
     if (!status)
         status = describe(context);
     if (status)

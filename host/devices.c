@@ -80,7 +80,8 @@ static clattn_status best_device(const cl_device_id *devices, size_t count, cl_d
                 return CLATTN_SUCCESS;
             }
         }
-    return clattn__fail(CLATTN_NO_DEVICE, "there is no OpenCL device; is a driver installed? clinfo lists what the loader sees");
+    return clattn__fail(CLATTN_NO_DEVICE,
+                        "there is no OpenCL device; is a driver installed? clinfo lists what the loader sees");
 }
 
 static clattn_status named_device(const cl_device_id *devices, size_t count, const char *which, cl_device_id *device)

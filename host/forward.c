@@ -6,8 +6,8 @@ clattn_status clattn_enqueue_forward(const clattn_plan *plan, cl_command_queue q
 {
     struct clattn__launch launch;
     struct call call;
-    clattn_status status = clattn__launch_begin(&launch, plan, CLATTN_FORWARD, queue, tensors, workspace, wait_count,
-                                                wait_list, &call);
+    clattn_status status =
+        clattn__launch_begin(&launch, plan, CLATTN_FORWARD, queue, tensors, workspace, wait_count, wait_list, &call);
     if (status)
         return status;
     const cl_mem *mem = launch.mem;

@@ -70,7 +70,8 @@ struct clattn_context {
     struct clattn__device device;
     clattn_engine engine; /* forced, or AUTO */
     uint64_t max_launch_flops;
-    char *cache_dir; /* NULL: none */
+    char *cache_dir;     /* NULL: none */
+    char *build_options; /* "" where the caller has none */
     char *description;
     pthread_mutex_t lock;             /* of the two below */
     int references;                   /* its own and one a plan */
@@ -92,12 +93,12 @@ enum clattn__mask { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* as in k
 struct clattn__config {
     enum clattn__kernel kernel;
     clattn_engine engine;
-    int own, walk;         /* rows of an owner tile, and of a tile of the walked side */
-    int d_pad, dv_pad;     /* D and Dv rounded up to chunk */
-    int chunk;             /* depth staged at a time for scores */
-    int slice;             /* output depth of one work-group */
-    bool owner_resident;   /* the owner tile is staged once, whole */
-    int tx, ty;            /* simt: work-items along walked and owner rows */
+    int own, walk;                     /* rows of an owner tile, and of a tile of the walked side */
+    int d_pad, dv_pad;                 /* D and Dv rounded up to chunk */
+    int chunk;                         /* depth staged at a time for scores */
+    int slice;                         /* output depth of one work-group */
+    bool owner_resident;               /* the owner tile is staged once, whole */
+    int tx, ty;                        /* simt: work-items along walked and owner rows */
     int lanes, block_rows, block_cols; /* cpu: vector width, register block */
     bool packed;
     enum clattn__mask mask;
@@ -134,13 +135,15 @@ struct clattn__program {
 };
 
 /* Finds or builds. The program belongs to the context. */
-clattn_status clattn__program_get(clattn_context *context, const char *kernel, const char *options, cl_program *program);
+clattn_status clattn__program_get(clattn_context *context, const char *kernel, const char *options,
+                                  cl_program *program);
 
 /* ---- cache.c: compiled programs on disk ---- */
 
 /* NULL when the folder has no usable entry for it; never an error. */
 cl_program clattn__cache_load(clattn_context *context, const struct clattn__text *source, const char *options);
-void clattn__cache_store(clattn_context *context, const struct clattn__text *source, const char *options, cl_program program);
+void clattn__cache_store(clattn_context *context, const struct clattn__text *source, const char *options,
+                         cl_program program);
 /* The default folder, or NULL. */
 char *clattn__cache_default_dir(const clattn_allocator *allocator);
 
@@ -172,11 +175,11 @@ enum clattn__tensor_use { TENSOR_INPUT, TENSOR_OUTPUT };
 struct clattn__view {
     const char *name; /* "q" */
     enum clattn__tensor_use use;
-    const void *memory;     /* what two views must share to overlap: the root buffer */
-    int64_t base;           /* byte of the first element in it */
-    int64_t run;            /* bytes of one contiguous row */
-    int64_t count[3];       /* batches, heads, rows */
-    int64_t stride[3];      /* bytes between them */
+    const void *memory; /* what two views must share to overlap: the root buffer */
+    int64_t base;       /* byte of the first element in it */
+    int64_t run;        /* bytes of one contiguous row */
+    int64_t count[3];   /* batches, heads, rows */
+    int64_t stride[3];  /* bytes between them */
 };
 
 /* Strides for a contiguous (.., heads, rows, depth) where all three are 0. */
@@ -189,14 +192,27 @@ clattn_status clattn__views_check_overlap(const struct clattn__view *views, size
 /* The tensors that a pass of the plan uses, as (member of clattn_tensors or clattn_arrays, shape, use). */
 struct clattn__role {
     const char *name;
-    size_t index;         /* of the tensor among the members: 0 for q, .. */
+    size_t index; /* of the tensor among the members: 0 for q, .. */
     enum clattn__tensor_use use;
     bool optional;
     size_t element_bytes;
     int64_t count[3]; /* batches, heads, rows */
     int64_t depth;
 };
-enum { ROLE_Q, ROLE_K, ROLE_V, ROLE_MASK, ROLE_KV_LENGTHS, ROLE_OUT, ROLE_LSE, ROLE_DOUT, ROLE_DQ, ROLE_DK, ROLE_DV, ROLE_COUNT };
+enum {
+    ROLE_Q,
+    ROLE_K,
+    ROLE_V,
+    ROLE_MASK,
+    ROLE_KV_LENGTHS,
+    ROLE_OUT,
+    ROLE_LSE,
+    ROLE_DOUT,
+    ROLE_DQ,
+    ROLE_DK,
+    ROLE_DV,
+    ROLE_COUNT
+};
 /* Fills roles[] for a forward or the gradients in `pass`; returns how many. */
 size_t clattn__roles(const clattn_problem *problem, unsigned pass, struct clattn__role roles[ROLE_COUNT]);
 /* Strides of the role's view, in elements, with 0,0,0 filled in and those of size-1 dimensions of masks cleared. */

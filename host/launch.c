@@ -69,15 +69,16 @@ static clattn_status place_tensor(const clattn_plan *plan, const struct clattn__
     const int64_t offset = (int64_t)tensor->offset * bytes;
     if (extent < 0 || (uint64_t)extent + (uint64_t)offset > size)
         return clattn__fail(CLATTN_BUFFER_TOO_SMALL,
-                            "%s reaches to byte %llu of its buffer (offset and strides included), which has %zu", role->name,
-                            extent < 0 ? ~0ull : (unsigned long long)extent + (unsigned long long)offset, size);
+                            "%s reaches to byte %llu of its buffer (offset and strides included), which has %zu",
+                            role->name, extent < 0 ? ~0ull : (unsigned long long)extent + (unsigned long long)offset,
+                            size);
     view->base = (int64_t)origin + offset;
     *argument = (struct view){(arg_long)tensor->offset, (arg_long)stride[0], (arg_long)stride[1], (arg_long)stride[2]};
     return CLATTN_SUCCESS;
 }
 
-static clattn_status place_workspace(const clattn_plan *plan, unsigned pass, cl_mem workspace, struct clattn__view *view,
-                                     size_t *view_count)
+static clattn_status place_workspace(const clattn_plan *plan, unsigned pass, cl_mem workspace,
+                                     struct clattn__view *view, size_t *view_count)
 {
     size_t needed, size, origin;
     cl_mem root;
@@ -89,8 +90,12 @@ static clattn_status place_workspace(const clattn_plan *plan, unsigned pass, cl_
     status = query_buffer(plan, "workspace", workspace, &size, &root, &origin);
     if (!status && size < needed)
         status = clattn__fail(CLATTN_BUFFER_TOO_SMALL, "workspace has %zu bytes; the pass needs %zu", size, needed);
-    *view = (struct clattn__view){.name = "workspace", .use = TENSOR_OUTPUT, .memory = root, .base = (int64_t)origin,
-                                  .run = (int64_t)needed, .count = {1, 1, 1}};
+    *view = (struct clattn__view){.name = "workspace",
+                                  .use = TENSOR_OUTPUT,
+                                  .memory = root,
+                                  .base = (int64_t)origin,
+                                  .run = (int64_t)needed,
+                                  .count = {1, 1, 1}};
     *view_count += 1;
     return status;
 }
@@ -100,16 +105,16 @@ static clattn_status place_workspace(const clattn_plan *plan, unsigned pass, cl_
 /* Member `index` (ROLE_Q, ..) of the struct. */
 static const clattn_tensor *tensor_at(const clattn_tensors *tensors, size_t index)
 {
-    const clattn_tensor *const members[ROLE_COUNT] = {&tensors->q,   &tensors->k,   &tensors->v,   &tensors->mask,
-                                                      &tensors->kv_lengths, &tensors->out, &tensors->lse, &tensors->dout,
-                                                      &tensors->dq,  &tensors->dk,  &tensors->dv};
+    const clattn_tensor *const members[ROLE_COUNT] = {
+        &tensors->q,   &tensors->k,    &tensors->v,  &tensors->mask, &tensors->kv_lengths, &tensors->out,
+        &tensors->lse, &tensors->dout, &tensors->dq, &tensors->dk,   &tensors->dv};
     return members[index];
 }
 
 /* Where the kernels find the tensor that is member `index` of clattn_tensors. */
 static struct view *argument_of(struct call *call, size_t index, struct view *lengths)
 {
-    struct view *const arguments[ROLE_COUNT] = {&call->q,   &call->k,   &call->v,    &call->mask, lengths,  &call->out,
+    struct view *const arguments[ROLE_COUNT] = {&call->q,   &call->k,    &call->v,  &call->mask, lengths,  &call->out,
                                                 &call->lse, &call->dout, &call->dq, &call->dk,   &call->dv};
     return arguments[index];
 }
@@ -173,11 +178,15 @@ clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_p
     if (!plan || !queue || !tensors)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", !plan ? "plan" : !queue ? "queue" : "tensors");
     if (tensors->struct_size != sizeof *tensors)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensors.struct_size is %zu; it must be sizeof(clattn_tensors), %zu here",
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "tensors.struct_size is %zu; it must be sizeof(clattn_tensors), %zu here",
                             tensors->struct_size, sizeof *tensors);
     if (!wait_count != !wait_list)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "wait_count is %u and wait_list is %s", (unsigned)wait_count,
                             wait_list ? "not NULL" : "NULL");
+    for (cl_uint i = 0; i < wait_count; ++i)
+        if (!wait_list[i])
+            return clattn__fail(CLATTN_INVALID_ARGUMENT, "wait_list[%u] is NULL", (unsigned)i);
     if (!(plan->passes & pass))
         return clattn__fail(CLATTN_NOT_PLANNED, "the plan was created for passes 0x%x, without %s", plan->passes,
                             pass == CLATTN_FORWARD ? "CLATTN_FORWARD" : "any of CLATTN_BACKWARD");
@@ -236,9 +245,9 @@ clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__k
         pthread_mutex_lock(launch->plan->lock);
         status = set_arguments(stage, call, buffers, buffer_count);
         if (!status) {
-            const cl_int error = clEnqueueNDRangeKernel(launch->queue, stage->kernel, 1, NULL, &global, &local, wait_count,
-                                                        after ? launch->done : launch->wait_list,
-                                                        &launch->done[launch->done_count]);
+            const cl_int error =
+                clEnqueueNDRangeKernel(launch->queue, stage->kernel, 1, NULL, &global, &local, wait_count,
+                                       after ? launch->done : launch->wait_list, &launch->done[launch->done_count]);
             if (error)
                 status = clattn__fail_opencl(error, "clEnqueueNDRangeKernel");
             else
@@ -255,7 +264,8 @@ clattn_status clattn__launch_end(struct clattn__launch *launch, clattn_status st
         *event = launch->done[0];
         launch->done_count = 0;
     } else if (!status && event) {
-        const cl_int error = clEnqueueMarkerWithWaitList(launch->queue, (cl_uint)launch->done_count, launch->done, event);
+        const cl_int error =
+            clEnqueueMarkerWithWaitList(launch->queue, (cl_uint)launch->done_count, launch->done, event);
         if (error)
             status = clattn__fail_opencl(error, "clEnqueueMarkerWithWaitList");
     }

@@ -76,7 +76,8 @@ static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
     const clattn_engine engine = context->engine ? context->engine : clattn__device_engine(&context->device);
     config.want_dk = plan->passes & CLATTN_BACKWARD_DK;
     config.want_dv = plan->passes & CLATTN_BACKWARD_DV;
-    for (int attempt = 0; clattn__config_choose(&context->device, engine, &plan->problem, attempt, &config); ++attempt) {
+    for (int attempt = 0; clattn__config_choose(&context->device, engine, &plan->problem, attempt, &config);
+         ++attempt) {
         char options[CLATTN__OPTIONS_MAX];
         cl_program program;
         clattn__config_options(&config, options);
@@ -129,7 +130,8 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
         describe_tile(text, plan->pack > 1 ? "query rows a tile" : "queries a tile", plan->problem.q_tile,
                       keys_own ? c->walk : c->own);
         describe_tile(text, "keys a tile", plan->problem.k_tile, keys_own ? c->own : c->walk);
-        clattn__text_add(text, ", %s local memory %zu bytes", keys_own ? "column-tiled," : "row-tiled,", c->local_bytes);
+        clattn__text_add(text, ", %s local memory %zu bytes", keys_own ? "column-tiled," : "row-tiled,",
+                         c->local_bytes);
         if (plan->pack > 1)
             clattn__text_add(text, ", %d heads share a tile", plan->pack);
     }
@@ -174,8 +176,8 @@ clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", context ? "problem" : "context");
     const unsigned all = CLATTN_FORWARD | CLATTN_BACKWARD;
     if (!passes || passes & ~all)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "passes is 0x%x; allowed are the bits of CLATTN_FORWARD and CLATTN_BACKWARD",
-                            passes);
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "passes is 0x%x; allowed are the bits of CLATTN_FORWARD and CLATTN_BACKWARD", passes);
     clattn_status status = clattn__problem_check(problem);
     if (status)
         return status;
@@ -223,7 +225,8 @@ clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass,
     if (!plan || !bytes)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", plan ? "bytes" : "plan");
     if (pass != CLATTN_FORWARD && (!pass || pass & ~(unsigned)CLATTN_BACKWARD))
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD and CLATTN_BACKWARD", pass);
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD and CLATTN_BACKWARD",
+                            pass);
     const clattn_problem *p = &plan->problem;
     const bool delta = pass != CLATTN_FORWARD && plan->stages[KERNEL_DELTA].used;
     *bytes = delta ? sizeof(float) * (size_t)(p->batch * p->q_heads * p->q_len) : 0;

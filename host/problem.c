@@ -8,8 +8,8 @@ static clattn_status check_range(const char *name, int64_t value, int64_t low, i
 {
     if (value >= low && value <= high)
         return CLATTN_SUCCESS;
-    return clattn__fail(CLATTN_INVALID_SIZE, "problem.%s is %" PRId64 "; allowed are %" PRId64 " to %" PRId64, name, value, low,
-                        high);
+    return clattn__fail(CLATTN_INVALID_SIZE, "problem.%s is %" PRId64 "; allowed are %" PRId64 " to %" PRId64, name,
+                        value, low, high);
 }
 
 static clattn_status check_flag(const char *name, int value)
@@ -39,9 +39,9 @@ static clattn_status check_sizes(const clattn_problem *p)
         const char *name;
         int64_t value, high;
     } sizes[] = {
-        {"batch", p->batch, INT32_MAX},   {"q_heads", p->q_heads, INT32_MAX},
-        {"kv_heads", p->kv_heads, INT32_MAX}, {"q_len", p->q_len, MAX_ELEMENTS},
-        {"kv_len", p->kv_len, MAX_ELEMENTS},  {"qk_dim", p->qk_dim, CLATTN_MAX_HEAD_DIM},
+        {"batch", p->batch, INT32_MAX},           {"q_heads", p->q_heads, INT32_MAX},
+        {"kv_heads", p->kv_heads, INT32_MAX},     {"q_len", p->q_len, MAX_ELEMENTS},
+        {"kv_len", p->kv_len, MAX_ELEMENTS},      {"qk_dim", p->qk_dim, CLATTN_MAX_HEAD_DIM},
         {"v_dim", p->v_dim, CLATTN_MAX_HEAD_DIM},
     };
     for (size_t i = 0; i < ARRAY_SIZE(sizes); ++i) {
@@ -51,8 +51,8 @@ static clattn_status check_sizes(const clattn_problem *p)
     }
     if (p->q_heads % p->kv_heads)
         return clattn__fail(CLATTN_INVALID_SIZE,
-                            "problem.q_heads is %" PRId64 "; it must be a multiple of problem.kv_heads, %" PRId64, p->q_heads,
-                            p->kv_heads);
+                            "problem.q_heads is %" PRId64 "; it must be a multiple of problem.kv_heads, %" PRId64,
+                            p->q_heads, p->kv_heads);
     const int64_t dim = p->qk_dim > p->v_dim ? p->qk_dim : p->v_dim;
     clattn_status status = check_product("q or out", (int64_t[]){p->batch, p->q_heads, p->q_len, dim}, 4);
     if (!status)
@@ -69,7 +69,8 @@ static clattn_status check_mask(const clattn_problem *p)
     for (size_t i = 0; i < 4; ++i)
         if (dim[i] != 1 && dim[i] != whole[i])
             return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                                "problem.mask_dim[%zu] is %" PRId64 "; allowed are 1 and %" PRId64 " (or 0 in all four: no mask)",
+                                "problem.mask_dim[%zu] is %" PRId64 "; allowed are 1 and %" PRId64
+                                " (or 0 in all four: no mask)",
                                 i, dim[i], whole[i]);
     return check_product("mask", dim, 4);
 }
@@ -77,8 +78,9 @@ static clattn_status check_mask(const clattn_problem *p)
 clattn_status clattn__problem_check(const clattn_problem *p)
 {
     if (p->struct_size != sizeof(clattn_problem))
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "problem.struct_size is %zu; it must be sizeof(clattn_problem), %zu here",
-                            p->struct_size, sizeof(clattn_problem));
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "problem.struct_size is %zu; it must be sizeof(clattn_problem), %zu here", p->struct_size,
+                            sizeof(clattn_problem));
     clattn_status status = check_sizes(p);
     if (!status)
         status = check_flag("causal", p->causal);
@@ -92,7 +94,8 @@ clattn_status clattn__problem_check(const clattn_problem *p)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "problem.scale is %g; it must be finite", (double)p->scale);
     if (p->align != CLATTN_ALIGN_BOTTOM_RIGHT && p->align != CLATTN_ALIGN_TOP_LEFT && p->align != CLATTN_ALIGN_OFFSET)
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "problem.align is %d; allowed are BOTTOM_RIGHT (0), TOP_LEFT (1) and OFFSET (2)", (int)p->align);
+                            "problem.align is %d; allowed are BOTTOM_RIGHT (0), TOP_LEFT (1) and OFFSET (2)",
+                            (int)p->align);
     const int64_t most = (int64_t)1 << 62;
     if (p->align == CLATTN_ALIGN_OFFSET && (p->offset > most || p->offset < -most))
         return clattn__fail(CLATTN_INVALID_SIZE, "problem.offset is %" PRId64 "; allowed are -2^62 to 2^62", p->offset);

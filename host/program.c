@@ -45,7 +45,8 @@ static clattn_status build(clattn_context *context, const struct clattn__text *s
     return status;
 }
 
-static clattn_status load_or_build(clattn_context *context, const char *kernel, const char *options, cl_program *program)
+static clattn_status load_or_build(clattn_context *context, const char *kernel, const char *options,
+                                   cl_program *program)
 {
     struct clattn__text source;
     clattn_status status = clattn__source_assemble(&context->allocator, kernel, &source);
@@ -74,29 +75,36 @@ static clattn_status remember(clattn_context *context, char *key, cl_program pro
     return CLATTN_SUCCESS;
 }
 
+/* The entry of `key`, whose second word on are the build options; it takes the key over when it is new. */
+static clattn_status find_or_make(clattn_context *context, const char *kernel, struct clattn__text *key,
+                                  cl_program *program)
+{
+    const struct clattn__program *entry = find(context, key->chars);
+    if (entry) {
+        *program = entry->program;
+        return CLATTN_SUCCESS;
+    }
+    *program = NULL;
+    clattn_status status = load_or_build(context, kernel, key->chars + strlen(kernel) + 1, program);
+    if (status)
+        return status;
+    status = remember(context, key->chars, *program);
+    if (status)
+        clReleaseProgram(*program);
+    else
+        key->chars = NULL;
+    return status;
+}
+
 /* Builds under the context's lock: threads that want the same program wait for one build. */
 clattn_status clattn__program_get(clattn_context *context, const char *kernel, const char *options, cl_program *program)
 {
     struct clattn__text key = {.allocator = &context->allocator};
-    clattn__text_add(&key, "%s %s", kernel, options);
+    clattn__text_add(&key, "%s %s %s", kernel, options, context->build_options);
     if (key.failed)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the name of a program");
     pthread_mutex_lock(&context->lock);
-    clattn_status status = CLATTN_SUCCESS;
-    struct clattn__program *entry = find(context, key.chars);
-    if (entry) {
-        *program = entry->program;
-    } else {
-        *program = NULL;
-        status = load_or_build(context, kernel, options, program);
-        if (!status) {
-            status = remember(context, key.chars, *program);
-            if (status)
-                clReleaseProgram(*program);
-            else
-                key.chars = NULL;
-        }
-    }
+    const clattn_status status = find_or_make(context, kernel, &key, program);
     pthread_mutex_unlock(&context->lock);
     clattn__text_free(&key);
     return status;

@@ -102,17 +102,17 @@ cl_device_id clattn_runner_device(const clattn_runner *runner)
 
 static clattn_array array_at(const clattn_arrays *arrays, size_t index)
 {
-    const clattn_array *const members[ROLE_COUNT] = {&arrays->q,   &arrays->k,  &arrays->v,  &arrays->mask, &arrays->kv_lengths,
-                                                     &arrays->out, &arrays->lse, &arrays->dout, &arrays->dq, &arrays->dk,
-                                                     &arrays->dv};
+    const clattn_array *const members[ROLE_COUNT] = {&arrays->q,          &arrays->k,   &arrays->v,   &arrays->mask,
+                                                     &arrays->kv_lengths, &arrays->out, &arrays->lse, &arrays->dout,
+                                                     &arrays->dq,         &arrays->dk,  &arrays->dv};
     return *members[index];
 }
 
 static clattn_tensor *tensor_at(clattn_tensors *tensors, size_t index)
 {
-    clattn_tensor *const members[ROLE_COUNT] = {&tensors->q,   &tensors->k,  &tensors->v,  &tensors->mask, &tensors->kv_lengths,
-                                                &tensors->out, &tensors->lse, &tensors->dout, &tensors->dq, &tensors->dk,
-                                                &tensors->dv};
+    clattn_tensor *const members[ROLE_COUNT] = {&tensors->q,          &tensors->k,   &tensors->v,   &tensors->mask,
+                                                &tensors->kv_lengths, &tensors->out, &tensors->lse, &tensors->dout,
+                                                &tensors->dq,         &tensors->dk,  &tensors->dv};
     return members[index];
 }
 
@@ -128,8 +128,8 @@ static clattn_status place_array(struct run *run, size_t at, const clattn_array 
     array->data = given->data;
     clattn__role_strides(role, given->stride, array->stride);
     const int64_t bytes = (int64_t)role->element_bytes;
-    *view = (struct clattn__view){.name = role->name, .use = role->use, .base = (int64_t)(intptr_t)given->data,
-                                  .run = role->depth * bytes};
+    *view = (struct clattn__view){
+        .name = role->name, .use = role->use, .base = (int64_t)(intptr_t)given->data, .run = role->depth * bytes};
     for (size_t i = 0; i < 3; ++i) {
         view->count[i] = role->count[i];
         view->stride[i] = (int64_t)array->stride[i] * bytes;
@@ -140,7 +140,8 @@ static clattn_status place_array(struct run *run, size_t at, const clattn_array 
 }
 
 /* The arrays that the pass has; those computed on the way (out and lse of a backward without them) have data NULL. */
-static clattn_status place_arrays(struct run *run, const clattn_problem *problem, const clattn_arrays *arrays, unsigned pass)
+static clattn_status place_arrays(struct run *run, const clattn_problem *problem, const clattn_arrays *arrays,
+                                  unsigned pass)
 {
     const bool backward = pass != CLATTN_FORWARD;
     size_t given = 0; /* views with data come first: only they can overlap on the host */
@@ -225,10 +226,11 @@ static clattn_status download(struct run *run)
         const size_t bytes = (size_t)clattn__view_extent(&run->views[i]);
         spans[i] = clattn__allocate(allocator, bytes);
         if (!spans[i])
-            status = clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to read back %s, %zu bytes", run->roles[i].name, bytes);
-        const cl_int error =
-            status ? CL_SUCCESS
-                   : clEnqueueReadBuffer(run->runner->queue, run->buffers[i], CL_TRUE, 0, bytes, spans[i], 0, NULL, NULL);
+            status =
+                clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to read back %s, %zu bytes", run->roles[i].name, bytes);
+        const cl_int error = status ? CL_SUCCESS
+                                    : clEnqueueReadBuffer(run->runner->queue, run->buffers[i], CL_TRUE, 0, bytes,
+                                                          spans[i], 0, NULL, NULL);
         if (error)
             status = clattn__fail_opencl(error, "clEnqueueReadBuffer");
     }
@@ -254,7 +256,8 @@ static clattn_status make_plan(struct run *run, const clattn_problem *problem, u
     clattn_runner *runner = run->runner;
     const double start = seconds_now();
     clattn_status status = CLATTN_SUCCESS;
-    if (!runner->plan || runner->plan->passes != passes || memcmp(&runner->plan->problem, problem, sizeof *problem) != 0) {
+    if (!runner->plan || runner->plan->passes != passes ||
+        memcmp(&runner->plan->problem, problem, sizeof *problem) != 0) {
         clattn_plan_destroy(runner->plan);
         runner->plan = NULL;
         status = clattn_plan_create(runner->context, problem, passes, &runner->plan);
@@ -288,7 +291,8 @@ static clattn_status run_kernels(struct run *run, unsigned passes)
 }
 
 /* passes: what is enqueued; the gradients among them are those wanted. */
-static clattn_status run_passes(struct run *run, const clattn_problem *problem, const clattn_arrays *arrays, unsigned passes)
+static clattn_status run_passes(struct run *run, const clattn_problem *problem, const clattn_arrays *arrays,
+                                unsigned passes)
 {
     const unsigned pass = passes & CLATTN_BACKWARD ? passes & CLATTN_BACKWARD : CLATTN_FORWARD;
     clattn_status status = make_plan(run, problem, passes);
@@ -311,8 +315,8 @@ static clattn_status run_passes(struct run *run, const clattn_problem *problem, 
     return status;
 }
 
-static clattn_status run_all(clattn_runner *runner, const clattn_problem *problem, const clattn_arrays *arrays, unsigned passes,
-                             clattn_run_info *info)
+static clattn_status run_all(clattn_runner *runner, const clattn_problem *problem, const clattn_arrays *arrays,
+                             unsigned passes, clattn_run_info *info)
 {
     struct run run = {.runner = runner, .tensors = CLATTN_TENSORS_INIT};
     clattn_status status = run_passes(&run, problem, arrays, passes);
@@ -334,13 +338,18 @@ static clattn_status check_call(const clattn_runner *runner, const clattn_proble
                                 const clattn_run_info *info)
 {
     if (!runner || !problem || !arrays)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", !runner ? "runner" : !problem ? "problem" : "arrays");
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL",
+                            !runner    ? "runner"
+                            : !problem ? "problem"
+                                       : "arrays");
     if (arrays->struct_size != sizeof *arrays)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "arrays.struct_size is %zu; it must be sizeof(clattn_arrays), %zu here",
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "arrays.struct_size is %zu; it must be sizeof(clattn_arrays), %zu here",
                             arrays->struct_size, sizeof *arrays);
     if (info && info->struct_size != sizeof *info)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "info.struct_size is %zu; it must be sizeof(clattn_run_info), %zu here",
-                            info->struct_size, sizeof *info);
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "info.struct_size is %zu; it must be sizeof(clattn_run_info), %zu here", info->struct_size,
+                            sizeof *info);
     return CLATTN_SUCCESS;
 }
 

@@ -60,12 +60,12 @@ clattn_status clattn__source_assemble(const clattn_allocator *allocator, const c
 {
     char file[64];
     const size_t length = strlen(name);
+    memset(text, 0, sizeof *text);
+    text->allocator = allocator;
     if (length + 4 > sizeof file)
         return clattn__fail(CLATTN_BUILD_FAILED, "kernel name %s is too long", name);
     memcpy(file, name, length);
     memcpy(file + length, ".cl", 4);
-    memset(text, 0, sizeof *text);
-    text->allocator = allocator;
     const clattn_status status = add_file(text, file, length + 3, 0);
     if (!status && text->failed)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the text of kernel %s", name);

@@ -120,18 +120,22 @@ typedef struct clattn_allocator {
 typedef struct clattn_options {
     size_t struct_size;         /* sizeof(clattn_options): lets the struct grow without breaking callers */
     clattn_allocator allocator; /* host memory of the context, its plans and its runner */
-    const char *cache_dir;      /* folder for compiled kernels. NULL: $XDG_CACHE_HOME/clattn or ~/.cache/clattn, and none on
+    const char *cache_dir; /* folder for compiled kernels. NULL: $XDG_CACHE_HOME/clattn or ~/.cache/clattn, and none on
                                    a driver that keeps a cache itself (PoCL). "": none. A path: that folder, made if it is
                                    missing. A cache that cannot be read or written is silently not used. Copied. */
-    clattn_engine engine;       /* force an engine */
-    uint64_t max_launch_flops;  /* largest work of one kernel launch in floating-point operations; 0: no bound. More is split
+    clattn_engine engine;  /* force an engine */
+    uint64_t
+        max_launch_flops; /* largest work of one kernel launch in floating-point operations; 0: no bound. More is split
                                    into several launches, each of at least one work-group: for devices whose display
                                    freezes, or whose watchdog fires, during a long kernel. */
+    const char *
+        build_options; /* appended to the options of every kernel build, for a compiler's own switches ("-cl-opt-disable",
+                                   "-cl-nv-verbose"); NULL: none. Copied. */
 } clattn_options;
 
 #define CLATTN_OPTIONS_INIT                                                                                            \
     {                                                                                                                  \
-        sizeof(clattn_options), {NULL, NULL, NULL}, NULL, CLATTN_ENGINE_AUTO, 0                                        \
+        sizeof(clattn_options), {NULL, NULL, NULL}, NULL, CLATTN_ENGINE_AUTO, 0, NULL                                  \
     }
 
 typedef struct clattn_context clattn_context;
@@ -196,7 +200,8 @@ typedef struct clattn_problem {
     int kv_lengths;      /* 1: a tensor of B key lengths comes with the call, each clamped to 0..M */
 
     int64_t q_tile; /* Bm, largest number of queries a tile may have; 0: tuned. Any value >= 1 is legal: it is fitted */
-    int64_t k_tile; /* Bn, the same for keys               to engine and device; clattn_plan_describe shows the outcome */
+    int64_t
+        k_tile; /* Bn, the same for keys               to engine and device; clattn_plan_describe shows the outcome */
 } clattn_problem;
 
 #define CLATTN_PROBLEM_INIT                                                                                            \
@@ -261,15 +266,21 @@ typedef struct clattn_tensors {
     clattn_tensor mask;       /* in   clattn_problem.mask_dim, bytes; when the problem has a mask */
     clattn_tensor kv_lengths; /* in   (B) int32, stride[0] between them (0: 1); when the problem has key lengths */
     clattn_tensor out;        /* forward: out, backward: in   (B,Hq,N,Dv) float32 */
-    clattn_tensor lse;        /* forward: out (mem NULL: not wanted), backward: in   (B,Hq,N) float32, natural log; its three
+    clattn_tensor lse;  /* forward: out (mem NULL: not wanted), backward: in   (B,Hq,N) float32, natural log; its three
                                  strides are those of B, Hq and N */
-    clattn_tensor dout;       /* backward: in   (B,Hq,N,Dv) float32, the gradient of out */
-    clattn_tensor dq;         /* backward: out  (B,Hq,N,D) float32, when the plan has CLATTN_BACKWARD_DQ */
-    clattn_tensor dk;         /* backward: out  (B,Hk,M,D) float32, when the plan has CLATTN_BACKWARD_DK */
-    clattn_tensor dv;         /* backward: out  (B,Hk,M,Dv) float32, when the plan has CLATTN_BACKWARD_DV */
+    clattn_tensor dout; /* backward: in   (B,Hq,N,Dv) float32, the gradient of out */
+    clattn_tensor dq;   /* backward: out  (B,Hq,N,D) float32, when the plan has CLATTN_BACKWARD_DQ */
+    clattn_tensor dk;   /* backward: out  (B,Hk,M,D) float32, when the plan has CLATTN_BACKWARD_DK */
+    clattn_tensor dv;   /* backward: out  (B,Hk,M,Dv) float32, when the plan has CLATTN_BACKWARD_DV */
 } clattn_tensors;
 
-#define CLATTN_NO_TENSOR {NULL, 0, {0, 0, 0}}
+#define CLATTN_NO_TENSOR                                                                                               \
+    {                                                                                                                  \
+        NULL, 0,                                                                                                       \
+        {                                                                                                              \
+            0, 0, 0                                                                                                    \
+        }                                                                                                              \
+    }
 #define CLATTN_TENSORS_INIT                                                                                            \
     {                                                                                                                  \
         sizeof(clattn_tensors), CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,                \
@@ -288,7 +299,7 @@ typedef struct clattn_tensors {
  *
  * On failure nothing is enqueued, with one exception: where OpenCL itself refuses a later kernel of the same call, earlier
  * ones may run, and outputs then hold no result.
- *   INVALID_ARGUMENT  a null pointer, a tensor missing, a wait list that does not fit its count, out or lse NaN-sized strides
+ *   INVALID_ARGUMENT  a null pointer, a tensor missing, a wait list that does not fit its count
  *   BUFFER_TOO_SMALL  a tensor or the workspace reaches past the end of its buffer
  *   OVERLAP           an output shares elements as told above
  *   WRONG_CONTEXT     the queue or a buffer is not of the plan's context, or the queue is of another device
@@ -338,7 +349,13 @@ typedef struct clattn_arrays {
     clattn_array q, k, v, mask, kv_lengths, out, lse, dout, dq, dk, dv;
 } clattn_arrays;
 
-#define CLATTN_NO_ARRAY {NULL, {0, 0, 0}}
+#define CLATTN_NO_ARRAY                                                                                                \
+    {                                                                                                                  \
+        NULL,                                                                                                          \
+        {                                                                                                              \
+            0, 0, 0                                                                                                    \
+        }                                                                                                              \
+    }
 #define CLATTN_ARRAYS_INIT                                                                                             \
     {                                                                                                                  \
         sizeof(clattn_arrays), CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY,    \

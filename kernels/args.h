@@ -21,21 +21,21 @@ struct view {
 
 struct call {
     struct view q, k, v, out, dout, dq, dk, dv, lse;
-    struct view mask;                /* strides are 0 along dimensions of size 1 */
-    arg_long mask_column;            /* and along keys: 1 or 0 */
-    arg_long kv_lengths;             /* first element of the key lengths */
-    arg_long kv_lengths_stride;      /* elements from one batch's length to the next */
-    arg_long N, M;                   /* query and key length */
-    arg_long offset;                 /* diagonal, where it is fixed */
-    arg_long first_group;            /* number of this launch's first work-group within the whole pass */
+    struct view mask;           /* strides are 0 along dimensions of size 1 */
+    arg_long mask_column;       /* and along keys: 1 or 0 */
+    arg_long kv_lengths;        /* first element of the key lengths */
+    arg_long kv_lengths_stride; /* elements from one batch's length to the next */
+    arg_long N, M;              /* query and key length */
+    arg_long offset;            /* diagonal, where it is fixed */
+    arg_long first_group;       /* number of this launch's first work-group within the whole pass */
     arg_int B, Hq, Hk, D, Dv;
-    arg_int pack;                    /* query heads that share an owner tile: 1, or Hq / Hk */
-    arg_int causal;                  /* keys j <= i + offset only */
-    arg_int bottom_right;            /* offset is the batch's key length - N, not `offset` */
+    arg_int pack;         /* query heads that share an owner tile: 1, or Hq / Hk */
+    arg_int causal;       /* keys j <= i + offset only */
+    arg_int bottom_right; /* offset is the batch's key length - N, not `offset` */
     arg_int has_kv_lengths;
     arg_int store_lse;
-    arg_float scale;                 /* of Q K^T */
-    arg_float scale_log2;            /* scale * log2(e): scores are kept in units of powers of two */
+    arg_float scale;      /* of Q K^T */
+    arg_float scale_log2; /* scale * log2(e): scores are kept in units of powers of two */
 };
 
 #endif

@@ -11,10 +11,10 @@
 
 /* The scores S^T of the tile become P^T, in S, and dP^T becomes dS^T, in dP. */
 INLINE void dkdv_scores(ACC lane_f *S, ACC lane_f *dP, const lane_f *lse, const lane_f *delta, const struct call *a,
-                               const struct edge *e, bool full, int rows)
+                        const struct edge *e, bool full, int rows)
 {
-    FOR_ROWS(r, rows)
-        FOR_COLS(c) {
+    FOR_ROWS (r, rows)
+        FOR_COLS (c) {
             const lane_f p = probability(score(a, e, full, S[r * COLS + c], tile_col(c), tile_row(r)), lse[c]);
             S[r * COLS + c] = p;
             if (WANT_DK)
@@ -24,9 +24,10 @@ INLINE void dkdv_scores(ACC lane_f *S, ACC lane_f *dP, const lane_f *lse, const 
 
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
 backward_dkdv(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
-              const __global stored *restrict v, const __global uchar *restrict mask, const __global int *restrict kv_lengths,
-              const __global float *restrict lse, const __global stored *restrict dout, const __global float *restrict delta,
-              __global stored *restrict dk, __global stored *restrict dv)
+              const __global stored *restrict v, const __global uchar *restrict mask,
+              const __global int *restrict kv_lengths, const __global float *restrict lse,
+              const __global stored *restrict dout, const __global float *restrict delta, __global stored *restrict dk,
+              __global stored *restrict dv)
 {
     OWNER_TILE(k_tile, D_PAD);
     WALKED_TILE(walked_tile);
@@ -65,8 +66,8 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
         if (WANT_DK)
             fetch_owner(v_tile, &V, at.first, 0, DV_PAD, rows);
     }
-    FOR_ROWS(r, rows) {
-        FOR_OUT(x) {
+    FOR_ROWS (r, rows) {
+        FOR_OUT (x) {
             dK[r * OUT_COLS + x] = 0.0f;
             dV[r * OUT_COLS + x] = 0.0f;
         }
@@ -83,7 +84,7 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
         delta_layout(&delta_at, &a, at.batch, head);
         for (long i = queries.begin; i < queries.end; i += WALK) {
             lane_f column_lse[COLS], column_delta[COLS];
-            FOR_COLS(c) {
+            FOR_COLS (c) {
                 column_lse[c] = lse_for_gradient(gather_stat(lse, &lse_at, i, tile_col(c), -INFINITY));
                 column_delta[c] = WANT_DK ? gather_stat(delta, &delta_at, i, tile_col(c), 0.0f) : 0.0f;
             }
@@ -97,20 +98,24 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
             else
                 dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, rows);
             if (WANT_DV)
-                tile_output(dV, operand(S, operand_tile, rows), walked_tile, &dO, i, at.slice * SLICE, WANT_DK, DV_PAD, rows);
+                tile_output(dV, operand(S, operand_tile, rows), walked_tile, &dO, i, at.slice * SLICE, WANT_DK, DV_PAD,
+                            rows);
             if (WANT_DK)
-                tile_output(dK, operand(dP, operand_tile, rows), walked_tile, &Q, i, at.slice * SLICE, false, D_PAD, rows);
+                tile_output(dK, operand(dP, operand_tile, rows), walked_tile, &Q, i, at.slice * SLICE, false, D_PAD,
+                            rows);
         }
     }
 
     struct layout to;
     if (WANT_DV) {
-        FOR_ROWS(r, rows) factor[r] = 1.0f;
+        FOR_ROWS (r, rows)
+            factor[r] = 1.0f;
         key_layout(&to, &a.dv, at.batch, at.head, a.Dv, a.M);
         store_output(dV, factor, dv, &to, at.first, at.slice * SLICE, rows);
     }
     if (WANT_DK) {
-        FOR_ROWS(r, rows) factor[r] = a.scale;
+        FOR_ROWS (r, rows)
+            factor[r] = a.scale;
         key_layout(&to, &a.dk, at.batch, at.head, a.D, a.M);
         store_output(dK, factor, dk, &to, at.first, at.slice * SLICE, rows);
     }

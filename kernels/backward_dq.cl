@@ -7,11 +7,10 @@
 
 /* S and dP of the tile become dS, in S. */
 INLINE void dq_scores(ACC lane_f *S, const ACC lane_f *dP, const ACC lane_f *lse, const ACC float *delta,
-                             const struct call *a,
-                             const struct edge *e, bool full, int rows)
+                      const struct call *a, const struct edge *e, bool full, int rows)
 {
-    FOR_ROWS(r, rows)
-        FOR_COLS(c) {
+    FOR_ROWS (r, rows)
+        FOR_COLS (c) {
             const lane_f s = score(a, e, full, S[r * COLS + c], tile_row(r), tile_col(c));
             S[r * COLS + c] = score_gradient(full, probability(s, lse[r]), dP[r * COLS + c], delta[r]);
         }
@@ -19,9 +18,9 @@ INLINE void dq_scores(ACC lane_f *S, const ACC lane_f *dP, const ACC lane_f *lse
 
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
 backward_dq(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
-            const __global stored *restrict v, const __global uchar *restrict mask, const __global int *restrict kv_lengths,
-            const __global float *restrict lse, const __global stored *restrict dout, const __global float *restrict delta,
-            __global stored *restrict dq)
+            const __global stored *restrict v, const __global uchar *restrict mask,
+            const __global int *restrict kv_lengths, const __global float *restrict lse,
+            const __global stored *restrict dout, const __global float *restrict delta, __global stored *restrict dq)
 {
     OWNER_TILE(q_tile, D_PAD);
     OWNER_TILE(dout_tile, DV_PAD);
@@ -55,13 +54,14 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
         fetch_owner(q_tile, &Q, at.first, 0, D_PAD, rows);
         fetch_owner(dout_tile, &dO, at.first, 0, DV_PAD, rows);
     }
-    FOR_ROWS(r, rows) {
+    FOR_ROWS (r, rows) {
         const long row = at.first + tile_row(r);
         const bool real = row < Q.at.count;
         row_lse[r] = lse_for_gradient(real ? lse[row_offset(&lse_at, row)] : -INFINITY);
         row_delta[r] = real ? delta[row_offset(&delta_at, row)] : 0.0f;
         factor[r] = a.scale;
-        FOR_OUT(x) dQ[r * OUT_COLS + x] = 0.0f;
+        FOR_OUT (x)
+            dQ[r * OUT_COLS + x] = 0.0f;
     }
 
     struct range keys;

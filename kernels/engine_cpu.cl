@@ -39,9 +39,8 @@ typedef lane_f out_f;
 #define SCORES(name) __local lane_f name[OWN * COLS]
 #define OUTPUT(name) __local lane_f name[OWN * OUT_COLS]
 
-#define UNROLL _Pragma("unroll")
 #define FOR_ROWS(r, rows) for (int r = 0; r < (rows); ++r)
-#define FOR_COLS(c) UNROLL for (int c = 0; c < COLS; ++c)
+#define FOR_COLS(c) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) for (int x = 0; x < OUT_COLS; ++x)
 #define NEEDS_RESCALE(factor) ((factor) != 1.0f)
 #define KEEPS_STAGED(depth) false
@@ -127,24 +126,28 @@ INLINE void fetch_walked_for_output(__local float *tile, const struct rows *walk
 
 /* C[BLOCK_ROWS][cols] (+)= A[BLOCK_ROWS][K] x B[K][cols], all in registers but B. ldb and ldc count vectors. */
 INLINE void multiply_block(__local lane_f *C, const int ldc, const __local float *A, const int lda,
-                                  const __local lane_f *B, const int ldb, const int K, const int cols, bool first)
+                           const __local lane_f *B, const int ldb, const int K, const int cols, bool first)
 {
     lane_f c[BLOCK_ROWS][BLOCK_COLS];
-    UNROLL for (int r = 0; r < BLOCK_ROWS; ++r)
-        UNROLL for (int x = 0; x < cols; ++x) c[r][x] = first ? (lane_f)(0.0f) : C[r * ldc + x];
+    FOR_UNROLLED (r, BLOCK_ROWS)
+        FOR_UNROLLED (x, cols)
+            c[r][x] = first ? (lane_f)(0.0f) : C[r * ldc + x];
     for (int k = 0; k < K; ++k) {
         lane_f b[BLOCK_COLS];
-        UNROLL for (int x = 0; x < cols; ++x) b[x] = B[k * ldb + x];
-        UNROLL for (int r = 0; r < BLOCK_ROWS; ++r)
-            UNROLL for (int x = 0; x < cols; ++x) c[r][x] = A[r * lda + k] * b[x] + c[r][x];
+        FOR_UNROLLED (x, cols)
+            b[x] = B[k * ldb + x];
+        FOR_UNROLLED (r, BLOCK_ROWS)
+            FOR_UNROLLED (x, cols)
+                c[r][x] = A[r * lda + k] * b[x] + c[r][x];
     }
-    UNROLL for (int r = 0; r < BLOCK_ROWS; ++r)
-        UNROLL for (int x = 0; x < cols; ++x) C[r * ldc + x] = c[r][x];
+    FOR_UNROLLED (r, BLOCK_ROWS)
+        FOR_UNROLLED (x, cols)
+            C[r * ldc + x] = c[r][x];
 }
 
 /* C[rows][cols] (+)= A[rows][K] x B[K][cols]. */
 INLINE void multiply(__local lane_f *C, const int ldc, const __local float *A, const int lda, const __local float *B,
-                            const int cols, const int K, bool first, int rows)
+                     const int cols, const int K, bool first, int rows)
 {
     const __local lane_f *b = (const __local lane_f *)B;
     for (int r = 0; r < rows; r += BLOCK_ROWS) {
@@ -158,7 +161,7 @@ INLINE void multiply(__local lane_f *C, const int ldc, const __local float *A, c
 
 /* S (+)= owner[.., d ..] x walked^T over CHUNK. */
 INLINE void multiply_scores(__local lane_f *S, const __local float *owner, const int owner_depth, int d,
-                                   const __local float *walked, bool first, int rows)
+                            const __local float *walked, bool first, int rows)
 {
     multiply(S, COLS, owner + d, owner_depth, walked, COLS, CHUNK, first, rows);
 }
@@ -168,16 +171,16 @@ INLINE const __local float *operand(const __local lane_f *S, __local float *tile
     return (const __local float *)S;
 }
 
-/* out[.., from .. from + CHUNK - 1] += P x walked-> */
+/* out[.., from .. from + CHUNK - 1] += P x walked. */
 INLINE void multiply_output(__local lane_f *out, int from, const __local float *P, const __local float *walked,
-                                   int rows)
+                            int rows)
 {
     multiply(out + from / LANES, OUT_COLS, P, WALK, walked, CHUNK / LANES, WALK, false, rows);
 }
 
 /* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
-INLINE void store_output(const __local lane_f *out, const ACC float *factor, __global stored *data, const struct layout *at,
-                                long first, int d, int rows)
+INLINE void store_output(const __local lane_f *out, const ACC float *factor, __global stored *data,
+                         const struct layout *at, long first, int d, int rows)
 {
     const int real = (int)min((long)rows, at->count - first);
     const int depth = min(at->depth - d, SLICE);
@@ -231,25 +234,32 @@ INLINE float lane_sum(lane_f x)
     return FOLD(ADD, x);
 }
 
+/* Lanes to an array and back. */
+#define SPREAD(type, name, lanes)                                                                                      \
+    type name[LANES];                                                                                                  \
+    JOIN(vstore, LANES)(lanes, 0, name)
+#define COLLECT(name) JOIN(vload, LANES)(0, name)
+
+/* A float32 a row, of rows first + row; `otherwise` for rows that do not exist. */
 INLINE lane_f gather_stat(const __global float *data, const struct layout *at, long first, lane_i row, float otherwise)
 {
-    lane_f value;
-    float *to = (float *)&value;
-    const int *r = (const int *)&row;
+    float value[LANES];
+    SPREAD(int, r, row);
     for (int i = 0; i < LANES; ++i)
-        to[i] = first + r[i] < at->count ? data[row_offset(at, first + r[i])] : otherwise;
-    return value;
+        value[i] = first + r[i] < at->count ? data[row_offset(at, first + r[i])] : otherwise;
+    return COLLECT(value);
 }
 
 INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,
-                                 long column)
+                          long column)
 {
-    lane_i value;
-    int *to = (int *)&value;
-    const int *ii = (const int *)&i, *hh = (const int *)&head, *jj = (const int *)&j;
+    int value[LANES];
+    SPREAD(int, ii, i);
+    SPREAD(int, hh, head);
+    SPREAD(int, jj, j);
     for (int x = 0; x < LANES; ++x)
-        to[x] = mask[ii[x] * row + hh[x] * per_head + jj[x] * column];
-    return value;
+        value[x] = mask[ii[x] * row + hh[x] * per_head + jj[x] * column];
+    return COLLECT(value);
 }
 
 /* One item holds whole rows. */

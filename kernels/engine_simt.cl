@@ -42,10 +42,9 @@ typedef float4 out_f;
 #define SCORES(name) float name[ROWS * COLS]
 #define OUTPUT(name) float4 name[ROWS * OUT_COLS]
 
-#define UNROLL _Pragma("unroll")
-#define FOR_ROWS(r, rows) UNROLL for (int r = 0; r < ROWS; ++r)
-#define FOR_COLS(c) UNROLL for (int c = 0; c < COLS; ++c)
-#define FOR_OUT(x) UNROLL for (int x = 0; x < OUT_COLS; ++x)
+#define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
+#define FOR_COLS(c) FOR_UNROLLED (c, COLS)
+#define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
 #define NEEDS_RESCALE(factor) true /* cheaper than asking */
 /* The walked tile of the scores serves the output as well, if it holds the whole depth. */
 #define KEEPS_STAGED(depth) ((depth) == CHUNK && (depth) == SLICE)
@@ -87,7 +86,7 @@ INLINE void tile_release(void)
 
 /* tile[row][0 .. depth - 1] = rows first + row at depth d onwards; neighbouring items take neighbouring elements. */
 INLINE void fetch(__local float *tile, const int ld, const struct rows *from, long first, const int count, int d,
-                         const int depth)
+                  const int depth)
 {
     for (int at = get_local_id(0); at < count * depth; at += WG_SIZE) {
         const int row = at / depth, x = d + at % depth;
@@ -120,18 +119,20 @@ INLINE float4 read4(const __local float *at)
 
 /* S (+)= owner[.., d ..] x walked^T over CHUNK. */
 INLINE void multiply_scores(float *S, const __local float *owner, const int owner_depth, int d,
-                                   const __local float *walked, bool first, int rows)
+                            const __local float *walked, bool first, int rows)
 {
     const __local float *a = owner + tile_row(0) * (owner_depth + PAD) + d;
     const __local float *b = walked + item_x() * WALKED_LD;
     if (first)
-        UNROLL for (int s = 0; s < ROWS * COLS; ++s) S[s] = 0.0f;
+        FOR_UNROLLED (s, ROWS * COLS)
+            S[s] = 0.0f;
     for (int x = 0; x < CHUNK; x += 4) {
         float4 column[COLS];
-        FOR_COLS(c) column[c] = read4(b + c * TX * WALKED_LD + x);
-        FOR_ROWS(r, rows) {
+        FOR_COLS (c)
+            column[c] = read4(b + c * TX * WALKED_LD + x);
+        FOR_ROWS (r, rows) {
             const float4 row = read4(a + r * (owner_depth + PAD) + x);
-            FOR_COLS(c) {
+            FOR_COLS (c) {
                 float s = S[r * COLS + c];
                 s = mad(row.x, column[c].x, s);
                 s = mad(row.y, column[c].y, s);
@@ -145,8 +146,9 @@ INLINE void multiply_scores(float *S, const __local float *owner, const int owne
 /* Stores S where every item of the group can read it, after the next tile_wait. */
 INLINE const __local float *operand(const float *S, __local float *tile, int rows)
 {
-    FOR_ROWS(r, rows)
-        FOR_COLS(c) tile[tile_row(r) * OPERAND_LD + tile_col(c)] = S[r * COLS + c];
+    FOR_ROWS (r, rows)
+        FOR_COLS (c)
+            tile[tile_row(r) * OPERAND_LD + tile_col(c)] = S[r * COLS + c];
     return tile;
 }
 
@@ -155,11 +157,13 @@ INLINE void multiply_output(float4 *out, int from, const __local float *P, const
 {
     for (int k = 0; k < WALK; k += 4) {
         float4 p[ROWS];
-        FOR_ROWS(r, rows) p[r] = read4(P + tile_row(r) * OPERAND_LD + k);
-        FOR_OUT(x) {
+        FOR_ROWS (r, rows)
+            p[r] = read4(P + tile_row(r) * OPERAND_LD + k);
+        FOR_OUT (x) {
             const __local float *w = walked + k * WALKED_LD + out_depth(x);
-            const float4 w0 = read4(w), w1 = read4(w + WALKED_LD), w2 = read4(w + 2 * WALKED_LD), w3 = read4(w + 3 * WALKED_LD);
-            FOR_ROWS(r, rows) {
+            const float4 w0 = read4(w), w1 = read4(w + WALKED_LD), w2 = read4(w + 2 * WALKED_LD),
+                         w3 = read4(w + 3 * WALKED_LD);
+            FOR_ROWS (r, rows) {
                 float4 sum = out[r * OUT_COLS + x];
                 sum = mad((float4)(p[r].x), w0, sum);
                 sum = mad((float4)(p[r].y), w1, sum);
@@ -171,14 +175,14 @@ INLINE void multiply_output(float4 *out, int from, const __local float *P, const
 }
 
 /* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
-INLINE void store_output(const float4 *out, const ACC float *factor, __global stored *data, const struct layout *at, long first,
-                                int d, int rows)
+INLINE void store_output(const float4 *out, const ACC float *factor, __global stored *data, const struct layout *at,
+                         long first, int d, int rows)
 {
-    FOR_ROWS(r, rows) {
+    FOR_ROWS (r, rows) {
         const long row = first + tile_row(r);
         if (row < at->count) {
             const long to = row_offset(at, row);
-            FOR_OUT(x) {
+            FOR_OUT (x) {
                 const float4 value = out[r * OUT_COLS + x] * factor[r];
                 const int depth = d + out_depth(x);
                 if (depth < at->depth)
@@ -197,7 +201,7 @@ INLINE void store_output(const float4 *out, const ACC float *factor, __global st
 /* One float32 a row, written by one item of those that share the row. */
 INLINE void store_stat(const ACC float *value, __global float *data, const struct layout *at, long first, int rows)
 {
-    FOR_ROWS(r, rows)
+    FOR_ROWS (r, rows)
         if (item_x() == 0 && first + tile_row(r) < at->count)
             data[row_offset(at, first + tile_row(r))] = value[r];
 }
@@ -224,7 +228,7 @@ INLINE lane_f gather_stat(const __global float *data, const struct layout *at, l
 }
 
 INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,
-                                 long column)
+                          long column)
 {
     return mask[i * row + head * per_head + j * column];
 }
@@ -232,14 +236,15 @@ INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i
 /* Combine what the TX items of a row hold; the caller must reach a barrier before the tile is written again. */
 INLINE void share_rows(const float *value, __local float *tile, int rows)
 {
-    FOR_ROWS(r, rows) tile[tile_row(r) * TX + item_x()] = value[r];
+    FOR_ROWS (r, rows)
+        tile[tile_row(r) * TX + item_x()] = value[r];
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
 INLINE void reduce_max(ACC float *value, __local float *tile, int rows)
 {
     share_rows(value, tile, rows);
-    FOR_ROWS(r, rows) {
+    FOR_ROWS (r, rows) {
         float4 most = read4(tile + tile_row(r) * TX);
         for (int x = 4; x < TX; x += 4)
             most = fmax(most, read4(tile + tile_row(r) * TX + x));
@@ -250,7 +255,7 @@ INLINE void reduce_max(ACC float *value, __local float *tile, int rows)
 INLINE void reduce_sum(ACC float *value, __local float *tile, int rows)
 {
     share_rows(value, tile, rows);
-    FOR_ROWS(r, rows) {
+    FOR_ROWS (r, rows) {
         float4 sum = read4(tile + tile_row(r) * TX);
         for (int x = 4; x < TX; x += 4)
             sum += read4(tile + tile_row(r) * TX + x);

@@ -36,10 +36,11 @@ forward(const struct call a, const __global stored *restrict q, const __global s
 
     if (OWNER_RESIDENT)
         fetch_owner(q_tile, &Q, at.first, 0, D_PAD, rows);
-    FOR_ROWS(r, rows) {
+    FOR_ROWS (r, rows) {
         m[r] = -INFINITY;
         l[r] = 0.0f;
-        FOR_OUT(x) O[r * OUT_COLS + x] = 0.0f;
+        FOR_OUT (x)
+            O[r * OUT_COLS + x] = 0.0f;
     }
 
     struct range keys;
@@ -60,12 +61,15 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     struct layout out_at, lse_at;
     query_layout(&out_at, &a, &a.out, at.batch, at.head, a.Dv);
     query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
-    FOR_ROWS(r, rows) sum[r] = lane_sum(l[r]);
+    FOR_ROWS (r, rows)
+        sum[r] = lane_sum(l[r]);
     reduce_sum(sum, reduce_tile, rows);
-    FOR_ROWS(r, rows) factor[r] = sum[r] == 0.0f ? 0.0f : 1.0f / sum[r];
+    FOR_ROWS (r, rows)
+        factor[r] = sum[r] == 0.0f ? 0.0f : 1.0f / sum[r];
     store_output(O, factor, out, &out_at, at.first, at.slice * SLICE, rows);
     if (a.store_lse && at.slice == 0) {
-        FOR_ROWS(r, rows) sum[r] = sum[r] == 0.0f ? -INFINITY : (m[r] + log2(sum[r])) * M_LN2_F;
+        FOR_ROWS (r, rows)
+            sum[r] = sum[r] == 0.0f ? -INFINITY : (m[r] + log2(sum[r])) * M_LN2_F;
         store_stat(sum, lse, &lse_at, at.first, rows);
     }
 }

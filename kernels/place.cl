@@ -5,16 +5,16 @@
 #include "rows.cl"
 
 struct place {
-    int slice;    /* of the output's depth */
-    long first;   /* first owner row of the tile */
-    int head;     /* query passes: first query head of the tile; key passes: key head */
+    int slice;  /* of the output's depth */
+    long first; /* first owner row of the tile */
+    int head;   /* query passes: first query head of the tile; key passes: key head */
     int batch;
 };
 
 /* Work-groups are numbered slice of `depth` first, then tile, head block, batch. With causality the last query tiles see most
  * keys: they start first, so that no long tile is left over at the end. */
-INLINE void find_place(struct place *p, const struct call *a, const int depth, long rows, int heads, int heads_per_block,
-                              bool last_first)
+INLINE void find_place(struct place *p, const struct call *a, const int depth, long rows, int heads,
+                       int heads_per_block, bool last_first)
 {
     const int slices = (depth + SLICE - 1) / SLICE;
     const long tiles = (rows + OWN - 1) / OWN;

@@ -9,11 +9,11 @@
 enum { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* MASK_PADDING: one row for all queries, hides whole keys */
 
 struct layout {
-    long origin;      /* first element of row 0 */
-    long row, head;   /* elements between rows, and between packed heads */
-    long count;       /* rows that exist */
-    int heads;        /* packed heads */
-    int depth;        /* elements in a row */
+    long origin;    /* first element of row 0 */
+    long row, head; /* elements between rows, and between packed heads */
+    long count;     /* rows that exist */
+    int heads;      /* packed heads */
+    int depth;      /* elements in a row */
 };
 
 /* A tensor's rows, and for keys the bytes that tell padding from real ones (0: all rows are real). */
@@ -67,7 +67,7 @@ INLINE void key_layout(struct layout *at, const struct view *v, int b, int head,
 }
 
 INLINE void query_rows(struct rows *t, const __global stored *data, const struct call *a, const struct view *v, int b,
-                              int head, int depth)
+                       int head, int depth)
 {
     query_layout(&t->at, a, v, b, head, depth);
     t->data = data;
@@ -76,7 +76,7 @@ INLINE void query_rows(struct rows *t, const __global stored *data, const struct
 }
 
 INLINE void key_rows(struct rows *t, const __global stored *data, const struct view *v, int b, int head, int depth,
-                            long count)
+                     long count)
 {
     key_layout(&t->at, v, b, head, depth, count);
     t->data = data;

@@ -9,17 +9,17 @@
 /* A tile's position against the edges of what is visible. Row i of the tile is query (phase + i) / heads of packed head
  * (phase + i) % heads, counted from the tile's first query. */
 struct edge {
-    int keys;                    /* keys of the tile that exist */
-    int diagonal;                /* key j is visible to query i while j <= i + diagonal */
-    int heads, phase;            /* packed rows */
-    int queries;                 /* queries from the tile's first one to the last that exists */
-    const __global uchar *mask;  /* element (0, 0) of the tile, and elements between queries, packed heads and keys */
+    int keys;                   /* keys of the tile that exist */
+    int diagonal;               /* key j is visible to query i while j <= i + diagonal */
+    int heads, phase;           /* packed rows */
+    int queries;                /* queries from the tile's first one to the last that exists */
+    const __global uchar *mask; /* element (0, 0) of the tile, and elements between queries, packed heads and keys */
     long mask_row, mask_head, mask_column;
 };
 
 /* The tile of query rows from i0 and keys from j0, of `keys` that exist. `head` is the first query head. */
 INLINE void find_edge(struct edge *e, const struct call *a, long i0, long j0, long keys, const __global uchar *mask,
-                             int b, int head)
+                      int b, int head)
 {
     const long query = i0 / a->pack;
     e->keys = (int)min(keys - j0, (long)WALK + OWN);
@@ -32,7 +32,8 @@ INLINE void find_edge(struct edge *e, const struct call *a, long i0, long j0, lo
     e->mask_row = a->mask.row;
     e->mask_head = a->mask.head;
     e->mask_column = a->mask_column;
-    e->mask = mask + a->mask.offset + b * a->mask.batch + head * a->mask.head + query * a->mask.row + j0 * a->mask_column;
+    e->mask =
+        mask + a->mask.offset + b * a->mask.batch + head * a->mask.head + query * a->mask.row + j0 * a->mask_column;
 }
 
 INLINE lane_i query_of_row(const struct edge *e, lane_i row)
@@ -59,8 +60,8 @@ INLINE lane_i visible(const struct edge *e, lane_i row, lane_i j)
     const lane_i i = query_of_row(e, row);
     lane_i seen = (j < e->keys) & (j <= i + e->diagonal);
 #if MASK
-    seen = seen & (gather_mask(e->mask, min(i, e->queries - 1), e->mask_row, head_of_row(e, row), e->mask_head,
-                               min(j, e->keys - 1), e->mask_column) != 0);
+    seen = seen & (gather_mask(e->mask, min(i, (lane_i)(e->queries - 1)), e->mask_row, head_of_row(e, row),
+                               e->mask_head, min(j, (lane_i)(e->keys - 1)), e->mask_column) != 0);
 #endif
     return seen;
 }

@@ -5,6 +5,8 @@
 /* Inlining is not left to the compiler: PoCL 3.1 gives a function that it did not inline other local arrays than the kernel's. */
 #define INLINE static inline __attribute__((always_inline))
 
+#define FOR_UNROLLED(i, count) _Pragma("unroll") for (int i = 0; i < (count); ++i)
+
 typedef float stored;
 #define LOAD(data, i) ((data)[i])
 #define STORE(data, i, x) ((data)[i] = (x))

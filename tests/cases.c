@@ -47,7 +47,7 @@ double case_flops(const struct test_case *c)
            ((c->passes & CLATTN_FORWARD ? d + dv : 0.0) + (c->passes & CLATTN_BACKWARD ? 3.0 * d + 2.0 * dv : 0.0));
 }
 
-/* ---- print ------------------------------------------------------------------------------------------------------------ */
+/* ---- print ---- */
 
 /* Appends to the line, a space before every word but the first. */
 static void put(char *line, const char *format, ...)
@@ -144,9 +144,9 @@ char *case_print(const struct test_case *c, char *line)
     return line;
 }
 
-/* ---- parse ------------------------------------------------------------------------------------------------------------ */
+/* ---- parse ---- */
 
-/* Reads `count` whole numbers with `separator` between them, up to the end of the text; 1 when that is what there is. */
+/* Reads `count` whole numbers with `separator` between them, up to the end of the text; 1 when that is all there is. */
 static int read_numbers(const char *text, char separator, int count, int64_t *numbers)
 {
     for (int n = 0; n < count; n++) {

@@ -1,9 +1,10 @@
 /* The table of cases: the lines of cases_lines.c, and loops over short lists, group by group.
  *
- * On a CPU, compiling a kernel takes seconds and running a case takes milliseconds. A kernel is compiled for padded D and
- * Dv, the kind of mask, the tile as fitted to N and M, and whether several heads share a tile. So the groups vary these
- * little: D = 64 where sizes vary, D = 32 where all else does, other D in "dims" only, and elsewhere N and M either so
- * small that they fit the smallest tile or such that tiles keep their size (65 <= N, M <= 97 with up to 4 heads). */
+ * On a CPU, compiling a kernel takes seconds and running a case takes milliseconds. A kernel is compiled for padded D
+ * and Dv, the kind of mask, the tile as fitted to N and M, and whether several heads share a tile. So the groups vary
+ * these little: D = 64 where sizes vary, D = 32 where all else does, other D in "dims" only, and elsewhere N and M
+ * either so small that they fit the smallest tile or such that tiles keep their size (65 <= N, M <= 97 with up to 4
+ * heads). */
 #include "cases.h"
 #include "random.h"
 
@@ -81,7 +82,7 @@ static void add_lines(struct table *t)
     }
 }
 
-/* ---- loops ------------------------------------------------------------------------------------------------------------ */
+/* ---- loops ---- */
 
 static void add_sizes(struct table *t)
 {

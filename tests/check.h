@@ -1,9 +1,9 @@
 /* Runs a test case on a device and compares it with the reference. Uses the public header, OpenCL and the reference.
  * Never prints, never exits, keeps no global state.
  *
- * What check_case does: makes buffers as the case's layout says, inputs with NaN in every gap and around the view, outputs
- * with a guard pattern before, after and in the gaps and NaN in the view, workspace with NaN; runs forward, then backward
- * from clattn's own out and lse; reads all back; then
+ * What check_case does: makes buffers as the case's layout says, inputs with NaN in every gap and around the view,
+ * outputs with a guard pattern before, after and in the gaps and NaN in the view, workspace with NaN; runs forward,
+ * then backward from clattn's own out and lse; reads all back; then
  *   - compares with the reference, see check_tolerance;
  *   - sees that every byte of a guard and of an input is what it was;
  *   - with CHECK_REPEAT, runs all again into fresh NaN and sees that the results are the same bit for bit. */
@@ -28,17 +28,17 @@ struct check_result {
 /* "out", "lse", "dq", "dk", "dv" */
 const char *check_tensor_name(enum check_tensor tensor);
 
-/* Runs the passes of the case that are also in `passes` (CLATTN_FORWARD | CLATTN_BACKWARD: all) and fills *result; returns
- * result->ok. Where backward needs it, forward runs though it was not asked for, and is then not compared. `queue` is a
- * queue of `cl` and of the context's device, in order or out of order. */
+/* Runs the passes of the case that are also in `passes` (CLATTN_FORWARD | CLATTN_BACKWARD: all) and fills *result;
+ * returns result->ok. Where backward needs it, forward runs though it was not asked for, and is then not compared.
+ * `queue` is a queue of `cl` and of the context's device, in order or out of order. */
 int check_case(clattn_context *context, cl_context cl, cl_command_queue queue, const struct test_case *c,
                unsigned passes, struct check_result *result);
 
-/* ---- parts, for tests that are not a case ---------------------------------------------------------------------------- */
+/* ---- parts, for tests that are not a case ---- */
 
-/* The float32 rule. An element may be off by (absolute * size + relative * |expected|) * max(1, score / 16), where size is
- * the largest |expected| of its tensor, or a 16th of what reference_sizes says where that is more (a sum whose terms
- * cancel), and score is the largest |S|. For out and lse 1e-6 and 1e-5, for gradients 1e-5 and 1e-5. */
+/* The float32 rule. An element may be off by (absolute * size + relative * |expected|) * max(1, score / 16), where
+ * size is the largest |expected| of its tensor, or a 16th of what reference_sizes says where that is more (a sum whose
+ * terms cancel), and score is the largest |S|. For out and lse 1e-6 and 1e-5, for gradients 1e-5 and 1e-5. */
 struct check_tolerance {
     double absolute, relative; /* with both sizes multiplied in */
 };
@@ -47,8 +47,8 @@ struct check_tolerance {
 struct check_tolerance check_tolerance(enum check_tensor tensor, const struct reference_sizes *sizes,
                                        const double *expected, size_t count);
 
-/* Error / tolerance of one element; infinite where it must not be counted as good: NaN, or an infinity where none or the
- * other is expected. Good when !(ratio <= 1) is false. */
+/* Error / tolerance of one element; infinite where it must not be counted as good: NaN, or an infinity where none or
+ * the other is expected. Good when !(ratio <= 1) is false. */
 double check_ratio(struct check_tolerance tolerance, float found, double expected);
 
 /* Compares a contiguous tensor: worst ratio, and the index of its element in *index (NULL: not wanted). */

@@ -10,7 +10,7 @@ enum { GUARD = 64 }; /* elements before and after the view of an output */
 
 #define MOST_BYTES 17179869184.0 /* of one buffer: refuses nonsense before it overflows */
 
-/* ---- layout ----------------------------------------------------------------------------------------------------------- */
+/* ---- layout ---- */
 
 size_t data_count(const struct data_view *view)
 {
@@ -65,7 +65,7 @@ static int add_buffer(struct data_set *set, size_t elements, size_t element_byte
     return buffer->image != NULL ? set->buffers++ : -1;
 }
 
-/* Gives a tensor its strides, and a buffer of its own. Inputs of the plain layout are exactly as large as their tensor. */
+/* Gives a tensor its strides, and a buffer of its own. Inputs of the plain layout are just as large as their tensor. */
 static int place(struct data_set *set, enum data_slot slot, enum case_layout layout)
 {
     struct data_view *view = &set->view[slot];
@@ -167,7 +167,7 @@ static int sizes_make_sense(const struct test_case *c)
            4.0 * (double)p->batch * rows * (double)(p->qk_dim + p->v_dim + 16) < MOST_BYTES;
 }
 
-/* ---- contents --------------------------------------------------------------------------------------------------------- */
+/* ---- contents ---- */
 
 static void fill_floats(unsigned char *bytes, size_t count, float value)
 {

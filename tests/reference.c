@@ -81,7 +81,7 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     return 0;
 }
 
-/* ---- which keys a query sees ------------------------------------------------------------------------------------------ */
+/* ---- which keys a query sees ---- */
 
 /* The number of keys of batch b: M, or its own length within 0..M. */
 static int64_t key_count(const clattn_problem *p, const clattn_arrays *a, int64_t b)
@@ -104,7 +104,7 @@ static int64_t key_end(const clattn_problem *p, const clattn_arrays *a, int64_t 
     return p->causal && i + offset + 1 < end ? i + offset + 1 : end;
 }
 
-/* The mask's row for (b,h,i), and in *step how far apart its keys are; NULL without a mask. Dimensions of 1 are broadcast. */
+/* The mask's row for (b,h,i), and in *step how far apart its keys are; NULL without a mask. Dimensions of 1 broadcast. */
 static const unsigned char *mask_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
                                      size_t *step)
 {
@@ -130,8 +130,6 @@ int reference_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b
 
     return j >= key_count(p, a, b) || (mask != NULL && mask[(size_t)j * step] == 0);
 }
-
-/* ---- one row ------------------------------------------------------------------------------------------------------------ */
 
 /* x . y over n, in double, and the root of the sum of its squared terms in *size: what the rounding errors of a sum in
  * float are proportional to, however small the sum is. Four sums each, so that a compiler may use vectors. */
@@ -175,7 +173,7 @@ static double largest(const float *x, int64_t n)
     return most;
 }
 
-/* Fills w->keys with the visible keys of the row and w->score with their P; returns how many there are, and L in *lse. */
+/* Fills w->keys with the visible keys of the row and w->score with their P; returns how many there are, L in *lse. */
 static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, double *lse)
 {
     const clattn_problem *p = w->p;
@@ -199,8 +197,8 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, doub
             count++;
         }
     }
-    *lse = -INFINITY;
     if (count == 0) {
+        *lse = -INFINITY;
         return 0;
     }
     for (int64_t t = 0; t < count; t++) {
@@ -289,7 +287,7 @@ static void add_dk_dv(const struct work *w, const float *q, const float *dout, i
     }
 }
 
-/* ---- whole tensors ------------------------------------------------------------------------------------------------------ */
+/* ---- whole tensors ---- */
 
 static void clear(double *x, int64_t rows, int64_t depth)
 {

@@ -61,6 +61,7 @@ static int open_device(struct device *device)
         return failed("CLATTN_TEST_ENGINE", "must be simt, cpu or auto");
     }
     options.engine = (clattn_engine)engine;
+    options.build_options = getenv("CLATTN_TEST_BUILD_OPTIONS");
     if (clattn_find_device(getenv("CLATTN_TEST_DEVICE"), &device->id) != CLATTN_SUCCESS) {
         return failed("no device to test on", clattn_last_error());
     }

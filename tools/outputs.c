@@ -13,7 +13,7 @@
 
 /* ---- signals ---- */
 
-static const int ending_signals[] = {SIGHUP, SIGINT, SIGPIPE, SIGTERM};
+static const int ending_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGXFSZ};
 
 /* What the handler removes. Changed only while these signals are blocked. */
 static const char *volatile temporaries[MAX_OUTPUTS];

@@ -1,0 +1,90 @@
+/* Prints every kernel configuration that the case table leads to on a range of devices, each once: "NAME OPTIONS" a line, for
+ * lint_kernels.sh and for compilers that have no device here. Argument: tiny, quick or full. */
+#include "cases.h"
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE_SIZE = CLATTN__OPTIONS_MAX + 32 };
+
+struct lines {
+    char (*line)[LINE_SIZE];
+    size_t count, capacity;
+};
+
+static void add_once(struct lines *lines, const char *line)
+{
+    for (size_t i = 0; i < lines->count; ++i)
+        if (strcmp(lines->line[i], line) == 0)
+            return;
+    if (lines->count == lines->capacity) {
+        lines->capacity = lines->capacity ? 2 * lines->capacity : 256;
+        lines->line = realloc(lines->line, lines->capacity * LINE_SIZE);
+        if (!lines->line)
+            exit(1);
+    }
+    memcpy(lines->line[lines->count++], line, strlen(line) + 1);
+}
+
+static int kernel_used(enum clattn__kernel kernel, unsigned passes)
+{
+    static const unsigned used_by[KERNEL_COUNT] = {CLATTN_FORWARD, CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK,
+                                                   CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV};
+    return (passes & used_by[kernel]) != 0;
+}
+
+static void add_case(struct lines *lines, const struct clattn__device *device, const struct test_case *c)
+{
+    for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
+        struct clattn__config config = {.kernel = (enum clattn__kernel)kernel};
+        char options[CLATTN__OPTIONS_MAX], line[LINE_SIZE];
+        if (!kernel_used(config.kernel, c->passes))
+            continue;
+        config.want_dk = (c->passes & CLATTN_BACKWARD_DK) != 0;
+        config.want_dv = (c->passes & CLATTN_BACKWARD_DV) != 0;
+        if (!clattn__config_choose(device, clattn__device_engine(device), &c->problem, 0, &config))
+            continue;
+        clattn__config_options(&config, options);
+        snprintf(line, sizeof line, "%s %s", clattn__kernel_names[kernel], options);
+        add_once(lines, line);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct clattn__device devices[] = {
+        {.type = CL_DEVICE_TYPE_GPU,
+         .local_bytes = 48 << 10,
+         .max_group = 1024,
+         .float_width = 1,
+         .compute_units = 132},
+        {.type = CL_DEVICE_TYPE_GPU, .local_bytes = 16 << 10, .max_group = 128, .float_width = 1, .compute_units = 8},
+        {.type = CL_DEVICE_TYPE_CPU, .local_bytes = 1 << 20, .max_group = 4096, .float_width = 16, .compute_units = 2},
+        {.type = CL_DEVICE_TYPE_CPU, .local_bytes = 256 << 10, .max_group = 4096, .float_width = 8, .compute_units = 8},
+        {.type = CL_DEVICE_TYPE_CPU, .local_bytes = 32 << 10, .max_group = 64, .float_width = 4, .compute_units = 64},
+    };
+    static const char *const tiers[] = {"tiny", "quick", "full"};
+    int tier = 0;
+    while (tier < 3 && (argc != 2 || strcmp(argv[1], tiers[tier]) != 0))
+        ++tier;
+    if (tier == 3) {
+        fputs("usage: list_configs tiny|quick|full\n", stderr);
+        return 2;
+    }
+    struct lines lines = {NULL, 0, 0};
+    const size_t count = case_table((enum case_tier)tier, NULL, 0);
+    struct test_case *cases = malloc(count * sizeof *cases);
+    if (!cases)
+        return 1;
+    case_table((enum case_tier)tier, cases, count);
+    for (size_t d = 0; d < ARRAY_SIZE(devices); ++d)
+        for (size_t i = 0; i < count; ++i)
+            add_case(&lines, &devices[d], &cases[i]);
+    for (size_t i = 0; i < lines.count; ++i)
+        puts(lines.line[i]);
+    free(lines.line);
+    free(cases);
+    return 0;
+}

@@ -1,0 +1,50 @@
+#!/bin/sh
+# Runs cases under oclgrind: oclgrind_gate.sh races|uninitialized simt|cpu TEST_CASES
+#
+# oclgrind simulates a device and sees data races, reads of what was never written, accesses outside of buffers, and barriers that
+# not all work-items reach. Its exit status says nothing: the log must be empty, and the results right.
+set -eu
+
+what=$1
+engine=$2
+test_cases=$3
+vendor=
+for candidate in /usr/lib/oclgrind/liboclgrind-rt-icd.so /usr/lib/*/oclgrind/liboclgrind-rt-icd.so \
+    /usr/local/lib/liboclgrind-rt-icd.so; do
+    [ -e "$candidate" ] && vendor=$candidate
+done
+[ -n "$vendor" ] || { echo "oclgrind_gate: oclgrind is not installed" >&2; exit 1; }
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export OCL_ICD_VENDORS="$vendor" OCLGRIND_LOG="$log" OCLGRIND_MAX_ERRORS=20 CLATTN_TEST_ENGINE="$engine"
+unset CLATTN_TEST_DEVICE
+
+finish() {
+    if [ -s "$log" ]; then
+        head -n 60 "$log"
+        echo "oclgrind_gate: $what, engine $engine: findings above" >&2
+        exit 1
+    fi
+}
+
+case $what in
+races)
+    OCLGRIND_DATA_RACES=1 "$test_cases" --tier=tiny
+    finish
+    ;;
+uninitialized)
+    # Without optimisation: the simulator does not know the instruction `freeze` that the optimiser makes.
+    export OCLGRIND_UNINITIALIZED=1 CLATTN_TEST_BUILD_OPTIONS=-cl-opt-disable
+    for line in "b1 h1 n7 m9 d8" "b2 h2 n17 m19 d8 causal kvlen" "b1 h2/1 n3 m17 d8 causal mask=random:1,2,3,17" \
+        "b1 h1 n9 m18 d40/24 mask=suffix:1,1,1,18 data=nanpad"; do
+        # shellcheck disable=SC2086 # one word a word
+        "$test_cases" $line
+        finish
+    done
+    ;;
+*)
+    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
