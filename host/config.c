@@ -249,13 +249,15 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 
 void clattn__config_options(const struct clattn__config *c, char options[CLATTN__OPTIONS_MAX])
 {
-    int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DPACKED=%d -DMASK=%d", c->packed, (int)c->mask);
-    if (c->kernel == KERNEL_DELTA)
+    const bool scores = c->kernel != KERNEL_DELTA; /* delta sees no scores: one program serves all problems */
+    int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DPACKED=%d -DMASK=%d", scores && c->packed,
+                          scores ? (int)c->mask : 0);
+    if (!scores)
         return;
-    length += snprintf(
-        options + length, CLATTN__OPTIONS_MAX - (size_t)length,
-        " -DENGINE_CPU=%d -DD_PAD=%d -DDV_PAD=%d -DOWN=%d -DWALK=%d -DCHUNK=%d -DSLICE=%d -DOWNER_RESIDENT=%d",
-        c->engine == CLATTN_ENGINE_CPU, c->d_pad, c->dv_pad, c->own, c->walk, c->chunk, c->slice, c->owner_resident);
+    length +=
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
+                 " -DENGINE=%d -DD_PAD=%d -DDV_PAD=%d -DOWN=%d -DWALK=%d -DCHUNK=%d -DSLICE=%d -DOWNER_RESIDENT=%d",
+                 (int)c->engine, c->d_pad, c->dv_pad, c->own, c->walk, c->chunk, c->slice, c->owner_resident);
     if (c->engine == CLATTN_ENGINE_CPU)
         length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
                            " -DLANES=%d -DBLOCK_ROWS=%d -DBLOCK_COLS=%d", c->lanes, c->block_rows, c->block_cols);

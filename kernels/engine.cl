@@ -21,8 +21,8 @@
 #ifndef ENGINE_CL
 #define ENGINE_CL
 
-#if !defined(ENGINE_CPU) || !defined(D_PAD) || !defined(DV_PAD) || !defined(OWN) || !defined(WALK)
-#error "ENGINE_CPU, D_PAD, DV_PAD, OWN and WALK must be given with -D"
+#if !defined(ENGINE) || !defined(D_PAD) || !defined(DV_PAD) || !defined(OWN) || !defined(WALK)
+#error "ENGINE, D_PAD, DV_PAD, OWN and WALK must be given with -D"
 #endif
 #if !defined(CHUNK) || !defined(SLICE) || !defined(OWNER_RESIDENT) || !defined(PACKED) || !defined(MASK)
 #error "CHUNK, SLICE, OWNER_RESIDENT, PACKED and MASK must be given with -D"
@@ -31,14 +31,19 @@
 #error "CHUNK must divide D_PAD and DV_PAD"
 #endif
 
+#define ENGINE_SIMT 1 /* as clattn_engine */
+#define ENGINE_CPU 2
+
 #define MAX_PAD (D_PAD > DV_PAD ? D_PAD : DV_PAD)
 
 #include "rows.cl"
 
-#if ENGINE_CPU
+#if ENGINE == ENGINE_CPU
 #include "engine_cpu.cl"
-#else
+#elif ENGINE == ENGINE_SIMT
 #include "engine_simt.cl"
+#else
+#error "ENGINE is unknown"
 #endif
 
 #endif

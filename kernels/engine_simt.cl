@@ -84,16 +84,32 @@ INLINE void tile_release(void)
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
+/* Elements x .. x + 3 of a row of `depth`; those past its end are 0. */
+INLINE float4 load_quad(const __global stored *row, int x, int depth)
+{
+    if (x + 4 <= depth)
+        return load4(row + x);
+    float4 value = 0.0f;
+    if (x < depth)
+        value.x = LOAD(row, x);
+    if (x + 1 < depth)
+        value.y = LOAD(row, x + 1);
+    if (x + 2 < depth)
+        value.z = LOAD(row, x + 2);
+    return value;
+}
+
 /* tile[row][0 .. depth - 1] = rows first + row at depth d onwards; neighbouring items take neighbouring elements. */
 INLINE void fetch(__local float *tile, const int ld, const struct rows *from, long first, const int count, int d,
                   const int depth)
 {
-    for (int at = get_local_id(0); at < count * depth; at += WG_SIZE) {
-        const int row = at / depth, x = d + at % depth;
-        float value = 0.0f;
-        if (x < from->at.depth && row_exists(from, first + row))
-            value = LOAD(from->data, row_offset(&from->at, first + row) + x);
-        tile[row * ld + at % depth] = value;
+    const int quads = depth / 4;
+    for (int at = get_local_id(0); at < count * quads; at += WG_SIZE) {
+        const int row = at / quads, x = 4 * (at % quads);
+        float4 value = 0.0f;
+        if (row_exists(from, first + row))
+            value = load_quad(from->data + row_offset(&from->at, first + row), d + x, from->at.depth);
+        *(__local float4 *)(tile + row * ld + x) = value;
     }
 }
 

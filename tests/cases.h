@@ -94,8 +94,8 @@ struct test_case case_make(int64_t b, int64_t hq, int64_t hk, int64_t n, int64_t
 /* Prints the case as its line; returns `line`, of CASE_LINE_SIZE bytes. */
 char *case_print(const struct test_case *c, char *line);
 
-/* Reads a line. Returns 0, or -1 with a sentence in `error` (CASE_LINE_SIZE bytes), *c then being undefined. What a line
- * says is not checked against clattn's limits: clattn does that. */
+/* Reads a line. Returns 0, or -1 with a sentence in `error` (CASE_LINE_SIZE bytes), *c then being undefined. What a
+ * line says is not checked against clattn's limits: clattn does that. */
 int case_parse(const char *line, struct test_case *c, char *error);
 
 /* Floating-point operations of the case, ignoring causality and masks: 2 N M (D + Dv) a head forward, and backward

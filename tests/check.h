@@ -40,7 +40,7 @@ int check_case(clattn_context *context, cl_context cl, cl_command_queue queue, c
  * size is the largest |expected| of its tensor, or a 16th of what reference_sizes says where that is more (a sum whose
  * terms cancel), and score is the largest |S|. For out and lse 1e-6 and 1e-5, for gradients 1e-5 and 1e-5. */
 struct check_tolerance {
-    double absolute, relative; /* with both sizes multiplied in */
+    double absolute, relative; /* with the sizes multiplied in */
 };
 
 /* `expected` holds `count` numbers, or NULL where *sizes is all there is to go by. */
@@ -48,7 +48,7 @@ struct check_tolerance check_tolerance(enum check_tensor tensor, const struct re
                                        const double *expected, size_t count);
 
 /* Error / tolerance of one element; infinite where it must not be counted as good: NaN, or an infinity where none or
- * the other is expected. Good when !(ratio <= 1) is false. */
+ * the other is expected. Good where ratio <= 1; ask !(ratio <= 1), so that NaN fails. */
 double check_ratio(struct check_tolerance tolerance, float found, double expected);
 
 /* Compares a contiguous tensor: worst ratio, and the index of its element in *index (NULL: not wanted). */

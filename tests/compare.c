@@ -139,8 +139,8 @@ static void compute_truth(struct comparison *x, struct truth *truth)
     }
 }
 
-/* 1 when the row of the tensor stands for a query that sees no key, or for a key that no query sees: it must be exactly 0,
- * whatever the tolerance. A double P is 0 in no other case: dV tells about the keys. */
+/* 1 when the row of the tensor stands for a query that sees no key, or for a key that no query sees: it must be exactly
+ * 0, whatever the tolerance. A double P is 0 in no other case: dV tells about the keys. */
 static int is_hidden(const struct comparison *x, const struct truth *truth, enum check_tensor tensor, size_t row)
 {
     size_t depth = x->set.view[SLOT_DV].dim[3];

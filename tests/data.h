@@ -1,7 +1,7 @@
 /* The tensors of a test case on the host: where its layout puts them, and what its data kind fills them with.
  *
- * Each buffer has an image: what it holds before anything runs. Inputs: the case's numbers, and NaN in every gap and around
- * the view (bytes of 1 for a mask). Outputs: NaN in the view, and a guard pattern in every gap and around it. */
+ * Each buffer has an image: what it holds before anything runs. Inputs: the case's numbers, and NaN in every gap and
+ * around the view (bytes of 1 for a mask). Outputs: NaN in the view, and a guard pattern in every gap and around it. */
 #ifndef CLATTN_TESTS_DATA_H
 #define CLATTN_TESTS_DATA_H
 

@@ -104,7 +104,7 @@ static int64_t key_end(const clattn_problem *p, const clattn_arrays *a, int64_t 
     return p->causal && i + offset + 1 < end ? i + offset + 1 : end;
 }
 
-/* The mask's row for (b,h,i), and in *step how far apart its keys are; NULL without a mask. Dimensions of 1 broadcast. */
+/* The mask's row for (b,h,i), and in *step how far apart its keys are; NULL without a mask. */
 static const unsigned char *mask_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
                                      size_t *step)
 {

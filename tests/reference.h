@@ -3,8 +3,8 @@
  *   S = scale Q K^T     P = softmax(S over visible keys)     O = P V     L_i = log sum_j exp S_ij
  *   delta_i = dO_i . O_i     dS = P * (dO V^T - delta)     dQ = scale dS K     dK = scale dS^T Q     dV = P^T dO
  *
- * Shares only the struct types of clattn.h with the library. Inputs are float32 arrays of the host with clattn's strides
- * (all three 0: contiguous), outputs are contiguous doubles; NULL = not wanted
+ * Shares only the struct types of clattn.h with the library. Inputs are float32 arrays of the host with clattn's
+ * strides (all three 0: contiguous), outputs are contiguous doubles; NULL = not wanted
  * (sizes too, but no output of a *_row). A pair (i,j) that is not visible is skipped, never multiplied, so that what a
  * padding key holds cannot matter. Scratch is O(M), never N x M.
  * Everything is recomputed: arrays->out and arrays->lse are never read. No global state: any number of threads.
@@ -35,13 +35,13 @@ int reference_forward(const clattn_problem *p, const clattn_arrays *a, double *o
 int reference_backward(const clattn_problem *p, const clattn_arrays *a, double *dq, double *dk, double *dv,
                        struct reference_sizes *sizes);
 
-/* One row of the forward: out_row (Dv), one lse. For tensors that are too large to be checked whole. `sizes` is raised to
- * what this row needs, not reset: start from {0}. */
+/* One row of the forward: out_row (Dv), one lse. For tensors that are too large to be checked whole. `sizes` is raised
+ * to what this row needs, not reset: start from {0}. */
 int reference_forward_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
                           double *out_row, double *lse, struct reference_sizes *sizes);
 
-/* The gradients of batch b, key head hk and its Hq/Hk query heads: dq (Hq/Hk,N,D), dk (M,D), dv (M,Dv). `sizes` is raised
- * as above. */
+/* The gradients of batch b, key head hk and its Hq/Hk query heads: dq (Hq/Hk,N,D), dk (M,D), dv (M,Dv). `sizes` is
+ * raised as above. */
 int reference_backward_group(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t hk, double *dq,
                              double *dk, double *dv, struct reference_sizes *sizes);
 

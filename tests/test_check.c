@@ -180,8 +180,8 @@ static float *first(struct comparison *x, enum data_slot slot)
     return (float *)(void *)(x->found[x->set.view[slot].buffer] + data_row_offset(&x->set.view[slot], 0));
 }
 
-/* Each single thing that is wrong is seen, in every layout: a value, a NaN left, a guard, a gap, an input, a gradient that
- * was not asked for. */
+/* Each single thing that is wrong is seen, in every layout: a value, a NaN left, a guard, a gap, an input, a gradient
+ * that was not asked for. */
 static void test_faults_are_seen(void **state)
 {
     static const char *const lines[] = {"b2 h4/2 n5 m5 d8/4", "b2 h4/2 n5 m7 d8/4 layout=bnhd causal",

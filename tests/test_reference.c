@@ -277,7 +277,7 @@ static void test_padding_does_not_leak(void **state)
     }
 }
 
-/* Rows of P sum to 1, so sum_j dV_j = sum of dO over rows with a key; columns of dS: sum_j dK_j = 0 for one query row's q. */
+/* Rows of P sum to 1, so sum_j dV_j = sum of dO over rows with a key; rows of dS sum to 0, so sum_j dK_j = 0. */
 static void test_sums(void **state)
 {
     struct sample *s = sample_make("b1 h2/1 n9 m6 d3/2 causal mask=deadrows:1,2,9,6");

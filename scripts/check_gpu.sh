@@ -1,0 +1,33 @@
+#!/bin/sh
+# What docs/devices.md records of a device, in one go: ./scripts/check_gpu.sh BINARIES LOGS [--device WHICH]
+#
+# BINARIES: a folder with the programs clattn and clattn-bench. LOGS: a folder for what they print. Lists the devices, runs the
+# whole case table and the tensor past 2^31 elements, the quick tier on the other engine too, and the benchmark.
+set -u
+
+if [ $# -lt 2 ]; then
+    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+fi
+binaries=$1
+logs=$2
+shift 2
+mkdir -p "$logs"
+status=0
+
+run() {
+    log=$1
+    shift
+    echo "== $*"
+    "$@" >"$logs/$log" 2>&1 || { echo "   exit status $?"; status=1; }
+    tail -n 25 "$logs/$log"
+}
+
+run devices.log "$binaries/clattn" devices
+run check_full.log "$binaries/clattn" check --tier full "$@"
+run check_cpu_engine.log "$binaries/clattn" check --tier quick --engine cpu "$@"
+run bench.log "$binaries/clattn-bench" "$@" \
+    "b1 h16 n2048 m2048 d64" "b1 h16 n2048 m2048 d128" \
+    "b2 h32 n8192 m8192 d64" "b2 h32 n8192 m8192 d64 causal" \
+    "b2 h16 n8192 m8192 d128" "b2 h16 n8192 m8192 d128 causal"
+exit $status
