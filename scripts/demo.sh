@@ -1,0 +1,22 @@
+#!/bin/sh
+# Install what is missing, build, and run the demo: ./scripts/demo.sh [DEVICE]
+#
+# DEVICE is an index or a part of a device's name, as for `clattn --device`; without one, the best device there is.
+# Everything but apt's packages stays in build/.
+set -eu
+
+if [ $# -gt 1 ] || [ "${1:-}" = --help ]; then
+    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+fi
+cd "$(dirname "$0")/.."
+
+./scripts/setup.sh demo
+if [ -f build/CMakeCache.txt ]; then
+    ./scripts/configure.sh build -DCLATTN_BUILD_EXAMPLES=ON
+else # what only tests and benchmark need is not installed yet
+    ./scripts/configure.sh build -DCLATTN_BUILD_TESTS=OFF -DCLATTN_BUILD_BENCH=OFF
+fi
+cmake --build build --target demo
+echo
+exec build/examples/demo "$@"

@@ -1,0 +1,89 @@
+#!/bin/sh
+# Install what clattn needs on Debian (12 or later) and Ubuntu (24.04 or later): ./scripts/setup.sh demo|test
+#
+#   demo   compiler, CMake, OpenCL headers and loader; PoCL, an OpenCL for the CPU, when no other device is found
+#   test   the same, PoCL always, and what the tests use: cmocka, oclgrind, clang, OpenBLAS, Python
+#
+# Asks apt only for what is missing, and with sudo only when it is not run by root. At the end it lists the OpenCL devices.
+# On other systems it installs nothing and says what to look for.
+set -eu
+
+build_packages="build-essential cmake ninja-build pkg-config opencl-headers ocl-icd-opencl-dev libmd-dev clinfo"
+test_packages="pocl-opencl-icd libcmocka-dev libopenblas-dev oclgrind clang python3 python3-venv"
+
+say() {
+    printf '%s: %s\n' setup "$*" >&2
+}
+
+fail() {
+    say "$@"
+    exit 1
+}
+
+# The packages of the argument list that are not installed.
+missing_packages() {
+    for package in "$@"; do
+        case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true) in
+        installed) ;;
+        *) printf '%s ' "$package" ;;
+        esac
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        fail "not root, and there is no sudo; as root, run: $*"
+    fi
+}
+
+install_packages() {
+    if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-query >/dev/null 2>&1; then
+        say "no apt here, so nothing is installed; what is needed goes by these names on Debian: $*"
+        return
+    fi
+    # shellcheck disable=SC2046 # one word a package
+    set -- $(missing_packages "$@")
+    if [ $# -eq 0 ]; then
+        return
+    fi
+    say "installing $*"
+    as_root apt-get -q update || say "apt-get update failed; trying with the package lists that are there"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@" ||
+        fail "apt-get could not install: $*"
+}
+
+count_devices() {
+    clinfo -l 2>/dev/null | grep -c 'Device #' || true
+}
+
+case ${1:-} in
+demo | test) ;;
+*)
+    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
+
+# shellcheck disable=SC2086 # one word a package
+install_packages $build_packages
+if [ "$1" = test ]; then
+    # shellcheck disable=SC2086
+    install_packages $test_packages
+elif [ "$(count_devices)" -eq 0 ]; then
+    say "no OpenCL device yet; PoCL makes the CPU one"
+    install_packages pocl-opencl-icd
+fi
+
+for program in cc cmake clinfo; do
+    command -v $program >/dev/null 2>&1 || fail "$program is missing"
+done
+devices=$(count_devices)
+if [ "$devices" -eq 0 ]; then
+    fail "clinfo finds no OpenCL device. For a GPU, install its vendor's OpenCL driver; for the CPU, pocl-opencl-icd"
+fi
+say "OpenCL devices that clinfo finds: $devices"
+clinfo -l >&2

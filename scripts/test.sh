@@ -1,0 +1,73 @@
+#!/bin/sh
+# Install what is missing, build, and run the tests: ./scripts/test.sh [--quick] [--no-intel]
+#
+#   --quick      the quick tests only: less than a minute after the build, and without the Intel runtime
+#   --no-intel   go without Intel's OpenCL runtime for CPUs, where it cannot be had (it is for x86-64 only)
+#
+# Without an option everything runs, then the quick tests once more on Intel's runtime, a second OpenCL that shares no code
+# with PoCL: about ten minutes on two cores. Everything but apt's packages stays in build/. For one test by itself, see
+# CONTRIBUTING.md.
+set -eu
+
+step() {
+    printf '\n== %s\n' "$*"
+}
+
+# A few at a time: much of a test is one thread of an OpenCL compiler.
+run_tests() {
+    (cd build && ctest --output-on-failure --no-tests=error --parallel "$((jobs < 4 ? jobs : 4))" "$@")
+}
+
+quick=no
+intel=yes
+for argument in "$@"; do
+    case $argument in
+    --quick) quick=yes ;;
+    --no-intel) intel=no ;;
+    *)
+        sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+        exit 2
+        ;;
+    esac
+done
+cd "$(dirname "$0")/.."
+jobs=$(nproc)
+
+step "set-up"
+./scripts/setup.sh test
+
+if [ $quick = yes ]; then
+    step "build"
+    ./scripts/configure.sh build -DCLATTN_BUILD_TESTS=ON -DCLATTN_BUILD_EXAMPLES=ON -DCLATTN_BUILD_BENCH=ON
+    cmake --build build --parallel "$jobs"
+    step "quick tests"
+    run_tests -L quick -LE intel
+    exit 0
+fi
+
+if [ $intel = yes ]; then
+    step "Intel's OpenCL runtime"
+    if ! ./scripts/intel_runtime.sh build/intel; then
+        echo "test.sh: no Intel runtime, so the second OpenCL implementation cannot be tested." >&2
+        echo "test.sh: './scripts/test.sh --no-intel' runs everything else." >&2
+        exit 1
+    fi
+    option=ON
+    prefix=$PWD/build/intel/venv
+else
+    echo "SKIPPED, as --no-intel asks: the tests on Intel's OpenCL runtime"
+    option=OFF
+    prefix=
+fi
+
+step "build"
+./scripts/configure.sh build -DCLATTN_BUILD_TESTS=ON -DCLATTN_BUILD_EXAMPLES=ON -DCLATTN_BUILD_BENCH=ON \
+    -DCLATTN_INTEL_CPU_RUNTIME=$option -DCLATTN_INTEL_PREFIX="$prefix"
+cmake --build build --parallel "$jobs"
+
+step "tests"
+run_tests -LE intel
+if [ $intel = yes ]; then
+    step "quick tests on Intel's OpenCL runtime"
+    run_tests -L intel
+fi

@@ -1,0 +1,81 @@
+#!/bin/sh
+# Install to a scratch prefix, move it, and build and run consumers of it: test_install.sh BUILD_FOLDER SOURCE_FOLDER
+#
+# Consumers: tests/install by find_package(clattn), shared, static and from C++; the same program by clattn.pc, shared and
+# static. Also: what is installed, the soname, and that nothing but clattn_* is exported.
+set -eu
+
+step() {
+    printf '== %s\n' "$*"
+}
+
+fail() {
+    printf 'test_install: %s\n' "$*" >&2
+    exit 1
+}
+
+build_with_cmake() {
+    cmake -S "$source/tests/install" -B "$scratch/cmake" -DCMAKE_PREFIX_PATH="$prefix" && cmake --build "$scratch/cmake"
+}
+
+if [ $# -ne 2 ]; then
+    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+fi
+build=$(cd "$1" && pwd)
+source=$(cd "$2" && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' INT TERM
+
+step "install"
+if ! cmake --install "$build" --prefix "$scratch/first" >"$scratch/install.log" 2>&1; then
+    cat "$scratch/install.log" >&2
+    fail "cmake --install failed"
+fi
+prefix=$scratch/moved
+mv "$scratch/first" "$prefix"
+(cd "$prefix" && find . ! -type d | sort)
+library=$(find "$prefix" -name 'libclattn.so' | head -n 1)
+pc=$(find "$prefix" -name clattn.pc | head -n 1)
+[ -n "$library" ] || fail "no libclattn.so"
+[ -n "$pc" ] || fail "no clattn.pc"
+[ -f "$prefix/include/clattn.h" ] || fail "no clattn.h"
+[ -x "$prefix/bin/clattn" ] || fail "no bin/clattn"
+LD_LIBRARY_PATH=$(dirname "$library")
+export LD_LIBRARY_PATH
+
+step "the tool runs from where it was moved"
+"$prefix/bin/clattn" --help >/dev/null || fail "bin/clattn --help failed"
+
+step "exported symbols and soname"
+others=$(nm -D --defined-only "$library" | awk '$3 !~ /^clattn_[a-z]/ { print $3 }')
+[ -z "$others" ] || fail "exported, but not clattn_*: $others"
+objdump -p "$library" | grep -q 'SONAME *libclattn\.so\.[0-9]' || fail "no versioned soname"
+
+step "find_package"
+if ! build_with_cmake >"$scratch/cmake.log" 2>&1; then
+    cat "$scratch/cmake.log" >&2
+    fail "the consumer with find_package does not build"
+fi
+for program in consumer_shared consumer_static consumer_cxx; do
+    "$scratch/cmake/$program" || fail "$program failed"
+done
+
+step "pkg-config"
+PKG_CONFIG_PATH=$(dirname "$pc")${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
+export PKG_CONFIG_PATH
+# shellcheck disable=SC2046 # one word a flag
+cc -std=c99 -Wall -Wextra -pedantic -Werror "$source/tests/install/consumer.c" -o "$scratch/shared" \
+    $(pkg-config --cflags --libs clattn) -lm || fail "the consumer with pkg-config does not build"
+"$scratch/shared" || fail "the consumer with pkg-config failed"
+readelf -d "$scratch/shared" | grep -q 'NEEDED.*libclattn' || fail "the consumer does not use the shared library"
+
+mkdir "$scratch/static"
+cp "$(dirname "$library")"/libclattn*.a "$scratch/static/libclattn.a"
+# Only a static libclattn lies in the first folder that the linker searches.
+# shellcheck disable=SC2046
+cc -std=c99 "$source/tests/install/consumer.c" -o "$scratch/static/consumer" -L"$scratch/static" \
+    $(pkg-config --static --cflags --libs clattn) || fail "the static consumer with pkg-config does not build"
+LD_LIBRARY_PATH='' "$scratch/static/consumer" || fail "the static consumer with pkg-config failed"
+echo "install: all consumers work"
