@@ -97,11 +97,26 @@ static void free_context(clattn_context *context)
     clattn__programs_release(context);
     if (context->cl)
         clReleaseContext(context->cl);
+    if (context->id)
+        clReleaseDevice(context->id);
     clattn__release(&allocator, context->cache_dir);
     clattn__release(&allocator, context->build_options);
     clattn__release(&allocator, context->description);
     pthread_mutex_destroy(&context->lock);
     clattn__release(&allocator, context);
+}
+
+static clattn_status retain(clattn_context *context, cl_context cl, cl_device_id device)
+{
+    cl_int error = clRetainContext(cl);
+    if (error)
+        return clattn__fail_opencl(error, "clRetainContext(cl)");
+    context->cl = cl;
+    error = clRetainDevice(device);
+    if (error)
+        return clattn__fail_opencl(error, "clRetainDevice(device)");
+    context->id = device;
+    return CLATTN_SUCCESS;
 }
 
 clattn_status clattn_context_create(cl_context cl, cl_device_id device, const clattn_options *options,
@@ -130,14 +145,9 @@ clattn_status clattn_context_create(cl_context cl, cl_device_id device, const cl
     }
     context->allocator = options->allocator;
     context->references = 1;
-    context->id = device;
     context->engine = options->engine;
     context->max_launch_flops = options->max_launch_flops;
-    const cl_int error = clRetainContext(cl);
-    if (error)
-        status = clattn__fail_opencl(error, "clRetainContext(cl)");
-    else
-        context->cl = cl;
+    status = retain(context, cl, device);
     if (!status)
         status = clattn__device_query(device, &context->device);
     if (!status)

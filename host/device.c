@@ -19,20 +19,21 @@ static cl_int query_text(cl_device_id device, cl_device_info what, char *text, s
     return error;
 }
 
-static cl_int query_platform(cl_device_id device, struct clattn__device *facts)
+static clattn_status query_platform(cl_device_id device, struct clattn__device *facts)
 {
     cl_platform_id platform;
-    cl_int error = query(device, CL_DEVICE_PLATFORM, &platform, sizeof platform);
     char name[512] = "", version[512] = "";
-    if (!error)
-        error = clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name, name, NULL);
+    cl_int error = query(device, CL_DEVICE_PLATFORM, &platform, sizeof platform);
+    if (error)
+        return clattn__fail_opencl(error, "clGetDeviceInfo");
+    error = clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name, name, NULL);
     if (!error)
         error = clGetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof version, version, NULL);
     if (error)
-        return error;
+        return clattn__fail_opencl(error, "clGetPlatformInfo");
     snprintf(facts->platform, sizeof facts->platform, "%.60s, %.60s", name, version);
     facts->caches_binaries = strcmp(name, "Portable Computing Language") == 0;
-    return CL_SUCCESS;
+    return CLATTN_SUCCESS;
 }
 
 clattn_status clattn__device_query(cl_device_id device, struct clattn__device *facts)
@@ -57,14 +58,12 @@ clattn_status clattn__device_query(cl_device_id device, struct clattn__device *f
         error = query(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, &facts->max_alloc_bytes, sizeof facts->max_alloc_bytes);
     if (!error)
         error = query(device, CL_DEVICE_GLOBAL_MEM_SIZE, &facts->global_bytes, sizeof facts->global_bytes);
-    if (!error)
-        error = query_platform(device, facts);
     if (error)
         return clattn__fail_opencl(error, "clGetDeviceInfo");
     facts->local_bytes = (size_t)local;
     facts->float_width = (int)width;
     facts->compute_units = units ? (int)units : 1;
-    return CLATTN_SUCCESS;
+    return query_platform(device, facts);
 }
 
 clattn_engine clattn__device_engine(const struct clattn__device *facts)

@@ -170,6 +170,20 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
     return status ? status : clattn__views_check_overlap(views, view_count);
 }
 
+/* Room in launch->done for an event of every launch of the pass, so that nothing can run short once the first is enqueued. */
+static clattn_status reserve_events(struct clattn__launch *launch, unsigned pass)
+{
+    uint64_t count = 0;
+    for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
+        const struct clattn__stage *stage = &launch->plan->stages[kernel];
+        if (stage->used && (kernel == KERNEL_FORWARD) == (pass == CLATTN_FORWARD))
+            count += (stage->groups - 1) / stage->groups_per_launch + 1;
+    }
+    if (count <= SIZE_MAX / sizeof *launch->done)
+        launch->done = clattn__allocate(&launch->plan->context->allocator, (size_t)count * sizeof *launch->done);
+    return launch->done ? CLATTN_SUCCESS : clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the events of a call");
+}
+
 clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_plan *plan, unsigned pass,
                                    cl_command_queue queue, const clattn_tensors *tensors, cl_mem workspace,
                                    cl_uint wait_count, const cl_event *wait_list, struct call *call)
@@ -198,7 +212,7 @@ clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_p
     fill_call(plan, call);
     if (!status)
         status = place_tensors(launch, plan->passes & pass, tensors, workspace, call);
-    return status;
+    return status ? status : reserve_events(launch, pass);
 }
 
 static clattn_status set_arguments(const struct clattn__stage *stage, const struct call *call, const cl_mem *buffers,
@@ -208,24 +222,6 @@ static clattn_status set_arguments(const struct clattn__stage *stage, const stru
     for (size_t i = 0; !error && i < buffer_count; ++i)
         error = clSetKernelArg(stage->kernel, (cl_uint)i + 1, sizeof buffers[i], &buffers[i]);
     return error ? clattn__fail_opencl(error, "clSetKernelArg") : CLATTN_SUCCESS;
-}
-
-/* Room for one more event in launch->done. */
-static clattn_status reserve_event(struct clattn__launch *launch)
-{
-    const clattn_allocator *allocator = &launch->plan->context->allocator;
-    if (launch->done_count < launch->done_capacity)
-        return CLATTN_SUCCESS;
-    const size_t capacity = launch->done_capacity ? 2 * launch->done_capacity : 8;
-    cl_event *events = clattn__allocate(allocator, capacity * sizeof *events);
-    if (!events)
-        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the events of a call");
-    if (launch->done_count)
-        memcpy(events, launch->done, launch->done_count * sizeof *events);
-    clattn__release(allocator, launch->done);
-    launch->done = events;
-    launch->done_capacity = capacity;
-    return CLATTN_SUCCESS;
 }
 
 clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
@@ -239,9 +235,6 @@ clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__k
         const uint64_t groups = left < stage->groups_per_launch ? left : stage->groups_per_launch;
         const size_t local = stage->config.group_size, global = (size_t)groups * local;
         call->first_group = (arg_long)first;
-        status = reserve_event(launch);
-        if (status)
-            break;
         pthread_mutex_lock(launch->plan->lock);
         status = set_arguments(stage, call, buffers, buffer_count);
         if (!status) {

@@ -13,10 +13,10 @@ struct clattn__launch {
     const cl_event *wait_list;
     cl_mem mem[ROLE_COUNT]; /* of each tensor; those that the pass does not use have some buffer that is valid */
     cl_event *done;         /* events of the launches so far */
-    size_t done_count, done_capacity;
+    size_t done_count;
 };
 
-/* Checks everything and fills *call. */
+/* Checks everything, fills *call, and makes room for the events. On failure there is nothing to end. */
 clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_plan *plan, unsigned pass,
                                    cl_command_queue queue, const clattn_tensors *tensors, cl_mem workspace,
                                    cl_uint wait_count, const cl_event *wait_list, struct call *call);

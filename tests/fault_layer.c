@@ -1,0 +1,338 @@
+#include "fault_layer.h"
+
+#include <CL/cl_layer.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of a shared module; the library's own visibility does not matter here. */
+extern const struct fault_control fault_control;
+
+static struct _cl_icd_dispatch layer;       /* what the loader calls */
+static const struct _cl_icd_dispatch *next; /* what the layer calls */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* ---- failing ---- */
+
+static struct {
+    long armings;
+    long nth, calls, fired;
+    int and_on;
+    cl_int error; /* to return, or 0 */
+    const char *fired_name;
+    cl_int fired_error;
+} plan;
+
+static void arm(long nth, int and_on, cl_int error)
+{
+    pthread_mutex_lock(&lock);
+    plan.nth = nth;
+    plan.and_on = and_on;
+    plan.error = error;
+    if (nth > 0) {
+        plan.armings++;
+        plan.calls = plan.fired = 0;
+        plan.fired_name = "";
+        plan.fired_error = CL_SUCCESS;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static long fired(const char **name, cl_int *error)
+{
+    *name = plan.fired_name;
+    *error = plan.fired_error;
+    return plan.fired;
+}
+
+/* Counts a call of `name`; the error that it must fail with, or 0. */
+static cl_int fault(const char *name, cl_int likely)
+{
+    cl_int error = CL_SUCCESS;
+
+    pthread_mutex_lock(&lock);
+    if (plan.nth > 0) {
+        plan.calls++;
+        if (plan.calls == plan.nth || (plan.and_on && plan.calls > plan.nth)) {
+            error = plan.error ? plan.error : likely;
+        }
+    }
+    if (error && plan.fired++ == 0) {
+        plan.fired_name = name;
+        plan.fired_error = error;
+    }
+    pthread_mutex_unlock(&lock);
+    return error;
+}
+
+/* ---- counting ---- */
+
+enum { MOST_OBJECTS = 4096 };
+
+static struct object {
+    const void *handle;
+    const char *origin; /* the function that it came from */
+    long references;
+    long born; /* after how many armings */
+} objects[MOST_OBJECTS];
+static long unbalanced; /* releases of what has no references */
+
+/* Adds to the references of an object; it appears with the first and goes with the last. */
+static void count(const void *handle, long by, const char *origin)
+{
+    struct object *place = NULL;
+    size_t n = 0;
+
+    pthread_mutex_lock(&lock);
+    while (n < MOST_OBJECTS && objects[n].handle != handle) {
+        place = place == NULL && objects[n].handle == NULL ? &objects[n] : place;
+        n++;
+    }
+    if (n < MOST_OBJECTS) {
+        place = &objects[n];
+    } else if (by > 0 && place != NULL) {
+        *place = (struct object){handle, origin, 0, plan.armings};
+    }
+    if (place == NULL || (n == MOST_OBJECTS && by < 0)) {
+        unbalanced++;
+    } else {
+        place->references += by;
+        if (place->references == 0) {
+            place->handle = NULL;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static long references(char *text)
+{
+    long sum;
+    int length = 0;
+
+    pthread_mutex_lock(&lock);
+    sum = unbalanced;
+    if (text != NULL) {
+        length = snprintf(text, FAULT_TEXT, "%ld releases too many", unbalanced);
+    }
+    for (size_t n = 0; n < MOST_OBJECTS; n++) {
+        if (objects[n].handle != NULL) {
+            sum += objects[n].references;
+            if (text != NULL && length < FAULT_TEXT && objects[n].born == plan.armings) {
+                length += snprintf(text + length, (size_t)(FAULT_TEXT - length), ", %ld to one of %s",
+                                   objects[n].references, objects[n].origin);
+            }
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return sum;
+}
+
+/* ---- the calls ----
+ *
+ * P are the parameters of a call, A the same as arguments. */
+
+/* One that returns its error. */
+#define CHECKED(name, likely, P, A)                                                                                    \
+    static cl_int CL_API_CALL wrap_##name P                                                                            \
+    {                                                                                                                  \
+        const cl_int error = fault(#name, likely);                                                                     \
+        return error ? error : next->name A;                                                                           \
+    }
+
+/* One that makes an object; its last parameter is `cl_int *error`, not NULL where the library calls it. */
+#define MAKES(name, type, likely, P, A)                                                                                \
+    static type CL_API_CALL wrap_##name P                                                                              \
+    {                                                                                                                  \
+        cl_int own;                                                                                                    \
+        type made;                                                                                                     \
+                                                                                                                       \
+        error = error ? error : &own;                                                                                  \
+        *error = fault(#name, likely);                                                                                 \
+        made = *error ? NULL : next->name A;                                                                           \
+        if (made) {                                                                                                    \
+            count(made, 1, #name);                                                                                     \
+        }                                                                                                              \
+        return made;                                                                                                   \
+    }
+
+/* One that enqueues, with three last parameters `cl_uint waits, const cl_event *list, cl_event *event`. */
+#define ENQUEUES(name, P, A)                                                                                           \
+    static cl_int CL_API_CALL wrap_##name P                                                                            \
+    {                                                                                                                  \
+        cl_int error = fault(#name, CL_OUT_OF_RESOURCES);                                                              \
+                                                                                                                       \
+        error = error ? error : next->name A;                                                                          \
+        if (!error && event) {                                                                                         \
+            count(*event, 1, #name);                                                                                   \
+        }                                                                                                              \
+        return error;                                                                                                  \
+    }
+
+/* One more reference, which can fail, or one less, which cannot. */
+#define RETAINS(name, type)                                                                                            \
+    static cl_int CL_API_CALL wrap_##name(type object)                                                                 \
+    {                                                                                                                  \
+        cl_int error = fault(#name, CL_OUT_OF_RESOURCES);                                                              \
+                                                                                                                       \
+        error = error ? error : next->name(object);                                                                    \
+        if (!error) {                                                                                                  \
+            count(object, 1, #name);                                                                                   \
+        }                                                                                                              \
+        return error;                                                                                                  \
+    }
+#define RELEASES(name, type)                                                                                           \
+    static cl_int CL_API_CALL wrap_##name(type object)                                                                 \
+    {                                                                                                                  \
+        count(object, -1, #name);                                                                                      \
+        return next->name(object);                                                                                     \
+    }
+
+#define INFO_P(object, kind) (object of, kind what, size_t bytes, void *value, size_t *needed)
+#define INFO_A (of, what, bytes, value, needed)
+#define ABOUT_P(object, kind) (object of, cl_device_id device, kind what, size_t bytes, void *value, size_t *needed)
+#define ABOUT_A (of, device, what, bytes, value, needed)
+
+CHECKED(clGetPlatformIDs, CL_OUT_OF_HOST_MEMORY, (cl_uint n, cl_platform_id *list, cl_uint *count_of),
+        (n, list, count_of))
+CHECKED(clGetPlatformInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_platform_id, cl_platform_info), INFO_A)
+CHECKED(clGetDeviceIDs, CL_OUT_OF_RESOURCES,
+        (cl_platform_id platform, cl_device_type type, cl_uint n, cl_device_id *list, cl_uint *count_of),
+        (platform, type, n, list, count_of))
+CHECKED(clGetDeviceInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_device_id, cl_device_info), INFO_A)
+CHECKED(clGetContextInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_context, cl_context_info), INFO_A)
+CHECKED(clGetCommandQueueInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_command_queue, cl_command_queue_info), INFO_A)
+CHECKED(clGetMemObjectInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_mem, cl_mem_info), INFO_A)
+CHECKED(clGetProgramInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_program, cl_program_info), INFO_A)
+CHECKED(clGetProgramBuildInfo, CL_OUT_OF_RESOURCES, ABOUT_P(cl_program, cl_program_build_info), ABOUT_A)
+CHECKED(clGetKernelWorkGroupInfo, CL_OUT_OF_RESOURCES, ABOUT_P(cl_kernel, cl_kernel_work_group_info), ABOUT_A)
+
+MAKES(clCreateContext, cl_context, CL_OUT_OF_RESOURCES,
+      (const cl_context_properties *properties, cl_uint n, const cl_device_id *devices,
+       void(CL_CALLBACK *notify)(const char *, const void *, size_t, void *), void *user, cl_int *error),
+      (properties, n, devices, notify, user, error))
+MAKES(clCreateCommandQueue, cl_command_queue, CL_OUT_OF_RESOURCES,
+      (cl_context context, cl_device_id device, cl_command_queue_properties properties, cl_int *error),
+      (context, device, properties, error))
+MAKES(clCreateBuffer, cl_mem, CL_MEM_OBJECT_ALLOCATION_FAILURE,
+      (cl_context context, cl_mem_flags flags, size_t bytes, void *host, cl_int *error),
+      (context, flags, bytes, host, error))
+MAKES(clCreateProgramWithSource, cl_program, CL_OUT_OF_RESOURCES,
+      (cl_context context, cl_uint n, const char **texts, const size_t *lengths, cl_int *error),
+      (context, n, texts, lengths, error))
+MAKES(clCreateProgramWithBinary, cl_program, CL_INVALID_BINARY,
+      (cl_context context, cl_uint n, const cl_device_id *devices, const size_t *lengths,
+       const unsigned char **binaries, cl_int *statuses, cl_int *error),
+      (context, n, devices, lengths, binaries, statuses, error))
+MAKES(clCreateKernel, cl_kernel, CL_OUT_OF_RESOURCES, (cl_program program, const char *name, cl_int *error),
+      (program, name, error))
+
+CHECKED(clBuildProgram, CL_BUILD_PROGRAM_FAILURE,
+        (cl_program program, cl_uint n, const cl_device_id *devices, const char *options,
+         void(CL_CALLBACK *notify)(cl_program, void *), void *user),
+        (program, n, devices, options, notify, user))
+CHECKED(clSetKernelArg, CL_OUT_OF_RESOURCES, (cl_kernel kernel, cl_uint n, size_t bytes, const void *value),
+        (kernel, n, bytes, value))
+CHECKED(clFinish, CL_OUT_OF_RESOURCES, (cl_command_queue queue), (queue))
+
+ENQUEUES(clEnqueueNDRangeKernel,
+         (cl_command_queue queue, cl_kernel kernel, cl_uint n, const size_t *offset, const size_t *global,
+          const size_t *local, cl_uint waits, const cl_event *list, cl_event *event),
+         (queue, kernel, n, offset, global, local, waits, list, event))
+ENQUEUES(clEnqueueReadBuffer,
+         (cl_command_queue queue, cl_mem buffer, cl_bool wait, size_t offset, size_t bytes, void *to, cl_uint waits,
+          const cl_event *list, cl_event *event),
+         (queue, buffer, wait, offset, bytes, to, waits, list, event))
+ENQUEUES(clEnqueueWriteBuffer,
+         (cl_command_queue queue, cl_mem buffer, cl_bool wait, size_t offset, size_t bytes, const void *from,
+          cl_uint waits, const cl_event *list, cl_event *event),
+         (queue, buffer, wait, offset, bytes, from, waits, list, event))
+ENQUEUES(clEnqueueMarkerWithWaitList, (cl_command_queue queue, cl_uint waits, const cl_event *list, cl_event *event),
+         (queue, waits, list, event))
+
+RETAINS(clRetainContext, cl_context)
+RETAINS(clRetainDevice, cl_device_id)
+RELEASES(clReleaseContext, cl_context)
+RELEASES(clReleaseDevice, cl_device_id)
+RELEASES(clReleaseCommandQueue, cl_command_queue)
+RELEASES(clReleaseMemObject, cl_mem)
+RELEASES(clReleaseProgram, cl_program)
+RELEASES(clReleaseKernel, cl_kernel)
+RELEASES(clReleaseEvent, cl_event)
+
+/* ---- the loader's side ---- */
+
+CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t bytes, void *value, size_t *needed)
+{
+    const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
+
+    if (what != CL_LAYER_API_VERSION || (value != NULL && bytes < sizeof version)) {
+        return CL_INVALID_VALUE;
+    }
+    if (value != NULL) {
+        memcpy(value, &version, sizeof version);
+    }
+    if (needed != NULL) {
+        *needed = sizeof version;
+    }
+    return CL_SUCCESS;
+}
+
+/* Every call of OpenCL that the library makes; test_fault_layer.sh compares. */
+static void install(void)
+{
+#define WRAP(name) layer.name = wrap_##name
+    WRAP(clGetPlatformIDs);
+    WRAP(clGetPlatformInfo);
+    WRAP(clGetDeviceIDs);
+    WRAP(clGetDeviceInfo);
+    WRAP(clGetContextInfo);
+    WRAP(clGetCommandQueueInfo);
+    WRAP(clGetMemObjectInfo);
+    WRAP(clGetProgramInfo);
+    WRAP(clGetProgramBuildInfo);
+    WRAP(clGetKernelWorkGroupInfo);
+    WRAP(clCreateContext);
+    WRAP(clCreateCommandQueue);
+    WRAP(clCreateBuffer);
+    WRAP(clCreateProgramWithSource);
+    WRAP(clCreateProgramWithBinary);
+    WRAP(clCreateKernel);
+    WRAP(clBuildProgram);
+    WRAP(clSetKernelArg);
+    WRAP(clFinish);
+    WRAP(clEnqueueNDRangeKernel);
+    WRAP(clEnqueueReadBuffer);
+    WRAP(clEnqueueWriteBuffer);
+    WRAP(clEnqueueMarkerWithWaitList);
+    WRAP(clRetainContext);
+    WRAP(clRetainDevice);
+    WRAP(clReleaseContext);
+    WRAP(clReleaseDevice);
+    WRAP(clReleaseCommandQueue);
+    WRAP(clReleaseMemObject);
+    WRAP(clReleaseProgram);
+    WRAP(clReleaseKernel);
+    WRAP(clReleaseEvent);
+#undef WRAP
+}
+
+CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint entries, const cl_icd_dispatch *target, cl_uint *entries_here,
+                                            const cl_icd_dispatch **dispatch)
+{
+    if (target == NULL || entries_here == NULL || dispatch == NULL || entries < sizeof layer / sizeof(void *)) {
+        return CL_INVALID_VALUE;
+    }
+    next = target;
+    memcpy(&layer, target, sizeof layer);
+    install();
+    *entries_here = sizeof layer / sizeof(void *);
+    *dispatch = &layer;
+    return CL_SUCCESS;
+}
+
+static int is_loaded(void)
+{
+    return next != NULL;
+}
+
+const struct fault_control fault_control = {is_loaded, arm, fired, references};

@@ -1,0 +1,42 @@
+/* Calls that must be refused: a scene, a plan for it, and the check that a refused call left nothing behind. */
+#ifndef CLATTN_TESTS_REFUSAL_H
+#define CLATTN_TESTS_REFUSAL_H
+
+#include "scene.h"
+
+/* The bytes that tests place tensors in by hand; full of 0xff. */
+#define ROOM_BYTES ((size_t)16384)
+
+struct refusal {
+    struct device device;
+    struct scene scene;
+    clattn_plan *plan; /* all passes */
+    cl_mem room;
+};
+
+/* One call. Starts as the good one (refusal_call), of which a test spoils something. */
+struct refusal_call {
+    int backward;
+    const clattn_plan *plan;
+    cl_command_queue queue;
+    clattn_tensors tensors;
+    cl_mem workspace;
+    cl_uint wait_count;
+    const cl_event *wait_list;
+};
+
+int refusal_setup(void **state); /* *state: a struct refusal */
+int refusal_teardown(void **state);
+
+struct refusal_call refusal_call(const struct refusal *r, int backward);
+/* Whether the pass uses the tensor of clattn_tensors; and whether it writes it. */
+int refusal_uses(int backward, enum scene_tensor tensor);
+int refusal_writes(int backward, enum scene_tensor tensor);
+
+/* Fails unless the call gives `status` and a sentence with `part`, leaves *event alone, and runs nothing that writes to an
+ * output of the scene or to the room. */
+void assert_refused(const struct refusal *r, const struct refusal_call *call, clattn_status status, const char *part);
+/* Fails unless the call succeeds; waits for it, and puts outputs and room back to 0xff. */
+void assert_accepted(const struct refusal *r, const struct refusal_call *call);
+
+#endif

@@ -1,0 +1,403 @@
+/* Bad arguments of every function that takes no tensors: each row's exact status, and a sentence that names the argument. The
+ * calls with tensors are in test_tensors.c. */
+#include "scene.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POISON ((void *)(uintptr_t)0x5a5a5a5a) /* what a result pointer holds before a call that must set or keep it */
+
+/* ---- problems ---- */
+
+struct change {
+    size_t offset; /* of a member of clattn_problem; 0 and no bytes: end of the list */
+    size_t bytes;
+    int64_t value; /* of a float: its bits */
+};
+
+#define SET(member, value)                                                                                             \
+    {                                                                                                                  \
+        offsetof(clattn_problem, member), sizeof(((clattn_problem *)0)->member), value                                 \
+    }
+#define FLOAT_INFINITY 0x7f800000
+#define FLOAT_MINUS_INFINITY (-0x00800000)
+#define FLOAT_NAN 0x7fc00000
+#define POWER(n) ((int64_t)1 << (n))
+#define MASK(b, h, n, m) SET(mask_dim[0], b), SET(mask_dim[1], h), SET(mask_dim[2], n), SET(mask_dim[3], m)
+
+struct problem_row {
+    clattn_status status;
+    const char *part; /* of the sentence */
+    struct change changes[7];
+};
+
+static const struct problem_row bad_problems[] = {
+    {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, 0)}},
+    {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, sizeof(clattn_problem) - 1)}},
+    {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, sizeof(clattn_problem) + 8)}},
+    {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, 0)}},
+    {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, -1)}},
+    {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, INT64_MIN)}},
+    {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, INT64_MAX)}},
+    {CLATTN_INVALID_SIZE, "problem.q_heads", {SET(q_heads, 0)}},
+    {CLATTN_INVALID_SIZE, "problem.q_heads", {SET(q_heads, -2)}},
+    {CLATTN_INVALID_SIZE, "problem.q_heads", {SET(q_heads, INT64_MAX)}},
+    {CLATTN_INVALID_SIZE, "problem.kv_heads", {SET(kv_heads, 0)}},
+    {CLATTN_INVALID_SIZE, "problem.kv_heads", {SET(kv_heads, -1)}},
+    {CLATTN_INVALID_SIZE, "problem.kv_heads", {SET(kv_heads, INT64_MAX)}},
+    {CLATTN_INVALID_SIZE, "multiple of problem.kv_heads", {SET(q_heads, 3), SET(kv_heads, 2)}},
+    {CLATTN_INVALID_SIZE, "multiple of problem.kv_heads", {SET(q_heads, 2), SET(kv_heads, 4)}},
+    {CLATTN_INVALID_SIZE, "problem.q_len", {SET(q_len, 0)}},
+    {CLATTN_INVALID_SIZE, "problem.q_len", {SET(q_len, -7)}},
+    {CLATTN_INVALID_SIZE, "problem.q_len", {SET(q_len, INT64_MAX)}},
+    {CLATTN_INVALID_SIZE, "problem.kv_len", {SET(kv_len, 0)}},
+    {CLATTN_INVALID_SIZE, "problem.kv_len", {SET(kv_len, INT64_MIN)}},
+    {CLATTN_INVALID_SIZE, "problem.kv_len", {SET(kv_len, INT64_MAX)}},
+    {CLATTN_INVALID_SIZE, "problem.qk_dim", {SET(qk_dim, 0)}},
+    {CLATTN_INVALID_SIZE, "problem.qk_dim", {SET(qk_dim, -8)}},
+    {CLATTN_INVALID_SIZE, "problem.qk_dim", {SET(qk_dim, CLATTN_MAX_HEAD_DIM + 1)}},
+    {CLATTN_INVALID_SIZE, "problem.v_dim", {SET(v_dim, 0)}},
+    {CLATTN_INVALID_SIZE, "problem.v_dim", {SET(v_dim, CLATTN_MAX_HEAD_DIM + 1)}},
+    {CLATTN_INVALID_SIZE, "problem.v_dim", {SET(v_dim, POWER(32) + 4)}}, /* 4 when cut to 32 bits */
+    {CLATTN_INVALID_SIZE, "q or out", {SET(batch, INT32_MAX), SET(q_heads, INT32_MAX), SET(q_len, POWER(31))}},
+    {CLATTN_INVALID_SIZE, "q or out", {SET(batch, POWER(19)), SET(q_len, POWER(40))}}, /* B Hq N D is 2^63 */
+    {CLATTN_INVALID_SIZE, "q or out", {SET(batch, POWER(20)), SET(q_len, POWER(40))}}, /* B Hq N D is 2^64 */
+    {CLATTN_INVALID_SIZE, "k or v", {SET(batch, POWER(20)), SET(kv_len, POWER(41))}},
+    {CLATTN_INVALID_SIZE, "k or v", {SET(kv_len, POWER(55)), SET(qk_dim, 512)}},
+    {CLATTN_INVALID_SIZE, "mask", {SET(q_len, POWER(31)), SET(kv_len, POWER(31)), MASK(1, 1, POWER(31), POWER(31))}},
+    {CLATTN_INVALID_ARGUMENT, "problem.causal", {SET(causal, 2)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.causal", {SET(causal, -1)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.kv_lengths", {SET(kv_lengths, 2)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.align", {SET(align, 3)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.align", {SET(align, -1)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.scale", {SET(scale, FLOAT_NAN)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.scale", {SET(scale, FLOAT_INFINITY)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.scale", {SET(scale, FLOAT_MINUS_INFINITY)}},
+    {CLATTN_INVALID_SIZE, "problem.offset", {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, POWER(62) + 1)}},
+    {CLATTN_INVALID_SIZE, "problem.offset", {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, -POWER(62) - 1)}},
+    {CLATTN_INVALID_SIZE, "problem.offset", {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, INT64_MIN)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[0]", {MASK(3, 1, 7, 9)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[0]", {MASK(0, 1, 7, 9)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[0]", {MASK(-1, -1, 7, 9)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[1]", {MASK(2, 3, 7, 9)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[2]", {MASK(2, 1, 9, 7)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[3]", {MASK(2, 1, 7, 0)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[3]", {MASK(1, 1, 1, 8)}},
+    {CLATTN_INVALID_SIZE, "problem.q_tile", {SET(q_tile, -1)}},
+    {CLATTN_INVALID_SIZE, "problem.k_tile", {SET(k_tile, INT64_MIN)}},
+};
+
+/* The edge of what is allowed; all with the kernels of scene_problem. */
+static const struct problem_row good_problems[] = {
+    {CLATTN_SUCCESS, NULL, {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, POWER(62))}},
+    {CLATTN_SUCCESS, NULL, {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, -POWER(62))}},
+    {CLATTN_SUCCESS, NULL, {SET(align, CLATTN_ALIGN_TOP_LEFT), SET(offset, INT64_MIN)}}, /* not read */
+    {CLATTN_SUCCESS, NULL, {SET(q_tile, INT64_MAX), SET(k_tile, INT64_MAX)}},
+    {CLATTN_SUCCESS, NULL, {SET(batch, INT32_MAX), MASK(INT32_MAX, 1, 7, 9)}},
+};
+
+/* The problem with the row's changes. */
+static clattn_problem changed_problem(clattn_problem p, const struct problem_row *row)
+{
+    for (const struct change *change = row->changes; change->bytes > 0; change++) {
+        const int32_t half = (int32_t)change->value;
+
+        memcpy((char *)&p + change->offset, change->bytes == 8 ? (const void *)&change->value : &half, change->bytes);
+    }
+    return p;
+}
+
+static void test_problems(void **state)
+{
+    const struct device *device = *state;
+    const clattn_problem masked = scene_problem();
+    clattn_problem plain = masked;
+
+    memset(plain.mask_dim, 0, sizeof plain.mask_dim);
+    for (size_t n = 0; n < COUNT_OF(bad_problems); n++) {
+        const clattn_problem p = changed_problem(plain, &bad_problems[n]);
+        clattn_plan *plan = POISON;
+
+        assert_status(clattn_plan_create(device->context, &p, CLATTN_FORWARD, &plan), bad_problems[n].status,
+                      bad_problems[n].part);
+        assert_null(plan);
+        assert_int_equal(clattn_last_opencl_error(), CL_SUCCESS);
+    }
+    for (size_t n = 0; n < COUNT_OF(good_problems); n++) {
+        const clattn_problem p = changed_problem(masked, &good_problems[n]);
+        clattn_plan *plan = POISON;
+
+        assert_success(clattn_plan_create(device->context, &p, CLATTN_FORWARD | CLATTN_BACKWARD, &plan));
+        assert_true(plan != NULL && plan != (clattn_plan *)POISON);
+        clattn_plan_destroy(plan);
+    }
+}
+
+static void test_passes(void **state)
+{
+    static const unsigned bad[] = {0, 16, 17, 0x80000001u, ~0u};
+    const struct device *device = *state;
+    const clattn_problem p = scene_problem();
+
+    for (size_t n = 0; n < COUNT_OF(bad); n++) {
+        clattn_plan *plan = POISON;
+
+        assert_status(clattn_plan_create(device->context, &p, bad[n], &plan), CLATTN_INVALID_ARGUMENT, "passes");
+        assert_null(plan);
+    }
+}
+
+/* ---- options and devices ---- */
+
+static void *no_memory(void *user, size_t bytes)
+{
+    (void)user;
+    (void)bytes;
+    return NULL;
+}
+
+static void no_release(void *user, void *memory)
+{
+    (void)user;
+    (void)memory;
+}
+
+static void test_options(void **state)
+{
+    const struct device *device = *state;
+    const clattn_options good = device_options();
+    clattn_options bad[6];
+    static const char *const parts[COUNT_OF(bad)] = {"struct_size",    "struct_size", "options.engine",
+                                                     "options.engine", "allocator",   "allocator"};
+
+    for (size_t n = 0; n < COUNT_OF(bad); n++) {
+        bad[n] = good;
+    }
+    bad[0].struct_size = 0;
+    bad[1].struct_size = sizeof good + 8;
+    bad[2].engine = (clattn_engine)3;
+    bad[3].engine = (clattn_engine)-1;
+    bad[4].allocator.allocate = no_memory;
+    bad[5].allocator.release = no_release;
+    for (size_t n = 0; n < COUNT_OF(bad); n++) {
+        clattn_context *context = POISON;
+        clattn_runner *runner = POISON;
+
+        assert_status(clattn_context_create(device->cl, device->id, &bad[n], &context), CLATTN_INVALID_ARGUMENT,
+                      parts[n]);
+        assert_null(context);
+        assert_status(clattn_runner_create(getenv("CLATTN_TEST_DEVICE"), &bad[n], &runner), CLATTN_INVALID_ARGUMENT,
+                      parts[n]);
+        assert_null(runner);
+    }
+}
+
+/* A part of the device is another device, which the context does not have. */
+static void test_device_of_another_context(void **state)
+{
+    const cl_device_partition_property split[] = {CL_DEVICE_PARTITION_BY_COUNTS, 1,
+                                                  CL_DEVICE_PARTITION_BY_COUNTS_LIST_END, 0};
+    const struct device *device = *state;
+    clattn_context *context = POISON;
+    cl_device_id part;
+
+    if (clCreateSubDevices(device->id, split, 1, &part, NULL) != CL_SUCCESS) {
+        print_message("skipped: the device has no sub-devices, and there may be no second one\n");
+        skip();
+    }
+    assert_status(clattn_context_create(device->cl, part, NULL, &context), CLATTN_WRONG_CONTEXT, "device");
+    assert_null(context);
+    assert_cl(clReleaseDevice(part));
+}
+
+static void test_no_such_device(void **state)
+{
+    static const char *const names[] = {"no device is called this", "999999", "99999999999999999999999", "-1", "0x0"};
+
+    (void)state;
+    for (size_t n = 0; n < COUNT_OF(names); n++) {
+        cl_device_id device = POISON;
+        clattn_runner *runner = POISON;
+
+        assert_status(clattn_find_device(names[n], &device), CLATTN_NO_DEVICE, names[n]);
+        assert_null(device);
+        assert_status(clattn_runner_create(names[n], NULL, &runner), CLATTN_NO_DEVICE, names[n]);
+        assert_null(runner);
+    }
+}
+
+/* ---- kernels that do not build ---- */
+
+static void test_build_failure(void **state)
+{
+    static const struct {
+        const char *options, *part;
+    } rows[] = {
+        {"-D__kernel=nothing", "forward.cl:"}, /* file and line of the first one */
+        {"-D__kernel=nothing", "-D__kernel=nothing"},
+        {"-DOWN=7", "forward"},
+        {"--no-such-option", "--no-such-option"},
+    };
+    const struct device *device = *state;
+    const clattn_problem p = scene_problem();
+    clattn_options options = device_options();
+
+    for (size_t n = 0; n < COUNT_OF(rows); n++) {
+        clattn_context *context;
+        clattn_plan *plan = POISON;
+
+        options.build_options = rows[n].options;
+        assert_success(clattn_context_create(device->cl, device->id, &options, &context));
+        assert_status(clattn_plan_create(context, &p, CLATTN_FORWARD, &plan), CLATTN_BUILD_FAILED, rows[n].part);
+        assert_null(plan);
+        clattn_context_destroy(context);
+    }
+}
+
+/* ---- null pointers ---- */
+
+static void test_null_in_sections_2_to_4(void **state)
+{
+    const struct device *device = *state;
+    const clattn_problem p = scene_problem();
+    clattn_context *context = POISON;
+    clattn_plan *plan = POISON;
+    size_t bytes = 77;
+
+    assert_status(clattn_context_create(NULL, device->id, NULL, &context), CLATTN_INVALID_ARGUMENT, "cl is NULL");
+    assert_null(context);
+    context = POISON;
+    assert_status(clattn_context_create(device->cl, NULL, NULL, &context), CLATTN_INVALID_ARGUMENT, "device is NULL");
+    assert_null(context);
+    assert_status(clattn_context_create(device->cl, device->id, NULL, NULL), CLATTN_INVALID_ARGUMENT,
+                  "context is NULL");
+
+    assert_status(clattn_plan_create(NULL, &p, CLATTN_FORWARD, &plan), CLATTN_INVALID_ARGUMENT, "context is NULL");
+    assert_null(plan);
+    plan = POISON;
+    assert_status(clattn_plan_create(device->context, NULL, CLATTN_FORWARD, &plan), CLATTN_INVALID_ARGUMENT,
+                  "problem is NULL");
+    assert_null(plan);
+    assert_status(clattn_plan_create(device->context, &p, CLATTN_FORWARD, NULL), CLATTN_INVALID_ARGUMENT,
+                  "plan is NULL");
+
+    assert_status(clattn_plan_workspace_size(NULL, CLATTN_FORWARD, &bytes), CLATTN_INVALID_ARGUMENT, "plan is NULL");
+    assert_int_equal(bytes, 77);
+
+    clattn_context_destroy(NULL);
+    clattn_plan_destroy(NULL);
+    clattn_runner_destroy(NULL);
+    assert_string_equal(clattn_context_describe(NULL), "");
+    assert_string_equal(clattn_plan_describe(NULL), "");
+    assert_null(clattn_runner_context(NULL));
+    assert_null(clattn_runner_device(NULL));
+}
+
+static void test_workspace_size(void **state)
+{
+    static const unsigned bad[] = {0, CLATTN_FORWARD | CLATTN_BACKWARD_DQ, 15, 16, ~0u};
+    const struct device *device = *state;
+    const clattn_problem p = scene_problem();
+    clattn_plan *plan;
+    size_t bytes = 77;
+
+    assert_success(clattn_plan_create(device->context, &p, CLATTN_FORWARD | CLATTN_BACKWARD, &plan));
+    assert_status(clattn_plan_workspace_size(plan, CLATTN_FORWARD, NULL), CLATTN_INVALID_ARGUMENT, "bytes is NULL");
+    for (size_t n = 0; n < COUNT_OF(bad); n++) {
+        assert_status(clattn_plan_workspace_size(plan, bad[n], &bytes), CLATTN_INVALID_ARGUMENT, "pass");
+        assert_int_equal(bytes, 77);
+    }
+    assert_success(clattn_plan_workspace_size(plan, CLATTN_FORWARD, &bytes));
+    assert_int_equal(bytes, 0);
+    assert_success(clattn_plan_workspace_size(plan, CLATTN_BACKWARD, &bytes));
+    assert_true(bytes <= (size_t)(4 * p.batch * p.q_heads * p.q_len));
+    assert_success(clattn_plan_workspace_size(plan, CLATTN_BACKWARD_DV, &bytes));
+    clattn_plan_destroy(plan);
+}
+
+static void test_null_in_section_6(void **state)
+{
+    const clattn_options options = device_options();
+    const clattn_problem p = scene_problem();
+    clattn_arrays arrays = CLATTN_ARRAYS_INIT;
+    clattn_run_info info = {.struct_size = sizeof info - 1};
+    clattn_runner *runner;
+    size_t count = 77;
+
+    (void)state;
+    assert_status(clattn_list_devices(NULL, 0, NULL), CLATTN_INVALID_ARGUMENT, "count is NULL");
+    assert_status(clattn_list_devices(NULL, 1, &count), CLATTN_INVALID_ARGUMENT, "devices is NULL");
+    assert_status(clattn_find_device(NULL, NULL), CLATTN_INVALID_ARGUMENT, "device is NULL");
+    assert_status(clattn_runner_create(NULL, NULL, NULL), CLATTN_INVALID_ARGUMENT, "runner is NULL");
+
+    assert_success(clattn_runner_create(getenv("CLATTN_TEST_DEVICE"), &options, &runner));
+    for (int backward = 0; backward < 2; backward++) {
+        clattn_status (*const run)(clattn_runner *, const clattn_problem *, const clattn_arrays *, clattn_run_info *) =
+            backward ? clattn_run_backward : clattn_run_forward;
+
+        assert_status(run(NULL, &p, &arrays, NULL), CLATTN_INVALID_ARGUMENT, "runner is NULL");
+        assert_status(run(runner, NULL, &arrays, NULL), CLATTN_INVALID_ARGUMENT, "problem is NULL");
+        assert_status(run(runner, &p, NULL, NULL), CLATTN_INVALID_ARGUMENT, "arrays is NULL");
+        assert_status(run(runner, &p, &arrays, &info), CLATTN_INVALID_ARGUMENT, "info.struct_size");
+        arrays.struct_size--;
+        assert_status(run(runner, &p, &arrays, NULL), CLATTN_INVALID_ARGUMENT, "arrays.struct_size");
+        arrays.struct_size++;
+    }
+    clattn_runner_destroy(runner);
+}
+
+/* ---- statuses ---- */
+
+static void test_statuses(void **state)
+{
+#define ROW(name, value, sentence) {name, value, #name, sentence},
+    static const struct {
+        clattn_status status;
+        int value;
+        const char *name, *sentence;
+    } rows[] = {CLATTN_STATUS_LIST(ROW)};
+#undef ROW
+
+    (void)state;
+    for (size_t n = 0; n < COUNT_OF(rows); n++) {
+        assert_int_equal(rows[n].status, rows[n].value);
+        assert_string_equal(clattn_status_name(rows[n].status), rows[n].name);
+        assert_string_equal(clattn_status_message(rows[n].status), rows[n].sentence);
+    }
+    assert_string_equal(clattn_status_name((clattn_status)99), "CLATTN_UNKNOWN");
+    assert_string_equal(clattn_status_name((clattn_status)-1), "CLATTN_UNKNOWN");
+    assert_non_null(clattn_status_message((clattn_status)99));
+    assert_int_equal(clattn_version(), CLATTN_VERSION);
+    assert_non_null(strchr(clattn_version_string(), '.'));
+}
+
+/* A success leaves the last error as it is. */
+static void test_last_error(void **state)
+{
+    size_t count;
+
+    (void)state;
+    assert_status(clattn_find_device(NULL, NULL), CLATTN_INVALID_ARGUMENT, "device");
+    assert_success(clattn_list_devices(NULL, 0, &count));
+    assert_non_null(strstr(clattn_last_error(), "device"));
+    assert_int_equal(clattn_last_opencl_error(), CL_SUCCESS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_last_error),
+        cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_passes),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_device_of_another_context),
+        cmocka_unit_test(test_no_such_device),
+        cmocka_unit_test(test_build_failure),
+        cmocka_unit_test(test_null_in_sections_2_to_4),
+        cmocka_unit_test(test_workspace_size),
+        cmocka_unit_test(test_null_in_section_6),
+    };
+
+    return cmocka_run_group_tests_name("arguments", tests, device_setup, device_teardown);
+}

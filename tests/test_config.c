@@ -1,0 +1,317 @@
+/* host/config.c by itself, with devices that do not exist: whatever a device is like, every problem gets configurations that
+ * keep the rules of kernels/engine_*.cl and fit the device, and as many work-groups as the kernels expect. */
+#include "internal.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+/* after setjmp.h, stdarg.h, stddef.h, stdint.h */
+#include <cmocka.h>
+
+static const struct clattn__device devices[] = {
+    {.local_bytes = 16 << 10, .max_group = 64, .float_width = 16, .compute_units = 1},
+    {.local_bytes = 16 << 10, .max_group = 128, .float_width = 1, .compute_units = 8},
+    {.local_bytes = 32 << 10, .max_group = 64, .float_width = 4, .compute_units = 2},
+    {.local_bytes = 32 << 10, .max_group = 128, .float_width = 8, .compute_units = 2},
+    {.local_bytes = 48 << 10, .max_group = 1024, .float_width = 1, .compute_units = 132},
+    {.local_bytes = 64 << 10, .max_group = 256, .float_width = 4, .compute_units = 512},
+    {.local_bytes = 512 << 10, .max_group = 4096, .float_width = 16, .compute_units = 2},
+};
+
+static const clattn_engine engines[] = {CLATTN_ENGINE_SIMT, CLATTN_ENGINE_CPU};
+
+static clattn_problem make_problem(int64_t n, int64_t m, int d, int dv)
+{
+    clattn_problem p = CLATTN_PROBLEM_INIT;
+
+    p.batch = 3;
+    p.q_heads = 4;
+    p.kv_heads = 2;
+    p.q_len = n;
+    p.kv_len = m;
+    p.qk_dim = d;
+    p.v_dim = dv;
+    return p;
+}
+
+/* What is wrong, with all that is needed to see it again. */
+static void broken(const char *rule, const struct clattn__device *device, const clattn_problem *p,
+                   const struct clattn__config *c)
+{
+    char options[CLATTN__OPTIONS_MAX];
+
+    clattn__config_options(c, options);
+    fail_msg("not so: %s\n    device: %zu bytes, groups of %zu, width %d; kernel %s, N %d, M %d, D %d, Dv %d, tile %d "
+             "x %d\n    %s",
+             rule, device->local_bytes, device->max_group, device->float_width, clattn__kernel_names[c->kernel],
+             (int)p->q_len, (int)p->kv_len, (int)p->qk_dim, (int)p->v_dim, (int)p->q_tile, (int)p->k_tile, options);
+}
+
+#define HOLDS(rule) ((rule) ? (void)0 : broken(#rule, device, p, c))
+
+/* ---- the rules ---- */
+
+static int owners(const struct clattn__config *c)
+{
+    return c->kernel == KERNEL_DQ || (c->kernel == KERNEL_DKDV && c->want_dk) ? 2 : 1;
+}
+
+/* Floats of the owner tiles' rows, each `pad` longer than it is deep. */
+static size_t owner_floats(const struct clattn__config *c, int pad)
+{
+    const int k = c->owner_resident ? c->d_pad : c->chunk;
+    const int v = c->owner_resident ? c->dv_pad : c->chunk;
+
+    return (size_t)(c->own * (k + pad + (owners(c) == 2 ? v + pad : 0)));
+}
+
+/* As engine_simt.cl declares its tiles. */
+static size_t simt_bytes(const struct clattn__config *c)
+{
+    const int depth = c->chunk > c->slice ? c->chunk : c->slice;
+
+    return sizeof(float) * (owner_floats(c, 4) + (size_t)(c->walk * (depth + 4)) + (size_t)(c->own * (c->walk + 4)) +
+                            (size_t)(c->own * c->tx));
+}
+
+/* As engine_cpu.cl does, with the row values that a forward has. */
+static size_t cpu_bytes(const struct clattn__config *c)
+{
+    const int scores = c->kernel == KERNEL_FORWARD || (c->kernel == KERNEL_DKDV && !c->want_dk) ? 1 : 2;
+    const int outputs = c->kernel == KERNEL_DKDV && c->want_dk && c->want_dv ? 2 : 1;
+
+    return sizeof(float) * (owner_floats(c, 0) + (size_t)(c->walk * c->chunk) +
+                            (size_t)(c->own * (scores * c->walk + outputs * c->slice + c->lanes + 4)));
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Requested tiles are upper bounds, down to the least that the engine can do. */
+static void check_tiles(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
+{
+    const int keys_own = c->kernel == KERNEL_DKDV;
+    const int64_t q_most = p->q_tile > 0 ? p->q_tile : INT64_MAX;
+    const int64_t k_most = p->k_tile > 0 ? p->k_tile : INT64_MAX;
+    const int simt = c->engine == CLATTN_ENGINE_SIMT;
+
+    HOLDS(c->own > 0 && c->walk > 0);
+    HOLDS(c->own <= larger(keys_own ? k_most : q_most, simt ? c->ty : c->block_rows));
+    HOLDS(c->walk <= larger(keys_own ? q_most : k_most, simt ? larger(c->tx, 4) : c->lanes));
+}
+
+static void check_rules(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
+{
+    check_tiles(device, p, c);
+    HOLDS(c->chunk > 0 && c->slice > 0);
+    HOLDS(c->d_pad % c->chunk == 0 && c->d_pad >= p->qk_dim && c->d_pad < p->qk_dim + c->chunk);
+    HOLDS(c->dv_pad % c->chunk == 0 && c->dv_pad >= p->v_dim && c->dv_pad < p->v_dim + c->chunk);
+    HOLDS(c->group_size <= device->max_group);
+    HOLDS(c->local_bytes <= device->local_bytes);
+    if (c->engine == CLATTN_ENGINE_SIMT) {
+        HOLDS(c->tx % 4 == 0 && c->own % c->ty == 0 && c->walk % c->tx == 0 && c->walk % 4 == 0);
+        HOLDS(c->slice % (4 * c->tx) == 0 && c->chunk % 4 == 0);
+        HOLDS(c->group_size == (size_t)(c->tx * c->ty) && c->group_size >= 64 && c->group_size <= 256);
+        HOLDS(c->local_bytes == simt_bytes(c));
+    } else {
+        HOLDS(c->lanes == 4 || c->lanes == 8 || c->lanes == 16);
+        HOLDS(c->own % c->block_rows == 0 && c->walk % (c->lanes * c->block_cols) == 0);
+        HOLDS(c->chunk % c->lanes == 0 && c->slice % c->chunk == 0);
+        HOLDS(c->group_size == 1);
+        HOLDS(c->local_bytes <= cpu_bytes(c));
+    }
+}
+
+/* As kernels/place.cl numbers work-groups: the last one is the last slice, tile, head and batch. */
+static void check_groups(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
+{
+    const int keys_own = c->kernel == KERNEL_DKDV;
+    const int pack = clattn__config_pack(p);
+    const int depth = c->kernel == KERNEL_FORWARD ? c->dv_pad
+                      : c->kernel == KERNEL_DQ    ? c->d_pad
+                                                  : (int)larger(c->d_pad, c->dv_pad);
+    const uint64_t slices = (uint64_t)((depth + c->slice - 1) / c->slice);
+    const uint64_t rows = (uint64_t)(keys_own ? p->kv_len : p->q_len * pack);
+    const uint64_t tiles = (rows - 1) / (uint64_t)c->own + 1;
+    const uint64_t blocks = (uint64_t)(keys_own ? p->kv_heads : p->q_heads / pack);
+    const uint64_t last = clattn__config_groups(c, p) - 1;
+
+    HOLDS(last % slices == slices - 1);
+    HOLDS(last / slices % tiles == tiles - 1);
+    HOLDS(last / slices / tiles % blocks == blocks - 1);
+    HOLDS(last / slices / tiles / blocks == (uint64_t)p->batch - 1);
+}
+
+/* The first `attempts` configurations of a kernel. If these are all, one must fit with everything that the kernel declares. */
+static void check_kernel(const struct clattn__device *device, const clattn_problem *p, clattn_engine engine,
+                         struct clattn__config config, int attempts)
+{
+    const struct clattn__config *c = &config;
+    int fits = 0;
+    int attempt = 0;
+
+    for (; attempt < attempts && clattn__config_choose(device, engine, p, attempt, &config); attempt++) {
+        check_rules(device, p, c);
+        check_groups(device, p, c);
+        fits = fits || (engine == CLATTN_ENGINE_CPU ? cpu_bytes(c) : simt_bytes(c)) <= device->local_bytes;
+    }
+    HOLDS(attempt > 0 && attempt < 100);
+    HOLDS(fits || attempt == attempts);
+}
+
+static void check_problem(const struct clattn__device *device, const clattn_problem *p, int attempts)
+{
+    static const struct clattn__config firsts[] = {
+        {.kernel = KERNEL_FORWARD},
+        {.kernel = KERNEL_DQ},
+        {.kernel = KERNEL_DKDV, .want_dk = true, .want_dv = true},
+        {.kernel = KERNEL_DKDV, .want_dv = true},
+    };
+
+    for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+        for (size_t k = 0; k < ARRAY_SIZE(firsts); k++) {
+            check_kernel(device, p, engines[e], firsts[k], attempts);
+        }
+    }
+}
+
+/* ---- tests ---- */
+
+/* The smallest device, every D with every Dv. */
+static void test_every_head_dim(void **state)
+{
+    (void)state;
+    for (int d = 1; d <= CLATTN_MAX_HEAD_DIM; d++) {
+        for (int dv = 1; dv <= CLATTN_MAX_HEAD_DIM; dv++) {
+            const clattn_problem p = make_problem(1000, 1000, d, dv);
+
+            check_problem(&devices[0], &p, 1);
+        }
+    }
+}
+
+static void test_every_device(void **state)
+{
+    static const int depths[] = {1, 8, 16, 17, 31, 32, 59, 64, 80, 96, 111, 128, 129, 192, 256, 257, 300, 511, 512};
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_SIZE(devices); n++) {
+        for (size_t i = 0; i < ARRAY_SIZE(depths); i++) {
+            for (size_t j = 0; j < ARRAY_SIZE(depths); j++) {
+                const clattn_problem p = make_problem(1000, 1000, depths[i], depths[j]);
+
+                check_problem(&devices[n], &p, 1000);
+            }
+        }
+    }
+}
+
+static void test_lengths_and_tiles(void **state)
+{
+    static const int64_t lengths[] = {1, 2, 7, 31, 63, 64, 200, 1000, (int64_t)1 << 40};
+    static const int64_t tiles[] = {0, 1, 3, 8, 17, 64, 100, 512, 1024, INT64_MAX};
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_SIZE(devices); n++) {
+        for (size_t i = 0; i < ARRAY_SIZE(lengths) * ARRAY_SIZE(lengths); i++) {
+            for (size_t j = 0; j < ARRAY_SIZE(tiles) * ARRAY_SIZE(tiles); j++) {
+                clattn_problem p = make_problem(lengths[i % ARRAY_SIZE(lengths)], lengths[i / ARRAY_SIZE(lengths)],
+                                                i % 2 ? 64 : 160, j % 2 ? 64 : 40);
+
+                p.q_tile = tiles[j % ARRAY_SIZE(tiles)];
+                p.k_tile = tiles[j / ARRAY_SIZE(tiles)];
+                check_problem(&devices[n], &p, 1000);
+            }
+        }
+    }
+}
+
+/* A device that has too little for anything gets nothing. */
+static void test_no_configuration(void **state)
+{
+    const struct clattn__device none = {.local_bytes = 512, .max_group = 1024, .float_width = 8, .compute_units = 1};
+    const struct clattn__device narrow = {.local_bytes = 65536, .max_group = 63, .float_width = 8, .compute_units = 1};
+    const clattn_problem p = make_problem(100, 100, 64, 64);
+    struct clattn__config c = {.kernel = KERNEL_FORWARD};
+
+    (void)state;
+    assert_false(clattn__config_choose(&none, CLATTN_ENGINE_SIMT, &p, 0, &c));
+    assert_false(clattn__config_choose(&none, CLATTN_ENGINE_CPU, &p, 0, &c));
+    assert_false(clattn__config_choose(&narrow, CLATTN_ENGINE_SIMT, &p, 0, &c));
+    assert_true(clattn__config_choose(&narrow, CLATTN_ENGINE_CPU, &p, 0, &c));
+}
+
+static void test_delta(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < ARRAY_SIZE(devices); n++) {
+        for (int64_t length = 1; length < 200; length += 9) {
+            const clattn_problem p = make_problem(length, 5, 8, 8);
+            struct clattn__config c = {.kernel = KERNEL_DELTA};
+            const uint64_t rows = (uint64_t)(3 * 4 * length);
+
+            assert_true(clattn__config_choose(&devices[n], engines[n % 2], &p, 0, &c));
+            assert_true(c.group_size >= 1 && c.group_size <= devices[n].max_group);
+            assert_true(clattn__config_groups(&c, &p) == (rows + c.group_size - 1) / c.group_size);
+            assert_false(clattn__config_choose(&devices[n], engines[n % 2], &p, 1, &c));
+        }
+    }
+}
+
+/* Fails unless the options say NAME=value, and NAME once. */
+static void check_option(const char *options, const char *name, int value)
+{
+    char padded[CLATTN__OPTIONS_MAX + 1], word[64], part[80];
+    const char *at;
+
+    snprintf(padded, sizeof padded, "%s ", options);
+    snprintf(word, sizeof word, " -D%s=", name);
+    snprintf(part, sizeof part, "%s%d ", word, value);
+    at = strstr(padded, part);
+    if (at == NULL || strstr(at + 1, word) != NULL) {
+        fail_msg("not once \"%s\": %s", part, options);
+    }
+}
+
+static void test_options(void **state)
+{
+    const clattn_problem p = make_problem(1000, 1000, 300, 40);
+    struct clattn__config c = {.kernel = KERNEL_DKDV, .want_dk = true};
+    char options[CLATTN__OPTIONS_MAX];
+
+    (void)state;
+    for (int cpu = 0; cpu < 2; cpu++) {
+        assert_true(clattn__config_choose(&devices[0], engines[cpu], &p, 0, &c));
+        clattn__config_options(&c, options);
+        check_option(options, "ENGINE", (int)c.engine);
+        check_option(options, "D_PAD", c.d_pad);
+        check_option(options, "DV_PAD", c.dv_pad);
+        check_option(options, "OWN", c.own);
+        check_option(options, "WALK", c.walk);
+        check_option(options, "CHUNK", c.chunk);
+        check_option(options, "SLICE", c.slice);
+        check_option(options, "OWNER_RESIDENT", c.owner_resident);
+        check_option(options, "PACKED", 0);
+        check_option(options, "MASK", 0);
+        check_option(options, "WANT_DK", 1);
+        check_option(options, "WANT_DV", 0);
+        check_option(options, cpu ? "LANES" : "TX", cpu ? c.lanes : c.tx);
+        check_option(options, cpu ? "BLOCK_ROWS" : "TY", cpu ? c.block_rows : c.ty);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_head_dim),
+        cmocka_unit_test(test_every_device),
+        cmocka_unit_test(test_lengths_and_tiles),
+        cmocka_unit_test(test_no_configuration),
+        cmocka_unit_test(test_delta),
+        cmocka_unit_test(test_options),
+    };
+
+    return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

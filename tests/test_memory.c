@@ -1,0 +1,313 @@
+/* Host memory through the caller's allocator: each allocation fails in turn, alone or with all that follow. Every call must say
+ * OUT_OF_MEMORY, leave nothing allocated and no output written, and there must be nothing that bypasses the allocator's release. */
+#include "scene.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- the allocator ---- */
+
+struct pool {
+    long calls, live;
+    long fail_at; /* the number of the call that fails, from 1; 0: none */
+    int and_on;   /* and all after it */
+    int failed;   /* how often */
+};
+
+/* Before each block; keeps malloc's alignment. */
+union header {
+    struct {
+        struct pool *owner;
+        size_t bytes;
+    } is;
+    long double alignment[2];
+};
+
+static void *allocate(void *user, size_t bytes)
+{
+    struct pool *pool = user;
+    union header *block;
+
+    pool->calls++;
+    if (pool->fail_at > 0 && (pool->calls == pool->fail_at || (pool->and_on && pool->calls > pool->fail_at))) {
+        pool->failed++;
+        return NULL;
+    }
+    block = malloc(sizeof *block + bytes);
+    assert_non_null(block);
+    block->is.owner = pool;
+    block->is.bytes = bytes;
+    memset(block + 1, 0xa5, bytes); /* memory is not zeroed: the library must not count on it */
+    pool->live++;
+    return block + 1;
+}
+
+static void release(void *user, void *memory)
+{
+    union header *block = (union header *)memory - 1;
+    struct pool *pool = user;
+
+    assert_non_null(memory);
+    assert_ptr_equal(block->is.owner, pool);
+    memset(block, 0xa5, sizeof *block + block->is.bytes);
+    pool->live--;
+    free(block);
+}
+
+static clattn_options pool_options(struct pool *pool)
+{
+    clattn_options options = device_options();
+
+    options.allocator = (clattn_allocator){allocate, release, pool};
+    return options;
+}
+
+/* ---- each failure in turn ---- */
+
+struct fixture {
+    struct device device;
+    struct scene scene;
+};
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    clattn_problem p = scene_problem();
+
+    p.batch = p.mask_dim[0] = 12; /* enough work-groups for a list of events to grow */
+    device_open(&f.device);
+    scene_open(&f.scene, &f.device, &p, 1);
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    scene_close(&f->scene);
+    device_close(&f->device);
+    return 0;
+}
+
+typedef clattn_status (*scenario)(const struct fixture *f, struct pool *pool);
+
+/* `optional`: some failures may go unnoticed, those of the cache. */
+static void fail_each_allocation(const struct fixture *f, scenario run, int optional)
+{
+    for (int and_on = 0; and_on < 2; and_on++) {
+        struct pool pool = {.failed = 1};
+
+        for (long n = 1; pool.failed > 0; n++) {
+            clattn_status status;
+
+            pool = (struct pool){.fail_at = n, .and_on = and_on};
+            status = run(f, &pool);
+            if (pool.live != 0) {
+                fail_msg("allocation %ld failed: %ld blocks were never released", n, pool.live);
+            }
+            if (status != CLATTN_OUT_OF_MEMORY && (pool.failed == 0 || optional)) {
+                assert_int_equal(status, CLATTN_SUCCESS);
+            } else if (status != CLATTN_OUT_OF_MEMORY) {
+                fail_msg("allocation %ld failed, and the status was %s", n, clattn_status_name(status));
+            }
+        }
+        assert_true(pool.calls > 0);
+    }
+}
+
+static clattn_status plan_forward(const struct fixture *f, const clattn_options *options)
+{
+    clattn_context *context;
+    clattn_plan *plan = NULL;
+    clattn_status status = clattn_context_create(f->device.cl, f->device.id, options, &context);
+
+    if (status == CLATTN_SUCCESS) {
+        status = clattn_plan_create(context, &f->scene.problem, CLATTN_FORWARD, &plan);
+    }
+    assert_true((plan != NULL) == (status == CLATTN_SUCCESS));
+    clattn_plan_destroy(plan);
+    clattn_context_destroy(context);
+    return status;
+}
+
+static clattn_status make_plan(const struct fixture *f, struct pool *pool)
+{
+    const clattn_options options = pool_options(pool);
+
+    return plan_forward(f, &options);
+}
+
+static void test_plan(void **state)
+{
+    fail_each_allocation(*state, make_plan, 0);
+}
+
+/* Fails only in the enqueue functions, which here make a launch of each work-group. */
+static clattn_status enqueue(const struct fixture *f, struct pool *pool, int backward)
+{
+    const struct pool wanted = *pool;
+    const struct scene *s = &f->scene;
+    clattn_options options = pool_options(pool);
+    unsigned char *before, *after;
+    clattn_context *context;
+    clattn_plan *plan;
+    cl_event event = NULL;
+    clattn_status status;
+
+    options.max_launch_flops = 1;
+    pool->fail_at = 0;
+    assert_success(clattn_context_create(f->device.cl, f->device.id, &options, &context));
+    assert_success(clattn_plan_create(context, &s->problem, CLATTN_FORWARD | CLATTN_BACKWARD, &plan));
+    scene_reset(s);
+    if (backward) { /* a backward needs a forward's results */
+        assert_success(clattn_enqueue_forward(plan, f->device.queue, &s->tensors, NULL, 0, NULL, NULL));
+    }
+    before = scene_result(s);
+    *pool = (struct pool){.live = pool->live, .fail_at = wanted.fail_at, .and_on = wanted.and_on};
+    status = backward ? clattn_enqueue_backward(plan, f->device.queue, &s->tensors, s->workspace, 0, NULL, &event)
+                      : clattn_enqueue_forward(plan, f->device.queue, &s->tensors, NULL, 0, NULL, &event);
+    after = scene_result(s);
+    assert_true((event != NULL) == (status == CLATTN_SUCCESS));
+    assert_int_equal(memcmp(before, after, scene_result_bytes(s)) == 0, status != CLATTN_SUCCESS);
+    if (event != NULL) {
+        assert_cl(clReleaseEvent(event));
+    }
+    free(before);
+    free(after);
+    clattn_plan_destroy(plan);
+    clattn_context_destroy(context);
+    return status;
+}
+
+static clattn_status enqueue_forward(const struct fixture *f, struct pool *pool)
+{
+    return enqueue(f, pool, 0);
+}
+
+static clattn_status enqueue_backward(const struct fixture *f, struct pool *pool)
+{
+    return enqueue(f, pool, 1);
+}
+
+static void test_enqueue(void **state)
+{
+    fail_each_allocation(*state, enqueue_forward, 0);
+    fail_each_allocation(*state, enqueue_backward, 0);
+}
+
+/* Fails in a runner's forward: creation, plan, and copies. */
+static clattn_status run_forward(const struct fixture *f, struct pool *pool)
+{
+    enum { N = 9, D = 8, NAN_BYTE = 0xff };
+    const clattn_options options = pool_options(pool);
+    float q[N * D] = {0}, k[N * D] = {0}, v[N * D] = {0}, out[N * D], lse[N];
+    clattn_problem p = f->scene.problem;
+    clattn_arrays arrays = CLATTN_ARRAYS_INIT;
+    clattn_runner *runner;
+    clattn_status status = clattn_runner_create(getenv("CLATTN_TEST_DEVICE"), &options, &runner);
+
+    if (status != CLATTN_SUCCESS) {
+        assert_null(runner);
+        return status;
+    }
+    p.batch = p.q_heads = p.kv_heads = 1;
+    p.q_len = p.kv_len = N;
+    p.qk_dim = p.v_dim = D;
+    p.kv_lengths = 0;
+    memset(p.mask_dim, 0, sizeof p.mask_dim);
+    memset(out, NAN_BYTE, sizeof out);
+    memset(lse, NAN_BYTE, sizeof lse);
+    arrays.q.data = q;
+    arrays.k.data = k;
+    arrays.v.data = v;
+    arrays.out.data = out;
+    arrays.lse.data = lse;
+    status = clattn_run_forward(runner, &p, &arrays, NULL);
+    for (size_t n = 0; n < COUNT_OF(out); n++) {
+        assert_int_equal(out[n] == 0.0f, status == CLATTN_SUCCESS);
+    }
+    clattn_runner_destroy(runner);
+    return status;
+}
+
+static void test_runner(void **state)
+{
+    fail_each_allocation(*state, run_forward, 0);
+}
+
+/* ---- with a cache on disk ---- */
+
+static char folder[64];
+
+static void empty_folder(void)
+{
+    DIR *stream = opendir(folder);
+    struct dirent *entry;
+    char path[512];
+
+    assert_non_null(stream);
+    while ((entry = readdir(stream)) != NULL) {
+        if (entry->d_name[0] != '.') {
+            assert_non_null(strstr(entry->d_name, ".clbin"));
+            assert_int_equal(strlen(entry->d_name), 64 + strlen(".clbin")); /* no temporary file */
+            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+            assert_int_equal(unlink(path), 0);
+        }
+    }
+    closedir(stream);
+}
+
+static clattn_status make_plan_and_store(const struct fixture *f, struct pool *pool)
+{
+    clattn_options options = pool_options(pool);
+
+    empty_folder();
+    options.cache_dir = folder;
+    return plan_forward(f, &options);
+}
+
+static clattn_status make_plan_and_load(const struct fixture *f, struct pool *pool)
+{
+    clattn_options options = pool_options(pool);
+
+    options.cache_dir = folder;
+    return plan_forward(f, &options);
+}
+
+static void test_cache(void **state)
+{
+    strcpy(folder, "/tmp/clattn_memory_XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    fail_each_allocation(*state, make_plan_and_store, 1);
+    fail_each_allocation(*state, make_plan_and_load, 1);
+    empty_folder();
+    assert_int_equal(rmdir(folder), 0);
+}
+
+/* Where all fail, the error of a function that takes no allocator is not the allocator's. */
+static void test_no_memory_at_all(void **state)
+{
+    const struct fixture *f = *state;
+    struct pool pool = {.fail_at = 1, .and_on = 1};
+    const clattn_options options = pool_options(&pool);
+    clattn_context *context;
+
+    assert_status(clattn_context_create(f->device.cl, f->device.id, &options, &context), CLATTN_OUT_OF_MEMORY,
+                  "no memory");
+    assert_null(context);
+    assert_int_equal(clattn_last_opencl_error(), CL_SUCCESS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plan),  cmocka_unit_test(test_enqueue),          cmocka_unit_test(test_runner),
+        cmocka_unit_test(test_cache), cmocka_unit_test(test_no_memory_at_all),
+    };
+
+    return cmocka_run_group_tests_name("memory", tests, setup, teardown);
+}

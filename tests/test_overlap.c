@@ -1,0 +1,247 @@
+/* host/tensor.c by itself: which views share bytes, against counting every byte; how far they reach. No device. */
+#include "internal.h"
+
+#include "random.h"
+
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+/* after setjmp.h, stdarg.h, stddef.h, stdint.h */
+#include <cmocka.h>
+
+enum { MOST_BYTES = 4096, MOST_VIEWS = 4 };
+
+/* ---- the truth ---- */
+
+struct use {
+    unsigned char by[MOST_VIEWS][MOST_BYTES]; /* how often a view has the byte */
+};
+
+static void count_bytes(const struct clattn__view *view, unsigned char *bytes)
+{
+    for (int64_t b = 0; b < view->count[0]; b++) {
+        for (int64_t h = 0; h < view->count[1]; h++) {
+            for (int64_t r = 0; r < view->count[2]; r++) {
+                const int64_t at = view->base + b * view->stride[0] + h * view->stride[1] + r * view->stride[2];
+
+                assert_true(at >= 0 && at + view->run <= MOST_BYTES);
+                for (int64_t x = 0; x < view->run; x++) {
+                    bytes[at + x] = bytes[at + x] ? 2 : 1;
+                }
+            }
+        }
+    }
+}
+
+static int shares_with_itself(const unsigned char *bytes)
+{
+    return memchr(bytes, 2, MOST_BYTES) != NULL;
+}
+
+static int share(const unsigned char *a, const unsigned char *b)
+{
+    for (size_t n = 0; n < MOST_BYTES; n++) {
+        if (a[n] && b[n]) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether an output among the views shares a byte with itself or with another view. */
+static int true_overlap(const struct clattn__view *views, size_t count)
+{
+    static struct use use;
+    int found = 0;
+
+    memset(&use, 0, sizeof use);
+    for (size_t n = 0; n < count; n++) {
+        count_bytes(&views[n], use.by[n]);
+    }
+    for (size_t n = 0; n < count; n++) {
+        for (size_t m = 0; m < count && views[n].use == TENSOR_OUTPUT; m++) {
+            const int same_memory = views[n].memory == views[m].memory;
+
+            found = found || (n == m ? shares_with_itself(use.by[n]) : same_memory && share(use.by[n], use.by[m]));
+        }
+    }
+    return found;
+}
+
+/* ---- random views ---- */
+
+static int64_t pick(struct check_random *random, const int64_t *from, size_t count)
+{
+    return from[check_random_below(random, (int64_t)count)];
+}
+
+/* A view within MOST_BYTES. Strides are often multiples of each other and of the run, as those of real tensors are. */
+static struct clattn__view random_view(struct check_random *random, enum clattn__tensor_use use)
+{
+    static const int64_t runs[] = {1, 2, 3, 4, 8, 12, 16};
+    static const int memories[2];
+    struct clattn__view view = {.name = use == TENSOR_OUTPUT ? "some output" : "some input", .use = use};
+    int64_t unit = pick(random, runs, ARRAY_SIZE(runs));
+
+    view.memory = &memories[check_random_below(random, 8) == 0];
+    view.run = unit;
+    for (int n = 0; n < 3; n++) {
+        const int i = (n + (int)check_random_below(random, 3)) % 3;
+
+        if (view.count[i] > 0) {
+            continue;
+        }
+        view.count[i] = 1 + check_random_below(random, 4);
+        switch (check_random_below(random, 4)) {
+        case 0:
+            view.stride[i] = check_random_below(random, 40); /* 0 too */
+            break;
+        case 1:
+            view.stride[i] = unit * check_random_below(random, 6);
+            break;
+        default:
+            view.stride[i] = unit;
+            unit *= view.count[i] + (check_random_below(random, 4) == 0);
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        view.count[i] += view.count[i] == 0;
+    }
+    view.base = check_random_below(random, check_random_below(random, 2) ? 64 : MOST_BYTES / 2);
+    return view;
+}
+
+static int fits(const struct clattn__view *view)
+{
+    return view->base + clattn__view_extent(view) <= MOST_BYTES;
+}
+
+static void test_random_views(void **state)
+{
+    enum { ROUNDS = 60000 };
+    struct check_random random = {42};
+    int overlaps = 0;
+
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct clattn__view views[MOST_VIEWS];
+        const size_t count = 1 + (size_t)check_random_below(&random, round % 2 ? 2 : MOST_VIEWS);
+        int good = 1;
+        int expected;
+        clattn_status found;
+
+        for (size_t n = 0; n < count; n++) {
+            views[n] = random_view(&random, check_random_below(&random, 3) ? TENSOR_OUTPUT : TENSOR_INPUT);
+            good = good && fits(&views[n]);
+        }
+        if (!good) {
+            continue;
+        }
+        expected = true_overlap(views, count);
+        found = clattn__views_check_overlap(views, count);
+        if (found != (expected ? CLATTN_OVERLAP : CLATTN_SUCCESS)) {
+            fail_msg("round %d: found %s, but bytes are %sshared", round, clattn_status_name(found),
+                     expected ? "" : "not ");
+        }
+        overlaps += expected;
+    }
+    assert_in_range(overlaps, ROUNDS / 10, ROUNDS * 9 / 10); /* both answers were asked for */
+}
+
+/* ---- real sizes ---- */
+
+/* Views of real tensors, far too large to count, where the answer is known. */
+static void test_large_views(void **state)
+{
+    enum { B = 64, H = 128, N = 1 << 20, D = 128 };
+    const int64_t row = 4 * 3 * H * D; /* packed Q K V */
+    const int64_t head = 4 * D;
+    struct clattn__view views[] = {
+        {"q", TENSOR_OUTPUT, NULL, 0, head, {B, H, N}, {row * N, head, row}},
+        {"k", TENSOR_OUTPUT, NULL, head * H, head, {B, H, N}, {row * N, head, row}},
+        {"v", TENSOR_OUTPUT, NULL, 2 * head * H, head, {B, H, N}, {row * N, head, row}},
+        {"batch in heads", TENSOR_OUTPUT, NULL, B * row * N, head, {B, H, N}, {head, head * B, head * B * H}},
+        {"odd gaps", TENSOR_OUTPUT, NULL, 2 * B * row * N, head, {B, H, N}, {(row + 4) * N + 4, head, row + 4}},
+    };
+    const int64_t moves[ARRAY_SIZE(views)] = {4, 4, -4, -4, 4 - (2 * B - 2) * row * N}; /* onto a neighbour */
+
+    (void)state;
+    assert_int_equal(clattn__views_check_overlap(views, ARRAY_SIZE(views)), CLATTN_SUCCESS);
+    for (size_t n = 0; n < ARRAY_SIZE(views); n++) {
+        const struct clattn__view saved = views[n];
+
+        views[n].base += moves[n];
+        assert_int_equal(clattn__views_check_overlap(views, ARRAY_SIZE(views)), CLATTN_OVERLAP);
+        views[n] = saved;
+        views[n].stride[1] -= 4;
+        assert_int_equal(clattn__views_check_overlap(&views[n], 1), CLATTN_OVERLAP);
+        assert_non_null(strstr(clattn_last_error(), views[n].name));
+        views[n] = saved;
+    }
+}
+
+/* ---- extent ---- */
+
+static void test_extent(void **state)
+{
+    const int64_t most = (int64_t)1 << 62;
+    const struct {
+        int64_t expected, run, count[3], stride[3];
+    } rows[] = {
+        {4, 4, {1, 1, 1}, {0, 0, 0}},
+        {4, 4, {1, 1, 1}, {most, most, most}},
+        {4, 4, {5, 6, 7}, {0, 0, 0}},
+        {4 * 5 * 6 * 7, 4, {5, 6, 7}, {4 * 42, 28, 4}},
+        {most, 4, {1, 2, 1}, {0, most - 4, 0}},
+        {-1, 4, {1, 2, 1}, {0, most - 3, 0}},
+        {-1, 4, {2, 2, 1}, {most / 2, most / 2, 0}},
+        {-1, 1, {1, 1, INT64_MAX}, {0, 0, 2}},
+        {-1, 1, {(int64_t)1 << 31, 1, 1}, {(int64_t)1 << 33, 0, 0}}, /* 2^64 */
+        {-1, 1, {3, 3, 3}, {most, most, most}},
+    };
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
+        struct clattn__view view = {.run = rows[n].run};
+
+        memcpy(view.count, rows[n].count, sizeof view.count);
+        memcpy(view.stride, rows[n].stride, sizeof view.stride);
+        assert_true(clattn__view_extent(&view) == rows[n].expected);
+    }
+}
+
+/* ---- strides ---- */
+
+static void test_role_strides(void **state)
+{
+    const struct clattn__role role = {.count = {2, 1, 5}, .depth = 7};
+    static const struct {
+        size_t given[3], expected[3];
+    } rows[] = {
+        {{0, 0, 0}, {35, 0, 7}},
+        {{35, 35, 7}, {35, 0, 7}},
+        {{0, 0, 9}, {0, 0, 9}},
+        {{1, 2, 3}, {1, 0, 3}},
+    };
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
+        size_t stride[3];
+
+        clattn__role_strides(&role, rows[n].given, stride);
+        assert_memory_equal(stride, rows[n].expected, sizeof stride);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_views),
+        cmocka_unit_test(test_large_views),
+        cmocka_unit_test(test_extent),
+        cmocka_unit_test(test_role_strides),
+    };
+
+    return cmocka_run_group_tests_name("overlap", tests, NULL, NULL);
+}
