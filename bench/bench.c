@@ -100,7 +100,7 @@ static void close_device(struct bench_device *device)
 static void print_pass(const struct test_case *c, enum bench_pass pass, const struct bench_result *r, double gemm)
 {
     char line[CASE_LINE_SIZE];
-    const double rate = bench_flops(&c->problem, pass) / r->median_seconds[pass];
+    const double rate = bench_flops(&c->problem, c->passes, pass) / r->median_seconds[pass];
     printf("%-34s %-8s %9.3f %8.3f-%-8.3f %7.3f %6.2f", case_print(c, line),
            pass == BENCH_FORWARD ? "forward" : "backward", 1e3 * r->median_seconds[pass],
            1e3 * r->fastest_seconds[pass], 1e3 * r->slowest_seconds[pass], 1e-12 * rate, r->error_ratio[pass]);

@@ -40,11 +40,17 @@ double bench_median(double *values, int count)
     return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
 }
 
-double bench_flops(const clattn_problem *p, enum bench_pass pass)
+/* FlashAttention counts five products backward where forward has two. A part of the gradients takes its share of them: S and dP
+ * serve all, dQ, dK and dV are one each; dV alone does without dP. */
+double bench_flops(const clattn_problem *p, unsigned passes, enum bench_pass pass)
 {
     const double scores = (double)p->batch * (double)p->q_heads * (double)p->q_len * (double)p->kv_len;
-    const double forward = 2.0 * scores * (double)(p->qk_dim + p->v_dim) * (p->causal ? 0.5 : 1.0);
-    return pass == BENCH_FORWARD ? forward : 2.5 * forward;
+    const double d = 2.0 * (double)p->qk_dim, dv = 2.0 * (double)p->v_dim, visible = p->causal ? 0.5 * scores : scores;
+    if (pass == BENCH_FORWARD)
+        return visible * (d + dv);
+    const double for_ds = passes & (CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK) ? dv : 0.0;
+    return visible * (d + for_ds + (passes & CLATTN_BACKWARD_DQ ? d : 0.0) + (passes & CLATTN_BACKWARD_DK ? d : 0.0) +
+                      (passes & CLATTN_BACKWARD_DV ? dv : 0.0));
 }
 
 static int fail(struct bench_run *run, const char *what)

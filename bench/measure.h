@@ -26,8 +26,8 @@ const char *bench_measure(const struct bench_device *device, const struct test_c
                           struct bench_result *result);
 
 /* Floating-point operations as FlashAttention counts them: 4 B Hq N M D forward, 2.5 times that backward, half when causal
- * ((D + Dv) / 2 for D). */
-double bench_flops(const clattn_problem *problem, enum bench_pass pass);
+ * ((D + Dv) / 2 for D). Where `passes` are not all gradients, the products that those take. */
+double bench_flops(const clattn_problem *problem, unsigned passes, enum bench_pass pass);
 
 /* Seconds of a steady clock. */
 double bench_now(void);

@@ -81,15 +81,16 @@ static enum clattn__mask mask_kind(const clattn_problem *problem)
 /* ---- simt ---- */
 
 /* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves heads up to
- * `depth` deep; chunk and slice are cut to the depth at hand. */
+ * `depth` deep; chunk and slice are cut to the depth at hand. Measured on an H200, see bench/NOTES.md. */
 static const struct simt_row {
     int depth, own, walk, tx, ty, chunk, slice;
     bool resident;
 } simt_rows[] = {
-    {32, 64, 32, 8, 16, 32, 32, true},    {64, 64, 32, 8, 16, 64, 64, true},    {64, 32, 32, 8, 8, 64, 64, true},
-    {96, 32, 32, 8, 8, 96, 96, true},     {128, 32, 32, 8, 16, 128, 128, true}, {128, 64, 32, 8, 16, 32, 128, false},
-    {256, 32, 32, 16, 8, 64, 256, false}, {256, 32, 16, 16, 8, 32, 256, false}, {512, 32, 32, 16, 8, 64, 256, false},
-    {512, 32, 16, 16, 8, 32, 128, false}, {512, 16, 16, 4, 16, 16, 64, false},  {512, 16, 16, 4, 16, 16, 16, false},
+    {32, 64, 32, 8, 16, 32, 32, true},    {64, 64, 32, 8, 16, 64, 64, true},    {64, 48, 32, 8, 12, 64, 64, true},
+    {64, 32, 32, 8, 8, 64, 64, true},     {96, 32, 32, 8, 8, 96, 96, true},     {128, 64, 16, 4, 16, 128, 128, true},
+    {128, 32, 16, 8, 8, 128, 128, true},  {128, 64, 32, 8, 16, 32, 128, false}, {256, 32, 32, 16, 8, 64, 256, false},
+    {256, 32, 16, 16, 8, 32, 256, false}, {512, 32, 32, 16, 8, 64, 256, false}, {512, 32, 16, 16, 8, 32, 128, false},
+    {512, 16, 16, 4, 16, 16, 64, false},  {512, 16, 16, 4, 16, 16, 16, false},
 };
 
 static size_t simt_local_bytes(const struct clattn__config *c)

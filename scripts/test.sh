@@ -53,16 +53,14 @@ if [ $intel = yes ]; then
         exit 1
     fi
     option=ON
-    prefix=$PWD/build/intel/venv
 else
     echo "SKIPPED, as --no-intel asks: the tests on Intel's OpenCL runtime"
     option=OFF
-    prefix=
 fi
 
 step "build"
 ./scripts/configure.sh build -DCLATTN_BUILD_TESTS=ON -DCLATTN_BUILD_EXAMPLES=ON -DCLATTN_BUILD_BENCH=ON \
-    -DCLATTN_INTEL_CPU_RUNTIME=$option -DCLATTN_INTEL_PREFIX="$prefix"
+    -DCLATTN_INTEL_CPU_RUNTIME=$option
 cmake --build build --parallel "$jobs"
 
 step "tests"

@@ -33,8 +33,8 @@ struct refusal_call refusal_call(const struct refusal *r, int backward);
 int refusal_uses(int backward, enum scene_tensor tensor);
 int refusal_writes(int backward, enum scene_tensor tensor);
 
-/* Fails unless the call gives `status` and a sentence with `part`, leaves *event alone, and runs nothing that writes to an
- * output of the scene or to the room. */
+/* Fails unless the call gives `status` and a sentence with `part`, leaves *event alone, and runs nothing that writes
+ * to an output of the scene or to the room. */
 void assert_refused(const struct refusal *r, const struct refusal_call *call, clattn_status status, const char *part);
 /* Fails unless the call succeeds; waits for it, and puts outputs and room back to 0xff. */
 void assert_accepted(const struct refusal *r, const struct refusal_call *call);

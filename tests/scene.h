@@ -1,5 +1,5 @@
-/* A problem with all its tensors on a device, for tests that are about calls and not about numbers: each tensor contiguous in
- * a buffer that is exactly as large, inputs normal, outputs full of NaN. */
+/* A problem with all its tensors on a device, for tests that are about calls and not about numbers: each tensor
+ * contiguous in a buffer that is exactly as large, inputs normal, outputs full of NaN. */
 #ifndef CLATTN_TESTS_SCENE_H
 #define CLATTN_TESTS_SCENE_H
 
@@ -31,8 +31,8 @@ struct scene {
     size_t workspace_bytes;
 };
 
-/* The problem that most of these tests share, so that its kernels are compiled once: small, causal, grouped heads, Dv != D, a
- * mask of a row a query, key lengths. */
+/* The problem that most of these tests share, so that its kernels are compiled once: small, causal, grouped heads,
+ * Dv != D, a mask of a row a query, key lengths. */
 clattn_problem scene_problem(void);
 
 void scene_open(struct scene *scene, const struct device *device, const clattn_problem *problem, uint64_t seed);
@@ -49,7 +49,8 @@ unsigned char *scene_result(const struct scene *scene); /* the caller frees it *
 int scene_is_untouched(const struct scene *scene);      /* outputs are as they were at the start */
 void scene_reset(const struct scene *scene);            /* and are so again */
 
-/* Forward, then backward, on an in-order queue, and waits. Any thread may call it. The context's errors, or OPENCL_ERROR. */
+/* Forward, then backward, on an in-order queue, and waits. Any thread may call it. The context's errors, or
+ * OPENCL_ERROR. */
 clattn_status scene_run(const struct scene *scene, const clattn_plan *plan, cl_command_queue queue);
 
 #endif

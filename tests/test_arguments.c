@@ -1,5 +1,5 @@
-/* Bad arguments of every function that takes no tensors: each row's exact status, and a sentence that names the argument. The
- * calls with tensors are in test_tensors.c. */
+/* Bad arguments of every function that takes no tensors: each row's exact status, and a sentence that names the
+ * argument. The calls with tensors are in test_tensors.c. */
 #include "scene.h"
 
 #include <stdlib.h>
@@ -33,10 +33,8 @@ struct problem_row {
 
 static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, 0)}},
-    {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, sizeof(clattn_problem) - 1)}},
     {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, sizeof(clattn_problem) + 8)}},
     {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, 0)}},
-    {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, -1)}},
     {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, INT64_MIN)}},
     {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, INT64_MAX)}},
     {CLATTN_INVALID_SIZE, "problem.q_heads", {SET(q_heads, 0)}},
@@ -44,7 +42,6 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_SIZE, "problem.q_heads", {SET(q_heads, INT64_MAX)}},
     {CLATTN_INVALID_SIZE, "problem.kv_heads", {SET(kv_heads, 0)}},
     {CLATTN_INVALID_SIZE, "problem.kv_heads", {SET(kv_heads, -1)}},
-    {CLATTN_INVALID_SIZE, "problem.kv_heads", {SET(kv_heads, INT64_MAX)}},
     {CLATTN_INVALID_SIZE, "multiple of problem.kv_heads", {SET(q_heads, 3), SET(kv_heads, 2)}},
     {CLATTN_INVALID_SIZE, "multiple of problem.kv_heads", {SET(q_heads, 2), SET(kv_heads, 4)}},
     {CLATTN_INVALID_SIZE, "problem.q_len", {SET(q_len, 0)}},
@@ -66,7 +63,6 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_SIZE, "k or v", {SET(kv_len, POWER(55)), SET(qk_dim, 512)}},
     {CLATTN_INVALID_SIZE, "mask", {SET(q_len, POWER(31)), SET(kv_len, POWER(31)), MASK(1, 1, POWER(31), POWER(31))}},
     {CLATTN_INVALID_ARGUMENT, "problem.causal", {SET(causal, 2)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.causal", {SET(causal, -1)}},
     {CLATTN_INVALID_ARGUMENT, "problem.kv_lengths", {SET(kv_lengths, 2)}},
     {CLATTN_INVALID_ARGUMENT, "problem.align", {SET(align, 3)}},
     {CLATTN_INVALID_ARGUMENT, "problem.align", {SET(align, -1)}},

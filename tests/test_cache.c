@@ -1,6 +1,8 @@
-/* The program cache on disk: what appears in its folder, that it is used, and that nothing in it or about it can do harm.
+/* The program cache on disk: what appears in its folder, that it is used, and that nothing in it or about it can do
+ * harm.
  *
- * Whether an entry was used shows in the file: a program that was built from source is stored again, under a new inode. */
+ * Whether an entry was used shows in the file: a program that was built from source is stored again, under a new
+ * inode. */
 #include "scene.h"
 
 #include <dirent.h>

@@ -1,5 +1,6 @@
-/* host/config.c by itself, with devices that do not exist: whatever a device is like, every problem gets configurations that
- * keep the rules of kernels/engine_*.cl and fit the device, and as many work-groups as the kernels expect. */
+/* host/config.c by itself, with devices that do not exist: whatever a device is like, every problem gets
+ * configurations that keep the rules of kernels/engine_*.cl and fit the device, and as many work-groups as the
+ * kernels expect. */
 #include "internal.h"
 
 #include <setjmp.h>
@@ -144,7 +145,8 @@ static void check_groups(const struct clattn__device *device, const clattn_probl
     HOLDS(last / slices / tiles / blocks == (uint64_t)p->batch - 1);
 }
 
-/* The first `attempts` configurations of a kernel. If these are all, one must fit with everything that the kernel declares. */
+/* The first `attempts` configurations of a kernel. If these are all, one must fit with everything that the kernel
+ * declares. */
 static void check_kernel(const struct clattn__device *device, const clattn_problem *p, clattn_engine engine,
                          struct clattn__config config, int attempts)
 {

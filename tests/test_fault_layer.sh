@@ -1,5 +1,6 @@
 #!/bin/sh
-# Every function of OpenCL that the library calls must be one that the fault layer can make fail, or a release that it counts.
+# Every function of OpenCL that the library calls must be one that the fault layer can make fail, or a release that it
+# counts.
 # Use: test_fault_layer.sh LIBRARY FAULT_LAYER_SOURCE
 set -eu
 

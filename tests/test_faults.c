@@ -149,8 +149,8 @@ static void test_runner_create(void **state)
     fail_each_call(*state, find, 0);
 }
 
-/* A call refused before its first launch touches nothing. Backward may have made some when a later one is refused; then the
- * header promises nothing about the outputs. */
+/* A call refused before its first launch touches nothing. Backward may have made some when a later one is refused;
+ * then the header promises nothing about the outputs. */
 static clattn_status enqueue_forward(const struct fixture *f)
 {
     const struct scene *s = &f->scene;

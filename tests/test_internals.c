@@ -1,5 +1,5 @@
-/* What the public functions cannot be made to do on a healthy device, by way of host/internal.h: a kernel that does not build,
- * a device with little local memory, a queue of another device. And the text of the real kernels. */
+/* What the public functions cannot be made to do on a healthy device, by way of host/internal.h: a kernel that does
+ * not build, a device with little local memory, a queue of another device. And the text of the real kernels. */
 #include "scene.h"
 
 #include "embedded.h"
@@ -208,8 +208,8 @@ static void check_against_reference(const struct scene *scene)
     free(arrays.dout.data);
 }
 
-/* As if the device had 16 KiB of local memory and work-groups of 64: deep heads must pass in chunks and slices, and still be
- * right. */
+/* As if the device had 16 KiB of local memory and work-groups of 64: deep heads must pass in chunks and slices, and
+ * still be right. */
 static void test_small_device(void **state)
 {
     const struct device *device = *state;

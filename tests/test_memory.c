@@ -1,5 +1,6 @@
-/* Host memory through the caller's allocator: each allocation fails in turn, alone or with all that follow. Every call must say
- * OUT_OF_MEMORY, leave nothing allocated and no output written, and there must be nothing that bypasses the allocator's release. */
+/* Host memory through the caller's allocator: each allocation fails in turn, alone or with all that follow. Every
+ * call must say OUT_OF_MEMORY, leave nothing allocated and no output written, and there must be nothing that
+ * bypasses the allocator's release. */
 #include "scene.h"
 
 #include <dirent.h>

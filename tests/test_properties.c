@@ -118,7 +118,7 @@ static void run(clattn_runner *runner, struct tensors *t)
 
 /* ---- comparing ---- */
 
-static void assert_same(const void *found, const void *expected, size_t count)
+static void assert_same(const float *found, const float *expected, size_t count)
 {
     assert_memory_equal(found, expected, count * sizeof(float));
 }
@@ -140,22 +140,15 @@ static void assert_close(const float *found, const float *expected, size_t count
     }
 }
 
-static void assert_same_results(const struct tensors *found, const struct tensors *expected)
+/* Compares all outputs with assert_same or assert_close. */
+static void assert_results(const struct tensors *found, const struct tensors *expected,
+                           void (*compare)(const float *, const float *, size_t))
 {
-    assert_same(found->arrays.out.data, expected->arrays.out.data, expected->q_count);
-    assert_same(found->arrays.lse.data, expected->arrays.lse.data, expected->lse_count);
-    assert_same(found->arrays.dq.data, expected->arrays.dq.data, expected->q_count);
-    assert_same(found->arrays.dk.data, expected->arrays.dk.data, expected->k_count);
-    assert_same(found->arrays.dv.data, expected->arrays.dv.data, expected->k_count);
-}
-
-static void assert_close_results(const struct tensors *found, const struct tensors *expected)
-{
-    assert_close(found->arrays.out.data, expected->arrays.out.data, expected->q_count);
-    assert_close(found->arrays.lse.data, expected->arrays.lse.data, expected->lse_count);
-    assert_close(found->arrays.dq.data, expected->arrays.dq.data, expected->q_count);
-    assert_close(found->arrays.dk.data, expected->arrays.dk.data, expected->k_count);
-    assert_close(found->arrays.dv.data, expected->arrays.dv.data, expected->k_count);
+    compare(found->arrays.out.data, expected->arrays.out.data, expected->q_count);
+    compare(found->arrays.lse.data, expected->arrays.lse.data, expected->lse_count);
+    compare(found->arrays.dq.data, expected->arrays.dq.data, expected->q_count);
+    compare(found->arrays.dk.data, expected->arrays.dk.data, expected->k_count);
+    compare(found->arrays.dv.data, expected->arrays.dv.data, expected->k_count);
 }
 
 /* ---- long sequences ---- */
@@ -247,8 +240,8 @@ static void test_causal_rows_ignore_later_keys(void **state)
     free_tensors(&other);
 }
 
-/* Rows of D floats of `from`, in another order: row j of `to` is row (j * 7 + 3) mod count, which visits all where 7 does not
- * divide count. */
+/* Rows of D floats of `from`, in another order: row j of `to` is row (j * 7 + 3) mod count, which visits all where 7
+ * does not divide count. */
 static void permute(float *to, const float *from, size_t count)
 {
     for (size_t j = 0; j < count; j++) {
@@ -294,20 +287,20 @@ static void test_runs_tiles_and_launches(void **state)
     again = make_tensors(&p, 50);
     run(f->runner, &one);
     run(f->runner, &again);
-    assert_same_results(&again, &one);
+    assert_results(&again, &one, assert_same);
 
     options.max_launch_flops = (uint64_t)f->length * (uint64_t)f->length * 10;
     assert_success(clattn_runner_create(getenv("CLATTN_TEST_DEVICE"), &options, &split));
     run(split, &again);
     assert_success(clattn_run_forward(split, &again.problem, &again.arrays, &info));
     assert_non_null(strstr(info.plan, "a launch"));
-    assert_same_results(&again, &one);
+    assert_results(&again, &one, assert_same);
     clattn_runner_destroy(split);
 
     again.problem.q_tile = Q_TILE;
     again.problem.k_tile = K_TILE;
     run(f->runner, &again);
-    assert_close_results(&again, &one);
+    assert_results(&again, &one, assert_close);
     assert_true(memcmp(again.arrays.out.data, one.arrays.out.data, one.q_count * sizeof(float)) != 0);
     free_tensors(&one);
     free_tensors(&again);
@@ -383,7 +376,7 @@ static void test_key_lengths(void **state)
     }
     run(f->runner, &limited);
     run(f->runner, &cut);
-    assert_close_results(&limited, &cut);
+    assert_results(&limited, &cut, assert_close);
     for (size_t n = cut.k_count; n < limited.k_count; n++) {
         assert_true(((float *)limited.arrays.dk.data)[n] == 0.0f && ((float *)limited.arrays.dv.data)[n] == 0.0f);
     }

@@ -1,4 +1,5 @@
-/* Threads that share a context and a plan, events, queues out of order, and objects that are given up while work is pending. */
+/* Threads that share a context and a plan, events, queues out of order, and objects that are given up while work is
+ * pending. */
 #include "scene.h"
 
 #include <pthread.h>
@@ -71,7 +72,8 @@ static void *use_plan(void *argument)
     return NULL;
 }
 
-/* Makes, uses and destroys plans, the passes in an order of its own, so that threads build different kernels at once. */
+/* Makes, uses and destroys plans, the passes in an order of its own, so that threads build different kernels at
+ * once. */
 static void *make_plans(void *argument)
 {
     static const unsigned passes[] = {CLATTN_FORWARD, CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
@@ -204,8 +206,8 @@ static cl_command_queue out_of_order(const struct fixture *f)
     return queue;
 }
 
-/* Forward behind both gates, backward behind the forward; nothing starts before the second gate opens, and the backward's event
- * is the end of all. */
+/* Forward behind both gates, backward behind the forward; nothing starts before the second gate opens, and the
+ * backward's event is the end of all. */
 static void run_gated(const struct fixture *f, const clattn_plan *plan, cl_command_queue queue)
 {
     const cl_event gates[2] = {user_event(f), user_event(f)};

@@ -1,5 +1,5 @@
-/* The layer for arrays of the host: every layout against the reference, with the gaps as they were; what is optional; what a run
- * tells; errors that touch nothing. Finding devices is in test_devices.c. */
+/* The layer for arrays of the host: every layout against the reference, with the gaps as they were; what is
+ * optional; what a run tells; errors that touch nothing. Finding devices is in test_devices.c. */
 #include "device.h"
 
 #include "check.h"
@@ -65,8 +65,8 @@ static clattn_arrays arrays_of(const struct test_case *c, const struct data_set 
     return a;
 }
 
-/* Runs forward, then backward where the case has gradients, in one of the ways that a backward can be called; compares all that
- * was written, and all that must not be. */
+/* Runs forward, then backward where the case has gradients, in one of the ways that a backward can be called;
+ * compares all that was written, and all that must not be. */
 static void check_line(clattn_runner *runner, const char *line, int way)
 {
     const struct test_case c = parse(line);

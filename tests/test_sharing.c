@@ -1,5 +1,6 @@
-/* Tensors that share bytes, in calls: outputs with inputs, with each other, with themselves, with the workspace, through one
- * buffer and through sub-buffers; and the neighbours that share none. test_overlap.c sees that the judgement itself is exact. */
+/* Tensors that share bytes, in calls: outputs with inputs, with each other, with themselves, with the workspace,
+ * through one buffer and through sub-buffers; and the neighbours that share none. test_overlap.c sees that the
+ * judgement itself is exact. */
 #include "refusal.h"
 
 #include <stdio.h>
@@ -121,8 +122,8 @@ static void test_itself(void **state)
     }
 }
 
-/* All tensors of the pass in rows of one buffer, side by side: (B, rows, all heads of all tensors). Moves tensor `moved` by
- * `by` elements. */
+/* All tensors of the pass in rows of one buffer, side by side: (B, rows, all heads of all tensors). Moves tensor
+ * `moved` by `by` elements. */
 static struct refusal_call packed(const struct refusal *r, int backward, enum scene_tensor moved, int by)
 {
     struct refusal_call call = refusal_call(r, backward);

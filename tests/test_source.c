@@ -1,5 +1,5 @@
-/* host/source.c by itself, on files of this test's own: includes, #line marks, and what goes wrong. No device. The real kernels'
- * text is seen in test_internals.c. */
+/* host/source.c by itself, on files of this test's own: includes, #line marks, and what goes wrong. No device. The
+ * real kernels' text is seen in test_internals.c. */
 #include "embedded.h"
 #include "internal.h"
 

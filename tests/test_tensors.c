@@ -1,5 +1,5 @@
-/* Bad calls of the enqueue functions: tensors against their buffers, contexts, wait lists, workspace. What shares bytes is in
- * test_sharing.c. Every refused call must have enqueued nothing. */
+/* Bad calls of the enqueue functions: tensors against their buffers, contexts, wait lists, workspace. What shares
+ * bytes is in test_sharing.c. Every refused call must have enqueued nothing. */
 #include "refusal.h"
 
 #include <stdio.h>
@@ -221,7 +221,8 @@ static int lists(cl_context cl, cl_device_id part)
     return devices[0] == part || devices[1] == part;
 }
 
-/* A context of two sub-devices: a plan for the first, a queue of the second. test_internals.c has the same without any. */
+/* A context of two sub-devices: a plan for the first, a queue of the second. test_internals.c has the same without
+ * any. */
 static void test_another_device(void **state)
 {
     const cl_device_partition_property split[] = {CL_DEVICE_PARTITION_BY_COUNTS, 1, 1,
