@@ -22,6 +22,7 @@
 #define JOIN(a, b) JOIN_(a, b)
 typedef JOIN(float, LANES) lane_f;
 typedef JOIN(int, LANES) lane_i;
+#define LANES_LOG2 (LANES == 16 ? 4 : LANES == 8 ? 3 : 2)
 typedef lane_f out_f;
 #define ACC __local
 #define ROWS OWN
@@ -103,19 +104,60 @@ INLINE void fetch_owner(__local float *tile, const struct rows *owner, long firs
     fetch(tile, owner, first, rows, d, depth);
 }
 
-/* tile[x][row], transposed. */
+/* The lower, or upper, halves of a and b, lane by lane in turn. */
+#define ZIP4(a, b) (a).x, (b).x, (a).y, (b).y, (a).z, (b).z, (a).w, (b).w
+#if LANES == 16
+#define ZIP_LO(a, b) (lane_f)(ZIP4((a).lo.lo, (b).lo.lo), ZIP4((a).lo.hi, (b).lo.hi))
+#define ZIP_HI(a, b) (lane_f)(ZIP4((a).hi.lo, (b).hi.lo), ZIP4((a).hi.hi, (b).hi.hi))
+#elif LANES == 8
+#define ZIP_LO(a, b) (lane_f)(ZIP4((a).lo, (b).lo))
+#define ZIP_HI(a, b) (lane_f)(ZIP4((a).hi, (b).hi))
+#else
+#define ZIP_LO(a, b) (lane_f)((a).x, (b).x, (a).y, (b).y)
+#define ZIP_HI(a, b) (lane_f)((a).z, (b).z, (a).w, (b).w)
+#endif
+
+/* Transposes LANES vectors: each round of zipping the first half with the second rotates the bits of (vector, lane) by one. */
+INLINE void transpose(lane_f *v)
+{
+    lane_f zipped[LANES];
+    FOR_UNROLLED (round, LANES_LOG2) {
+        FOR_UNROLLED (i, LANES / 2) {
+            zipped[2 * i] = ZIP_LO(v[i], v[i + LANES / 2]);
+            zipped[2 * i + 1] = ZIP_HI(v[i], v[i + LANES / 2]);
+        }
+        FOR_UNROLLED (i, LANES)
+            v[i] = zipped[i];
+    }
+}
+
+/* Elements x onwards of a row that has `there`; those past its end are 0. */
+INLINE lane_f load_lanes(const __global stored *row, int x, int there)
+{
+    if (x + LANES <= there)
+        return JOIN(vload, LANES)(0, row + x);
+    float value[LANES];
+    for (int i = 0; i < LANES; ++i)
+        value[i] = x + i < there ? LOAD(row, x + i) : 0.0f;
+    return JOIN(vload, LANES)(0, value);
+}
+
+/* tile[x][row], transposed in blocks of LANES x LANES. */
 INLINE void fetch_walked(__local float *tile, const struct rows *walked, long first, int d)
 {
     const int there = clamp(walked->at.depth - d, 0, CHUNK);
-    for (int row = 0; row < WALK; ++row) {
-        int x = 0;
-        if (row_exists(walked, first + row)) {
-            const __global stored *data = walked->data + row_offset(&walked->at, first + row) + d;
-            for (; x < there; ++x)
-                tile[x * WALK + row] = LOAD(data, x);
+    for (int row = 0; row < WALK; row += LANES) {
+        for (int x = 0; x < CHUNK; x += LANES) {
+            lane_f v[LANES];
+            FOR_UNROLLED (i, LANES) {
+                const long r = first + row + i;
+                v[i] = row_exists(walked, r) ? load_lanes(walked->data + row_offset(&walked->at, r) + d, x, there)
+                                             : (lane_f)(0.0f);
+            }
+            transpose(v);
+            FOR_UNROLLED (i, LANES)
+                *(__local lane_f *)(tile + (x + i) * WALK + row) = v[i];
         }
-        for (; x < CHUNK; ++x)
-            tile[x * WALK + row] = 0.0f;
     }
 }
 
