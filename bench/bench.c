@@ -2,8 +2,8 @@
  *
  *   clattn-bench [--device INDEX|TEXT] [--engine simt|cpu|auto] [--repeats N] [CASE ...]
  *
- * A CASE is a line as the tests print and parse it ("b1 h16 n2048 m2048 d64 causal"); without one, a short default list runs.
- * On a CPU device OpenBLAS's sgemm is timed right before each case, as the yardstick. */
+ * A CASE is a line as the tests print and parse it ("b1 h16 n2048 m2048 d64 causal"); without one, a short default list
+ * runs. On a CPU device OpenBLAS's sgemm is timed right before each case, as the yardstick. */
 #include "gemm.h"
 #include "measure.h"
 

@@ -40,8 +40,8 @@ double bench_median(double *values, int count)
     return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
 }
 
-/* FlashAttention counts five products backward where forward has two. A part of the gradients takes its share of them: S and dP
- * serve all, dQ, dK and dV are one each; dV alone does without dP. */
+/* FlashAttention counts five products backward where forward has two. A part of the gradients takes its share of them:
+ * S and dP serve all, dQ, dK and dV are one each; dV alone does without dP. */
 double bench_flops(const clattn_problem *p, unsigned passes, enum bench_pass pass)
 {
     const double scores = (double)p->batch * (double)p->q_heads * (double)p->q_len * (double)p->kv_len;

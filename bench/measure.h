@@ -20,13 +20,13 @@ struct bench_result {
     size_t workspace_bytes;
 };
 
-/* Runs each pass `repeats` times (at least 3), enqueue to completion, after one run that is verified: out, lse and dq on rows
- * sampled from all of the tensor, dk and dv on one key head. Returns NULL, or what went wrong. */
+/* Runs each pass `repeats` times (at least 3), enqueue to completion, after one run that is verified: out, lse and dq
+ * on rows sampled from all of the tensor, dk and dv on one key head. Returns NULL, or what went wrong. */
 const char *bench_measure(const struct bench_device *device, const struct test_case *c, int repeats,
                           struct bench_result *result);
 
-/* Floating-point operations as FlashAttention counts them: 4 B Hq N M D forward, 2.5 times that backward, half when causal
- * ((D + Dv) / 2 for D). Where `passes` are not all gradients, the products that those take. */
+/* Floating-point operations as FlashAttention counts them: 4 B Hq N M D forward, 2.5 times that backward, half when
+ * causal ((D + Dv) / 2 for D). Where `passes` are not all gradients, the products that those take. */
 double bench_flops(const clattn_problem *problem, unsigned passes, enum bench_pass pass);
 
 /* Seconds of a steady clock. */

@@ -1,7 +1,8 @@
 /* Forward and backward on activations of a real transformer, and what they cost: demo [DEVICE [FOLDER]]
  *
- * DEVICE as for clattn_find_device; FOLDER holds q.npy, k.npy, v.npy and mask.npy (default: examples/data). Exit status 0
- * when every result is within the float32 tolerance of the same computed in double, 1 when not or when something failed. */
+ * DEVICE as for clattn_find_device; FOLDER holds q.npy, k.npy, v.npy and mask.npy (default: examples/data). Exit status
+ * 0 when every result is within the float32 tolerance of the same computed in double, 1 when not or when something
+ * failed. */
 #include "check.h"
 #include "clattn.h"
 #include "npy.h"
@@ -143,7 +144,7 @@ static struct input read_input(const char *folder)
     return in;
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 static struct output make_output(const clattn_problem *p)
 {
@@ -214,7 +215,7 @@ static void run_pass(const char *name, run_function *run, clattn_runner *runner,
     print_plan(info.plan);
 }
 
-/* ---- report -------------------------------------------------------------------------------------------------------- */
+/* ---- report ---- */
 
 static void device_text(cl_device_id device, cl_device_info what, char *text, size_t size)
 {

@@ -1,8 +1,9 @@
 /* Compiled programs on disk.
  *
- * File <cache_dir>/<key>.clbin: the 8 bytes "CLATTN01", the SHA-256 of the binary, the binary. The key is the SHA-256 of source,
- * build options, device, driver, platform and library version, so a file never needs to be invalidated. Files appear by rename,
- * whole or not at all; processes need no lock. Whatever fails, the program is built from source instead. */
+ * File <cache_dir>/<key>.clbin: the 8 bytes "CLATTN01", the SHA-256 of the binary, the binary. The key is the SHA-256
+ * of source, build options, device, driver, platform and library version, so a file never needs to be invalidated.
+ * Files appear by rename, whole or not at all; processes need no lock. Whatever fails, the program is built from source
+ * instead. */
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif

@@ -80,8 +80,8 @@ static enum clattn__mask mask_kind(const clattn_problem *problem)
 
 /* ---- simt ---- */
 
-/* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves heads up to
- * `depth` deep; chunk and slice are cut to the depth at hand. Measured on an H200, see bench/NOTES.md. */
+/* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves
+ * heads up to `depth` deep; chunk and slice are cut to the depth at hand. Measured on an H200, see bench/NOTES.md. */
 static const struct simt_row {
     int depth, own, walk, tx, ty, chunk, slice;
     bool resident;
@@ -168,8 +168,8 @@ static void cpu_set_chunk(const clattn_problem *problem, int most, struct clattn
     c->slice = output_depth(c);
 }
 
-/* The tallest tile, in whole register blocks: few heights, so that problems of many lengths share programs. `rows` are there, of
- * which every compute unit should get a few tiles; `requested` (0: none) must not be exceeded. */
+/* The tallest tile, in whole register blocks: few heights, so that problems of many lengths share programs. `rows` are
+ * there, of which every compute unit should get a few tiles; `requested` (0: none) must not be exceeded. */
 static int cpu_rows(const struct clattn__device *device, int64_t heads, int64_t rows, int64_t requested)
 {
     static const int heights[] = {192, 96, 48, 24, 12, 6};
@@ -183,7 +183,8 @@ static int cpu_rows(const struct clattn__device *device, int64_t heads, int64_t 
     return best;
 }
 
-/* Starts from the tuned tile and gives up, in this order, rows, depth of a chunk, the resident owner, width and slice. */
+/* Starts from the tuned tile and gives up, in this order, rows, depth of a chunk, the resident owner, width and
+ * slice. */
 static void cpu_fit(size_t budget, const clattn_problem *problem, struct clattn__config *c)
 {
     const int unit = c->block_rows;

@@ -111,8 +111,8 @@ extern const char *const clattn__kernel_names[KERNEL_COUNT]; /* also the names o
 
 /* Query heads that share a tile: 1, or the whole group where queries are few. */
 int clattn__config_pack(const clattn_problem *problem);
-/* The attempt-th best configuration that fits device and problem; false when there is none left. want_dk, want_dv and kernel
- * are given in *config. */
+/* The attempt-th best configuration that fits device and problem; false when there is none left. want_dk, want_dv and
+ * kernel are given in *config. */
 bool clattn__config_choose(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
                            int attempt, struct clattn__config *config);
 /* The build options, in canonical order: compiler argument, cache key and log line in one. */

@@ -170,7 +170,8 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
     return status ? status : clattn__views_check_overlap(views, view_count);
 }
 
-/* Room in launch->done for an event of every launch of the pass, so that nothing can run short once the first is enqueued. */
+/* Room in launch->done for an event of every launch of the pass, so that nothing can run short once the first is
+ * enqueued. */
 static clattn_status reserve_events(struct clattn__launch *launch, unsigned pass)
 {
     uint64_t count = 0;

@@ -20,8 +20,8 @@ struct clattn__launch {
 clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_plan *plan, unsigned pass,
                                    cl_command_queue queue, const clattn_tensors *tensors, cl_mem workspace,
                                    cl_uint wait_count, const cl_event *wait_list, struct call *call);
-/* Enqueues a stage behind the first `after` events of launch->done (behind the call's own wait list where that is 0); its events
- * join launch->done. */
+/* Enqueues a stage behind the first `after` events of launch->done (behind the call's own wait list where that is 0);
+ * its events join launch->done. */
 clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
                                    const cl_mem *buffers, size_t buffer_count, size_t after);
 /* Gives the caller one event for everything in launch->done, and releases those. Passes `status` through. */

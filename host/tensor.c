@@ -92,9 +92,10 @@ int64_t clattn__view_extent(const struct clattn__view *view)
 
 /* ---- overlap ----
  *
- * Views A and B share a byte when  base_A - base_B + sum a_i s_i - sum b_i t_i  lies in (-run_A, run_B)  for some indices a, b.
- * Equal strides of both merge into one term, so there are at most six terms c_i u_i, c_i in a range. They are searched with the
- * largest stride first: what the smaller ones can still reach leaves few c_i to try, one or two for the usual layouts. */
+ * Views A and B share a byte when  base_A - base_B + sum a_i s_i - sum b_i t_i  lies in (-run_A, run_B)  for some
+ * indices a, b. Equal strides of both merge into one term, so there are at most six terms c_i u_i, c_i in a range. They
+ * are searched with the largest stride first: what the smaller ones can still reach leaves few c_i to try, one or two
+ * for the usual layouts. */
 
 struct term {
     int64_t stride, low, high;

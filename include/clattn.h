@@ -19,8 +19,8 @@
  *
  *   clattn_runner_create -> clattn_run_forward, clattn_run_backward -> clattn_runner_destroy
  *
- * The library never writes to stdout or stderr, never exits, and holds no global state but the last error of each thread.
- * Outside section 6 it never enumerates platforms.
+ * The library never writes to stdout or stderr, never exits, and holds no global state but the last error of each
+ * thread. Outside section 6 it never enumerates platforms.
  *
  * Threads: a context and a plan may be used from several threads at once; a runner from one thread at a time. Creating
  * and destroying different objects at once is safe; destroying an object that another thread still uses is not.
@@ -55,7 +55,7 @@ extern "C" {
 #define CLATTN_API
 #endif
 
-/* ---- 1. Version and status ---------------------------------------------------------------------------------------- */
+/* ---- 1. Version and status ---- */
 
 #define CLATTN_VERSION_MAJOR 0 /* breaking changes of this header (while it is 0, minor versions may break too) */
 #define CLATTN_VERSION_MINOR 1 /* new features */
@@ -91,15 +91,16 @@ typedef enum clattn_status {
 CLATTN_API const char *clattn_status_name(clattn_status status);
 CLATTN_API const char *clattn_status_message(clattn_status status);
 
-/* The last failure on the calling thread, for people: which argument, what was found, what is allowed; for a failed build,
- * also the compiler's log. "" when nothing failed yet; successes leave it as it is. At most 8191 bytes, cut at the end.
- * Valid until the next clattn call on this thread; never NULL. */
+/* The last failure on the calling thread, for people: which argument, what was found, what is allowed; for a failed
+ * build, also the compiler's log. "" when nothing failed yet; successes leave it as it is. At most 8191 bytes, cut at
+ * the end. Valid until the next clattn call on this thread; never NULL. */
 CLATTN_API const char *clattn_last_error(void);
 
-/* OpenCL's own error code of that failure (CL_OUT_OF_RESOURCES, ...), or CL_SUCCESS when it was not OpenCL that failed. */
+/* OpenCL's own error code of that failure (CL_OUT_OF_RESOURCES, ...), or CL_SUCCESS when it was not OpenCL that
+ * failed. */
 CLATTN_API cl_int clattn_last_opencl_error(void);
 
-/* ---- 2. Context: one device and its compiled kernels ---------------------------------------------------------------- */
+/* ---- 2. Context: one device and its compiled kernels ---- */
 
 /* How kernels are mapped to a machine. AUTO chooses by what the device is and can do. */
 typedef enum clattn_engine {
@@ -108,8 +109,8 @@ typedef enum clattn_engine {
     CLATTN_ENGINE_CPU = 2   /* one work-item a work-group, wide vectors: CPU devices; right on every device */
 } clattn_engine;
 
-/* Host memory: both functions or neither (malloc and free). `allocate` returns NULL on failure, memory aligned as malloc's
- * otherwise; both may be called from any thread that calls clattn. */
+/* Host memory: both functions or neither (malloc and free). `allocate` returns NULL on failure, memory aligned as
+ * malloc's otherwise; both may be called from any thread that calls clattn. */
 typedef struct clattn_allocator {
     void *(*allocate)(void *user, size_t bytes);
     void (*release)(void *user, void *memory);
@@ -118,19 +119,23 @@ typedef struct clattn_allocator {
 
 /* Options of a context; 0 means default everywhere. Start from CLATTN_OPTIONS_INIT. */
 typedef struct clattn_options {
-    size_t struct_size;         /* sizeof(clattn_options): lets the struct grow without breaking callers */
-    clattn_allocator allocator; /* host memory of the context, its plans and its runner */
-    const char *cache_dir; /* folder for compiled kernels. NULL: $XDG_CACHE_HOME/clattn or ~/.cache/clattn, and none on
-                                   a driver that keeps a cache itself (PoCL). "": none. A path: that folder, made if it is
-                                   missing. A cache that cannot be read or written is silently not used. Copied. */
-    clattn_engine engine;  /* force an engine */
-    uint64_t
-        max_launch_flops; /* largest work of one kernel launch in floating-point operations; 0: no bound. More is split
-                                   into several launches, each of at least one work-group: for devices whose display
-                                   freezes, or whose watchdog fires, during a long kernel. */
-    const char *
-        build_options; /* appended to the options of every kernel build, for a compiler's own switches ("-cl-opt-disable",
-                                   "-cl-nv-verbose"); NULL: none. Copied. */
+    /* sizeof(clattn_options): lets the struct grow without breaking callers. */
+    size_t struct_size;
+    /* Host memory of the context, its plans and its runner. */
+    clattn_allocator allocator;
+    /* Folder for compiled kernels. NULL: $XDG_CACHE_HOME/clattn or ~/.cache/clattn, and none on a driver that keeps a
+     * cache itself (PoCL). "": none. A path: that folder, made if it is missing. A cache that cannot be read or written
+     * is silently not used. Copied. */
+    const char *cache_dir;
+    /* Forces an engine. */
+    clattn_engine engine;
+    /* Largest work of one kernel launch in floating-point operations; 0: no bound. More is split into several launches,
+     * each of at least one work-group: for devices whose display freezes, or whose watchdog fires, during a long
+     * kernel. */
+    uint64_t max_launch_flops;
+    /* Appended to the options of every kernel build, for a compiler's own switches ("-cl-opt-disable",
+     * "-cl-nv-verbose"); NULL: none. Copied. */
+    const char *build_options;
 } clattn_options;
 
 #define CLATTN_OPTIONS_INIT                                                                                            \
@@ -140,7 +145,8 @@ typedef struct clattn_options {
 
 typedef struct clattn_context clattn_context;
 
-/* Makes a context for `device` of `cl`. Retains both. `options` may be NULL (all defaults). *context is NULL on failure.
+/* Makes a context for `device` of `cl`. Retains both. `options` may be NULL (all defaults). *context is NULL on
+ * failure.
  *   INVALID_ARGUMENT  a null pointer, a struct_size or engine that this version does not know, half an allocator
  *   WRONG_CONTEXT     the device is not one of cl
  *   OPENCL_ERROR, OUT_OF_MEMORY */
@@ -150,11 +156,11 @@ CLATTN_API clattn_status clattn_context_create(cl_context cl, cl_device_id devic
 /* Gives the context up; it lives on until its last plan is destroyed. NULL is ignored. */
 CLATTN_API void clattn_context_destroy(clattn_context *context);
 
-/* What clattn found out about the device and which engine it would use, and why: a few lines of text. Lives as long as the
- * context; "" for NULL. */
+/* What clattn found out about the device and which engine it would use, and why: a few lines of text. Lives as long as
+ * the context; "" for NULL. */
 CLATTN_API const char *clattn_context_describe(const clattn_context *context);
 
-/* ---- 3. Problem: what is to be computed ----------------------------------------------------------------------------- */
+/* ---- 3. Problem: what is to be computed ---- */
 
 /* Where the diagonal lies: query i stands at key position i + offset, and `causal` keeps the keys j <= i + offset.
  *
@@ -177,8 +183,9 @@ typedef enum clattn_align {
 /* A problem. Sizes have no default; in all other members 0 means default. Start from CLATTN_PROBLEM_INIT.
  *
  * A query that sees no key (hidden by causality, masks or key lengths) gives out = 0, lse = -inf, and zero gradients.
- * A padding key (past the batch's key length, or false in a mask with one row for all queries) contributes exactly nothing
- * to out and to the other gradients, whatever it and its value hold, NaN and infinity included; its own gradients are 0. */
+ * A padding key (past the batch's key length, or false in a mask with one row for all queries) contributes exactly
+ * nothing to out and to the other gradients, whatever it and its value hold, NaN and infinity included; its own
+ * gradients are 0. */
 typedef struct clattn_problem {
     size_t struct_size; /* sizeof(clattn_problem) */
     int64_t batch;      /* B >= 1 */
@@ -194,14 +201,15 @@ typedef struct clattn_problem {
     clattn_align align; /* what offset is */
     int64_t offset;     /* read with CLATTN_ALIGN_OFFSET; within +-2^62 */
 
-    int64_t mask_dim[4]; /* shape of the boolean mask: (B or 1, Hq or 1, N or 1, M or 1); all 0: no mask.
-                            A key padding mask (B,M) is (B,1,1,M). One byte an element, nonzero = may attend. Masks, causality
-                            and key lengths all apply. */
-    int kv_lengths;      /* 1: a tensor of B key lengths comes with the call, each clamped to 0..M */
+    /* Shape of the boolean mask: (B or 1, Hq or 1, N or 1, M or 1); all 0: no mask. A key padding mask (B,M) is
+     * (B,1,1,M). One byte an element, nonzero = may attend. Masks, causality and key lengths all apply. */
+    int64_t mask_dim[4];
+    /* 1: a tensor of B key lengths comes with the call, each clamped to 0..M. */
+    int kv_lengths;
 
-    int64_t q_tile; /* Bm, largest number of queries a tile may have; 0: tuned. Any value >= 1 is legal: it is fitted */
-    int64_t
-        k_tile; /* Bn, the same for keys               to engine and device; clattn_plan_describe shows the outcome */
+    /* Largest number of queries (Bm) and of keys (Bn) that a tile may have; 0: tuned. Any value >= 1 is legal: it is
+     * fitted to engine and device; clattn_plan_describe shows what came of it. */
+    int64_t q_tile, k_tile;
 } clattn_problem;
 
 #define CLATTN_PROBLEM_INIT                                                                                            \
@@ -209,7 +217,7 @@ typedef struct clattn_problem {
         sizeof(clattn_problem), 0, 0, 0, 0, 0, 0, 0, 0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}, 0, 0, 0      \
     }
 
-/* ---- 4. Plan: a problem, checked, with its kernels built ------------------------------------------------------------- */
+/* ---- 4. Plan: a problem, checked, with its kernels built ---- */
 
 /* The passes a plan is created for, or'ed together. What is not asked for is neither built nor computed. */
 typedef enum clattn_pass {
@@ -222,11 +230,13 @@ typedef enum clattn_pass {
 
 typedef struct clattn_plan clattn_plan;
 
-/* Checks the problem, chooses an engine and tiles for each pass, and builds the kernels (seconds on some drivers, unless
- * they are in a cache). A plan is immutable and shares compiled kernels with other plans of its context.
+/* Checks the problem, chooses an engine and tiles for each pass, and builds the kernels (seconds on some drivers,
+ * unless they are in a cache). A plan is immutable and shares compiled kernels with other plans of its context.
  * *plan is NULL on failure.
- *   INVALID_ARGUMENT  a null pointer; unknown bits in passes, or none; struct_size, align, flags or mask shape not allowed
- *   INVALID_SIZE      a size out of the range above, Hq not a multiple of Hk, a product of sizes past 63 bits
+ *   INVALID_ARGUMENT  a null pointer; passes with unknown bits, or none; struct_size, scale, align, a flag or the
+ * mask's
+ *                     shape not allowed
+ *   INVALID_SIZE      a size out of the range above, Hq not a multiple of Hk, a tensor of more than 2^58 elements
  *   DEVICE_LIMIT      not even the smallest configuration fits the device
  *   BUILD_FAILED      clattn_last_error holds the log
  *   OPENCL_ERROR, OUT_OF_MEMORY */
@@ -240,14 +250,17 @@ CLATTN_API void clattn_plan_destroy(clattn_plan *plan);
  *   INVALID_ARGUMENT  a null pointer, or pass neither CLATTN_FORWARD nor CLATTN_BACKWARD (any of its bits) */
 CLATTN_API clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes);
 
-/* The plan for people: one line a kernel with engine, tiles requested and used, local memory, build options, and why. Lives
- * as long as the plan; "" for NULL. */
+/* The plan for people: one line a kernel with engine, tiles requested and used, local memory, build options, and why.
+ * Lives as long as the plan; "" for NULL. */
 CLATTN_API const char *clattn_plan_describe(const clattn_plan *plan);
 
-/* ---- 5. Enqueue: the caller's queue and buffers ---------------------------------------------------------------------- */
+/* ---- 5. Enqueue: the caller's queue and buffers ---- */
 
-/* A tensor (B,H,rows,depth) inside a buffer. Element (b,h,r,d) is at mem[offset + b stride[0] + h stride[1] + r stride[2]
- * + d]; offset and strides count elements, the last dimension is contiguous. All three strides 0: contiguous in the order
+/* A tensor (B,H,rows,depth) inside a buffer. Element (b,h,r,d) is at
+ *
+ *   mem[offset + b stride[0] + h stride[1] + r stride[2] + d]
+ *
+ * offset and strides count elements, the last dimension is contiguous. All three strides 0: contiguous in the order
  * above. So (B,H,N,D), (B,N,H,D), packed Q K V and sub-views need no copy. Strides of inputs may be 0 (broadcast). */
 typedef struct clattn_tensor {
     cl_mem mem;
@@ -255,9 +268,9 @@ typedef struct clattn_tensor {
     size_t stride[3];
 } clattn_tensor;
 
-/* The tensors of a call. Every one lies within its buffer; outputs share no element with each other, with themselves, or
- * with an input of the call (views that interleave without sharing are legal). A tensor that the call does not use is left
- * zero or ignored. Buffers belong to the caller and must live until the work is done. */
+/* The tensors of a call. Every one lies within its buffer; outputs share no element with each other, with themselves,
+ * or with an input of the call (views that interleave without sharing are legal). A tensor that the call does not use
+ * is left zero or ignored. Buffers belong to the caller and must live until the work is done. */
 typedef struct clattn_tensors {
     size_t struct_size;       /* sizeof(clattn_tensors) */
     clattn_tensor q;          /* in   (B,Hq,N,D) float32 */
@@ -274,13 +287,9 @@ typedef struct clattn_tensors {
     clattn_tensor dv;   /* backward: out  (B,Hk,M,Dv) float32, when the plan has CLATTN_BACKWARD_DV */
 } clattn_tensors;
 
-#define CLATTN_NO_TENSOR                                                                                               \
-    {                                                                                                                  \
-        NULL, 0,                                                                                                       \
-        {                                                                                                              \
-            0, 0, 0                                                                                                    \
-        }                                                                                                              \
-    }
+/* clang-format off */
+#define CLATTN_NO_TENSOR {NULL, 0, {0, 0, 0}}
+/* clang-format on */
 #define CLATTN_TENSORS_INIT                                                                                            \
     {                                                                                                                  \
         sizeof(clattn_tensors), CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,                \
@@ -288,18 +297,18 @@ typedef struct clattn_tensors {
             CLATTN_NO_TENSOR, CLATTN_NO_TENSOR                                                                         \
     }
 
-/* Enqueue a pass on `queue`, in order or out of order. The call never waits for the device, builds nothing, and allocates no
- * device memory. The work starts after the `wait_count` events of `wait_list` (NULL and 0: none); *event, unless `event` is
- * NULL, completes with it and is the caller's to release. `workspace` is a read-write buffer of clattn_plan_workspace_size
- * bytes that nothing else touches until then (NULL where that is 0).
+/* Enqueue a pass on `queue`, in order or out of order. The call never waits for the device, builds nothing, and
+ * allocates no device memory. The work starts after the `wait_count` events of `wait_list` (NULL and 0: none); *event,
+ * unless `event` is NULL, completes with it and is the caller's to release. `workspace` is a read-write buffer of
+ * clattn_plan_workspace_size bytes that nothing else touches until then (NULL where that is 0).
  *
  * Forward reads q, k, v, mask, kv_lengths; writes out and lse.
- * Backward (FlashAttention-2, Algorithm 2) reads also out, lse and dout, and writes every gradient of the plan. lse is not
- * differentiated.
+ * Backward (FlashAttention-2, Algorithm 2) reads also out, lse and dout, and writes every gradient of the plan. lse is
+ * not differentiated.
  *
- * On failure nothing is enqueued, with one exception: where OpenCL itself refuses a later kernel of the same call, earlier
- * ones may run, and outputs then hold no result.
- *   INVALID_ARGUMENT  a null pointer, a tensor missing, a wait list that does not fit its count
+ * On failure nothing is enqueued, with one exception: where OpenCL itself refuses a later kernel of the same call,
+ * earlier ones may run, and outputs then hold no result.
+ *   INVALID_ARGUMENT  a null pointer, a tensor missing, a wait list that does not fit its count or holds a NULL
  *   BUFFER_TOO_SMALL  a tensor or the workspace reaches past the end of its buffer
  *   OVERLAP           an output shares elements as told above
  *   WRONG_CONTEXT     the queue or a buffer is not of the plan's context, or the queue is of another device
@@ -312,15 +321,16 @@ CLATTN_API clattn_status clattn_enqueue_backward(const clattn_plan *plan, cl_com
                                                  const clattn_tensors *tensors, cl_mem workspace, cl_uint wait_count,
                                                  const cl_event *wait_list, cl_event *event);
 
-/* ---- 6. Runner: the same on arrays of the host ------------------------------------------------------------------------ */
+/* ---- 6. Runner: the same on arrays of the host ---- */
 
-/* Every OpenCL device of every platform, in the loader's order: writes the first `capacity` of them to `devices` (may be NULL
- * with capacity 0) and how many there are to *count. No platform at all is count 0, not an error.
+/* Every OpenCL device of every platform, in the loader's order: writes the first `capacity` of them to `devices` (may
+ * be NULL with capacity 0) and how many there are to *count. No platform at all is count 0, not an error.
  *   INVALID_ARGUMENT, OPENCL_ERROR, OUT_OF_MEMORY */
 CLATTN_API clattn_status clattn_list_devices(cl_device_id *devices, size_t capacity, size_t *count);
 
-/* One of them. `which` is NULL or "" for the best (the first GPU, else the first accelerator, else the first device), an
- * index into that list, or text that occurs in the device's or its platform's name, whatever the case (the first such).
+/* One of them. `which` is NULL or "" for the best (the first GPU, else the first accelerator, else the first device),
+ * an index into that list, or text that occurs in the device's or its platform's name, whatever the case (the first
+ * such).
  *   INVALID_ARGUMENT  device is NULL
  *   NO_DEVICE         nothing fits; the error names what there is
  *   OPENCL_ERROR, OUT_OF_MEMORY */
@@ -349,13 +359,9 @@ typedef struct clattn_arrays {
     clattn_array q, k, v, mask, kv_lengths, out, lse, dout, dq, dk, dv;
 } clattn_arrays;
 
-#define CLATTN_NO_ARRAY                                                                                                \
-    {                                                                                                                  \
-        NULL,                                                                                                          \
-        {                                                                                                              \
-            0, 0, 0                                                                                                    \
-        }                                                                                                              \
-    }
+/* clang-format off */
+#define CLATTN_NO_ARRAY {NULL, {0, 0, 0}}
+/* clang-format on */
 #define CLATTN_ARRAYS_INIT                                                                                             \
     {                                                                                                                  \
         sizeof(clattn_arrays), CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY,    \
@@ -374,8 +380,8 @@ typedef struct clattn_run_info {
     size_t workspace_bytes;
 } clattn_run_info;
 
-/* Run a pass and wait for it. `info` may be NULL. Arrays that are strided are copied as the span from their first to their
- * last element, and only elements of the tensor are written. On failure no output is written.
+/* Run a pass and wait for it. `info` may be NULL. Arrays that are strided are copied as the span from their first to
+ * their last element, and only elements of the tensor are written. On failure no output is written.
  * Backward takes out and lse of an earlier forward; where either is NULL, it runs the forward itself first, and writes
  * whichever of the two is not NULL.
  *   INVALID_ARGUMENT  also: an array missing, or no gradient asked for

@@ -1,5 +1,5 @@
-/* What every kernel is told at run time: one struct, passed by value. Read by OpenCL C and by the host's C99 compiler, so
- * 64-bit members come first and the rest is an even number of 32-bit ones: no padding, one layout. */
+/* What every kernel is told at run time: one struct, passed by value. Read by OpenCL C and by the host's C99 compiler,
+ * so 64-bit members come first and the rest is an even number of 32-bit ones: no padding, one layout. */
 #ifndef CLATTN_ARGS_H
 #define CLATTN_ARGS_H
 

@@ -1,8 +1,9 @@
 /* dV = P^T dO and dK = scale dS^T Q, column-tiled: FlashAttention-2, Algorithm 2.
  *
- * Grid: one work-group for OWN keys of one (batch, key head) and one SLICE of D and Dv; it walks the queries that see them, of
- * every query head of the group. K (OWN, D) and V (OWN, Dv) stay, or pass in chunks; Q and dO (WALK, ..) pass through one tile;
- * dK and dV (OWN, SLICE) accumulate. Score arrays are transposed: keys are rows. WANT_DK, WANT_DV: which to compute. */
+ * Grid: one work-group for OWN keys of one (batch, key head) and one SLICE of D and Dv; it walks the queries that see
+ * them, of every query head of the group. K (OWN, D) and V (OWN, Dv) stay, or pass in chunks; Q and dO (WALK, ..) pass
+ * through one tile; dK and dV (OWN, SLICE) accumulate. Score arrays are transposed: keys are rows. WANT_DK, WANT_DV:
+ * which to compute. */
 #include "gradient.cl"
 
 #if !defined(WANT_DK) || !defined(WANT_DV) || !(WANT_DK || WANT_DV)

@@ -1,7 +1,8 @@
-/* dQ = scale dS K, row-tiled: FlashAttention-2, Algorithm 2, with the loops exchanged so that nothing is added atomically.
+/* dQ = scale dS K, row-tiled: FlashAttention-2, Algorithm 2, with the loops exchanged so that nothing is added
+ * atomically.
  *
- * Grid: one work-group for OWN query rows of one (batch, head block) and one SLICE of D; it walks the keys that they see.
- * Q (OWN, D) and dO (OWN, Dv) stay, or pass in chunks; V and K (WALK, ..) pass through one tile; dQ (OWN, SLICE)
+ * Grid: one work-group for OWN query rows of one (batch, head block) and one SLICE of D; it walks the keys that they
+ * see. Q (OWN, D) and dO (OWN, Dv) stay, or pass in chunks; V and K (WALK, ..) pass through one tile; dQ (OWN, SLICE)
  * accumulates. */
 #include "gradient.cl"
 

@@ -1,4 +1,5 @@
-/* delta_i = sum_d dO_id O_id: FlashAttention-2, Algorithm 2, line 4. One work-item a row of (B,Hq,N); delta is contiguous. */
+/* delta_i = sum_d dO_id O_id: FlashAttention-2, Algorithm 2, line 4. One work-item a row of (B,Hq,N); delta is
+ * contiguous. */
 #include "rows.cl"
 
 #if !defined(PACKED) || !defined(MASK)

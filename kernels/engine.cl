@@ -1,5 +1,5 @@
-/* The tile verbs, by engine. An owner tile has OWN rows, the walked side comes in tiles of WALK rows; which of queries and
- * keys is which, the pass decides. Each engine file defines:
+/* The tile verbs, by engine. An owner tile has OWN rows, the walked side comes in tiles of WALK rows; which of queries
+ * and keys is which, the pass decides. Each engine file defines:
  *
  *   lane_f, lane_i     float and int, or vectors of LANES of them that run along the walked rows
  *   out_f              a few neighbouring depth elements of an output row

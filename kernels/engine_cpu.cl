@@ -1,12 +1,12 @@
-/* Engine `cpu`: one work-item a work-group, so one core works through a tile alone and nothing waits. Vectors of LANES floats;
- * products in register blocks of BLOCK_ROWS x BLOCK_COLS vectors. Tiles and accumulators are local memory, which a CPU device
- * takes from its caches.
+/* Engine `cpu`: one work-item a work-group, so one core works through a tile alone and nothing waits. Vectors of LANES
+ * floats; products in register blocks of BLOCK_ROWS x BLOCK_COLS vectors. Tiles and accumulators are local memory,
+ * which a CPU device takes from its caches.
  *
  *   score columns run along the lanes: column LANES c + lane; the walked tile is transposed for them, [depth][WALK]
  *   output depth runs along the lanes too; for it the walked tile is [WALK][CHUNK]
  *
- * Local memory in floats: OWN OWNER_DEPTH an owner tile, WALK CHUNK the walked tile, OWN WALK a score array, OWN SLICE an
- * output. */
+ * Local memory in floats: OWN OWNER_DEPTH an owner tile, WALK CHUNK the walked tile, OWN WALK a score array, OWN SLICE
+ * an output. */
 #ifndef ENGINE_CPU_CL
 #define ENGINE_CPU_CL
 
@@ -117,7 +117,8 @@ INLINE void fetch_owner(__local float *tile, const struct rows *owner, long firs
 #define ZIP_HI(a, b) (lane_f)((a).z, (b).z, (a).w, (b).w)
 #endif
 
-/* Transposes LANES vectors: each round of zipping the first half with the second rotates the bits of (vector, lane) by one. */
+/* Transposes LANES vectors: each round of zipping the first half with the second rotates the bits of (vector, lane) by
+ * one. */
 INLINE void transpose(lane_f *v)
 {
     lane_f zipped[LANES];
@@ -240,8 +241,8 @@ INLINE void store_stat(const ACC float *value, __global float *data, const struc
         data[row_offset(at, first + r)] = value[r];
 }
 
-/* 2^x to 2 ulp for x <= 128, and exactly 0 below -126, where float32 has no normal numbers: 2^x = 2^n 2^f, n the nearest
- * integer, 2^f by a polynomial on [-1/2, 1/2]. */
+/* 2^x to 2 ulp for x <= 128, and exactly 0 below -126, where float32 has no normal numbers: 2^x = 2^n 2^f, n the
+ * nearest integer, 2^f by a polynomial on [-1/2, 1/2]. */
 INLINE lane_f lane_exp2(lane_f x)
 {
     const lane_f n = rint(x), f = x - n;

@@ -1,12 +1,13 @@
-/* Engine `simt`: a work-group of WG_SIZE items as TY x TX. An item holds ROWS x COLS scores and ROWS x SLICE / TX outputs in
- * registers; tiles pass through local memory, row by row, in reads of four neighbouring depth elements.
+/* Engine `simt`: a work-group of WG_SIZE items as TY x TX. An item holds ROWS x COLS scores and ROWS x SLICE / TX
+ * outputs in registers; tiles pass through local memory, row by row, in reads of four neighbouring depth elements.
  *
  *   item (ty, tx): score rows ty ROWS + r, score columns tx + TX c, output depth 4 (tx + TX x)
  *
- * Tile rows are PAD elements longer than their depth: 16-byte aligned, and items of neighbouring rows on different banks.
+ * Tile rows are PAD elements longer than their depth: 16-byte aligned, and items of neighbouring rows on different
+ * banks.
  *
- * Local memory in floats: OWN (OWNER_DEPTH + PAD) an owner tile, WALK (WALKED_DEPTH + PAD) the walked tile, OWN (WALK + PAD) an
- * operand, OWN TX the reduction. */
+ * Local memory in floats: OWN (OWNER_DEPTH + PAD) an owner tile, WALK (WALKED_DEPTH + PAD) the walked tile, OWN (WALK +
+ * PAD) an operand, OWN TX the reduction. */
 #ifndef ENGINE_SIMT_CL
 #define ENGINE_SIMT_CL
 

@@ -1,7 +1,8 @@
 /* O = softmax(S) V and L = log sum exp S, row-tiled: FlashAttention-2, Algorithm 1.
  *
- * Grid: one work-group for OWN query rows of one (batch, head block) and one SLICE of Dv; it walks the keys that they see.
- * Q (OWN, D) stays, or passes in chunks; K (WALK, D) and V (WALK, SLICE) pass through one tile; O (OWN, SLICE) accumulates. */
+ * Grid: one work-group for OWN query rows of one (batch, head block) and one SLICE of Dv; it walks the keys that they
+ * see. Q (OWN, D) stays, or passes in chunks; K (WALK, D) and V (WALK, SLICE) pass through one tile; O (OWN, SLICE)
+ * accumulates. */
 #include "softmax.cl"
 #include "tile.cl"
 

@@ -11,8 +11,8 @@ struct place {
     int batch;
 };
 
-/* Work-groups are numbered slice of `depth` first, then tile, head block, batch. With causality the last query tiles see most
- * keys: they start first, so that no long tile is left over at the end. */
+/* Work-groups are numbered slice of `depth` first, then tile, head block, batch. With causality the last query tiles
+ * see most keys: they start first, so that no long tile is left over at the end. */
 INLINE void find_place(struct place *p, const struct call *a, const int depth, long rows, int heads,
                        int heads_per_block, bool last_first)
 {

@@ -1,5 +1,5 @@
-/* Rows of a tensor as one (batch, head) sees them. Query rows may be packed: with few queries a head, the `heads` query heads
- * of a group share a tile, and row r is query r / heads of head r % heads. */
+/* Rows of a tensor as one (batch, head) sees them. Query rows may be packed: with few queries a head, the `heads` query
+ * heads of a group share a tile, and row r is query r / heads of head r % heads. */
 #ifndef ROWS_CL
 #define ROWS_CL
 

@@ -1,8 +1,10 @@
-/* How tensor elements lie in global memory: a type, a load and a store. All arithmetic is float32. Included first by all. */
+/* How tensor elements lie in global memory: a type, a load and a store. All arithmetic is float32. Included first by
+ * all. */
 #ifndef STORAGE_CL
 #define STORAGE_CL
 
-/* Inlining is not left to the compiler: PoCL 3.1 gives a function that it did not inline other local arrays than the kernel's. */
+/* Inlining is not left to the compiler: PoCL 3.1 gives a function that it did not inline other local arrays than the
+ * kernel's. */
 #define INLINE static inline __attribute__((always_inline))
 
 #define FOR_UNROLLED(i, count) _Pragma("unroll") for (int i = 0; i < (count); ++i)

@@ -19,8 +19,8 @@ INLINE void tile_scores(ACC lane_f *S, __local float *owner_tile, const struct r
     }
 }
 
-/* out += P x walked, for the depth slice from d. `staged`: the last tile_scores walked the same rows over `depth`, so that an
- * engine whose tiles serve both products has them still. */
+/* out += P x walked, for the depth slice from d. `staged`: the last tile_scores walked the same rows over `depth`, so
+ * that an engine whose tiles serve both products has them still. */
 INLINE void tile_output(ACC out_f *out, const __local float *P, __local float *walked_tile, const struct rows *walked,
                         long w, int d, bool staged, const int depth, int rows)
 {

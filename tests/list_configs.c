@@ -1,5 +1,5 @@
-/* Prints every kernel configuration that the case table leads to on a range of devices, each once: "NAME OPTIONS" a line, for
- * lint_kernels.sh and for compilers that have no device here. Argument: tiny, quick or full. */
+/* Prints every kernel configuration that the case table leads to on a range of devices, each once: "NAME OPTIONS" a
+ * line, for lint_kernels.sh and for compilers that have no device here. Argument: tiny, quick or full. */
 #include "cases.h"
 #include "internal.h"
 

@@ -1,8 +1,10 @@
 /* Makes and compares .npy files for test_tool.sh.
  *
  *   npy_helper make FILE TYPE B,H,N,D SEED [bnhd]
- *       Elements that float16 holds exactly, hashed from (b,h,n,d) and SEED. TYPE is f4, f2 (the same values), b1, u1, i4
- *       or i8. With bnhd the file is (B,N,H,D), with the same element at the same (b,h,n,d). Fewer dimensions are taken as
+ *       Elements that float16 holds exactly, hashed from (b,h,n,d) and SEED. TYPE is f4, f2 (the same values), b1, u1,
+ * i4
+ *       or i8. With bnhd the file is (B,N,H,D), with the same element at the same (b,h,n,d). Fewer dimensions are taken
+ * as
  *       they are.
  *   npy_helper lengths FILE TYPE L,L,...
  *       A file of shape (B), TYPE i4 or i8.

@@ -24,7 +24,8 @@ int library_failed(const char *what, clattn_status status);
 void progress(const char *format, ...) PRINTF_LIKE(1, 2);
 void progress_end(void);
 
-/* The length of a text without line ends at its end, for "%.*s": whether clattn's descriptions have one does not matter. */
+/* The length of a text without line ends at its end, for "%.*s": whether clattn's descriptions have one does not
+ * matter. */
 int trimmed(const char *text);
 
 /* Text on standard error as it is, after the progress line is gone: warnings and the report of -v. */
