@@ -233,9 +233,8 @@ typedef struct clattn_plan clattn_plan;
 /* Checks the problem, chooses an engine and tiles for each pass, and builds the kernels (seconds on some drivers,
  * unless they are in a cache). A plan is immutable and shares compiled kernels with other plans of its context.
  * *plan is NULL on failure.
- *   INVALID_ARGUMENT  a null pointer; passes with unknown bits, or none; struct_size, scale, align, a flag or the
- * mask's
- *                     shape not allowed
+ *   INVALID_ARGUMENT  a null pointer; passes with unknown bits, or none; struct_size, scale, align, a flag or the shape
+ *                     of the mask not allowed
  *   INVALID_SIZE      a size out of the range above, Hq not a multiple of Hk, a tensor of more than 2^58 elements
  *   DEVICE_LIMIT      not even the smallest configuration fits the device
  *   BUILD_FAILED      clattn_last_error holds the log
