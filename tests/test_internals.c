@@ -124,6 +124,18 @@ static void test_build_failure(void **state)
     clattn_plan_destroy(plan);
 }
 
+/* A sentence that is too long is cut. */
+static void test_long_sentence(void **state)
+{
+    const struct device *device = *state;
+    char options[9000] = "-D";
+    cl_program program = NULL;
+
+    memset(options + 2, 'X', sizeof options - 3);
+    assert_status(clattn__program_get(device->context, "forward", options, &program), CLATTN_BUILD_FAILED, "-DXXX");
+    assert_int_equal(strlen(clattn_last_error()), 8191);
+}
+
 static void test_programs_are_shared(void **state)
 {
     const struct device *device = *state;
@@ -263,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_of_kernels),
         cmocka_unit_test_setup_teardown(test_build_failure, device_setup, device_teardown),
+        cmocka_unit_test_setup_teardown(test_long_sentence, device_setup, device_teardown),
         cmocka_unit_test_setup_teardown(test_programs_are_shared, device_setup, device_teardown),
         cmocka_unit_test_setup_teardown(test_device_limit, device_setup, device_teardown),
         cmocka_unit_test_setup_teardown(test_small_device, device_setup, device_teardown),

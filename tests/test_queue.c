@@ -275,6 +275,35 @@ static void test_split_launches(void **state)
     assert_cl(clReleaseCommandQueue(queue));
 }
 
+/* A gradient by itself has no delta before it, or nothing behind it, and must wait all the same. */
+static void test_gradients_wait(void **state)
+{
+    static const unsigned gradients[] = {CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK, CLATTN_BACKWARD_DV};
+    const struct fixture *f = *state;
+    cl_command_queue queue = out_of_order(f);
+    struct scene scene;
+
+    scene_open(&scene, &f->device, &f->scene.problem, 1);
+    for (size_t n = 0; n < COUNT_OF(gradients); n++) {
+        const cl_event gate = user_event(f);
+        clattn_plan *plan;
+        cl_event event;
+
+        assert_success(clattn_plan_create(f->device.context, &scene.problem, gradients[n], &plan));
+        assert_success(clattn_enqueue_backward(plan, queue, &scene.tensors, scene.workspace, 1, &gate, &event));
+        assert_cl(clFlush(queue));
+        pause_a_little();
+        assert_int_not_equal(status_of(event), CL_COMPLETE);
+        assert_cl(clSetUserEventStatus(gate, CL_COMPLETE));
+        assert_cl(clWaitForEvents(1, &event));
+        assert_cl(clReleaseEvent(event));
+        assert_cl(clReleaseEvent(gate));
+        clattn_plan_destroy(plan);
+    }
+    scene_close(&scene);
+    assert_cl(clReleaseCommandQueue(queue));
+}
+
 /* ---- ends ---- */
 
 /* Plan, context, and the caller's own references to the buffers may go while the work waits. */
@@ -336,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_in_order),
         cmocka_unit_test(test_out_of_order),
         cmocka_unit_test(test_split_launches),
+        cmocka_unit_test(test_gradients_wait),
         cmocka_unit_test(test_destroyed_while_pending),
         cmocka_unit_test(test_context_destroyed_first),
     };
