@@ -6,8 +6,57 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { MOST_DEVICES = 16, NAME_BYTES = 256 };
+
+enum { HAS_DRIVERS = 77 };
+
+/* What a process finds whose loader has no drivers: 0 where that is right, HAS_DRIVERS where it has some
+ * nevertheless. */
+static int find_nothing(const char *folder)
+{
+    cl_device_id device;
+    size_t count = 77;
+
+    if (setenv("OCL_ICD_VENDORS", folder, 1) != 0 || unsetenv("OCL_ICD_FILENAMES") != 0) {
+        return 1;
+    }
+    if (clattn_list_devices(NULL, 0, &count) != CLATTN_SUCCESS) {
+        return 2;
+    }
+    if (count != 0) {
+        return HAS_DRIVERS;
+    }
+    if (clattn_find_device(NULL, &device) != CLATTN_NO_DEVICE || device != NULL || *clattn_last_error() == '\0') {
+        return 3;
+    }
+    return clattn_find_device("0", &device) != CLATTN_NO_DEVICE || device != NULL ? 4 : 0;
+}
+
+/* No platform at all is no error of the list. Must be the first test: a loader looks for drivers once. */
+static void test_no_platform(void **state)
+{
+    char folder[] = "/tmp/clattn_devices_XXXXXX";
+    pid_t child;
+    int status;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    child = fork();
+    if (child == 0) {
+        _exit(find_nothing(folder));
+    }
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    assert_int_equal(rmdir(folder), 0);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == HAS_DRIVERS) {
+        print_message("skipped: the loader finds drivers whatever OCL_ICD_VENDORS says\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
 
 static void test_list_devices(void **state)
 {
@@ -121,9 +170,8 @@ static void test_objects_of_runner(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_list_devices),
-        cmocka_unit_test(test_best_device),
-        cmocka_unit_test(test_device_by_name),
+        cmocka_unit_test(test_no_platform),       cmocka_unit_test(test_list_devices),
+        cmocka_unit_test(test_best_device),       cmocka_unit_test(test_device_by_name),
         cmocka_unit_test(test_objects_of_runner),
     };
 
