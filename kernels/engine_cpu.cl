@@ -150,7 +150,7 @@ INLINE void fetch_walked(__local float *tile, const struct rows *walked, long fi
     for (int row = 0; row < WALK; row += LANES) {
         for (int x = 0; x < CHUNK; x += LANES) {
             lane_f v[LANES];
-            FOR_UNROLLED (i, LANES) {
+            for (int i = 0; i < LANES; ++i) {
                 const long r = first + row + i;
                 v[i] = row_exists(walked, r) ? load_lanes(walked->data + row_offset(&walked->at, r) + d, x, there)
                                              : (lane_f)(0.0f);
