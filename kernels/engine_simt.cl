@@ -46,6 +46,8 @@ typedef float4 out_f;
 #define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
 #define FOR_COLS(c) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
+/* Along a product, four elements at a time; unrolled further, some compilers run out of registers. */
+#define FOR_QUADS(x, depth) _Pragma("unroll 2") for (int x = 0; x < (depth); x += 4)
 #define NEEDS_RESCALE(factor) true /* cheaper than asking */
 /* The walked tile of the scores serves the output as well, if it holds the whole depth. */
 #define KEEPS_STAGED(depth) ((depth) == CHUNK && (depth) == SLICE)
@@ -143,7 +145,7 @@ INLINE void multiply_scores(float *S, const __local float *owner, const int owne
     if (first)
         FOR_UNROLLED (s, ROWS * COLS)
             S[s] = 0.0f;
-    for (int x = 0; x < CHUNK; x += 4) {
+    FOR_QUADS (x, CHUNK) {
         float4 column[COLS];
         FOR_COLS (c)
             column[c] = read4(b + c * TX * WALKED_LD + x);
@@ -172,7 +174,7 @@ INLINE const __local float *operand(const float *S, __local float *tile, int row
 /* out += P x walked: all of SLICE, so `from` is 0. */
 INLINE void multiply_output(float4 *out, int from, const __local float *P, const __local float *walked, int rows)
 {
-    for (int k = 0; k < WALK; k += 4) {
+    FOR_QUADS (k, WALK) {
         float4 p[ROWS];
         FOR_ROWS (r, rows)
             p[r] = read4(P + tile_row(r) * OPERAND_LD + k);
