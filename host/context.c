@@ -1,6 +1,7 @@
 /* A context: one device, its options, the programs built for it. */
 #include "internal.h"
 
+#include "gemm.h"
 #include "program.h"
 
 #include <string.h>
@@ -18,6 +19,9 @@ static clattn_status check_options(const clattn_options *options)
         options->engine != CLATTN_ENGINE_CPU)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.engine is %d; allowed are AUTO (0), SIMT (1) and CPU (2)",
                             (int)options->engine);
+    if (options->keep_clblast_parameters != 0 && options->keep_clblast_parameters != 1)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.keep_clblast_parameters is %d; allowed are 0 and 1",
+                            options->keep_clblast_parameters);
     return CLATTN_SUCCESS;
 }
 
@@ -81,6 +85,8 @@ static clattn_status describe(clattn_context *context)
                      context->engine ? "as the options ask"
                      : cpu           ? "because the device is a CPU"
                                      : "because the device is no CPU");
+    clattn__text_add(&text, "layer: %s%s\n", clattn__gemm_library() ? "projections by " : "",
+                     clattn__gemm_library() ? clattn__gemm_library() : "not available, built without CLBlast");
     clattn__text_add(&text, "compiled kernels: %s%s", context->cache_dir ? "kept in " : "in memory only",
                      context->cache_dir        ? context->cache_dir
                      : device->caches_binaries ? " (the driver keeps its own on disk)"
@@ -147,6 +153,7 @@ clattn_status clattn_context_create(cl_context cl, cl_device_id device, const cl
     context->references = 1;
     context->engine = options->engine;
     context->max_launch_flops = options->max_launch_flops;
+    context->keep_clblast_parameters = options->keep_clblast_parameters;
     status = retain(context, cl, device);
     if (!status)
         status = clattn__device_query(device, &context->device);

@@ -73,8 +73,10 @@ struct clattn_context {
     char *cache_dir;     /* NULL: none */
     char *build_options; /* "" where the caller has none */
     char *description;
-    pthread_mutex_t lock;             /* of the two below */
+    bool keep_clblast_parameters;
+    pthread_mutex_t lock;             /* of those below */
     int references;                   /* its own and one a plan */
+    bool gemm_prepared;               /* clattn__gemm_prepare did its work */
     struct clattn__program *programs; /* every program built so far */
 };
 
@@ -217,5 +219,16 @@ enum {
 size_t clattn__roles(const clattn_problem *problem, unsigned pass, struct clattn__role roles[ROLE_COUNT]);
 /* Strides of the role's view, in elements, with 0,0,0 filled in and those of size-1 dimensions of masks cleared. */
 void clattn__role_strides(const struct clattn__role *role, const size_t given[3], size_t stride[3]);
+
+/* ---- place.c: what a caller brings to a call ---- */
+
+clattn_status clattn__check_queue(const clattn_context *context, cl_command_queue queue);
+clattn_status clattn__check_wait_list(cl_uint wait_count, const cl_event *wait_list);
+/* Fits a tensor to its buffer, and makes its view for the overlap check. */
+clattn_status clattn__place_tensor(const clattn_context *context, const struct clattn__role *role,
+                                   const clattn_tensor *tensor, struct clattn__view *view);
+/* The same for the `needed` bytes of a workspace. */
+clattn_status clattn__place_workspace(const clattn_context *context, size_t needed, cl_mem workspace,
+                                      struct clattn__view *view);
 
 #endif

@@ -4,102 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- checks ---- */
-
-static clattn_status check_queue(const clattn_plan *plan, cl_command_queue queue)
-{
-    cl_context cl = NULL;
-    cl_device_id device = NULL;
-    cl_int error = clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof cl, &cl, NULL);
-    if (!error)
-        error = clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof device, &device, NULL);
-    if (error)
-        return clattn__fail_opencl(error, "clGetCommandQueueInfo(queue)");
-    if (cl != plan->context->cl || device != plan->context->id)
-        return clattn__fail(CLATTN_WRONG_CONTEXT, "queue is of another %s than the plan",
-                            cl != plan->context->cl ? "OpenCL context" : "device");
-    return CLATTN_SUCCESS;
-}
-
-/* Size of a buffer, its root (itself, or what it is a sub-buffer of), and its byte within that. */
-static clattn_status query_buffer(const clattn_plan *plan, const char *name, cl_mem mem, size_t *size, cl_mem *root,
-                                  size_t *origin)
-{
-    cl_context cl = NULL;
-    cl_mem parent = NULL;
-    *origin = 0;
-    cl_int error = clGetMemObjectInfo(mem, CL_MEM_CONTEXT, sizeof cl, &cl, NULL);
-    if (!error)
-        error = clGetMemObjectInfo(mem, CL_MEM_SIZE, sizeof *size, size, NULL);
-    if (!error)
-        error = clGetMemObjectInfo(mem, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof parent, &parent, NULL);
-    if (!error && parent)
-        error = clGetMemObjectInfo(mem, CL_MEM_OFFSET, sizeof *origin, origin, NULL);
-    if (error) {
-        char call[64] = "clGetMemObjectInfo(";
-        strcat(strcat(call, name), ")");
-        return clattn__fail_opencl(error, call);
-    }
-    *root = parent ? parent : mem;
-    if (cl != plan->context->cl)
-        return clattn__fail(CLATTN_WRONG_CONTEXT, "buffer of %s is of another OpenCL context than the plan", name);
-    return CLATTN_SUCCESS;
-}
-
-/* Fits a tensor to its buffer: its view for the overlap check, and what the kernels get. */
-static clattn_status place_tensor(const clattn_plan *plan, const struct clattn__role *role, const clattn_tensor *tensor,
-                                  struct clattn__view *view, struct view *argument)
-{
-    size_t size, origin, stride[3];
-    cl_mem root;
-    const clattn_status status = query_buffer(plan, role->name, tensor->mem, &size, &root, &origin);
-    if (status)
-        return status;
-    clattn__role_strides(role, tensor->stride, stride);
-    const size_t most = (size_t)1 << 58;
-    if (tensor->offset > most || stride[0] > most || stride[1] > most || stride[2] > most)
-        return clattn__fail(CLATTN_BUFFER_TOO_SMALL, "offset or a stride of %s exceeds 2^58 elements", role->name);
-    const int64_t bytes = (int64_t)role->element_bytes;
-    *view = (struct clattn__view){.name = role->name, .use = role->use, .memory = root, .run = role->depth * bytes};
-    for (size_t i = 0; i < 3; ++i) {
-        view->count[i] = role->count[i];
-        view->stride[i] = (int64_t)stride[i] * bytes;
-    }
-    const int64_t extent = clattn__view_extent(view);
-    const int64_t offset = (int64_t)tensor->offset * bytes;
-    if (extent < 0 || (uint64_t)extent + (uint64_t)offset > size)
-        return clattn__fail(CLATTN_BUFFER_TOO_SMALL,
-                            "%s reaches to byte %llu of its buffer (offset and strides included), which has %zu",
-                            role->name, extent < 0 ? ~0ull : (unsigned long long)extent + (unsigned long long)offset,
-                            size);
-    view->base = (int64_t)origin + offset;
-    *argument = (struct view){(arg_long)tensor->offset, (arg_long)stride[0], (arg_long)stride[1], (arg_long)stride[2]};
-    return CLATTN_SUCCESS;
-}
-
-static clattn_status place_workspace(const clattn_plan *plan, unsigned pass, cl_mem workspace,
-                                     struct clattn__view *view, size_t *view_count)
-{
-    size_t needed, size, origin;
-    cl_mem root;
-    clattn_status status = clattn_plan_workspace_size(plan, pass, &needed);
-    if (status || needed == 0)
-        return status;
-    if (!workspace)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "workspace is NULL; the pass needs %zu bytes", needed);
-    status = query_buffer(plan, "workspace", workspace, &size, &root, &origin);
-    if (!status && size < needed)
-        status = clattn__fail(CLATTN_BUFFER_TOO_SMALL, "workspace has %zu bytes; the pass needs %zu", size, needed);
-    *view = (struct clattn__view){.name = "workspace",
-                                  .use = TENSOR_OUTPUT,
-                                  .memory = root,
-                                  .base = (int64_t)origin,
-                                  .run = (int64_t)needed,
-                                  .count = {1, 1, 1}};
-    *view_count += 1;
-    return status;
-}
-
 /* ---- the call ---- */
 
 /* Member `index` (ROLE_Q, ..) of the struct. */
@@ -147,7 +51,7 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
     struct clattn__role roles[ROLE_COUNT];
     struct clattn__view views[ROLE_COUNT + 1];
     struct view lengths = {0, 0, 0, 0};
-    size_t view_count = 0;
+    size_t view_count = 0, needed;
     const size_t role_count = clattn__roles(&plan->problem, pass, roles);
     for (size_t i = 0; i < ROLE_COUNT; ++i)
         launch->mem[i] = tensors->q.mem;
@@ -155,18 +59,21 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
         const clattn_tensor *tensor = tensor_at(tensors, roles[i].index);
         if (!tensor->mem && roles[i].optional)
             continue;
-        if (!tensor->mem)
-            return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensor %s is missing: its mem is NULL", roles[i].name);
-        launch->mem[roles[i].index] = tensor->mem;
-        const clattn_status status =
-            place_tensor(plan, &roles[i], tensor, &views[view_count++], argument_of(call, roles[i].index, &lengths));
+        const clattn_status status = clattn__place_tensor(plan->context, &roles[i], tensor, &views[view_count++]);
         if (status)
             return status;
+        size_t stride[3];
+        clattn__role_strides(&roles[i], tensor->stride, stride);
+        *argument_of(call, roles[i].index, &lengths) =
+            (struct view){(arg_long)tensor->offset, (arg_long)stride[0], (arg_long)stride[1], (arg_long)stride[2]};
+        launch->mem[roles[i].index] = tensor->mem;
     }
     call->kv_lengths = lengths.offset;
     call->kv_lengths_stride = lengths.batch;
     call->store_lse = tensors->lse.mem != NULL;
-    const clattn_status status = place_workspace(plan, pass, workspace, &views[view_count], &view_count);
+    clattn_status status = clattn_plan_workspace_size(plan, pass, &needed);
+    if (!status && needed)
+        status = clattn__place_workspace(plan->context, needed, workspace, &views[view_count++]);
     return status ? status : clattn__views_check_overlap(views, view_count);
 }
 
@@ -196,16 +103,13 @@ clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_p
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
                             "tensors.struct_size is %zu; it must be sizeof(clattn_tensors), %zu here",
                             tensors->struct_size, sizeof *tensors);
-    if (!wait_count != !wait_list)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "wait_count is %u and wait_list is %s", (unsigned)wait_count,
-                            wait_list ? "not NULL" : "NULL");
-    for (cl_uint i = 0; i < wait_count; ++i)
-        if (!wait_list[i])
-            return clattn__fail(CLATTN_INVALID_ARGUMENT, "wait_list[%u] is NULL", (unsigned)i);
+    clattn_status status = clattn__check_wait_list(wait_count, wait_list);
+    if (status)
+        return status;
     if (!(plan->passes & pass))
         return clattn__fail(CLATTN_NOT_PLANNED, "the plan was created for passes 0x%x, without %s", plan->passes,
                             pass == CLATTN_FORWARD ? "CLATTN_FORWARD" : "any of CLATTN_BACKWARD");
-    clattn_status status = check_queue(plan, queue);
+    status = clattn__check_queue(plan->context, queue);
     launch->plan = plan;
     launch->queue = queue;
     launch->wait_count = wait_count;

@@ -15,12 +15,16 @@
  *
  *   clattn_context_create -> clattn_plan_create -> clattn_enqueue_forward, clattn_enqueue_backward -> destroy both
  *
- * or, with plain arrays and no OpenCL of your own (section 6):
+ * or a whole multi-head attention layer, projections included (section 6):
+ *
+ *   clattn_layer_plan_create -> clattn_layer_enqueue_forward, clattn_layer_enqueue_backward
+ *
+ * or either of them with plain arrays and no OpenCL of your own (section 7):
  *
  *   clattn_runner_create -> clattn_run_forward, clattn_run_backward -> clattn_runner_destroy
  *
- * The library never writes to stdout or stderr, never exits, and holds no global state but the last error of each
- * thread. Outside section 6 it never enumerates platforms.
+ * The library never writes to stdout or stderr (CLBlast, in a layer, does where OpenCL fails it), never exits, and holds
+ * no global state but the last error of each thread. Outside section 7 it never enumerates platforms.
  *
  * Threads: a context and a plan may be used from several threads at once; a runner from one thread at a time. Creating
  * and destroying different objects at once is safe; destroying an object that another thread still uses is not.
@@ -79,7 +83,8 @@ CLATTN_API const char *clattn_version_string(void);
     X(CLATTN_BUILD_FAILED, 8, "the OpenCL compiler rejected a kernel")                                                 \
     X(CLATTN_OUT_OF_MEMORY, 9, "out of host memory")                                                                   \
     X(CLATTN_OPENCL_ERROR, 10, "an OpenCL call failed")                                                                \
-    X(CLATTN_NO_DEVICE, 11, "no such OpenCL device")
+    X(CLATTN_NO_DEVICE, 11, "no such OpenCL device")                                                                   \
+    X(CLATTN_NO_CLBLAST, 12, "the library was built without CLBlast, which the layer needs")
 
 typedef enum clattn_status {
 #define CLATTN_STATUS_ENUM(name, value, sentence) name = value,
@@ -136,11 +141,14 @@ typedef struct clattn_options {
     /* Appended to the options of every kernel build, for a compiler's own switches ("-cl-opt-disable",
      * "-cl-nv-verbose"); NULL: none. Copied. */
     const char *build_options;
+    /* 1: CLBlast keeps its own parameters on a CPU device. Otherwise the first layer plan of a context on such a device
+     * gives it some that compile and run several times faster, by CLBlastOverrideParameters: for the whole process. */
+    int keep_clblast_parameters;
 } clattn_options;
 
 #define CLATTN_OPTIONS_INIT                                                                                            \
     {                                                                                                                  \
-        sizeof(clattn_options), {NULL, NULL, NULL}, NULL, CLATTN_ENGINE_AUTO, 0, NULL                                  \
+        sizeof(clattn_options), {NULL, NULL, NULL}, NULL, CLATTN_ENGINE_AUTO, 0, NULL, 0                               \
     }
 
 typedef struct clattn_context clattn_context;
@@ -320,7 +328,137 @@ CLATTN_API clattn_status clattn_enqueue_backward(const clattn_plan *plan, cl_com
                                                  const clattn_tensors *tensors, cl_mem workspace, cl_uint wait_count,
                                                  const cl_event *wait_list, cl_event *event);
 
-/* ---- 6. Runner: the same on arrays of the host ---- */
+/* ---- 6. Layer: multi-head attention with its projections ---- */
+
+/* The layer of a transformer, from hidden states to hidden states:
+ *
+ *   Q = x wq^T + bq       K, V = context wkv^T + bkv       O = softmax(scale Q K^T, masked) V, head by head
+ *   out = O wo^T + bo
+ *
+ * E is dim, C context_dim, H heads, Hk kv_heads, D dim_head. Weights are (out, in), rows one after the other, as
+ * PyTorch's nn.Linear keeps them; heads are side by side in their rows:
+ *
+ *   x (B,N,E)    wq (H D, E)         row h D + d is component d of query head h       bq (H D)
+ *   context (B,M,C)  wkv (2 Hk D, C) first all rows of K, then all of V, head by head  bkv (2 Hk D)
+ *   out (B,N,E)  wo (E, H D)                                                           bo (E)
+ *
+ * Everything is float32 and contiguous; offsets count elements. Projections are done by CLBlast, straight on the
+ * caller's buffers; docs/layer.md shows what goes where and what CLBlast does besides. CLBlast counts in 32 bits: no
+ * tensor, nor `saved`, nor the workspace may reach past element 2^31 - 1 of its buffer. */
+typedef struct clattn_layer {
+    size_t struct_size;  /* sizeof(clattn_layer) */
+    int64_t batch;       /* B >= 1 */
+    int64_t len;         /* N >= 1 */
+    int64_t context_len; /* M; 0: there is no context, keys and values come from x, and M = N */
+    int64_t dim;         /* E >= 1 */
+    int64_t context_dim; /* C; 0: E, and nothing else where there is no context */
+    int64_t heads;       /* H; 0: 8 */
+    int64_t kv_heads;    /* Hk, a divisor of H; 0: H */
+    int64_t dim_head;    /* D, up to CLATTN_MAX_HEAD_DIM; 0: 64, whatever E is */
+
+    /* As in clattn_problem. */
+    float scale;
+    int causal;
+    clattn_align align;
+    int64_t offset;
+    int64_t mask_dim[4];
+    int kv_lengths;
+    int64_t q_tile, k_tile;
+} clattn_layer;
+
+#define CLATTN_LAYER_INIT                                                                                              \
+    {                                                                                                                  \
+        sizeof(clattn_layer), 0, 0, 0, 0, 0, 0, 0, 0, 0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}, 0, 0, 0     \
+    }
+
+/* Weights as nn.Linear draws them: uniform within +-1/sqrt(fan in), fan in being E for wq and bq, C for wkv and bkv,
+ * H D for wo and bo. Arrays of the host, each written whole or NULL; the same seed gives the same numbers on every
+ * machine, whichever of the others are NULL.
+ *   INVALID_ARGUMENT, INVALID_SIZE  of the layer, as for a plan; batch and len may be 0 here */
+CLATTN_API clattn_status clattn_layer_init_weights(const clattn_layer *layer, uint64_t seed, float *wq, float *bq,
+                                                   float *wkv, float *bkv, float *wo, float *bo);
+
+typedef struct clattn_layer_plan clattn_layer_plan;
+
+/* Checks the layer, plans its attention, and has CLBlast compile what the projections need by running each once on a
+ * scratch buffer (tens of seconds on some CPU drivers the first time). `passes` is CLATTN_FORWARD, CLATTN_BACKWARD or
+ * both; which gradients are computed is told with each call. *plan is NULL on failure.
+ *   INVALID_ARGUMENT  as for clattn_plan_create; passes with only some bits of CLATTN_BACKWARD
+ *   INVALID_SIZE      a size out of range, a tensor of 2^31 elements or more
+ *   NO_CLBLAST        the library was built without it
+ *   DEVICE_LIMIT, BUILD_FAILED, OPENCL_ERROR, OUT_OF_MEMORY  as for clattn_plan_create */
+CLATTN_API clattn_status clattn_layer_plan_create(clattn_context *context, const clattn_layer *layer, unsigned passes,
+                                                  clattn_layer_plan **plan);
+CLATTN_API void clattn_layer_plan_destroy(clattn_layer_plan *plan); /* NULL is ignored */
+
+/* The plan for people: each projection's sizes, and the plans of its attention. Lives as long as the plan; "" for
+ * NULL. */
+CLATTN_API const char *clattn_layer_plan_describe(const clattn_layer_plan *plan);
+
+/* Bytes of workspace of a call; `pass` is CLATTN_FORWARD or CLATTN_BACKWARD. 0 for a pass that is not planned. Calls that
+ * run one after the other can share a workspace.
+ *   INVALID_ARGUMENT  a null pointer, another pass */
+CLATTN_API clattn_status clattn_layer_workspace_size(const clattn_layer_plan *plan, unsigned pass, size_t *bytes);
+
+/* Bytes of `saved`: what forward keeps for backward, one float32 after the other
+ *
+ *   Q (B,N,H,D)   K and V (B,M,2,Hk,D)   O (B,N,H,D)   L (B,H,N)
+ *
+ *   INVALID_ARGUMENT  a null pointer */
+CLATTN_API clattn_status clattn_layer_saved_size(const clattn_layer_plan *plan, size_t *bytes);
+
+/* A contiguous tensor inside a buffer; offset in elements. */
+typedef struct clattn_block {
+    cl_mem mem;
+    size_t offset;
+} clattn_block;
+
+/* The tensors of a call; rules as for clattn_tensors. mem NULL is "absent". A context or dcontext for a layer without a
+ * context is INVALID_ARGUMENT. */
+typedef struct clattn_layer_tensors {
+    size_t struct_size;       /* sizeof(clattn_layer_tensors) */
+    clattn_block x;           /* in   (B,N,E) */
+    clattn_block context;     /* in   (B,M,C); where the layer has one */
+    clattn_tensor mask;       /* in   mask_dim, bytes; where the layer has one */
+    clattn_tensor kv_lengths; /* in   (B) int32; where the layer has them */
+    clattn_block wq, wkv, wo; /* in   weights, as above */
+    clattn_block bq, bkv, bo; /* in   biases, forward only; absent: none */
+    clattn_block out;         /* forward: out  (B,N,E) */
+    clattn_block saved;       /* forward: out, backward: in   clattn_layer_saved_size; forward, absent: inference */
+    clattn_block dout;        /* backward: in   (B,N,E), the gradient of out */
+
+    /* backward: out; what is absent is not computed. Shapes of what they are the gradients of. */
+    clattn_block dx;       /* where there is no context, of both ways into the layer */
+    clattn_block dcontext; /* where the layer has a context */
+    clattn_block dwq, dwkv, dwo;
+    clattn_block dbq, dbkv, dbo;
+    int accumulate; /* 1: gradients of weights and biases are added to what their buffers hold (dx and dcontext are not) */
+} clattn_layer_tensors;
+
+/* clang-format off */
+#define CLATTN_NO_BLOCK {NULL, 0}
+/* clang-format on */
+#define CLATTN_LAYER_TENSORS_INIT                                                                                      \
+    {                                                                                                                  \
+        sizeof(clattn_layer_tensors), CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,            \
+            CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK,      \
+            CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK,      \
+            CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, 0                     \
+    }
+
+/* Enqueue a pass of the layer: as clattn_enqueue_forward and clattn_enqueue_backward, with the same statuses, and
+ * no gradient at all is INVALID_ARGUMENT. CLBlast takes no wait list, so barriers are enqueued between its calls: on an
+ * out-of-order queue, commands that are enqueued later wait for parts of the pass, and only *event for all of it.
+ *
+ * Backward reads what forward read (biases excepted) and `saved`; mask, kv_lengths and sizes must be the same. */
+CLATTN_API clattn_status clattn_layer_enqueue_forward(const clattn_layer_plan *plan, cl_command_queue queue,
+                                                      const clattn_layer_tensors *tensors, cl_mem workspace,
+                                                      cl_uint wait_count, const cl_event *wait_list, cl_event *event);
+CLATTN_API clattn_status clattn_layer_enqueue_backward(const clattn_layer_plan *plan, cl_command_queue queue,
+                                                       const clattn_layer_tensors *tensors, cl_mem workspace,
+                                                       cl_uint wait_count, const cl_event *wait_list, cl_event *event);
+
+/* ---- 7. Runner: the same on arrays of the host ---- */
 
 /* Every OpenCL device of every platform, in the loader's order: writes the first `capacity` of them to `devices` (may
  * be NULL with capacity 0) and how many there are to *count. No platform at all is count 0, not an error.
@@ -389,6 +527,31 @@ CLATTN_API clattn_status clattn_run_forward(clattn_runner *runner, const clattn_
                                             const clattn_arrays *arrays, clattn_run_info *info);
 CLATTN_API clattn_status clattn_run_backward(clattn_runner *runner, const clattn_problem *problem,
                                              const clattn_arrays *arrays, clattn_run_info *info);
+
+/* As clattn_layer_tensors, member for member, every array contiguous (mask and kv_lengths with strides). */
+typedef struct clattn_layer_arrays {
+    size_t struct_size; /* sizeof(clattn_layer_arrays) */
+    const float *x, *context;
+    clattn_array mask, kv_lengths;
+    const float *wq, *wkv, *wo, *bq, *bkv, *bo;
+    float *out;
+    const float *dout;
+    float *dx, *dcontext, *dwq, *dwkv, *dwo, *dbq, *dbkv, *dbo;
+    int accumulate;
+} clattn_layer_arrays;
+
+#define CLATTN_LAYER_ARRAYS_INIT                                                                                       \
+    {                                                                                                                  \
+        sizeof(clattn_layer_arrays), NULL, NULL, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, NULL, NULL, NULL, NULL, NULL, NULL, \
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0                                              \
+    }
+
+/* Run a pass of the layer and wait for it; as clattn_run_forward and clattn_run_backward. Backward runs the forward
+ * itself first, and writes out where it is not NULL. */
+CLATTN_API clattn_status clattn_run_layer_forward(clattn_runner *runner, const clattn_layer *layer,
+                                                  const clattn_layer_arrays *arrays, clattn_run_info *info);
+CLATTN_API clattn_status clattn_run_layer_backward(clattn_runner *runner, const clattn_layer *layer,
+                                                   const clattn_layer_arrays *arrays, clattn_run_info *info);
 
 #ifdef __cplusplus
 }

@@ -2,14 +2,14 @@
 # Install what clattn needs on Debian (12 or later) and Ubuntu (24.04 or later): ./scripts/setup.sh demo|test
 #
 #   demo   compiler, CMake, OpenCL headers and loader; PoCL, an OpenCL for the CPU, when no other device is found
-#   test   the same, PoCL always, and what the tests use: cmocka, oclgrind, clang, OpenBLAS, Python
+#   test   the same, PoCL always, and what the tests use: CLBlast, cmocka, oclgrind, clang, OpenBLAS, Python
 #
 # Asks apt only for what is missing, and with sudo only when it is not run by root. At the end it lists the OpenCL devices.
 # On other systems it installs nothing and says what to look for.
 set -eu
 
 build_packages="build-essential cmake ninja-build pkg-config opencl-headers ocl-icd-opencl-dev libmd-dev clinfo"
-test_packages="pocl-opencl-icd libcmocka-dev libopenblas-dev oclgrind clang python3 python3-venv"
+test_packages="pocl-opencl-icd libclblast-dev libcmocka-dev libopenblas-dev oclgrind clang python3 python3-venv"
 
 say() {
     printf '%s: %s\n' setup "$*" >&2

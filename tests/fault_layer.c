@@ -249,6 +249,13 @@ ENQUEUES(clEnqueueWriteBuffer,
 ENQUEUES(clEnqueueMarkerWithWaitList, (cl_command_queue queue, cl_uint waits, const cl_event *list, cl_event *event),
          (queue, waits, list, event))
 
+ENQUEUES(clEnqueueBarrierWithWaitList, (cl_command_queue queue, cl_uint waits, const cl_event *list, cl_event *event),
+         (queue, waits, list, event))
+ENQUEUES(clEnqueueFillBuffer,
+         (cl_command_queue queue, cl_mem buffer, const void *pattern, size_t pattern_bytes, size_t offset, size_t bytes,
+          cl_uint waits, const cl_event *list, cl_event *event),
+         (queue, buffer, pattern, pattern_bytes, offset, bytes, waits, list, event))
+
 RETAINS(clRetainContext, cl_context)
 RETAINS(clRetainDevice, cl_device_id)
 RELEASES(clReleaseContext, cl_context)
@@ -304,6 +311,8 @@ static void install(void)
     WRAP(clEnqueueReadBuffer);
     WRAP(clEnqueueWriteBuffer);
     WRAP(clEnqueueMarkerWithWaitList);
+    WRAP(clEnqueueBarrierWithWaitList);
+    WRAP(clEnqueueFillBuffer);
     WRAP(clRetainContext);
     WRAP(clRetainDevice);
     WRAP(clReleaseContext);

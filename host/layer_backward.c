@@ -1,0 +1,97 @@
+/* The layer, backward: from dout through out's projection, attention, and the projections of q, k and v. */
+#include "layer_pass.h"
+
+/* Which of attention's gradients the call needs. */
+struct needed {
+    bool q, kv;
+};
+
+static struct needed find_needed(const struct clattn__layer_pass *pass)
+{
+    const clattn_layer_tensors *t = pass->tensors;
+    const bool dx_from_kv = t->dx.mem && !pass->plan->has_context;
+    return (struct needed){.q = t->dx.mem || t->dwq.mem || t->dbq.mem,
+                           .kv = dx_from_kv || t->dcontext.mem || t->dwkv.mem || t->dbkv.mem};
+}
+
+/* A part of the workspace. */
+static clattn_block part(const struct clattn__layer_pass *pass, int64_t offset)
+{
+    return (clattn_block){pass->workspace, (size_t)offset};
+}
+
+/* dQ, dK and dV of all heads, as far as they are needed, from dO. */
+static clattn_status attend(struct clattn__layer_pass *pass, struct needed needed)
+{
+    const clattn_layer_plan *plan = pass->plan;
+    const clattn_layer *layer = &plan->layer;
+    const struct clattn__layer_space *space = &plan->backward_space;
+    const size_t values = (size_t)(layer->kv_heads * layer->dim_head);
+    const clattn_plan *attention = !needed.kv ? plan->backward_dq : !needed.q ? plan->backward_dkdv : plan->backward;
+    clattn_tensors *t = &pass->attention;
+    cl_mem workspace = pass->workspace;
+    t->dout = clattn__layer_heads(plan, workspace, (size_t)space->dout, layer->len, plan->out.in);
+    t->dq = clattn__layer_heads(plan, workspace, (size_t)space->q, layer->len, plan->q.out);
+    t->dk = clattn__layer_heads(plan, workspace, (size_t)space->kv, layer->context_len, plan->kv.out);
+    t->dv = clattn__layer_heads(plan, workspace, (size_t)space->kv + values, layer->context_len, plan->kv.out);
+    cl_uint wait_count;
+    const cl_event *wait_list;
+    cl_event event;
+    clattn__sequence_waits(&pass->sequence, &wait_count, &wait_list);
+    const clattn_status status =
+        clattn_enqueue_backward(attention, pass->sequence.queue, t, workspace, wait_count, wait_list, &event);
+    if (!status)
+        clattn__sequence_advance(&pass->sequence, event);
+    return status;
+}
+
+/* The gradients of what goes into Q, K and V. */
+static clattn_status enqueue_inputs(struct clattn__layer_pass *pass, struct needed needed)
+{
+    const clattn_layer_plan *plan = pass->plan;
+    const clattn_layer_tensors *t = pass->tensors;
+    struct clattn__sequence *sequence = &pass->sequence;
+    const bool add = t->accumulate, both = !plan->has_context;
+    const clattn_block dq = part(pass, plan->backward_space.q), dkv = part(pass, plan->backward_space.kv);
+    const clattn_block dcontext = both ? t->dx : t->dcontext;
+    clattn_status status = attend(pass, needed);
+    if (!status)
+        status = clattn__projection_dw(sequence, &plan->q, dq, t->x, t->dwq, t->dbq, add);
+    if (!status)
+        status = clattn__projection_dw(sequence, &plan->kv, dkv, pass->context, t->dwkv, t->dbkv, add);
+    if (!status && t->dx.mem)
+        status = clattn__projection_dx(sequence, &plan->q, dq, t->wq, t->dx, false);
+    if (!status && dcontext.mem)
+        status = clattn__projection_dx(sequence, &plan->kv, dkv, t->wkv, dcontext, both);
+    return status;
+}
+
+static clattn_status enqueue(struct clattn__layer_pass *pass)
+{
+    const clattn_layer_plan *plan = pass->plan;
+    const clattn_layer_tensors *t = pass->tensors;
+    struct clattn__sequence *sequence = &pass->sequence;
+    const struct needed needed = find_needed(pass);
+    const int64_t most_rows = plan->q.rows > plan->kv.rows ? plan->q.rows : plan->kv.rows;
+    clattn_status status = CLATTN_SUCCESS;
+    if (t->dbq.mem || t->dbkv.mem || t->dbo.mem)
+        status = clattn__sequence_fill_ones(sequence, most_rows);
+    if (!status)
+        status = clattn__projection_dw(sequence, &plan->out, t->dout, pass->out, t->dwo, t->dbo, t->accumulate);
+    if (!status && (needed.q || needed.kv))
+        status =
+            clattn__projection_dx(sequence, &plan->out, t->dout, t->wo, part(pass, plan->backward_space.dout), false);
+    if (!status && (needed.q || needed.kv))
+        status = enqueue_inputs(pass, needed);
+    return status;
+}
+
+clattn_status clattn_layer_enqueue_backward(const clattn_layer_plan *plan, cl_command_queue queue,
+                                            const clattn_layer_tensors *tensors, cl_mem workspace, cl_uint wait_count,
+                                            const cl_event *wait_list, cl_event *event)
+{
+    struct clattn__layer_pass pass;
+    const clattn_status status =
+        clattn__layer_pass_begin(&pass, plan, CLATTN_BACKWARD, queue, tensors, workspace, wait_count, wait_list);
+    return status ? status : clattn__sequence_end(&pass.sequence, enqueue(&pass), event);
+}

@@ -1,0 +1,107 @@
+/* A caller's queue, tensors and workspace: are they of this context, and large enough? */
+#include "internal.h"
+
+#include <string.h>
+
+clattn_status clattn__check_queue(const clattn_context *context, cl_command_queue queue)
+{
+    cl_context cl = NULL;
+    cl_device_id device = NULL;
+    cl_int error = clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof cl, &cl, NULL);
+    if (!error)
+        error = clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof device, &device, NULL);
+    if (error)
+        return clattn__fail_opencl(error, "clGetCommandQueueInfo(queue)");
+    if (cl != context->cl || device != context->id)
+        return clattn__fail(CLATTN_WRONG_CONTEXT, "queue is of another %s than the plan",
+                            cl != context->cl ? "OpenCL context" : "device");
+    return CLATTN_SUCCESS;
+}
+
+clattn_status clattn__check_wait_list(cl_uint wait_count, const cl_event *wait_list)
+{
+    if (!wait_count != !wait_list)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "wait_count is %u and wait_list is %s", (unsigned)wait_count,
+                            wait_list ? "not NULL" : "NULL");
+    for (cl_uint i = 0; i < wait_count; ++i)
+        if (!wait_list[i])
+            return clattn__fail(CLATTN_INVALID_ARGUMENT, "wait_list[%u] is NULL", (unsigned)i);
+    return CLATTN_SUCCESS;
+}
+
+/* Size of a buffer, its root (itself, or what it is a sub-buffer of), and its byte within that. */
+static clattn_status query_buffer(const clattn_context *context, const char *name, cl_mem mem, size_t *size,
+                                  cl_mem *root, size_t *origin)
+{
+    cl_context cl = NULL;
+    cl_mem parent = NULL;
+    *origin = 0;
+    cl_int error = clGetMemObjectInfo(mem, CL_MEM_CONTEXT, sizeof cl, &cl, NULL);
+    if (!error)
+        error = clGetMemObjectInfo(mem, CL_MEM_SIZE, sizeof *size, size, NULL);
+    if (!error)
+        error = clGetMemObjectInfo(mem, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof parent, &parent, NULL);
+    if (!error && parent)
+        error = clGetMemObjectInfo(mem, CL_MEM_OFFSET, sizeof *origin, origin, NULL);
+    if (error) {
+        char call[64] = "clGetMemObjectInfo(";
+        strcat(strcat(call, name), ")");
+        return clattn__fail_opencl(error, call);
+    }
+    *root = parent ? parent : mem;
+    if (cl != context->cl)
+        return clattn__fail(CLATTN_WRONG_CONTEXT, "buffer of %s is of another OpenCL context than the plan", name);
+    return CLATTN_SUCCESS;
+}
+
+clattn_status clattn__place_tensor(const clattn_context *context, const struct clattn__role *role,
+                                   const clattn_tensor *tensor, struct clattn__view *view)
+{
+    size_t size = 0, origin = 0, stride[3];
+    cl_mem root = NULL;
+    if (!tensor->mem)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensor %s is missing: its mem is NULL", role->name);
+    const clattn_status status = query_buffer(context, role->name, tensor->mem, &size, &root, &origin);
+    if (status)
+        return status;
+    clattn__role_strides(role, tensor->stride, stride);
+    const size_t most = (size_t)1 << 58;
+    if (tensor->offset > most || stride[0] > most || stride[1] > most || stride[2] > most)
+        return clattn__fail(CLATTN_BUFFER_TOO_SMALL, "offset or a stride of %s exceeds 2^58 elements", role->name);
+    const int64_t bytes = (int64_t)role->element_bytes;
+    *view = (struct clattn__view){.name = role->name, .use = role->use, .memory = root, .run = role->depth * bytes};
+    for (size_t i = 0; i < 3; ++i) {
+        view->count[i] = role->count[i];
+        view->stride[i] = (int64_t)stride[i] * bytes;
+    }
+    const int64_t extent = clattn__view_extent(view);
+    const int64_t offset = (int64_t)tensor->offset * bytes;
+    if (extent < 0 || (uint64_t)extent + (uint64_t)offset > size)
+        return clattn__fail(CLATTN_BUFFER_TOO_SMALL,
+                            "%s reaches to byte %llu of its buffer (offset and strides included), which has %zu",
+                            role->name, extent < 0 ? ~0ull : (unsigned long long)extent + (unsigned long long)offset,
+                            size);
+    view->base = (int64_t)origin + offset;
+    return CLATTN_SUCCESS;
+}
+
+clattn_status clattn__place_workspace(const clattn_context *context, size_t needed, cl_mem workspace,
+                                      struct clattn__view *view)
+{
+    size_t size = 0, origin = 0;
+    cl_mem root = NULL;
+    if (!workspace)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "workspace is NULL; the pass needs %zu bytes", needed);
+    const clattn_status status = query_buffer(context, "workspace", workspace, &size, &root, &origin);
+    if (status)
+        return status;
+    if (size < needed)
+        return clattn__fail(CLATTN_BUFFER_TOO_SMALL, "workspace has %zu bytes; the pass needs %zu", size, needed);
+    *view = (struct clattn__view){.name = "workspace",
+                                  .use = TENSOR_OUTPUT,
+                                  .memory = root,
+                                  .base = (int64_t)origin,
+                                  .run = (int64_t)needed,
+                                  .count = {1, 1, 1}};
+    return CLATTN_SUCCESS;
+}
