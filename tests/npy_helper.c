@@ -1,33 +1,33 @@
-/* Makes and compares .npy files for test_tool.sh.
+/* Makes and compares .npy files for test_tool.sh and test_tool_layer.sh.
  *
- *   npy_helper make FILE TYPE B,H,N,D SEED [bnhd]
- *       Elements that float16 holds exactly, hashed from (b,h,n,d) and SEED. TYPE is f4, f2 (the same values), b1, u1,
- * i4
- *       or i8. With bnhd the file is (B,N,H,D), with the same element at the same (b,h,n,d). Fewer dimensions are taken
- * as
- *       they are.
+ *   npy_helper make FILE TYPE B,H,N,D SEED [bnhd | small]
+ *       Elements that float16 holds exactly, hashed from (b,h,n,d) and SEED. TYPE is f4, f2 (the same values), b1,
+ *       u1, i4 or i8. With bnhd the file is (B,N,H,D), with the same element at the same (b,h,n,d). Fewer dimensions
+ *       are taken as they are. With small the elements are an eighth: weights.
  *   npy_helper lengths FILE TYPE L,L,...
  *       A file of shape (B), TYPE i4 or i8.
  *   npy_helper reference Q K V DOUT [word...]
  *       Compares results with the double reference, as clattn check does. Words: causal offset=X scale=X mask=F kvlen=F
  *       bnhd, and the results, at least one: out=F lse=F dq=F dk=F dv=F.
+ *   npy_helper layer X WQ WKV WO [word...]
+ *       The same for a layer; see npy_layer.c.
  *
  * Exit code 0: done, equal. 1: not equal. 2: anything else. */
+#include "npy_helper.h"
+
 #include "check.h"
-#include "npy.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void die(const char *what, const char *why)
+void die(const char *what, const char *why)
 {
     fprintf(stderr, "npy_helper: %s: %s\n", what, why);
     exit(2);
 }
 
-/* Zeroed memory that lives until the end. */
-static void *take(size_t bytes)
+void *take(size_t bytes)
 {
     static void *kept[32]; /* for leak checkers */
     static size_t count;
@@ -133,6 +133,7 @@ static int make(int argc, char **argv)
     int rank = parse_list(argv[4], dim, 4);
     uint64_t seed = strtoull(argv[5], NULL, 10);
     bool bnhd = argc > 6 && strcmp(argv[6], "bnhd") == 0;
+    double factor = argc > 6 && strcmp(argv[6], "small") == 0 ? 0.125 : 1.0;
     int64_t shape[4] = {dim[0], dim[bnhd ? 2 : 1], dim[bnhd ? 1 : 2], dim[3]};
     int64_t count = 1;
     FILE *stream = begin_file(argv[2], argv[3], rank, rank == 4 ? shape : dim);
@@ -149,7 +150,7 @@ static int make(int argc, char **argv)
                 rest /= (uint64_t)shape[axis];
             }
         }
-        put_element(stream, argv[3], hashed(at, seed));
+        put_element(stream, argv[3], factor * hashed(at, seed));
     }
     return end_file(stream);
 }
@@ -167,8 +168,7 @@ static int lengths(char **argv)
 
 /* ---- reference ---- */
 
-/* A whole file as float32, int32 or bytes; its shape goes to *header. */
-static void *load(const char *path, unsigned allowed, npy_header *header)
+void *load(const char *path, unsigned allowed, npy_header *header)
 {
     npy_file file;
     npy_error error;
@@ -212,7 +212,7 @@ static float *load_bhnd(const char *path, bool bnhd, int64_t dim[4])
     return sorted;
 }
 
-static void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
+void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
 {
     npy_header header;
     if (strcmp(word, "causal") == 0) {
@@ -309,6 +309,9 @@ int main(int argc, char **argv)
     }
     if (argc >= 7 && strcmp(argv[1], "reference") == 0) {
         return reference(argc, argv);
+    }
+    if (argc >= 7 && strcmp(argv[1], "layer") == 0) {
+        return layer(argc, argv);
     }
     die("usage", "see tests/npy_helper.c");
     return 2;

@@ -163,7 +163,8 @@ that cmp out.npy piped.npy
 # ---- command lines ----
 
 expect 2 "clattn VERB --help"
-expect 2 "unknown verb: sideways; allowed: devices, forward, backward, check" sideways
+expect 2 "unknown verb: sideways; allowed: devices, forward, backward, layer-forward, layer-backward, check" \
+    sideways
 for verb in devices forward backward check; do
     expect 0 "" $verb --help
     that test -s stdout.txt

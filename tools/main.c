@@ -1,6 +1,7 @@
 /* clattn: the command-line tool. */
 #include "check_device.h"
 #include "devices.h"
+#include "layer_run.h"
 #include "message.h"
 #include "options.h"
 #include "run.h"
@@ -16,6 +17,9 @@ static int run_verb(verb which, const options *o)
     case VERB_FORWARD:
     case VERB_BACKWARD:
         return run_pass(which, o);
+    case VERB_LAYER_FORWARD:
+    case VERB_LAYER_BACKWARD:
+        return layer_run_pass(which, o);
     case VERB_CHECK:
         break;
     }
@@ -39,7 +43,8 @@ static int dispatch(int argc, char **argv)
     }
     verb which = options_verb(argv[1]);
     if (which == (verb)0) {
-        return bad_input("unknown verb: %s; allowed: devices, forward, backward, check", argv[1]);
+        return bad_input("unknown verb: %s; allowed: devices, forward, backward, layer-forward, layer-backward, check",
+                         argv[1]);
     }
     int code = options_parse(which, argc - 1, argv + 1, &o);
     return code < 0 ? run_verb(which, &o) : code;

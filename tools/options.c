@@ -67,6 +67,12 @@ static const char *set_tile(options *o, const char *text, size_t member)
     return parse_integer(text, 0, INT64_MAX, tile) ? NULL : "a whole number of 0 (tuned) or more";
 }
 
+static const char *set_heads(options *o, const char *text, size_t member)
+{
+    int64_t *heads = (int64_t *)(void *)((char *)o + member);
+    return parse_integer(text, 1, INT64_MAX, heads) ? NULL : "a whole number of 1 or more";
+}
+
 static const char *set_align(options *o, const char *text, size_t member)
 {
     (void)member;
@@ -128,7 +134,11 @@ static const char *set_tier(options *o, const char *text, size_t member)
     return known ? set_text(o, text, member) : "tiny, quick, full";
 }
 
-#define PASSES (VERB_FORWARD | VERB_BACKWARD)
+#define PLAIN (VERB_FORWARD | VERB_BACKWARD)
+#define LAYER (VERB_LAYER_FORWARD | VERB_LAYER_BACKWARD)
+#define PASSES (PLAIN | LAYER)
+#define FORWARDS (VERB_FORWARD | VERB_LAYER_FORWARD)
+#define BACKWARDS (VERB_BACKWARD | VERB_LAYER_BACKWARD)
 #define FILE_OPTION(name) #name, set_file, offsetof(options, name)
 
 static const struct option_row {
@@ -139,15 +149,33 @@ static const struct option_row {
     unsigned required; /* verbs that need it */
     bool is_flag;
 } rows[] = {
-    {FILE_OPTION(q), PASSES, PASSES, false},
-    {FILE_OPTION(k), PASSES, PASSES, false},
-    {FILE_OPTION(v), PASSES, PASSES, false},
-    {FILE_OPTION(dout), VERB_BACKWARD, VERB_BACKWARD, false},
-    {FILE_OPTION(out), VERB_FORWARD, VERB_FORWARD, false},
+    {FILE_OPTION(q), PLAIN, PLAIN, false},
+    {FILE_OPTION(k), PLAIN, PLAIN, false},
+    {FILE_OPTION(v), PLAIN, PLAIN, false},
+    {FILE_OPTION(x), LAYER, LAYER, false},
+    {FILE_OPTION(context), LAYER, 0, false},
+    {FILE_OPTION(wq), LAYER, LAYER, false},
+    {FILE_OPTION(wkv), LAYER, LAYER, false},
+    {FILE_OPTION(wo), LAYER, LAYER, false},
+    {FILE_OPTION(bq), LAYER, 0, false},
+    {FILE_OPTION(bkv), LAYER, 0, false},
+    {FILE_OPTION(bo), VERB_LAYER_FORWARD, 0, false},
+    {"heads", set_heads, offsetof(options, heads), LAYER, 0, false},
+    {"kv-heads", set_heads, offsetof(options, kv_heads), LAYER, 0, false},
+    {FILE_OPTION(dout), BACKWARDS, BACKWARDS, false},
+    {FILE_OPTION(out), FORWARDS, FORWARDS, false},
     {FILE_OPTION(lse), VERB_FORWARD, 0, false},
     {FILE_OPTION(dq), VERB_BACKWARD, 0, false},
     {FILE_OPTION(dk), VERB_BACKWARD, 0, false},
     {FILE_OPTION(dv), VERB_BACKWARD, 0, false},
+    {FILE_OPTION(dx), VERB_LAYER_BACKWARD, 0, false},
+    {FILE_OPTION(dcontext), VERB_LAYER_BACKWARD, 0, false},
+    {FILE_OPTION(dwq), VERB_LAYER_BACKWARD, 0, false},
+    {FILE_OPTION(dwkv), VERB_LAYER_BACKWARD, 0, false},
+    {FILE_OPTION(dwo), VERB_LAYER_BACKWARD, 0, false},
+    {FILE_OPTION(dbq), VERB_LAYER_BACKWARD, 0, false},
+    {FILE_OPTION(dbkv), VERB_LAYER_BACKWARD, 0, false},
+    {FILE_OPTION(dbo), VERB_LAYER_BACKWARD, 0, false},
     {FILE_OPTION(mask), PASSES, 0, false},
     {"kv-len", set_file, offsetof(options, kv_len), PASSES, 0, false},
     {"causal", set_causal, 0, PASSES, 0, true},
@@ -155,7 +183,7 @@ static const struct option_row {
     {"scale", set_scale, 0, PASSES, 0, false},
     {"q-tile", set_tile, offsetof(options, q_tile), PASSES, 0, false},
     {"k-tile", set_tile, offsetof(options, k_tile), PASSES, 0, false},
-    {"layout", set_layout, 0, PASSES, 0, false},
+    {"layout", set_layout, 0, PLAIN, 0, false},
     {"engine", set_engine, 0, PASSES | VERB_CHECK, 0, false},
     {"device", set_text, offsetof(options, device), PASSES | VERB_CHECK, 0, false},
     {"tier", set_tier, offsetof(options, tier), VERB_CHECK, 0, false},
@@ -166,11 +194,14 @@ static const struct option_row {
 #define ROWS (sizeof rows / sizeof rows[0])
 #define FIRST_VALUE 256 /* of the table's rows in getopt_long: past every character */
 
-static const char *const verb_names[] = {"devices", "forward", "backward", "check"};
+static const char *const verb_names[] = {"devices", "forward", "backward", "layer-forward", "layer-backward", "check"};
+
+#define VERBS (sizeof verb_names / sizeof verb_names[0])
+#define DEFAULT_HEADS 8 /* clattn_layer.heads */
 
 verb options_verb(const char *name)
 {
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < VERBS; i++) {
         if (strcmp(name, verb_names[i]) == 0) {
             return (verb)(1u << i);
         }
@@ -181,7 +212,7 @@ verb options_verb(const char *name)
 const char *options_verb_name(verb which)
 {
     unsigned i = 0;
-    while (i < 3 && which != (verb)(1u << i)) {
+    while (i < VERBS - 1 && which != (verb)(1u << i)) {
         i++;
     }
     return verb_names[i];
@@ -242,8 +273,29 @@ static int check_required(verb which, const options *o, const bool seen[ROWS])
     if (which == VERB_BACKWARD && !o->dq && !o->dk && !o->dv) {
         return bad_usage(which, "no gradient asked for: ", "give --dq, --dk or --dv");
     }
+    if (which == VERB_LAYER_BACKWARD && !o->dx && !o->dcontext && !o->dwq && !o->dwkv && !o->dwo && !o->dbq &&
+        !o->dbkv && !o->dbo) {
+        return bad_usage(
+            which, "no gradient asked for: ", "give --dx, --dcontext, --dwq, --dwkv, --dwo, --dbq, --dbkv or --dbo");
+    }
+    if (o->dcontext && !o->context) {
+        return bad_usage(which, "--dcontext needs ", "--context");
+    }
     if (o->case_line && o->tier) {
         return bad_usage(which, "--case and --tier ", "exclude each other");
+    }
+    return -1;
+}
+
+/* The number of heads; that of K and V is the same unless it is given. */
+static int fill_heads(verb which, options *o)
+{
+    o->heads = o->heads > 0 ? o->heads : DEFAULT_HEADS;
+    o->kv_heads = o->kv_heads > 0 ? o->kv_heads : o->heads;
+    if (o->heads % o->kv_heads != 0) {
+        return bad_input("%s: --kv-heads: found \"%" PRId64 "\"; allowed: a divisor of %" PRId64
+                         ", the number of heads",
+                         options_verb_name(which), o->kv_heads, o->heads);
     }
     return -1;
 }
@@ -279,5 +331,6 @@ int options_parse(verb which, int argc, char **argv, options *o)
     if (code < 0 && optind < argc) {
         code = bad_usage(which, "unexpected argument: ", argv[optind]);
     }
-    return code < 0 ? check_required(which, o, seen) : code;
+    code = code < 0 ? check_required(which, o, seen) : code;
+    return code < 0 ? fill_heads(which, o) : code;
 }

@@ -7,12 +7,22 @@
 #include <stdbool.h>
 
 /* A bit each, so that an option can name the verbs that have it. */
-typedef enum verb { VERB_DEVICES = 1, VERB_FORWARD = 2, VERB_BACKWARD = 4, VERB_CHECK = 8 } verb;
+typedef enum verb {
+    VERB_DEVICES = 1,
+    VERB_FORWARD = 2,
+    VERB_BACKWARD = 4,
+    VERB_LAYER_FORWARD = 8,
+    VERB_LAYER_BACKWARD = 16,
+    VERB_CHECK = 32
+} verb;
 
 /* File names are NULL when not given; they point into argv. */
 typedef struct options {
-    const char *q, *k, *v, *mask, *kv_len, *dout; /* inputs */
-    const char *out, *lse, *dq, *dk, *dv;         /* outputs */
+    const char *q, *k, *v, *mask, *kv_len, *dout;                    /* inputs */
+    const char *out, *lse, *dq, *dk, *dv;                            /* outputs */
+    const char *x, *context, *wq, *wkv, *wo, *bq, *bkv, *bo;         /* inputs of a layer */
+    const char *dx, *dcontext, *dwq, *dwkv, *dwo, *dbq, *dbkv, *dbo; /* its outputs */
+    int64_t heads, kv_heads; /* of a layer; their defaults are filled in, and kv_heads divides heads */
     int causal;
     clattn_align align;
     int64_t offset;

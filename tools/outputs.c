@@ -161,11 +161,11 @@ static bool is_same_file(const char *a, const char *b)
 }
 
 /* After output `index` was opened: neither an input nor an earlier output. */
-static int check_distinct(const output *outputs, int index, const char *const *inputs, size_t count)
+static int check_distinct(const output *outputs, int index, const input_file *inputs, size_t count)
 {
     const output *o = &outputs[index];
     for (size_t i = 0; i < count; i++) {
-        if (inputs[i] && is_same_file(inputs[i], o->place)) {
+        if (inputs[i].path && is_same_file(inputs[i].path, o->place)) {
             return bad_output(o, "is also an input; allowed: another file");
         }
     }
@@ -177,7 +177,7 @@ static int check_distinct(const output *outputs, int index, const char *const *i
     return -1;
 }
 
-int outputs_open(output outputs[MAX_OUTPUTS], const char *const *inputs, size_t count)
+int outputs_open(output outputs[MAX_OUTPUTS], const input_file *inputs, size_t count)
 {
     int code = -1;
     handle_signals();
@@ -191,6 +191,21 @@ int outputs_open(output outputs[MAX_OUTPUTS], const char *const *inputs, size_t 
         outputs_discard(outputs);
     }
     return code;
+}
+
+int outputs_allocate(output outputs[MAX_OUTPUTS])
+{
+    for (int i = 0; i < MAX_OUTPUTS; i++) {
+        output *o = &outputs[i];
+        size_t bytes = sizeof *o->values;
+        for (int axis = 0; axis < o->rank; axis++) {
+            bytes *= (size_t)o->dim[axis];
+        }
+        if (o->path && !(o->values = malloc(bytes))) {
+            return failed("%s %s: out of host memory: %zu bytes", o->option, o->path, bytes);
+        }
+    }
+    return -1;
 }
 
 static int write_output(output *o)
@@ -251,7 +266,9 @@ void outputs_discard(output outputs[MAX_OUTPUTS])
         sigprocmask(SIG_SETMASK, &before, NULL);
         free(o->temporary);
         free(o->place);
+        free(o->values);
         o->temporary = NULL;
         o->place = NULL;
+        o->values = NULL;
     }
 }

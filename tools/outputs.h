@@ -3,24 +3,27 @@
 #ifndef CLATTN_TOOLS_OUTPUTS_H
 #define CLATTN_TOOLS_OUTPUTS_H
 
-#include "npy.h"
+#include "input_files.h"
 
-#define MAX_OUTPUTS 3
+#define MAX_OUTPUTS 8
 
 typedef struct output {
     const char *option; /* "--out", for messages */
     const char *path;   /* as given; NULL: not wanted */
     int rank;
     uint64_t dim[4];
-    float *values; /* (dim), owned by the caller */
-    char *place;   /* path with symbolic links resolved; NULL: not open. Owned, as all below */
+    float *values; /* (dim), NULL before outputs_allocate. Owned, as all below */
+    char *place;   /* path with symbolic links resolved; NULL: not open */
     char *temporary;
     FILE *stream;
 } output;
 
-/* Opens the temporary file of every wanted output, or of none. No output may be another, or one of the `count` inputs
- * (NULL ones are skipped). Returns -1, or the exit code after a message; so all functions below. */
-int outputs_open(output outputs[MAX_OUTPUTS], const char *const *inputs, size_t count);
+/* Opens the temporary file of every wanted output, or of none. No output may be another, or one of the `count` inputs.
+ * Returns -1, or the exit code after a message; so all functions below. */
+int outputs_open(output outputs[MAX_OUTPUTS], const input_file *inputs, size_t count);
+
+/* Makes memory for the values of every wanted output. */
+int outputs_allocate(output outputs[MAX_OUTPUTS]);
 
 /* Writes all values, then renames all. */
 int outputs_commit(output outputs[MAX_OUTPUTS]);

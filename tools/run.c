@@ -3,8 +3,8 @@
 #include "inputs.h"
 #include "message.h"
 #include "outputs.h"
+#include "pass.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct run {
@@ -12,7 +12,7 @@ typedef struct run {
     const options *o;
     clattn_problem problem;
     clattn_arrays arrays;
-    inputs in;
+    input_file in[INPUTS];
     output out[MAX_OUTPUTS];
     clattn_runner *runner;
 } run;
@@ -49,20 +49,11 @@ static void set_outputs(run *r)
 }
 
 /* Memory for the wanted outputs, and their places in the call. */
-static int allocate_outputs(run *r)
+static int place_outputs(run *r)
 {
     const clattn_problem *p = &r->problem;
     bool bnhd = r->o->bnhd;
-    for (int i = 0; i < MAX_OUTPUTS; i++) {
-        output *out = &r->out[i];
-        size_t count = 1;
-        for (int axis = 0; axis < out->rank; axis++) {
-            count *= (size_t)out->dim[axis];
-        }
-        if (out->path && !(out->values = malloc(count * sizeof *out->values))) {
-            return failed("%s %s: out of host memory: %zu bytes", out->option, out->path, count * sizeof *out->values);
-        }
-    }
+    int code = outputs_allocate(r->out);
     if (r->which == VERB_FORWARD) {
         r->arrays.out = make_array(r->out[0].values, bnhd, p->q_heads, p->q_len, p->v_dim);
         r->arrays.lse.data = r->out[1].values;
@@ -71,57 +62,31 @@ static int allocate_outputs(run *r)
         r->arrays.dk = make_array(r->out[1].values, bnhd, p->kv_heads, p->kv_len, p->qk_dim);
         r->arrays.dv = make_array(r->out[2].values, bnhd, p->kv_heads, p->kv_len, p->v_dim);
     }
-    return -1;
-}
-
-static void report(const run *r, const clattn_run_info *info)
-{
-    const char *context = clattn_context_describe(clattn_runner_context(r->runner));
-    note("%.*s\n%.*s", trimmed(context), context, trimmed(info->plan), info->plan);
-    note("plan      %12.3f ms\nupload    %12.3f ms\nkernels   %12.3f ms\ndownload  %12.3f ms", info->plan_seconds * 1e3,
-         info->upload_seconds * 1e3, info->kernel_seconds * 1e3, info->download_seconds * 1e3);
-    note("device    %12zu bytes\nworkspace %12zu bytes of them", info->device_bytes, info->workspace_bytes);
+    return code;
 }
 
 static int compute(run *r)
 {
-    const char *name = options_verb_name(r->which);
     clattn_run_info info;
     memset(&info, 0, sizeof info);
     info.struct_size = sizeof info;
-    progress("%s: computing", name);
+    progress("%s: computing", options_verb_name(r->which));
     clattn_status status = r->which == VERB_FORWARD ? clattn_run_forward(r->runner, &r->problem, &r->arrays, &info)
                                                     : clattn_run_backward(r->runner, &r->problem, &r->arrays, &info);
-    if (status != CLATTN_SUCCESS) {
-        return library_failed(name, status);
-    }
-    if (r->o->verbose) {
-        report(r, &info);
-    }
-    progress("%s: writing", name);
-    return -1;
-}
-
-static int open_runner(run *r)
-{
-    clattn_options library = CLATTN_OPTIONS_INIT;
-    library.engine = r->o->engine;
-    progress("%s: opening the device", options_verb_name(r->which));
-    clattn_status status = clattn_runner_create(r->o->device, &library, &r->runner);
-    return status == CLATTN_SUCCESS ? -1 : library_failed(options_verb_name(r->which), status);
+    return pass_end(r->which, r->o, r->runner, status, &info);
 }
 
 /* What is quick to find wrong comes first: shapes, places of the outputs, the device, and only then the data. */
 static int run_steps(run *r)
 {
-    int code = inputs_open(&r->in, r->o, &r->problem);
+    int code = inputs_open(r->in, r->o, &r->problem);
     if (code < 0) {
         set_outputs(r);
-        code = outputs_open(r->out, r->in.path, INPUTS);
+        code = outputs_open(r->out, r->in, INPUTS);
     }
-    code = code < 0 ? open_runner(r) : code;
-    code = code < 0 ? inputs_read(&r->in, r->o, &r->problem, &r->arrays) : code;
-    code = code < 0 ? allocate_outputs(r) : code;
+    code = code < 0 ? pass_open_runner(r->which, r->o, &r->runner) : code;
+    code = code < 0 ? inputs_read(r->in, r->o, &r->problem, &r->arrays) : code;
+    code = code < 0 ? place_outputs(r) : code;
     code = code < 0 ? compute(r) : code;
     code = code < 0 ? outputs_commit(r->out) : code;
     return code < 0 ? EXIT_GOOD : code;
@@ -138,10 +103,7 @@ int run_pass(verb which, const options *o)
     int code = run_steps(&r);
     progress_end();
     outputs_discard(r.out);
-    for (int i = 0; i < MAX_OUTPUTS; i++) {
-        free(r.out[i].values);
-    }
-    inputs_close(&r.in);
+    input_files_close(r.in, INPUTS);
     clattn_runner_destroy(r.runner);
     return code;
 }

@@ -3,10 +3,12 @@
 
 static const char tool_text[] = "clattn - exact attention and its gradients on any OpenCL device\n"
                                 "\n"
-                                "  clattn devices    every OpenCL device, and what clattn would use on it\n"
-                                "  clattn forward    attention of .npy files\n"
-                                "  clattn backward   its gradients\n"
-                                "  clattn check      test a device against a double-precision reference\n"
+                                "  clattn devices         every OpenCL device, and what clattn would use on it\n"
+                                "  clattn forward         attention of .npy files\n"
+                                "  clattn backward        its gradients\n"
+                                "  clattn layer-forward   attention with its projections, a layer of a transformer\n"
+                                "  clattn layer-backward  its gradients\n"
+                                "  clattn check           test a device against a double-precision reference\n"
                                 "\n"
                                 "  clattn VERB --help\n"
                                 "  clattn --version\n"
@@ -31,8 +33,11 @@ static const char devices_text[] =
     "  --q-tile N        largest tile of queries; 0 and by default tuned\n"                                            \
     "  --k-tile N        the same for keys\n"                                                                          \
     "  --engine NAME     simt, cpu or auto (the default)\n"                                                            \
-    "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"                          \
-    "  --layout NAME     bhnd: files are (B,H,N,D) (the default); bnhd: (B,N,H,D)\n"                                   \
+    "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"
+
+#define LAYOUT_TEXT "  --layout NAME     bhnd: files are (B,H,N,D) (the default); bnhd: (B,N,H,D)\n"
+
+#define FILES_TEXT                                                                                                     \
     "  -v, --verbose     plan, times and bytes on standard error\n"                                                    \
     "  -h, --help\n"                                                                                                   \
     "\n"                                                                                                               \
@@ -49,7 +54,8 @@ static const char forward_text[] =
     "  --k FILE          (B,Hk,M,D), Hq a multiple of Hk\n"
     "  --v FILE          (B,Hk,M,Dv)\n"
     "  --out FILE        writes (B,Hq,N,Dv)\n"
-    "  --lse FILE        writes (B,Hq,N), log sum_j exp S_ij; -inf for a query that sees no key\n" PROBLEM_TEXT;
+    "  --lse FILE        writes (B,Hq,N), log sum_j exp S_ij; -inf for a query that sees no key\n" PROBLEM_TEXT
+        LAYOUT_TEXT FILES_TEXT;
 
 static const char backward_text[] =
     "usage: clattn backward --q FILE --k FILE --v FILE --dout FILE [--dq FILE] [--dk FILE]\n"
@@ -63,7 +69,46 @@ static const char backward_text[] =
     "  --dout FILE       (B,Hq,N,Dv), the gradient of out\n"
     "  --dq FILE         writes (B,Hq,N,D)\n"
     "  --dk FILE         writes (B,Hk,M,D)\n"
-    "  --dv FILE         writes (B,Hk,M,Dv)\n" PROBLEM_TEXT;
+    "  --dv FILE         writes (B,Hk,M,Dv)\n" PROBLEM_TEXT LAYOUT_TEXT FILES_TEXT;
+
+#define LAYER_TEXT                                                                                                     \
+    "  --x FILE          (B,N,E)\n"                                                                                    \
+    "  --context FILE    (B,M,C), what keys and values are made of; without it x is, and C = E\n"                      \
+    "  --wq FILE         (H D,E), head by head\n"                                                                      \
+    "  --wkv FILE        (2 Hk D,C): all heads of K, then all of V\n"                                                  \
+    "  --wo FILE         (E,H D)\n"                                                                                    \
+    "  --heads H         8 by default; D is what they leave of the rows of wq\n"                                       \
+    "  --kv-heads Hk     heads of K and V, a divisor of H; by default H\n"                                             \
+    "  --bq FILE         (H D), added to Q\n"                                                                          \
+    "  --bkv FILE        (2 Hk D), added to K and V\n"
+
+static const char layer_forward_text[] =
+    "usage: clattn layer-forward --x FILE --wq FILE --wkv FILE --wo FILE --out FILE [options]\n"
+    "\n"
+    "Multi-head attention with its projections; weights are (out, in), as PyTorch keeps them.\n"
+    "\n"
+    "  Q = x wq^T + bq       K, V = context wkv^T + bkv\n"
+    "  out = softmax(scale Q K^T, masked) V wo^T + bo\n"
+    "\n" LAYER_TEXT "  --bo FILE         (E), added to out\n"
+    "  --out FILE        writes (B,N,E)\n" PROBLEM_TEXT FILES_TEXT;
+
+static const char layer_backward_text[] =
+    "usage: clattn layer-backward --x FILE --wq FILE --wkv FILE --wo FILE --dout FILE\n"
+    "                             [--dx FILE] [--dcontext FILE] [--dwq FILE] [--dwkv FILE]\n"
+    "                             [--dwo FILE] [--dbq FILE] [--dbkv FILE] [--dbo FILE] [options]\n"
+    "\n"
+    "The gradients of sum(dout * out), out as clattn layer-forward has it, with respect to\n"
+    "inputs, weights and biases; at least one is asked for. Without --context, dx is that of\n"
+    "both ways into the layer. bo matters to no gradient.\n"
+    "\n" LAYER_TEXT "  --dout FILE       (B,N,E), the gradient of out\n"
+    "  --dx FILE         writes (B,N,E)\n"
+    "  --dcontext FILE   writes (B,M,C); only with --context\n"
+    "  --dwq FILE        writes (H D,E)\n"
+    "  --dwkv FILE       writes (2 Hk D,C)\n"
+    "  --dwo FILE        writes (E,H D)\n"
+    "  --dbq FILE        writes (H D), whether bq is given or not; so all biases\n"
+    "  --dbkv FILE       writes (2 Hk D)\n"
+    "  --dbo FILE        writes (E)\n" PROBLEM_TEXT FILES_TEXT;
 
 static const char check_text[] =
     "usage: clattn check [--device WHICH] [--engine NAME] [--tier NAME] [--case \"LINE\"]\n"
@@ -91,6 +136,10 @@ const char *usage(verb which)
         return forward_text;
     case VERB_BACKWARD:
         return backward_text;
+    case VERB_LAYER_FORWARD:
+        return layer_forward_text;
+    case VERB_LAYER_BACKWARD:
+        return layer_backward_text;
     case VERB_CHECK:
         return check_text;
     }

@@ -1,0 +1,161 @@
+#include "input_files.h"
+
+#include "message.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- shapes ---- */
+
+int input_bad_shape(const input_file *input, const char *allowed, ...)
+{
+    char shape[NPY_SHAPE_TEXT];
+    char text[256];
+    const npy_header *header = &input->file.header;
+    va_list arguments;
+    va_start(arguments, allowed);
+    vsnprintf(text, sizeof text, allowed, arguments);
+    va_end(arguments);
+    return bad_input("%s %s: shape %s; allowed: %s", input->option, input->path,
+                     npy_shape_text(header->rank, header->dim, shape), text);
+}
+
+int input_check_sizes(const input_file *input, const input_size *list, size_t count)
+{
+    char shape[NPY_SHAPE_TEXT];
+    const npy_header *header = &input->file.header;
+    for (size_t i = 0; i < count; i++) {
+        if (header->dim[list[i].axis] != (uint64_t)list[i].size) {
+            return bad_input("%s %s: shape %s, found %s = %" PRIu64 "; allowed: %" PRId64 ", as %s has it",
+                             input->option, input->path, npy_shape_text(header->rank, header->dim, shape), list[i].name,
+                             header->dim[list[i].axis], list[i].size, list[i].from);
+        }
+    }
+    return -1;
+}
+
+int input_check_mask(const input_file *mask, const int64_t full[4], int64_t mask_dim[4])
+{
+    const npy_header *header = &mask->file.header;
+    bool good = header->rank == 2 || header->rank == 4;
+    if (!mask->path) {
+        return -1;
+    }
+    for (int i = 0; i < 4 && good; i++) {
+        bool is_there = header->rank == 4 || i == 0 || i == 3;
+        uint64_t size = is_there ? header->dim[header->rank == 4 ? i : i / 3] : 1;
+        good = size == 1 || size == (uint64_t)full[i];
+        mask_dim[i] = (int64_t)size;
+    }
+    if (!good) {
+        return input_bad_shape(mask,
+                               "(%" PRId64 ", %" PRId64 ") or (%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64
+                               "), where any dimension may be 1",
+                               full[0], full[3], full[0], full[1], full[2], full[3]);
+    }
+    return -1;
+}
+
+int input_check_lengths(const input_file *lengths, int64_t batch, int *kv_lengths)
+{
+    const npy_header *header = &lengths->file.header;
+    *kv_lengths = lengths->path != NULL;
+    if (lengths->path && (header->rank != 1 || header->dim[0] != (uint64_t)batch)) {
+        return input_bad_shape(lengths, "(%" PRId64 ",), one length a batch", batch);
+    }
+    return -1;
+}
+
+/* ---- files ---- */
+
+static int check_axes(const input_file *input)
+{
+    int rank = 1;
+    for (const char *c = input->axes; c && *c != '\0'; c++) {
+        rank += *c == ',';
+    }
+    if (input->axes && input->file.header.rank != rank) {
+        return input_bad_shape(input, "%d dimension%s %s", rank, rank == 1 ? "" : "s", input->axes);
+    }
+    return -1;
+}
+
+static int open_file(input_file *input)
+{
+    npy_error error;
+    if (!npy_open(&input->file, input->path, input->types, &error)) {
+        return bad_input("%s %s: %s", input->option, input->path, error.text);
+    }
+    int code = check_axes(input);
+    if (code < 0 && input->file.header.count == 0) {
+        code = input_bad_shape(input, "no dimension of 0");
+    }
+    if (code < 0 && input->file.header.count > SIZE_MAX / 8) {
+        code = input_bad_shape(input, "what this machine can address");
+    }
+    return code;
+}
+
+int input_files_open(input_file *files, size_t count)
+{
+    int code = -1;
+    for (size_t i = 0; i < count && code < 0; i++) {
+        code = files[i].path ? open_file(&files[i]) : -1;
+    }
+    return code;
+}
+
+static int read_file(input_file *input)
+{
+    npy_error error;
+    bool good;
+    size_t bytes = (size_t)input->file.header.count * (input->types == INPUT_TRUTHS ? 1 : 4);
+    progress("reading %s", input->path);
+    input->data = malloc(bytes);
+    if (!input->data) {
+        return failed("%s %s: out of host memory: %zu bytes", input->option, input->path, bytes);
+    }
+    if (input->types == INPUT_TRUTHS) {
+        good = npy_read_bytes(&input->file, input->data, &error);
+    } else if (input->types == INPUT_LENGTHS) {
+        good = npy_read_int32(&input->file, input->data, &error);
+    } else {
+        good = npy_read_float32(&input->file, input->data, &error);
+    }
+    npy_close(&input->file);
+    return good ? -1 : bad_input("%s %s: %s", input->option, input->path, error.text);
+}
+
+int input_files_read(input_file *files, size_t count)
+{
+    int code = -1;
+    for (size_t i = 0; i < count && code < 0; i++) {
+        code = files[i].path ? read_file(&files[i]) : -1;
+    }
+    return code;
+}
+
+void input_files_close(input_file *files, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        npy_close(&files[i].file);
+        free(files[i].data);
+        files[i].data = NULL;
+    }
+}
+
+void input_warn_lengths(const input_file *lengths, int64_t batch, int64_t kv_len)
+{
+    const int32_t *length = lengths->data;
+    int64_t odd = 0;
+    for (int64_t b = 0; length && b < batch; b++) {
+        odd += length[b] < 0 || length[b] > kv_len;
+    }
+    if (odd > 0) {
+        note("clattn: warning: --kv-len %s: %" PRId64 " of %" PRId64 " lengths lie outside 0 to M = %" PRId64
+             " and are clamped",
+             lengths->path, odd, batch, kv_len);
+    }
+}
