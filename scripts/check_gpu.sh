@@ -1,12 +1,13 @@
 #!/bin/sh
 # What docs/devices.md records of a device, in one go: ./scripts/check_gpu.sh BINARIES LOGS [--device WHICH]
 #
-# BINARIES: a folder with the programs clattn and clattn-bench. LOGS: a folder for what they print. Lists the devices, runs the
-# whole case table and the tensor past 2^31 elements, the quick tier on the other engine too, and the benchmark.
+# BINARIES: a folder with the programs clattn and clattn-bench, and, where the layer is to be tested too, the test programs
+# test_layer*. LOGS: a folder for what they print. Lists the devices, runs the whole case table and the tensor past 2^31
+# elements, the quick tier on the other engine too, the layer's tests, and the benchmark.
 set -u
 
 if [ $# -lt 2 ]; then
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 binaries=$1
@@ -26,6 +27,13 @@ run() {
 run devices.log "$binaries/clattn" devices
 run check_full.log "$binaries/clattn" check --tier full "$@"
 run check_cpu_engine.log "$binaries/clattn" check --tier quick --engine cpu "$@"
+if [ "${1:-}" = --device ]; then
+    CLATTN_TEST_DEVICE=$2
+    export CLATTN_TEST_DEVICE
+fi
+for test in "$binaries"/test_layer*; do
+    [ ! -x "$test" ] || run "$(basename "$test").log" "$test"
+done
 run bench.log "$binaries/clattn-bench" "$@" \
     "b1 h16 n2048 m2048 d64" "b1 h16 n2048 m2048 d128" \
     "b2 h32 n8192 m8192 d64" "b2 h32 n8192 m8192 d64 causal" \

@@ -1,0 +1,177 @@
+#include "plot.h"
+
+#include "nn.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Of the picture, in its own units; the axes enclose what the margins leave. */
+enum { WIDTH = 860, HEIGHT = 460, LEFT = 70, RIGHT = 190, TOP = 50, BOTTOM = 60, SMOOTH = 8, LEGEND_LINE = 22 };
+
+#define INK "#333333"
+#define PALE "#dddddd"
+
+struct frame {
+    FILE *file;
+    double steps, low, high; /* of the axes */
+};
+
+static double x_of(const struct frame *f, double step)
+{
+    return LEFT + step / f->steps * (WIDTH - LEFT - RIGHT);
+}
+
+static double y_of(const struct frame *f, double loss)
+{
+    return TOP + (f->high - loss) / (f->high - f->low) * (HEIGHT - TOP - BOTTOM);
+}
+
+/* 1, 2 or 5 times a power of ten, such that about `wish` of them fill `range`. */
+static double tick_of(double range, double wish)
+{
+    const double power = pow(10.0, floor(log10(range / wish))), part = range / wish / power;
+    return power * (part <= 1.0 ? 1.0 : part <= 2.0 ? 2.0 : part <= 5.0 ? 5.0 : 10.0);
+}
+
+static void line(const struct frame *f, double x1, double y1, double x2, double y2, const char *style)
+{
+    fprintf(f->file, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" %s/>\n", x1, y1, x2, y2, style);
+}
+
+static void text(const struct frame *f, double x, double y, const char *style, const char *what)
+{
+    fprintf(f->file, "<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, style);
+    for (; *what; ++what)
+        if (*what == '<')
+            fputs("&lt;", f->file);
+        else if (*what == '&')
+            fputs("&amp;", f->file);
+        else
+            fputc(*what, f->file);
+    fputs("</text>\n", f->file);
+}
+
+/* Axes end on ticks, and hold every curve and level. */
+static struct frame frame_of(const struct plot *plot, FILE *file)
+{
+    struct frame f = {file, 1.0, HUGE_VAL, -HUGE_VAL};
+    for (size_t c = 0; c < plot->curve_count; ++c) {
+        const struct plot_curve *curve = &plot->curves[c];
+        f.steps = fmax(f.steps, (double)curve->count);
+        for (size_t i = 0; i < curve->count; ++i) {
+            f.low = fmin(f.low, curve->losses[i]);
+            f.high = fmax(f.high, curve->losses[i]);
+        }
+        f.low = fmin(f.low, curve->held_out);
+        f.high = fmax(f.high, curve->held_out);
+    }
+    for (size_t l = 0; l < plot->level_count; ++l) {
+        f.low = fmin(f.low, plot->levels[l].value);
+        f.high = fmax(f.high, plot->levels[l].value);
+    }
+    const double tick = tick_of(f.high - f.low + 1e-3, 6.0);
+    f.low = floor(f.low / tick) * tick;
+    f.high = ceil(f.high / tick) * tick;
+    return f;
+}
+
+static void draw_axes(const struct frame *f, const char *title)
+{
+    const double right = WIDTH - RIGHT, bottom = HEIGHT - BOTTOM;
+    const double step = tick_of(f->steps, 6.0), loss = tick_of(f->high - f->low, 6.0);
+    char label[32];
+    for (double y = f->low; y < f->high + 0.5 * loss; y += loss) {
+        line(f, LEFT, y_of(f, y), right, y_of(f, y), "stroke=\"" PALE "\"");
+        snprintf(label, sizeof label, "%.*f", loss < 1.0 ? 1 : 0, y);
+        text(f, LEFT - 8, y_of(f, y) + 4, "text-anchor=\"end\"", label);
+    }
+    for (double x = 0.0; x < f->steps + 0.5; x += step) {
+        line(f, x_of(f, x), bottom, x_of(f, x), bottom + 5, "stroke=\"" INK "\"");
+        snprintf(label, sizeof label, "%.0f", x);
+        text(f, x_of(f, x), bottom + 20, "text-anchor=\"middle\"", label);
+    }
+    line(f, LEFT, bottom, right, bottom, "stroke=\"" INK "\"");
+    line(f, LEFT, TOP, LEFT, bottom, "stroke=\"" INK "\"");
+    text(f, 0.5 * (LEFT + right), HEIGHT - 16, "text-anchor=\"middle\"", "step");
+    fprintf(f->file, "<g transform=\"translate(22 %.1f) rotate(-90)\">", 0.5 * (TOP + bottom));
+    text(f, 0, 0, "text-anchor=\"middle\"", "loss, nats a character");
+    fputs("</g>\n", f->file);
+    text(f, LEFT, 28, "font-size=\"16\" font-weight=\"bold\"", title);
+}
+
+static void draw_level(const struct frame *f, const struct plot_level *level)
+{
+    char label[128];
+    line(f, LEFT, y_of(f, level->value), WIDTH - RIGHT, y_of(f, level->value),
+         "stroke=\"" INK "\" stroke-dasharray=\"6 4\"");
+    snprintf(label, sizeof label, "%s %.2f", level->name, level->value);
+    text(f, WIDTH - RIGHT + 10, y_of(f, level->value) + 4, "", label);
+}
+
+/* The mean of up to SMOOTH steps to either side of step i: at the start as many to the one as to the other, as losses
+ * fall fast there; at the end what there is. */
+static double smooth(const struct plot_curve *curve, size_t i)
+{
+    const size_t reach = i < SMOOTH ? i : SMOOTH;
+    const size_t first = i - reach, end = i + reach + 1 < curve->count ? i + reach + 1 : curve->count;
+    double sum = 0.0;
+    for (size_t k = first; k < end; ++k)
+        sum += curve->losses[k];
+    return sum / (double)(end - first);
+}
+
+static void draw_path(const struct frame *f, const struct plot_curve *curve, int smoothed, const char *style)
+{
+    fprintf(f->file, "<path fill=\"none\" stroke=\"%s\" stroke-linejoin=\"round\" %s d=\"", curve->colour, style);
+    for (size_t i = 0; i < curve->count; ++i)
+        fprintf(f->file, "%s%.1f %.1f", i ? "L" : "M", x_of(f, (double)i),
+                y_of(f, smoothed ? smooth(curve, i) : curve->losses[i]));
+    fputs("\"/>\n", f->file);
+}
+
+static void draw_curve(const struct frame *f, const struct plot_curve *curve)
+{
+    char label[64];
+    draw_path(f, curve, 0, "stroke-width=\"1\" opacity=\"0.35\"");
+    draw_path(f, curve, 1, "stroke-width=\"2.5\"");
+    const double x = x_of(f, (double)curve->count), y = y_of(f, curve->held_out);
+    fprintf(f->file, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" fill=\"%s\"/>\n", x, y, curve->colour);
+    snprintf(label, sizeof label, "held out %.2f", curve->held_out);
+    text(f, x + 10, y + 4, "", label);
+}
+
+/* In the empty corner: losses fall. */
+static void draw_legend(const struct frame *f, const struct plot *plot)
+{
+    fprintf(f->file, "<rect x=\"%d\" y=\"%d\" width=\"190\" height=\"%zu\" fill=\"white\"/>\n", WIDTH - RIGHT - 200,
+            TOP + 60 - LEGEND_LINE / 2 - 4, plot->curve_count * LEGEND_LINE + 8);
+    for (size_t c = 0; c < plot->curve_count; ++c) {
+        const double y = TOP + 60.0 + LEGEND_LINE * (double)c, x = WIDTH - RIGHT - 190;
+        char style[96];
+        snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"2.5\"", plot->curves[c].colour);
+        line(f, x, y, x + 28, y, style);
+        text(f, x + 36, y + 4, "", plot->curves[c].name);
+    }
+}
+
+void plot_write(const struct plot *plot, const char *path)
+{
+    FILE *file = fopen(path, "w");
+    if (!file)
+        nn_fail(path, "cannot be written");
+    const struct frame f = frame_of(plot, file);
+    fprintf(file,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" "
+            "font-size=\"13\" fill=\"" INK "\">\n<rect width=\"%d\" height=\"%d\" fill=\"white\"/>\n",
+            WIDTH, HEIGHT, WIDTH, HEIGHT);
+    draw_axes(&f, plot->title);
+    for (size_t l = 0; l < plot->level_count; ++l)
+        draw_level(&f, &plot->levels[l]);
+    for (size_t c = 0; c < plot->curve_count; ++c)
+        draw_curve(&f, &plot->curves[c]);
+    draw_legend(&f, plot);
+    fputs("</svg>\n", file);
+    if (ferror(file) || fclose(file))
+        nn_fail(path, "cannot be written");
+}

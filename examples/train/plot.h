@@ -1,0 +1,33 @@
+/* A loss curve as an SVG file. */
+#ifndef CLATTN_TRAIN_PLOT_H
+#define CLATTN_TRAIN_PLOT_H
+
+#include <stddef.h>
+
+struct plot_curve {
+    const char *name;
+    const char *colour; /* of SVG */
+    const double *losses;
+    size_t count;
+    double held_out; /* a dot at the end */
+};
+
+/* A dashed line from left to right. */
+struct plot_level {
+    const char *name;
+    double value;
+};
+
+struct plot {
+    const char *title;
+    const struct plot_curve *curves;
+    size_t curve_count;
+    const struct plot_level *levels;
+    size_t level_count;
+};
+
+/* Each curve thin as it is, and thick as the mean about each step. Ends the program where the file cannot be
+ * written. */
+void plot_write(const struct plot *plot, const char *path);
+
+#endif

@@ -1,0 +1,30 @@
+/* Training a model on a text. */
+#ifndef CLATTN_TRAIN_TRAINING_H
+#define CLATTN_TRAIN_TRAINING_H
+
+#include "options.h"
+#include "pass.h"
+#include "random.h"
+#include "text.h"
+
+enum { TRAINING_LAST = 20 }; /* how many last steps "final loss" is the mean of */
+
+struct training {
+    double *losses; /* of each step, before its update */
+    size_t steps;
+    double final;    /* mean of the last of them */
+    double held_out; /* mean over the held-out text, after training */
+    double seconds;  /* of all steps */
+};
+
+/* Runs `steps` steps of the schedule that options->steps has, and takes the held-out loss if those are all. The same
+ * options give the same batches whatever the model is. */
+struct training training_run(struct pass *pass, const struct text *text, const struct options *options, size_t steps,
+                             const char *label);
+void training_free(struct training *training);
+
+/* Fills ids and targets (batch,length): what follows each character. */
+void training_batch(const struct pass *pass, const int32_t *entries, size_t count, struct check_random *random,
+                    int32_t *ids, int32_t *targets);
+
+#endif
