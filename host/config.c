@@ -238,6 +238,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
                            int attempt, struct clattn__config *config)
 {
     config->engine = engine;
+    config->dtype = problem->dtype;
     config->packed = clattn__config_pack(problem) > 1;
     config->mask = mask_kind(problem);
     if (config->kernel == KERNEL_DELTA) {
@@ -252,8 +253,8 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 void clattn__config_options(const struct clattn__config *c, char options[CLATTN__OPTIONS_MAX])
 {
     const bool scores = c->kernel != KERNEL_DELTA; /* delta sees no scores: one program serves all problems */
-    int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DPACKED=%d -DMASK=%d", scores && c->packed,
-                          scores ? (int)c->mask : 0);
+    int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DSTORAGE=%d -DPACKED=%d -DMASK=%d",
+                          (int)c->dtype, scores && c->packed, scores ? (int)c->mask : 0);
     if (!scores)
         return;
     length +=

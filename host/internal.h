@@ -95,6 +95,7 @@ enum clattn__mask { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* as in k
 struct clattn__config {
     enum clattn__kernel kernel;
     clattn_engine engine;
+    clattn_dtype dtype;
     int own, walk;                     /* rows of an owner tile, and of a tile of the walked side */
     int d_pad, dv_pad;                 /* D and Dv rounded up to chunk */
     int chunk;                         /* depth staged at a time for scores */

@@ -90,6 +90,10 @@ clattn_status clattn__problem_check(const clattn_problem *p)
         status = check_mask(p);
     if (status)
         return status;
+    if (p->dtype != CLATTN_FLOAT32 && p->dtype != CLATTN_FLOAT16 && p->dtype != CLATTN_BFLOAT16)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "problem.dtype is %d; allowed are FLOAT32 (0), FLOAT16 (1) and BFLOAT16 (2)",
+                            (int)p->dtype);
     if (!isfinite(p->scale))
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "problem.scale is %g; it must be finite", (double)p->scale);
     if (p->align != CLATTN_ALIGN_BOTTOM_RIGHT && p->align != CLATTN_ALIGN_TOP_LEFT && p->align != CLATTN_ALIGN_OFFSET)

@@ -16,11 +16,13 @@ static void add_role(struct clattn__role *role, size_t index, enum clattn__tenso
     role->index = index;
     role->use = use;
     role->optional = false;
-    role->element_bytes = 4;
+    role->element_bytes = p->dtype == CLATTN_FLOAT32 ? 4 : 2;
     role->count[0] = p->batch;
     role->count[1] = keys ? p->kv_heads : p->q_heads;
     role->count[2] = keys ? p->kv_len : p->q_len;
     role->depth = index == ROLE_LSE ? 1 : values ? p->v_dim : p->qk_dim;
+    if (index == ROLE_LSE || index == ROLE_KV_LENGTHS)
+        role->element_bytes = 4;
     if (index == ROLE_MASK) {
         role->element_bytes = 1;
         memcpy(role->count, p->mask_dim, sizeof role->count);

@@ -9,7 +9,8 @@
  * N query length, M key length, D head dimension of Q and K, Dv head dimension of V and O. i runs over queries, j over
  * keys.
  *
- *   q (B,Hq,N,D)   k (B,Hk,M,D)   v (B,Hk,M,Dv)   out (B,Hq,N,Dv)   lse (B,Hq,N)      all float32
+ *   q (B,Hq,N,D)   k (B,Hk,M,D)   v (B,Hk,M,Dv)   out (B,Hq,N,Dv)      float32, float16 or bfloat16
+ *   lse (B,Hq,N)      float32
  *
  * Use, with your own OpenCL objects (section 2 to 5):
  *
@@ -188,6 +189,14 @@ typedef enum clattn_align {
 
 #define CLATTN_MAX_HEAD_DIM 512 /* largest D and Dv */
 
+/* How q, k, v, out and their gradients are stored. All arithmetic is float32, on every device; results are rounded once,
+ * to the nearest, ties to even. */
+typedef enum clattn_dtype {
+    CLATTN_FLOAT32 = 0,
+    CLATTN_FLOAT16 = 1, /* IEEE 754 binary16 */
+    CLATTN_BFLOAT16 = 2 /* the upper half of a float32 */
+} clattn_dtype;
+
 /* A problem. Sizes have no default; in all other members 0 means default. Start from CLATTN_PROBLEM_INIT.
  *
  * A query that sees no key (hidden by causality, masks or key lengths) gives out = 0, lse = -inf, and zero gradients.
@@ -203,6 +212,7 @@ typedef struct clattn_problem {
     int64_t kv_len;     /* M >= 1 */
     int64_t qk_dim;     /* D, 1 to CLATTN_MAX_HEAD_DIM */
     int64_t v_dim;      /* Dv, 1 to CLATTN_MAX_HEAD_DIM */
+    clattn_dtype dtype; /* of q, k, v, out, dout, dq, dk, dv; lse is always float32 */
 
     float scale;        /* factor of Q K^T, finite, of either sign; 0: 1/sqrt(D) */
     int causal;         /* 1: query i sees the keys j <= i + offset only */
@@ -222,7 +232,8 @@ typedef struct clattn_problem {
 
 #define CLATTN_PROBLEM_INIT                                                                                            \
     {                                                                                                                  \
-        sizeof(clattn_problem), 0, 0, 0, 0, 0, 0, 0, 0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}, 0, 0, 0      \
+        sizeof(clattn_problem), 0, 0, 0, 0, 0, 0, 0, CLATTN_FLOAT32, 0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0,            \
+            {0, 0, 0, 0}, 0, 0, 0                                                                                      \
     }
 
 /* ---- 4. Plan: a problem, checked, with its kernels built ---- */
@@ -280,18 +291,18 @@ typedef struct clattn_tensor {
  * is left zero or ignored. Buffers belong to the caller and must live until the work is done. */
 typedef struct clattn_tensors {
     size_t struct_size;       /* sizeof(clattn_tensors) */
-    clattn_tensor q;          /* in   (B,Hq,N,D) float32 */
-    clattn_tensor k;          /* in   (B,Hk,M,D) float32 */
-    clattn_tensor v;          /* in   (B,Hk,M,Dv) float32 */
+    clattn_tensor q;          /* in   (B,Hq,N,D) */
+    clattn_tensor k;          /* in   (B,Hk,M,D) */
+    clattn_tensor v;          /* in   (B,Hk,M,Dv) */
     clattn_tensor mask;       /* in   clattn_problem.mask_dim, bytes; when the problem has a mask */
     clattn_tensor kv_lengths; /* in   (B) int32, stride[0] between them (0: 1); when the problem has key lengths */
-    clattn_tensor out;        /* forward: out, backward: in   (B,Hq,N,Dv) float32 */
+    clattn_tensor out;        /* forward: out, backward: in   (B,Hq,N,Dv) */
     clattn_tensor lse;  /* forward: out (mem NULL: not wanted), backward: in   (B,Hq,N) float32, natural log; its three
                                  strides are those of B, Hq and N */
-    clattn_tensor dout; /* backward: in   (B,Hq,N,Dv) float32, the gradient of out */
-    clattn_tensor dq;   /* backward: out  (B,Hq,N,D) float32, when the plan has CLATTN_BACKWARD_DQ */
-    clattn_tensor dk;   /* backward: out  (B,Hk,M,D) float32, when the plan has CLATTN_BACKWARD_DK */
-    clattn_tensor dv;   /* backward: out  (B,Hk,M,Dv) float32, when the plan has CLATTN_BACKWARD_DV */
+    clattn_tensor dout; /* backward: in   (B,Hq,N,Dv), the gradient of out */
+    clattn_tensor dq;   /* backward: out  (B,Hq,N,D), when the plan has CLATTN_BACKWARD_DQ */
+    clattn_tensor dk;   /* backward: out  (B,Hk,M,D), when the plan has CLATTN_BACKWARD_DK */
+    clattn_tensor dv;   /* backward: out  (B,Hk,M,Dv), when the plan has CLATTN_BACKWARD_DV */
 } clattn_tensors;
 
 /* clang-format off */

@@ -18,8 +18,6 @@
 #error "BLOCK_ROWS must divide OWN, LANES BLOCK_COLS WALK, LANES CHUNK, CHUNK SLICE"
 #endif
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
 typedef JOIN(float, LANES) lane_f;
 typedef JOIN(int, LANES) lane_i;
 #define LANES_LOG2 (LANES == 16 ? 4 : LANES == 8 ? 3 : 2)
@@ -82,20 +80,27 @@ INLINE void tile_release(void)
 {
 }
 
+/* Elements x onwards of a row that has `there`; those past its end are 0. */
+INLINE lane_f load_lanes(const __global stored *row, int x, int there)
+{
+    if (x + LANES <= there)
+        return LOAD_LANES(LANES, row + x);
+    float value[LANES];
+    for (int i = 0; i < LANES; ++i)
+        value[i] = x + i < there ? LOAD(row, x + i) : 0.0f;
+    return JOIN(vload, LANES)(0, value);
+}
+
 /* tile[row][0 .. depth - 1] = rows first + row at depth d onwards. */
 INLINE void fetch(__local float *tile, const struct rows *from, long first, int count, int d, const int depth)
 {
     const int there = clamp(from->at.depth - d, 0, depth);
     for (int row = 0; row < count; ++row) {
-        __local float *to = tile + row * depth;
-        int x = 0;
-        if (row_exists(from, first + row)) {
-            const __global stored *data = from->data + row_offset(&from->at, first + row) + d;
-            for (; x < there; ++x)
-                to[x] = LOAD(data, x);
-        }
-        for (; x < depth; ++x)
-            to[x] = 0.0f;
+        __local lane_f *to = (__local lane_f *)(tile + row * depth);
+        const bool exists = row_exists(from, first + row);
+        const __global stored *data = from->data + (exists ? row_offset(&from->at, first + row) + d : 0);
+        for (int x = 0; x < depth; x += LANES)
+            to[x / LANES] = exists ? load_lanes(data, x, there) : (lane_f)(0.0f);
     }
 }
 
@@ -130,17 +135,6 @@ INLINE void transpose(lane_f *v)
         FOR_UNROLLED (i, LANES)
             v[i] = zipped[i];
     }
-}
-
-/* Elements x onwards of a row that has `there`; those past its end are 0. */
-INLINE lane_f load_lanes(const __global stored *row, int x, int there)
-{
-    if (x + LANES <= there)
-        return JOIN(vload, LANES)(0, row + x);
-    float value[LANES];
-    for (int i = 0; i < LANES; ++i)
-        value[i] = x + i < there ? LOAD(row, x + i) : 0.0f;
-    return JOIN(vload, LANES)(0, value);
 }
 
 /* tile[x][row], transposed in blocks of LANES x LANES. */
@@ -221,6 +215,19 @@ INLINE void multiply_output(__local lane_f *out, int from, const __local float *
     multiply(out + from / LANES, OUT_COLS, P, WALK, walked, CHUNK / LANES, WALK, false, rows);
 }
 
+/* Elements x onwards of a row, as far as it has `there`. */
+INLINE void store_lanes(__global stored *row, int x, int there, lane_f value)
+{
+    if (x + LANES <= there) {
+        STORE_LANES(LANES, row + x, value);
+        return;
+    }
+    float values[LANES];
+    JOIN(vstore, LANES)(value, 0, values);
+    for (int i = 0; x + i < there; ++i)
+        STORE(row, x + i, values[i]);
+}
+
 /* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
 INLINE void store_output(const __local lane_f *out, const ACC float *factor, __global stored *data,
                          const struct layout *at, long first, int d, int rows)
@@ -228,10 +235,9 @@ INLINE void store_output(const __local lane_f *out, const ACC float *factor, __g
     const int real = (int)min((long)rows, at->count - first);
     const int depth = min(at->depth - d, SLICE);
     for (int r = 0; r < real; ++r) {
-        const __local float *from = (const __local float *)(out + r * OUT_COLS);
-        const long to = row_offset(at, first + r) + d;
-        for (int x = 0; x < depth; ++x)
-            STORE(data, to + x, from[x] * factor[r]);
+        __global stored *to = data + row_offset(at, first + r) + d;
+        for (int x = 0; x < depth; x += LANES)
+            store_lanes(to, x, depth, out[r * OUT_COLS + x / LANES] * factor[r]);
     }
 }
 

@@ -1,5 +1,11 @@
-/* How tensor elements lie in global memory: a type, a load and a store. All arithmetic is float32. Included first by
- * all. */
+/* How tensor elements lie in global memory: a type, loads and stores. All arithmetic is float32. Included first by all.
+ *
+ *   stored                        an element
+ *   LOAD(data, i)                 element i as a float
+ *   STORE(data, i, x)             and back, rounded to nearest even
+ *   LOAD_LANES(n, data)           the first n elements as a vector of n floats, wherever they lie
+ *   STORE_LANES(n, data, x)       and back
+ *   load4(data)                   four elements, in one access where their address allows it */
 #ifndef STORAGE_CL
 #define STORAGE_CL
 
@@ -9,14 +15,99 @@
 
 #define FOR_UNROLLED(i, count) _Pragma("unroll") for (int i = 0; i < (count); ++i)
 
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+
+#define STORAGE_FLOAT32 0 /* as clattn_dtype */
+#define STORAGE_FLOAT16 1
+#define STORAGE_BFLOAT16 2
+
+#ifndef STORAGE
+#error "STORAGE must be given with -D"
+#elif STORAGE == STORAGE_FLOAT32
+
 typedef float stored;
 #define LOAD(data, i) ((data)[i])
 #define STORE(data, i, x) ((data)[i] = (x))
+#define LOAD_LANES(n, data) JOIN(vload, n)(0, data)
+#define STORE_LANES(n, data, x) JOIN(vstore, n)(x, 0, data)
 
-/* Four neighbours at once, in one access where their address allows it. */
 INLINE float4 load4(const __global stored *data)
 {
     return ((size_t)data & 15) == 0 ? *(const __global float4 *)data : vload4(0, data);
 }
+
+#elif STORAGE == STORAGE_FLOAT16
+
+/* Loads and stores of half are core OpenCL; arithmetic on it is not, and is not used. */
+typedef ushort stored;
+#define HALF_IN(data) ((const __global half *)(data))
+#define HALF_OUT(data) ((__global half *)(data))
+#define LOAD(data, i) vload_half(i, HALF_IN(data))
+#define STORE(data, i, x) vstore_half_rte(x, i, HALF_OUT(data))
+#define LOAD_LANES(n, data) JOIN(half_lanes, n)(JOIN(vload, n)(0, data))
+#define STORE_LANES(n, data, x) JOIN(JOIN(vstore_half, n), _rte)(x, 0, HALF_OUT(data))
+
+/* Vectors of half by their bits, since PoCL converts them one by one: exponent and fraction in a float's place are 2^112
+ * too small, also where half has no normal numbers; infinity and NaN need the largest exponent. */
+#define DEFINE_HALF_LANES(n)                                                                                           \
+    INLINE float##n half_lanes##n(ushort##n half_bits)                                                                 \
+    {                                                                                                                  \
+        const uint##n bits = convert_uint##n(half_bits), size = (bits & 0x7fffu) << 13;                                \
+        const uint##n scaled = as_uint##n(as_float##n(size) * 0x1p112f);                                               \
+        return as_float##n((bits & 0x8000u) << 16 | (size >= 0x0f800000u ? scaled | 0x7f800000u : scaled));            \
+    }
+DEFINE_HALF_LANES(4)
+DEFINE_HALF_LANES(8)
+DEFINE_HALF_LANES(16)
+
+INLINE float4 load4(const __global stored *data)
+{
+    return ((size_t)data & 7) == 0 ? vloada_half4(0, HALF_IN(data)) : vload_half4(0, HALF_IN(data));
+}
+
+#elif STORAGE == STORAGE_BFLOAT16
+
+/* The upper half of a float32's bits. Rounding adds just under half a unit, and the rest where the unit is odd; a NaN
+ * keeps a bit that tells it from infinity. */
+typedef ushort stored;
+#define BITS_LANES(n, bits) (JOIN(as_float, n)(JOIN(convert_uint, n)(bits) << 16))
+#define ROUNDED_LANES(n, u) (((u) + 0x7fffu + (((u) >> 16) & 1u)) >> 16)
+#define IS_NAN(u) (((u)&0x7fffffffu) > 0x7f800000u)
+
+INLINE float bits_float(ushort bits)
+{
+    return as_float((uint)bits << 16);
+}
+
+INLINE ushort float_bits(float x)
+{
+    const uint u = as_uint(x);
+    return (ushort)(IS_NAN(u) ? u >> 16 | 0x40u : ROUNDED_LANES(, u));
+}
+
+#define LOAD(data, i) bits_float((data)[i])
+#define STORE(data, i, x) ((data)[i] = float_bits(x))
+#define LOAD_LANES(n, data) BITS_LANES(n, JOIN(vload, n)(0, data))
+#define STORE_LANES(n, data, x) JOIN(store_bits, n)(data, x)
+
+#define DEFINE_STORE_BITS(n)                                                                                           \
+    INLINE void store_bits##n(__global ushort *data, float##n x)                                                       \
+    {                                                                                                                  \
+        const uint##n u = as_uint##n(x);                                                                               \
+        vstore##n(convert_ushort##n(IS_NAN(u) ? u >> 16 | 0x40u : ROUNDED_LANES(n, u)), 0, data);                      \
+    }
+DEFINE_STORE_BITS(4)
+DEFINE_STORE_BITS(8)
+DEFINE_STORE_BITS(16)
+
+INLINE float4 load4(const __global stored *data)
+{
+    return BITS_LANES(4, ((size_t)data & 7) == 0 ? *(const __global ushort4 *)data : vload4(0, data));
+}
+
+#else
+#error "STORAGE is unknown"
+#endif
 
 #endif

@@ -10,6 +10,7 @@
 static const char *const layout_names[LAYOUT_COUNT] = {"bhnd", "bnhd", "packed", "padded", "broadcast"};
 static const char *const data_names[DATA_COUNT] = {"normal", "uniform", "large", "rising", "equal", "nanpad"};
 static const char *const mask_names[MASK_COUNT] = {"random", "prefix", "suffix", "deadrows", "false"};
+static const char *const dtype_names[3] = {"f32", "f16", "bf16"}; /* the first is never printed */
 static const char size_letters[] = "bhnmd";
 static const char *const align_names[2] = {"bottom-right", "top-left"};
 
@@ -120,6 +121,9 @@ char *case_print(const struct test_case *c, char *line)
     put(line, "n%lld", (long long)p->q_len);
     put(line, "m%lld", (long long)p->kv_len);
     put_pair(line, 'd', p->qk_dim, p->v_dim);
+    if (p->dtype != CLATTN_FLOAT32) {
+        put(line, "dtype=%s", dtype_names[p->dtype]);
+    }
     put_visibility(line, c);
     if (c->layout != LAYOUT_BHND) {
         put(line, "layout=%s", layout_names[c->layout]);
@@ -233,6 +237,14 @@ static int parse_length(const char *value, struct test_case *c)
     return 1;
 }
 
+static int parse_dtype(const char *value, struct test_case *c)
+{
+    int named = find_name(dtype_names, 3, value, strlen(value));
+
+    c->problem.dtype = named >= 0 ? (clattn_dtype)named : CLATTN_FLOAT32;
+    return named >= 0;
+}
+
 static int parse_layout(const char *value, struct test_case *c)
 {
     int named = find_name(layout_names, LAYOUT_COUNT, value, strlen(value));
@@ -304,9 +316,9 @@ static int parse_gradients(const char *value, struct test_case *c)
 static const struct {
     const char *name; /* with the = */
     int (*parse)(const char *value, struct test_case *c);
-} options[] = {{"align=", parse_align},   {"mask=", parse_mask}, {"kvlen=", parse_length},
-               {"layout=", parse_layout}, {"data=", parse_data}, {"tile=", parse_tile},
-               {"scale=", parse_scale},   {"seed=", parse_seed}, {"grad=", parse_gradients}};
+} options[] = {{"dtype=", parse_dtype},   {"align=", parse_align},   {"mask=", parse_mask}, {"kvlen=", parse_length},
+               {"layout=", parse_layout}, {"data=", parse_data},     {"tile=", parse_tile}, {"scale=", parse_scale},
+               {"seed=", parse_seed},     {"grad=", parse_gradients}};
 
 static int parse_word(const char *word, struct test_case *c, unsigned *seen)
 {

@@ -71,5 +71,38 @@ const struct case_line case_lines[] = {
     {TIER_QUICK, "data", "b2 h2/1 n65 m65 d32 mask=suffix:2,1,1,65 layout=packed data=nanpad"},
     {TIER_QUICK, "gradients", "b1 h2 n65 m97 d32 causal grad=dq"},
     {TIER_QUICK, "gradients", "b1 h2 n65 m97 d32 causal nolse"},
+
+    /* one kernel of each name for a dtype and tier, and some forwards of their own */
+    {TIER_TINY, "float16", "b2 h1 n15 m20 d8 dtype=f16 causal kvlen tile=12x16"},
+    {TIER_TINY, "float16", "b1 h2 n13 m17 d7/5 dtype=f16 layout=padded tile=12x16"},
+    {TIER_TINY, "bfloat16", "b1 h1 n14 m20 d8 dtype=bf16 causal mask=prefix:1,1,1,20 tile=12x16 data=nanpad"},
+    {TIER_TINY, "bfloat16", "b1 h2 n17 m17 d7/5 dtype=bf16 mask=suffix:1,1,1,17 layout=packed tile=12x16"},
+
+    {TIER_QUICK, "float16", "b1 h2 n97 m97 d32 dtype=f16 causal"},
+    {TIER_QUICK, "float16", "b1 h2 n65 m97 d30/31 dtype=f16 causal kvlen layout=padded"},
+    {TIER_QUICK, "float16", "b2 h2 n65 m97 d32 dtype=f16 layout=broadcast"},
+    {TIER_QUICK, "float16", "b1 h4/2 n65 m65 d32 dtype=f16 causal layout=packed"},
+    {TIER_QUICK, "float16", "b4 h1 n65 m97 d32 dtype=f16 causal kvlen data=nanpad"},
+    {TIER_QUICK, "float16", "b2 h2 n65 m97 d32 dtype=f16 data=large layout=padded"},
+    {TIER_QUICK, "float16", "b2 h2 n65 m97 d59 dtype=f16 layout=bnhd grad=none"},
+    {TIER_QUICK, "float16", "b2 h2 n65 m97 d32 dtype=f16 mask=2,2,65,97 grad=none"},
+    {TIER_QUICK, "bfloat16", "b1 h2 n97 m97 d64 dtype=bf16 causal"},
+    {TIER_QUICK, "bfloat16", "b1 h2 n65 m97 d59 dtype=bf16 causal kvlen layout=padded"},
+    {TIER_QUICK, "bfloat16", "b2 h2 n65 m97 d64 dtype=bf16 layout=bnhd"},
+    {TIER_QUICK, "bfloat16", "b1 h4/2 n65 m65 d64 dtype=bf16 causal layout=packed"},
+    {TIER_QUICK, "bfloat16", "b4 h1 n65 m97 d64 dtype=bf16 kvlen data=nanpad"},
+    {TIER_QUICK, "bfloat16", "b2 h2 n65 m97 d64 dtype=bf16 data=rising layout=padded"},
+    {TIER_QUICK, "bfloat16", "b2 h2 n65 m97 d128 dtype=bf16 grad=none"},
+    {TIER_QUICK, "bfloat16", "b2 h2 n65 m97 d64 dtype=bf16 mask=suffix:2,1,1,97 data=nanpad grad=none"},
+
+    /* PoCL compiles float16 four times as long as the others where D is large and the engine is simt */
+    {TIER_FULL, "float16", "b1 h1 n97 m65 d1/59 dtype=f16 layout=padded"},
+    {TIER_FULL, "float16", "b1 h1 n65 m65 d512 dtype=f16 layout=padded grad=none"},
+    {TIER_FULL, "float16", "b1 h1 n65 m97 d33 dtype=f16 causal tile=17x17 layout=padded"},
+    {TIER_FULL, "float16", "b1 h2/1 n3 m97 d40 dtype=f16 causal"},
+    {TIER_FULL, "bfloat16", "b1 h1 n65 m97 d111/8 dtype=bf16 causal"},
+    {TIER_FULL, "bfloat16", "b1 h1 n65 m97 d128/192 dtype=bf16 causal grad=none"},
+    {TIER_FULL, "bfloat16", "b1 h2/1 n3 m97 d128 dtype=bf16 causal"},
+    {TIER_FULL, "bfloat16", "b1 h2 n65 m97 d256 dtype=bf16 layout=bnhd grad=none"},
     {TIER_FULL, NULL, NULL},
 };

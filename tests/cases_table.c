@@ -17,14 +17,16 @@ struct table {
     struct test_case *cases;
     size_t capacity;
     size_t count;
-    uint64_t seed;     /* of the next case: its number in the full table, so that it is the same in every tier */
-    const char *group; /* of the cases that are added now */
+    uint64_t seed;      /* of the next case: its number in the full table, so that it is the same in every tier */
+    const char *group;  /* of the cases that are added now */
+    clattn_dtype slice; /* not float32: only a part of the cases is added, and in this dtype */
+    size_t turn;        /* cases since the slice began */
 };
 
 static const int64_t sizes[] = {1, 7, 63, 64, 65, 97, 113, 203};
 static const int64_t offsets[] = {-3, 5, 0, -60, 100, -1000, 1000, -INT64_C(4611686018427387904), INT64_C(1) << 33};
 
-static void add(struct table *t, const struct test_case *c)
+static void add_now(struct table *t, const struct test_case *c)
 {
     t->seed++;
     if (t->tier != TIER_FULL && c->tier != t->tier) {
@@ -36,6 +38,17 @@ static void add(struct table *t, const struct test_case *c)
         t->cases[t->count].seed = c->seed != 0 ? c->seed : t->seed;
     }
     t->count++;
+}
+
+/* In a slice every fifth case counts: 5 divides the length of few loops. */
+static void add(struct table *t, const struct test_case *c)
+{
+    struct test_case stored = *c;
+
+    stored.problem.dtype = t->slice;
+    if (t->slice == CLATTN_FLOAT32 || t->turn++ % 5 == 0) {
+        add_now(t, &stored);
+    }
 }
 
 static void set_mask(struct test_case *c, enum case_mask kind, int64_t b, int64_t h, int64_t n, int64_t m)
@@ -77,7 +90,7 @@ static void add_lines(struct table *t)
     for (const struct case_line *l = case_lines; l->line != NULL; l++) {
         if (strcmp(l->group, t->group) == 0 && case_parse(l->line, &c, error) == 0) {
             c.tier = l->tier;
-            add(t, &c);
+            add_now(t, &c);
         }
     }
 }
@@ -335,22 +348,46 @@ static void add_mixtures(struct table *t)
     }
 }
 
+enum { NEITHER, F16, BF16, BOTH };
+
+/* Most groups come once more in 16 bits, for one dtype or for both. Those that are about the sizes of kernels do not:
+ * each of their cases would have to be compiled again. */
 static const struct {
     const char *name;
     void (*add)(struct table *t);
-} groups[] = {{"sizes", add_sizes},         {"causal", add_causal},    {"dims", add_dims},
-              {"masks", add_masks},         {"lengths", add_lengths},  {"heads", add_heads},
-              {"tiles", add_tiles},         {"layouts", add_layouts},  {"data", add_data},
-              {"gradients", add_gradients}, {"mixtures", add_mixtures}};
+    int slice; /* dtypes that take a slice of it */
+} groups[] = {
+    {"sizes", add_sizes, NEITHER},     {"causal", add_causal, NEITHER},  {"dims", add_dims, NEITHER},
+    {"masks", add_masks, F16},         {"lengths", add_lengths, BOTH},   {"heads", add_heads, NEITHER},
+    {"tiles", add_tiles, NEITHER},     {"layouts", add_layouts, BOTH},   {"data", add_data, BOTH},
+    {"gradients", add_gradients, F16}, {"mixtures", add_mixtures, BOTH},
+};
+
+/* Lines, and slices of loops. */
+static void add_dtype(struct table *t, const char *name, clattn_dtype dtype)
+{
+    t->group = name;
+    add_lines(t);
+    t->slice = dtype;
+    t->turn = 0;
+    for (size_t n = 0; n < COUNT(groups); n++) {
+        if (groups[n].slice & (dtype == CLATTN_FLOAT16 ? F16 : BF16)) {
+            groups[n].add(t);
+        }
+    }
+    t->slice = CLATTN_FLOAT32;
+}
 
 size_t case_table(enum case_tier tier, struct test_case *cases, size_t capacity)
 {
-    struct table t = {tier, cases, capacity, 0, 0, NULL};
+    struct table t = {.tier = tier, .cases = cases, .capacity = capacity};
 
     for (size_t n = 0; n < COUNT(groups); n++) {
         t.group = groups[n].name;
         add_lines(&t);
         groups[n].add(&t);
     }
+    add_dtype(&t, "float16", CLATTN_FLOAT16);
+    add_dtype(&t, "bfloat16", CLATTN_BFLOAT16);
     return t.count;
 }

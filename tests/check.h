@@ -4,7 +4,7 @@
  * What check_case does: makes buffers as the case's layout says, inputs with NaN in every gap and around the view,
  * outputs with a guard pattern before, after and in the gaps and NaN in the view, workspace with NaN; runs forward,
  * then backward from clattn's own out and lse; reads all back; then
- *   - compares with the reference, see check_tolerance;
+ *   - compares with the reference, see check_tolerance and check_tolerance_16;
  *   - sees that every byte of a guard and of an input is what it was;
  *   - with CHECK_REPEAT, runs all again into fresh NaN and sees that the results are the same bit for bit. */
 #ifndef CLATTN_TESTS_CHECK_H
@@ -47,11 +47,26 @@ struct check_tolerance {
 struct check_tolerance check_tolerance(enum check_tensor tensor, const struct reference_sizes *sizes,
                                        const double *expected, size_t count);
 
+/* The rule of float16 and bfloat16, for all but lse, which is float32 there too. An element may be off by twice as much
+ * as the worst element of the same tensor from naive attention (naive.h), which stores in 16 bits what it computes on
+ * the way (`naive_error`); three times for gradients; and by what the float32 rule allows on top. That term is small,
+ * and enough where naive is exact by chance: rounding the truth gives the nearest number that 16 bits hold, and naive's
+ * result is one of those too. */
+struct check_tolerance check_tolerance_16(enum check_tensor tensor, struct check_tolerance float32, double naive_error);
+
+/* The largest |found - expected| of a tensor; NaN or infinity where naive attention is not finite but the truth is. */
+double check_worst_error(const float *found, const double *expected, size_t count);
+
 /* Error / tolerance of one element; infinite where it must not be counted as good: NaN, or an infinity where none or
- * the other is expected. Good where ratio <= 1; ask !(ratio <= 1), so that NaN fails. */
+ * the other is expected, or a tolerance that is not finite. Good where ratio <= 1; ask !(ratio <= 1), so that NaN
+ * fails. */
 double check_ratio(struct check_tolerance tolerance, float found, double expected);
 
-/* Compares a contiguous tensor: worst ratio, and the index of its element in *index (NULL: not wanted). */
+/* The worst ratio of a contiguous tensor, and the index of its element in *index (NULL: not wanted). */
+double check_worst_ratio(struct check_tolerance tolerance, const float *found, const double *expected, size_t count,
+                         size_t *index);
+
+/* The same by the float32 rule. */
 double check_compare(enum check_tensor tensor, const struct reference_sizes *sizes, const float *found,
                      const double *expected, size_t count, size_t *index);
 

@@ -1,15 +1,19 @@
 #include "compare.h"
 
+#include "half.h"
+#include "naive.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What the reference says. */
+/* What the reference says, and how far naive attention is from it. */
 struct truth {
     double *tensor[CHECK_TENSORS];
     struct reference_sizes sizes[CHECK_TENSORS];
+    double naive_error[CHECK_TENSORS]; /* read where elements have 16 bits */
 };
 
 const char *check_tensor_name(enum check_tensor tensor)
@@ -57,17 +61,36 @@ double check_ratio(struct check_tolerance tolerance, float found, double expecte
     if ((double)found == expected) { /* also -inf, and 0 where nothing is visible and nothing is allowed */
         return 0.0;
     }
-    if (!isfinite(found) || !isfinite(expected)) {
+    if (!isfinite(found) || !isfinite(expected) || !isfinite(tolerance.absolute)) {
         return INFINITY;
     }
     error /= tolerance.absolute + tolerance.relative * fabs(expected);
     return isfinite(error) ? error : INFINITY;
 }
 
-double check_compare(enum check_tensor tensor, const struct reference_sizes *sizes, const float *found,
-                     const double *expected, size_t count, size_t *index)
+struct check_tolerance check_tolerance_16(enum check_tensor tensor, struct check_tolerance float32, double naive_error)
 {
-    struct check_tolerance tolerance = check_tolerance(tensor, sizes, expected, count);
+    struct check_tolerance tolerance = float32;
+
+    tolerance.absolute += (tensor == CHECK_OUT ? 2.0 : 3.0) * naive_error;
+    return tolerance;
+}
+
+double check_worst_error(const float *found, const double *expected, size_t count)
+{
+    double worst = 0.0;
+
+    for (size_t n = 0; n < count && isfinite(worst); n++) {
+        double error = fabs((double)found[n] - expected[n]);
+
+        worst = error <= worst ? worst : error;
+    }
+    return worst;
+}
+
+double check_worst_ratio(struct check_tolerance tolerance, const float *found, const double *expected, size_t count,
+                         size_t *index)
+{
     double worst = -1.0;
     size_t at = 0;
 
@@ -85,6 +108,12 @@ double check_compare(enum check_tensor tensor, const struct reference_sizes *siz
     return worst;
 }
 
+double check_compare(enum check_tensor tensor, const struct reference_sizes *sizes, const float *found,
+                     const double *expected, size_t count, size_t *index)
+{
+    return check_worst_ratio(check_tolerance(tensor, sizes, expected, count), found, expected, count, index);
+}
+
 /* The rows of an output one after the other, as they were found. NULL when memory is short. */
 static float *gather(const struct comparison *x, enum data_slot slot)
 {
@@ -93,7 +122,7 @@ static float *gather(const struct comparison *x, enum data_slot slot)
     float *values = malloc(data_count(view) * sizeof *values);
 
     for (size_t row = 0; values != NULL && row < data_count(view) / depth; row++) {
-        memcpy(values + row * depth, x->found[view->buffer] + data_row_offset(view, row), depth * sizeof *values);
+        elements_read(view->dtype, x->found[view->buffer] + data_row_offset(view, row), depth, values + row * depth);
     }
     return values;
 }
@@ -113,6 +142,29 @@ static int is_compared(const struct comparison *x, enum check_tensor tensor)
     return compare_is_written(x, tensor) && (tensor > CHECK_LSE || (x->passes & CLATTN_FORWARD) != 0);
 }
 
+/* Fills in truth->naive_error of the tensors that are compared. Returns 0 when memory is short. */
+static int compute_naive(const struct comparison *x, const clattn_arrays *arrays, struct truth *truth)
+{
+    int backward = (x->passes & CLATTN_BACKWARD) != 0;
+    float *naive[CHECK_TENSORS] = {NULL};
+    int good = 1;
+
+    for (int n = 0; n < CHECK_TENSORS; n++) {
+        naive[n] = malloc(data_count(&x->set.view[SLOT_OUT + n]) * sizeof *naive[n]);
+        good = good && naive[n] != NULL;
+    }
+    good = good && naive_attention(&x->c->problem, arrays, naive[CHECK_OUT], backward ? naive[CHECK_DQ] : NULL,
+                                   naive[CHECK_DK], naive[CHECK_DV]) == 0;
+    for (int n = 0; n < CHECK_TENSORS; n++) {
+        if (good && n != CHECK_LSE && (n == CHECK_OUT || backward)) {
+            truth->naive_error[n] =
+                check_worst_error(naive[n], truth->tensor[n], data_count(&x->set.view[SLOT_OUT + n]));
+        }
+        free(naive[n]);
+    }
+    return good;
+}
+
 static void compute_truth(struct comparison *x, struct truth *truth)
 {
     const clattn_problem *p = &x->c->problem;
@@ -122,7 +174,7 @@ static void compute_truth(struct comparison *x, struct truth *truth)
     struct reference_sizes backward = {0};
     int good = 1;
 
-    data_arrays(&x->set, &arrays);
+    data_reference_arrays(&x->set, &arrays);
     for (int n = 0; n < CHECK_TENSORS; n++) {
         t[n] = malloc(data_count(&x->set.view[SLOT_OUT + n]) * sizeof *t[n]);
         good = good && t[n] != NULL;
@@ -130,6 +182,9 @@ static void compute_truth(struct comparison *x, struct truth *truth)
     good = good && reference_forward(p, &arrays, t[CHECK_OUT], t[CHECK_LSE], &forward) == 0;
     if (good && (x->passes & CLATTN_BACKWARD)) {
         good = reference_backward(p, &arrays, t[CHECK_DQ], t[CHECK_DK], t[CHECK_DV], &backward) == 0;
+    }
+    if (good && p->dtype != CLATTN_FLOAT32) {
+        good = compute_naive(x, &arrays, truth);
     }
     if (!good) {
         compare_fail(x->result, "no memory for the reference");
@@ -156,6 +211,17 @@ static int is_hidden(const struct comparison *x, const struct truth *truth, enum
     return tensor != CHECK_LSE;
 }
 
+static struct check_tolerance tolerance_of(const struct comparison *x, enum check_tensor tensor,
+                                           const struct truth *truth)
+{
+    const struct data_view *view = &x->set.view[SLOT_OUT + (int)tensor];
+    struct check_tolerance tolerance =
+        check_tolerance(tensor, &truth->sizes[tensor], truth->tensor[tensor], data_count(view));
+
+    return view->dtype == CLATTN_FLOAT32 ? tolerance
+                                         : check_tolerance_16(tensor, tolerance, truth->naive_error[tensor]);
+}
+
 static void compare(struct comparison *x, enum check_tensor tensor, const struct truth *truth)
 {
     const struct data_view *view = &x->set.view[SLOT_OUT + (int)tensor];
@@ -170,7 +236,7 @@ static void compare(struct comparison *x, enum check_tensor tensor, const struct
         compare_fail(x->result, "no memory to compare %s", check_tensor_name(tensor));
         return;
     }
-    ratio = check_compare(tensor, &truth->sizes[tensor], found, expected, count, &at);
+    ratio = check_worst_ratio(tolerance_of(x, tensor, truth), found, expected, count, &at);
     for (size_t n = 0; n < count; n++) {
         if (found[n] != 0.0f && ratio <= 1.0 && is_hidden(x, truth, tensor, n / dim[3])) {
             at = n;
@@ -189,7 +255,7 @@ static void compare(struct comparison *x, enum check_tensor tensor, const struct
 
 void compare_outputs(struct comparison *x)
 {
-    struct truth truth;
+    struct truth truth = {.naive_error = {0}};
 
     compute_truth(x, &truth);
     for (int n = 0; n < CHECK_TENSORS; n++) {
@@ -234,7 +300,8 @@ void compare_guards(struct comparison *x)
         for (size_t row = 0; row < rows; row++) {
             size_t at = data_row_offset(view, row);
 
-            memcpy(x->found[view->buffer] + at, x->set.buffer[view->buffer].image + at, view->dim[3] * sizeof(float));
+            memcpy(x->found[view->buffer] + at, x->set.buffer[view->buffer].image + at,
+                   view->dim[3] * view->element_bytes);
         }
     }
     for (int n = 0; n < x->set.buffers; n++) {

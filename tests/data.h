@@ -1,7 +1,8 @@
 /* The tensors of a test case on the host: where its layout puts them, and what its data kind fills them with.
  *
- * Each buffer has an image: what it holds before anything runs. Inputs: the case's numbers, and NaN in every gap and
- * around the view (bytes of 1 for a mask). Outputs: NaN in the view, and a guard pattern in every gap and around it. */
+ * Each buffer has an image: what it holds before anything runs. Inputs: the case's numbers, rounded to its dtype, and
+ * NaN in every gap and around the view (bytes of 1 for a mask). Outputs: NaN in the view, and a guard pattern in every
+ * gap and around it. */
 #ifndef CLATTN_TESTS_DATA_H
 #define CLATTN_TESTS_DATA_H
 
@@ -26,7 +27,8 @@ enum data_slot {
 struct data_view {
     int buffer; /* index; tensors of a packed layout share one. -1: the case has no such tensor */
     size_t element_bytes;
-    size_t dim[4]; /* B, H, rows, depth; lse: (B,Hq,N,1), key lengths: (B,1,1,1) */
+    clattn_dtype dtype; /* of its elements; not read for mask and key lengths */
+    size_t dim[4];      /* B, H, rows, depth; lse: (B,Hq,N,1), key lengths: (B,1,1,1) */
     size_t offset;
     size_t stride[3];
     int default_strides; /* strides are contiguous, and 0 is passed for them */
@@ -36,6 +38,7 @@ struct data_buffer {
     unsigned char *image;
     size_t bytes;
     int output;
+    float *wide; /* an input of 16-bit elements: the same elements as floats; otherwise NULL */
 };
 
 struct data_set {
@@ -49,8 +52,11 @@ struct data_set {
 int data_make(const struct test_case *c, struct data_set *set);
 void data_free(struct data_set *set);
 
-/* The set as arrays of the host, for the reference or a runner: they point into the images. */
+/* The set as arrays of the host, for a runner: they point into the images. */
 void data_arrays(const struct data_set *set, clattn_arrays *arrays);
+
+/* The same for the reference: q, k, v and dout are float32 and hold the numbers that the images stand for. */
+void data_reference_arrays(const struct data_set *set, clattn_arrays *arrays);
 
 /* The elements of a view. */
 size_t data_count(const struct data_view *view);

@@ -1,20 +1,17 @@
 #include "reference.h"
 
+#include "host_view.h"
+#include "visible.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A (B,H,rows,depth) float32 tensor of the host, its strides filled in. */
-struct view {
-    const float *data;
-    size_t stride[3];
-};
 
 /* A call: the problem, its tensors, and scratch for one row of S. */
 struct work {
     const clattn_problem *p;
     const clattn_arrays *a;
-    struct view q, k, v, dout;
+    struct host_view q, k, v, dout;
     double scale;
     struct reference_sizes *sizes;
     struct reference_sizes unwanted; /* where sizes points when the caller has none */
@@ -25,29 +22,6 @@ struct work {
     double *bounds;                  /* (2,M) what those of dK and dV are proportional to */
     double *out_row;                 /* (Dv) */
 };
-
-static void set_strides(const clattn_array *array, int64_t heads, int64_t rows, int64_t depth, size_t stride[3])
-{
-    if (array->stride[0] == 0 && array->stride[1] == 0 && array->stride[2] == 0) {
-        stride[2] = (size_t)depth;
-        stride[1] = (size_t)rows * stride[2];
-        stride[0] = (size_t)heads * stride[1];
-    } else {
-        memcpy(stride, array->stride, 3 * sizeof *stride);
-    }
-}
-
-static struct view make_view(const clattn_array *array, int64_t heads, int64_t rows, int64_t depth)
-{
-    struct view view = {array->data, {0, 0, 0}};
-    set_strides(array, heads, rows, depth, view.stride);
-    return view;
-}
-
-static const float *row_of(const struct view *view, int64_t b, int64_t h, int64_t row)
-{
-    return view->data + (size_t)b * view->stride[0] + (size_t)h * view->stride[1] + (size_t)row * view->stride[2];
-}
 
 static void work_end(struct work *w)
 {
@@ -61,10 +35,10 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
 
     w->p = p;
     w->a = a;
-    w->q = make_view(&a->q, p->q_heads, p->q_len, p->qk_dim);
-    w->k = make_view(&a->k, p->kv_heads, p->kv_len, p->qk_dim);
-    w->v = make_view(&a->v, p->kv_heads, p->kv_len, p->v_dim);
-    w->dout = make_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
+    w->q = host_view(&a->q, p->q_heads, p->q_len, p->qk_dim);
+    w->k = host_view(&a->k, p->kv_heads, p->kv_len, p->qk_dim);
+    w->v = host_view(&a->v, p->kv_heads, p->kv_len, p->v_dim);
+    w->dout = host_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
     w->sizes = sizes != NULL ? sizes : &w->unwanted;
     w->unwanted = (struct reference_sizes){0};
     w->scale = p->scale != 0.0f ? (double)p->scale : 1.0 / sqrt((double)p->qk_dim);
@@ -79,56 +53,6 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->bounds = w->score + 3 * m;
     w->out_row = w->score + 5 * m;
     return 0;
-}
-
-/* ---- which keys a query sees ---- */
-
-/* The number of keys of batch b: M, or its own length within 0..M. */
-static int64_t key_count(const clattn_problem *p, const clattn_arrays *a, int64_t b)
-{
-    const int32_t *lengths = a->kv_lengths.data;
-    size_t stride = a->kv_lengths.stride[0] != 0 ? a->kv_lengths.stride[0] : 1;
-    int64_t length = p->kv_lengths ? lengths[(size_t)b * stride] : p->kv_len;
-
-    return length < 0 ? 0 : length > p->kv_len ? p->kv_len : length;
-}
-
-/* Keys from this one on are hidden from query i by the key length and by causality; may be 0 or less. */
-static int64_t key_end(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t i)
-{
-    int64_t end = key_count(p, a, b);
-    int64_t offset = p->align == CLATTN_ALIGN_BOTTOM_RIGHT ? end - p->q_len
-                     : p->align == CLATTN_ALIGN_OFFSET     ? p->offset
-                                                           : 0;
-
-    return p->causal && i + offset + 1 < end ? i + offset + 1 : end;
-}
-
-/* The mask's row for (b,h,i), and in *step how far apart its keys are; NULL without a mask. */
-static const unsigned char *mask_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
-                                     size_t *step)
-{
-    const int64_t *dim = p->mask_dim;
-    const unsigned char *row = a->mask.data;
-    size_t stride[3];
-
-    if (dim[0] == 0) {
-        return NULL;
-    }
-    set_strides(&a->mask, dim[1], dim[2], dim[3], stride);
-    row += dim[0] > 1 ? (size_t)b * stride[0] : 0;
-    row += dim[1] > 1 ? (size_t)h * stride[1] : 0;
-    row += dim[2] > 1 ? (size_t)i * stride[2] : 0;
-    *step = dim[3] > 1 ? 1 : 0;
-    return row;
-}
-
-int reference_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j)
-{
-    size_t step = 0;
-    const unsigned char *mask = p->mask_dim[2] == 1 ? mask_row(p, a, b, h, 0, &step) : NULL;
-
-    return j >= key_count(p, a, b) || (mask != NULL && mask[(size_t)j * step] == 0);
 }
 
 /* x . y over n, in double, and the root of the sum of its squared terms in *size: what the rounding errors of a sum in
@@ -178,24 +102,17 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, doub
 {
     const clattn_problem *p = w->p;
     int64_t hk = h / (p->q_heads / p->kv_heads);
-    const float *q = row_of(&w->q, b, h, i);
-    size_t step = 0;
-    const unsigned char *mask = mask_row(p, w->a, b, h, i, &step);
-    int64_t end = key_end(p, w->a, b, i);
-    int64_t count = 0;
+    const float *q = host_row(&w->q, b, h, i);
+    int64_t count = visible_keys(p, w->a, b, h, i, w->keys);
     double most = -INFINITY;
     double sum = 0.0;
     double size;
 
-    for (int64_t j = 0; j < end; j++) {
-        if (mask == NULL || mask[(size_t)j * step] != 0) {
-            w->keys[count] = j;
-            w->score[count] = w->scale * dot(q, row_of(&w->k, b, hk, j), p->qk_dim, &size);
-            raise_to(&w->sizes->score, fabs(w->score[count]));
-            raise_to(&w->sizes->lse, fabs(w->scale) * size);
-            most = fmax(most, w->score[count]);
-            count++;
-        }
+    for (int64_t t = 0; t < count; t++) {
+        w->score[t] = w->scale * dot(q, host_row(&w->k, b, hk, w->keys[t]), p->qk_dim, &size);
+        raise_to(&w->sizes->score, fabs(w->score[t]));
+        raise_to(&w->sizes->lse, fabs(w->scale) * size);
+        most = fmax(most, w->score[t]);
     }
     if (count == 0) {
         *lse = -INFINITY;
@@ -222,7 +139,7 @@ static void forward_row(struct work *w, int64_t b, int64_t h, int64_t i, double 
 
     memset(out_row, 0, (size_t)p->v_dim * sizeof *out_row);
     for (int64_t t = 0; t < count; t++) {
-        const float *v = row_of(&w->v, b, hk, w->keys[t]);
+        const float *v = host_row(&w->v, b, hk, w->keys[t]);
 
         add_scaled(out_row, w->score[t], v, p->v_dim);
         raise_to(&w->sizes->out, largest(v, p->v_dim));
@@ -234,7 +151,7 @@ static int64_t gradient_row(struct work *w, int64_t b, int64_t h, int64_t i)
 {
     const clattn_problem *p = w->p;
     int64_t hk = h / (p->q_heads / p->kv_heads);
-    const float *dout = row_of(&w->dout, b, h, i);
+    const float *dout = host_row(&w->dout, b, h, i);
     double lse;
     int64_t count = softmax_row(w, b, h, i, &lse);
     double delta = 0.0; /* dO . O, O being P V */
@@ -242,12 +159,12 @@ static int64_t gradient_row(struct work *w, int64_t b, int64_t h, int64_t i)
     double bound = 0.0;
 
     for (int64_t t = 0; t < count; t++) {
-        w->dscore[t] = dot(dout, row_of(&w->v, b, hk, w->keys[t]), p->v_dim, &w->terms[t]);
+        w->dscore[t] = dot(dout, host_row(&w->v, b, hk, w->keys[t]), p->v_dim, &w->terms[t]);
         delta += w->score[t] * w->dscore[t];
         delta_size += w->score[t] * w->terms[t];
     }
     for (int64_t t = 0; t < count; t++) {
-        const float *k = row_of(&w->k, b, hk, w->keys[t]);
+        const float *k = host_row(&w->k, b, hk, w->keys[t]);
 
         w->terms[t] = fabs(w->scale) * w->score[t] * (w->terms[t] + delta_size);
         w->dscore[t] = w->scale * w->score[t] * (w->dscore[t] - delta);
@@ -261,7 +178,7 @@ static int64_t gradient_row(struct work *w, int64_t b, int64_t h, int64_t i)
 static void add_dq(const struct work *w, int64_t b, int64_t hk, int64_t count, double *dq_row)
 {
     for (int64_t t = 0; dq_row != NULL && t < count; t++) {
-        add_scaled(dq_row, w->dscore[t], row_of(&w->k, b, hk, w->keys[t]), w->p->qk_dim);
+        add_scaled(dq_row, w->dscore[t], host_row(&w->k, b, hk, w->keys[t]), w->p->qk_dim);
     }
 }
 
@@ -362,7 +279,7 @@ int reference_backward_group(const clattn_problem *p, const clattn_arrays *a, in
         int64_t count = gradient_row(&w, b, h, i);
 
         add_dq(&w, b, hk, count, dq != NULL ? dq + row * p->qk_dim : NULL);
-        add_dk_dv(&w, row_of(&w.q, b, h, i), row_of(&w.dout, b, h, i), count, dk, dv);
+        add_dk_dv(&w, host_row(&w.q, b, h, i), host_row(&w.dout, b, h, i), count, dk, dv);
     }
     for (int64_t j = 0; j < m; j++) {
         raise_to(&w.sizes->dk, w.bounds[j]);

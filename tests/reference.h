@@ -4,9 +4,9 @@
  *   delta_i = dO_i . O_i     dS = P * (dO V^T - delta)     dQ = scale dS K     dK = scale dS^T Q     dV = P^T dO
  *
  * Shares only the struct types of clattn.h with the library. Inputs are float32 arrays of the host with clattn's
- * strides (all three 0: contiguous), outputs are contiguous doubles; NULL = not wanted
- * (sizes too, but no output of a *_row). A pair (i,j) that is not visible is skipped, never multiplied, so that what a
- * padding key holds cannot matter. Scratch is O(M), never N x M.
+ * strides (all three 0: contiguous), whatever p->dtype is. Outputs are contiguous doubles; NULL = not wanted (sizes
+ * too, but no output of a *_row). A pair (i,j) that is not visible is skipped, never multiplied, so that what a padding
+ * key holds cannot matter. Scratch is O(M), never N x M.
  * Everything is recomputed: arrays->out and arrays->lse are never read. No global state: any number of threads.
  *
  * Every function that returns int returns 0, or -1 when host memory is short. */
@@ -48,8 +48,5 @@ int reference_backward_group(const clattn_problem *p, const clattn_arrays *a, in
 /* The gradient of one query row: dq_row (D). `sizes` is raised as above. */
 int reference_dq_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, double *dq_row,
                      struct reference_sizes *sizes);
-
-/* 1 when key j is padding for query head h: past the key length, or false in a mask with one row for all queries. */
-int reference_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j);
 
 #endif

@@ -2,17 +2,28 @@
 
 #include <stdlib.h>
 
-int refusal_setup(void **state)
+static int set_up(void **state, clattn_dtype dtype)
 {
     static struct refusal r;
-    const clattn_problem p = scene_problem();
+    clattn_problem p = scene_problem();
 
+    p.dtype = dtype;
     device_open(&r.device);
     scene_open(&r.scene, &r.device, &p, 1);
     assert_success(clattn_plan_create(r.device.context, &p, CLATTN_FORWARD | CLATTN_BACKWARD, &r.plan));
     r.room = device_buffer(r.device.cl, ROOM_BYTES, NULL);
     *state = &r;
     return 0;
+}
+
+int refusal_setup(void **state)
+{
+    return set_up(state, CLATTN_FLOAT32);
+}
+
+int refusal_setup_float16(void **state)
+{
+    return set_up(state, CLATTN_FLOAT16);
 }
 
 int refusal_teardown(void **state)

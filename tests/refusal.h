@@ -26,6 +26,7 @@ struct refusal_call {
 };
 
 int refusal_setup(void **state); /* *state: a struct refusal */
+int refusal_setup_float16(void **state);
 int refusal_teardown(void **state);
 
 struct refusal_call refusal_call(const struct refusal *r, int backward);

@@ -1,5 +1,6 @@
 #include "scene.h"
 
+#include "half.h"
 #include "random.h"
 
 #include <stdlib.h>
@@ -7,11 +8,11 @@
 
 static const struct {
     const char *name;
-    size_t element;
+    size_t element; /* 0: by the problem's dtype */
     int output;
 } facts[SCENE_COUNT] = {
-    {"q", 4, 0},   {"k", 4, 0},    {"v", 4, 0},  {"mask", 1, 0}, {"kv_lengths", 4, 0}, {"out", 4, 1},
-    {"lse", 4, 1}, {"dout", 4, 0}, {"dq", 4, 1}, {"dk", 4, 1},   {"dv", 4, 1},
+    {"q", 0, 0},   {"k", 0, 0},    {"v", 0, 0},  {"mask", 1, 0}, {"kv_lengths", 4, 0}, {"out", 0, 1},
+    {"lse", 4, 1}, {"dout", 0, 0}, {"dq", 0, 1}, {"dk", 0, 1},   {"dv", 0, 1},
 };
 
 const char *scene_name(enum scene_tensor tensor)
@@ -19,9 +20,9 @@ const char *scene_name(enum scene_tensor tensor)
     return facts[tensor].name;
 }
 
-size_t scene_element(enum scene_tensor tensor)
+size_t scene_element(const struct scene *scene, enum scene_tensor tensor)
 {
-    return facts[tensor].element;
+    return facts[tensor].element > 0 ? facts[tensor].element : element_bytes(scene->problem.dtype);
 }
 
 clattn_tensor *scene_tensor(clattn_tensors *t, enum scene_tensor i)
@@ -86,7 +87,7 @@ static size_t count(const struct scene *scene, enum scene_tensor tensor)
 
 size_t scene_bytes(const struct scene *scene, enum scene_tensor tensor)
 {
-    return count(scene, tensor) * facts[tensor].element;
+    return count(scene, tensor) * scene_element(scene, tensor);
 }
 
 /* What tensor i holds at the start. */
@@ -96,7 +97,7 @@ static void fill(const struct scene *scene, enum scene_tensor i, void *content, 
     const size_t elements = count(scene, i);
 
     if (facts[i].output) {
-        memset(content, 0xff, elements * sizeof(float));
+        memset(content, 0xff, scene_bytes(scene, i));
     } else if (i == SCENE_MASK) {
         for (size_t n = 0; n < elements; n++) {
             ((unsigned char *)content)[n] = check_random_below(&random, 4) != 0;
@@ -106,7 +107,11 @@ static void fill(const struct scene *scene, enum scene_tensor i, void *content, 
             ((int32_t *)content)[n] = (int32_t)(scene->problem.kv_len - (int64_t)n % 3);
         }
     } else {
-        check_fill_normal(content, elements, seed);
+        for (size_t n = 0; n < elements; n++) {
+            const float x = check_random_normal(&random);
+
+            elements_write(scene->problem.dtype, &x, 1, (char *)content + n * scene_element(scene, i));
+        }
     }
 }
 

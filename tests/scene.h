@@ -40,7 +40,7 @@ void scene_close(struct scene *scene);
 
 const char *scene_name(enum scene_tensor tensor);                          /* "q" */
 clattn_tensor *scene_tensor(clattn_tensors *tensors, enum scene_tensor i); /* member i */
-size_t scene_element(enum scene_tensor tensor);                            /* bytes of an element */
+size_t scene_element(const struct scene *scene, enum scene_tensor tensor); /* bytes of an element */
 size_t scene_bytes(const struct scene *scene, enum scene_tensor tensor);
 
 /* All outputs one after the other, what a run is compared by. */

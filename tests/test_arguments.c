@@ -64,6 +64,8 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_SIZE, "mask", {SET(q_len, POWER(31)), SET(kv_len, POWER(31)), MASK(1, 1, POWER(31), POWER(31))}},
     {CLATTN_INVALID_ARGUMENT, "problem.causal", {SET(causal, 2)}},
     {CLATTN_INVALID_ARGUMENT, "problem.kv_lengths", {SET(kv_lengths, 2)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.dtype", {SET(dtype, 3)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.dtype", {SET(dtype, -1)}},
     {CLATTN_INVALID_ARGUMENT, "problem.align", {SET(align, 3)}},
     {CLATTN_INVALID_ARGUMENT, "problem.align", {SET(align, -1)}},
     {CLATTN_INVALID_ARGUMENT, "problem.scale", {SET(scale, FLOAT_NAN)}},
@@ -147,15 +149,13 @@ static void test_passes(void **state)
 
 static void *no_memory(void *user, size_t bytes)
 {
-    (void)user;
-    (void)bytes;
+    (void)user, (void)bytes;
     return NULL;
 }
 
 static void no_release(void *user, void *memory)
 {
-    (void)user;
-    (void)memory;
+    (void)user, (void)memory;
 }
 
 static void test_options(void **state)

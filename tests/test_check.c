@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "compare.h"
+#include "half.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -78,7 +79,9 @@ static void test_wrong_lines(void **state)
                                         "b1 h1 n1 m1 d8 scale=big",
                                         "b1 h1 n1 m1 d8 seed=-1",
                                         "b1 h1 n1 m1 d8 grad=dq,",
-                                        "b1 h1 n1 m1 d8 grad=dx"};
+                                        "b1 h1 n1 m1 d8 grad=dx",
+                                        "b1 h1 n1 m1 d8 dtype=",
+                                        "b1 h1 n1 m1 d8 dtype=f64"};
     struct test_case c;
     char error[CASE_LINE_SIZE];
 
@@ -119,7 +122,31 @@ static void test_tolerance(void **state)
     assert_true(check_compare(CHECK_OUT, &sizes, found, zero, 1, NULL) == 0.0);
 }
 
-/* A comparison whose outputs are the reference's, rounded to float: a run of a perfect device. */
+/* The rule of 16 bits: twice or three times naive's error on top of the float32 rule, and nothing is good where naive's
+ * error is not finite. */
+static void test_tolerance_16(void **state)
+{
+    const double expected[3] = {2.0, -4.0, 0.0};
+    const float naive[3] = {2.0f, -4.25f, 0.125f};
+    const float overflow[3] = {2.0f, -INFINITY, 0.0f};
+    const struct check_tolerance float32 = {0.03125, 0.0};
+    struct check_tolerance t;
+
+    (void)state;
+    assert_true(check_worst_error(naive, expected, 3) == 0.25);
+    assert_true(!isfinite(check_worst_error(overflow, expected, 3)));
+    assert_true(isnan(check_worst_error((float[]){NAN, 0.0f}, expected, 2)));
+    t = check_tolerance_16(CHECK_OUT, float32, 0.25);
+    assert_true(t.absolute == 0.53125 && t.relative == 0.0);
+    assert_true(check_tolerance_16(CHECK_DQ, float32, 0.25).absolute == 0.78125);
+    assert_true(check_tolerance_16(CHECK_DV, float32, 0.25).absolute == 0.78125);
+    assert_true(check_ratio(t, 2.53125f, 2.0) == 1.0 && check_ratio(t, NAN, 2.0) == INFINITY);
+    assert_true(check_worst_ratio(t, naive, expected, 3, NULL) == 0.25 / 0.53125);
+    t = check_tolerance_16(CHECK_OUT, float32, check_worst_error(overflow, expected, 3));
+    assert_true(check_ratio(t, 2.5f, 2.0) == INFINITY && check_ratio(t, 2.0f, 2.0) == 0.0);
+}
+
+/* A comparison whose outputs are the reference's, rounded to what they are stored in: a run of a perfect device. */
 static void perfect_run(struct comparison *x, const struct test_case *c, struct check_result *result)
 {
     const clattn_problem *p = &c->problem;
@@ -133,7 +160,7 @@ static void perfect_run(struct comparison *x, const struct test_case *c, struct 
     x->passes = c->passes;
     x->result = result;
     assert_int_equal(data_make(c, &x->set), 0);
-    data_arrays(&x->set, &arrays);
+    data_reference_arrays(&x->set, &arrays);
     for (int n = 0; n < CHECK_TENSORS; n++) {
         truth[n] = calloc(data_count(&x->set.view[SLOT_OUT + n]), sizeof(double));
         assert_non_null(truth[n]);
@@ -151,8 +178,9 @@ static void perfect_run(struct comparison *x, const struct test_case *c, struct 
         for (size_t e = 0; e < data_count(view) && compare_is_written(x, (enum check_tensor)n); e++) {
             float value = (float)truth[n][e];
 
-            memcpy(x->found[view->buffer] + data_row_offset(view, e / view->dim[3]) + e % view->dim[3] * sizeof value,
-                   &value, sizeof value);
+            elements_write(view->dtype, &value, 1,
+                           x->found[view->buffer] + data_row_offset(view, e / view->dim[3]) +
+                               e % view->dim[3] * view->element_bytes);
         }
         free(truth[n]);
     }
@@ -174,19 +202,39 @@ static int passes(struct comparison *x)
     return x->result->ok;
 }
 
-/* Where the first element of a tensor was found. */
-static float *first(struct comparison *x, enum data_slot slot)
+/* The first element of a tensor, as it was found, and another in its place. */
+static unsigned char *first(struct comparison *x, enum data_slot slot)
 {
-    return (float *)(void *)(x->found[x->set.view[slot].buffer] + data_row_offset(&x->set.view[slot], 0));
+    return x->found[x->set.view[slot].buffer] + data_row_offset(&x->set.view[slot], 0);
+}
+
+static float get_first(struct comparison *x, enum data_slot slot)
+{
+    float value;
+
+    elements_read(x->set.view[slot].dtype, first(x, slot), 1, &value);
+    return value;
+}
+
+static void set_first(struct comparison *x, enum data_slot slot, float value)
+{
+    elements_write(x->set.view[slot].dtype, &value, 1, first(x, slot));
 }
 
 /* Each single thing that is wrong is seen, in every layout: a value, a NaN left, a guard, a gap, an input, a gradient
  * that was not asked for. */
 static void test_faults_are_seen(void **state)
 {
-    static const char *const lines[] = {"b2 h4/2 n5 m5 d8/4", "b2 h4/2 n5 m7 d8/4 layout=bnhd causal",
-                                        "b2 h4/2 n5 m5 d8/4 layout=packed kvlen", "b2 h2 n5 m7 d8 layout=padded",
-                                        "b2 h2 n5 m7 d8 layout=broadcast mask=2,1,5,7"};
+    static const char *const lines[] = {"b2 h4/2 n5 m5 d8/4",
+                                        "b2 h4/2 n5 m7 d8/4 layout=bnhd causal",
+                                        "b2 h4/2 n5 m5 d8/4 layout=packed kvlen",
+                                        "b2 h2 n5 m7 d8 layout=padded",
+                                        "b2 h2 n5 m7 d8 layout=broadcast mask=2,1,5,7",
+                                        "b2 h4/2 n5 m5 d8/4 dtype=f16 layout=packed causal",
+                                        "b2 h2 n5 m7 d8 dtype=f16 layout=broadcast",
+                                        "b2 h4/2 n5 m7 d8/4 dtype=bf16 kvlen data=nanpad",
+                                        "b2 h2 n5 m7 d8 dtype=bf16 layout=padded mask=2,1,5,7"};
+    static const float slack[] = {0.01f, 0.02f, 0.15f}; /* that a dtype must not forgive */
     struct test_case c;
     struct comparison x;
     struct check_result result;
@@ -207,11 +255,11 @@ static void test_faults_are_seen(void **state)
             for (int fault = 0; fault < 3; fault++) {
                 perfect_run(&x, &c, &result);
                 if (fault == 0) {
-                    float *value = first(&x, (enum data_slot)slot);
+                    const float value = get_first(&x, (enum data_slot)slot);
 
-                    *value = isfinite(*value) ? *value + 0.01f : 1.0f;
+                    set_first(&x, (enum data_slot)slot, isfinite(value) ? value + slack[c.problem.dtype] : 1.0f);
                 } else if (fault == 1) {
-                    first(&x, (enum data_slot)slot)[0] = (slot >= SLOT_OUT ? NAN : 0.0f);
+                    set_first(&x, (enum data_slot)slot, slot >= SLOT_OUT ? NAN : 0.0f);
                 } else {
                     x.found[x.set.view[slot].buffer][x.set.buffer[x.set.view[slot].buffer].bytes - 1] ^= 1;
                 }
@@ -236,7 +284,9 @@ static void test_hidden_and_unwanted(void **state)
                   {"b1 h1 n2 m5 d4 kvlen=0", SLOT_DV},
                   {"b1 h1 n5 m2 d4 grad=dk", SLOT_DQ},
                   {"b1 h1 n5 m2 d4 grad=dq", SLOT_DV},
-                  {"b1 h1 n5 m2 d4 nolse", SLOT_LSE}};
+                  {"b1 h1 n5 m2 d4 nolse", SLOT_LSE},
+                  {"b1 h1 n5 m2 d4 dtype=f16 causal", SLOT_DQ},
+                  {"b1 h1 n2 m5 d4 dtype=bf16 kvlen=0", SLOT_DV}};
     struct test_case c;
     struct comparison x;
     struct check_result result;
@@ -249,7 +299,7 @@ static void test_hidden_and_unwanted(void **state)
         assert_true(passes(&x));
         end_run(&x);
         perfect_run(&x, &c, &result);
-        first(&x, faults[n].slot)[0] = 1e-20f;
+        set_first(&x, faults[n].slot, 1e-7f);
         if (passes(&x)) {
             fail_msg("%s: not seen", faults[n].line);
         }
@@ -260,9 +310,9 @@ static void test_hidden_and_unwanted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_case_lines),          cmocka_unit_test(test_wrong_lines),
-        cmocka_unit_test(test_tolerance),           cmocka_unit_test(test_faults_are_seen),
-        cmocka_unit_test(test_hidden_and_unwanted),
+        cmocka_unit_test(test_case_lines),      cmocka_unit_test(test_wrong_lines),
+        cmocka_unit_test(test_tolerance),       cmocka_unit_test(test_tolerance_16),
+        cmocka_unit_test(test_faults_are_seen), cmocka_unit_test(test_hidden_and_unwanted),
     };
 
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);

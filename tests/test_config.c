@@ -279,14 +279,18 @@ static void check_option(const char *options, const char *name, int value)
 
 static void test_options(void **state)
 {
-    const clattn_problem p = make_problem(1000, 1000, 300, 40);
+    clattn_problem p = make_problem(1000, 1000, 300, 40);
     struct clattn__config c = {.kernel = KERNEL_DKDV, .want_dk = true};
     char options[CLATTN__OPTIONS_MAX];
 
     (void)state;
-    for (int cpu = 0; cpu < 2; cpu++) {
+    for (int n = 0; n < 6; n++) {
+        const int cpu = n % 2;
+
+        p.dtype = (clattn_dtype)(n / 2);
         assert_true(clattn__config_choose(&devices[0], engines[cpu], &p, 0, &c));
         clattn__config_options(&c, options);
+        check_option(options, "STORAGE", n / 2);
         check_option(options, "ENGINE", (int)c.engine);
         check_option(options, "D_PAD", c.d_pad);
         check_option(options, "DV_PAD", c.dv_pad);

@@ -234,13 +234,36 @@ static void test_role_strides(void **state)
     }
 }
 
+/* Elements have 2 bytes where they are stored in 16 bits; lse, mask and key lengths are as ever. */
+static void test_element_bytes(void **state)
+{
+    clattn_problem p = CLATTN_PROBLEM_INIT;
+    struct clattn__role roles[ROLE_COUNT];
+
+    (void)state;
+    p.batch = p.q_heads = p.kv_heads = p.q_len = p.kv_len = p.qk_dim = p.v_dim = 1;
+    p.mask_dim[0] = p.mask_dim[1] = p.mask_dim[2] = p.mask_dim[3] = 1;
+    p.kv_lengths = 1;
+    for (p.dtype = CLATTN_FLOAT32; p.dtype <= CLATTN_BFLOAT16; p.dtype++) {
+        const size_t count = clattn__roles(&p, CLATTN_BACKWARD, roles);
+
+        assert_int_equal(count, ROLE_COUNT);
+        for (size_t n = 0; n < count; n++) {
+            const size_t size = p.dtype == CLATTN_FLOAT32 ? 4 : 2;
+            const size_t index = roles[n].index;
+
+            assert_int_equal(roles[n].element_bytes, index == ROLE_MASK                              ? 1
+                                                     : index == ROLE_LSE || index == ROLE_KV_LENGTHS ? 4
+                                                                                                     : size);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_views),
-        cmocka_unit_test(test_large_views),
-        cmocka_unit_test(test_extent),
-        cmocka_unit_test(test_role_strides),
+        cmocka_unit_test(test_random_views), cmocka_unit_test(test_large_views),   cmocka_unit_test(test_extent),
+        cmocka_unit_test(test_role_strides), cmocka_unit_test(test_element_bytes),
     };
 
     return cmocka_run_group_tests_name("overlap", tests, NULL, NULL);

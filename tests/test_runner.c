@@ -5,6 +5,7 @@
 #include "check.h"
 #include "compare.h"
 #include "data.h"
+#include "half.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,15 @@ static void test_layouts(void **state)
     }
 }
 
+static void test_16_bits(void **state)
+{
+    check_line(*state, CASE "dtype=f16", BACKWARD_GIVEN);
+    check_line(*state, CASE "dtype=f16 layout=packed", BACKWARD_GIVEN);
+    check_line(*state, CASE "dtype=f16 layout=padded", BACKWARD_WITHOUT_OUT);
+    check_line(*state, CASE "dtype=f16 layout=bnhd", BACKWARD_WITHOUT_BOTH);
+    check_line(*state, CASE "dtype=f16 layout=broadcast", BACKWARD_WITHOUT_LSE);
+}
+
 static void test_backward_alone(void **state)
 {
     check_line(*state, CASE "layout=padded", BACKWARD_WITHOUT_OUT);
@@ -143,10 +153,10 @@ static void test_optional_outputs(void **state)
 
 /* ---- what a run tells ---- */
 
-static void test_info(void **state)
+static void check_info(clattn_runner *runner, const char *line)
 {
-    clattn_runner *runner = *state;
-    const struct test_case c = parse(CASE);
+    const struct test_case c = parse(line);
+    const size_t size = element_bytes(c.problem.dtype);
     struct data_set set;
     clattn_arrays arrays;
     clattn_run_info info = {.struct_size = sizeof info};
@@ -169,9 +179,15 @@ static void test_info(void **state)
     assert_non_null(strstr(info.plan, "backward_dkdv"));
     assert_int_equal(info.workspace_bytes, 4 * 2 * 2 * 9);
     assert_int_equal(info.device_bytes, bytes + info.workspace_bytes +
-                                            4 * (data_count(&set.view[SLOT_DOUT]) + data_count(&set.view[SLOT_DQ]) +
-                                                 data_count(&set.view[SLOT_DK]) + data_count(&set.view[SLOT_DV])));
+                                            size * (data_count(&set.view[SLOT_DOUT]) + data_count(&set.view[SLOT_DQ]) +
+                                                    data_count(&set.view[SLOT_DK]) + data_count(&set.view[SLOT_DV])));
     data_free(&set);
+}
+
+static void test_info(void **state)
+{
+    check_info(*state, CASE);
+    check_info(*state, CASE "dtype=f16");
 }
 
 /* ---- errors ---- */
@@ -276,10 +292,10 @@ static void test_run_after_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layouts),          cmocka_unit_test(test_backward_alone),
-        cmocka_unit_test(test_optional_outputs), cmocka_unit_test(test_info),
-        cmocka_unit_test(test_missing_arrays),   cmocka_unit_test(test_bad_arrays),
-        cmocka_unit_test(test_run_after_run),
+        cmocka_unit_test(test_layouts),        cmocka_unit_test(test_16_bits),
+        cmocka_unit_test(test_backward_alone), cmocka_unit_test(test_optional_outputs),
+        cmocka_unit_test(test_info),           cmocka_unit_test(test_missing_arrays),
+        cmocka_unit_test(test_bad_arrays),     cmocka_unit_test(test_run_after_run),
     };
 
     return cmocka_run_group_tests_name("runner", tests, setup, teardown);

@@ -8,30 +8,31 @@
 
 static size_t elements(const struct refusal *r, enum scene_tensor i)
 {
-    return scene_bytes(&r->scene, i) / scene_element(i);
+    return scene_bytes(&r->scene, i) / scene_element(&r->scene, i);
 }
 
 /* Puts the tensor into the room, `byte` from its start, contiguous. */
 static void place(const struct refusal *r, struct refusal_call *call, enum scene_tensor i, size_t byte)
 {
-    *scene_tensor(&call->tensors, i) = (clattn_tensor){r->room, byte / scene_element(i), {0, 0, 0}};
+    *scene_tensor(&call->tensors, i) = (clattn_tensor){r->room, byte / scene_element(&r->scene, i), {0, 0, 0}};
 }
 
 static void check_neighbours(const struct refusal *r, int backward, enum scene_tensor output, enum scene_tensor other)
 {
-    const size_t length = elements(r, output) * 4;
-    const size_t other_length = elements(r, other) * scene_element(other);
+    const size_t unit = scene_element(&r->scene, output);
+    const size_t length = scene_bytes(&r->scene, output);
+    const size_t other_length = scene_bytes(&r->scene, other);
     const struct {
         size_t output, other; /* bytes */
         int shares;
     } places[] = {
         {0, length, 0},
-        {0, length - 4, 1},
+        {0, length - scene_element(&r->scene, other), 1},
         {0, 0, 1},
         {1024, 1024 + 4, 1},
-        {other_length / 4 * 4, 0, other_length % 4 != 0},
-        {(other_length + 3) / 4 * 4, 0, 0},
-        {(other_length - 1) / 4 * 4, 0, 1},
+        {other_length / unit * unit, 0, other_length % unit != 0},
+        {(other_length + unit - 1) / unit * unit, 0, 0},
+        {(other_length - 1) / unit * unit, 0, 1},
     };
 
     for (size_t n = 0; n < COUNT_OF(places); n++) {
@@ -131,17 +132,18 @@ static struct refusal_call packed(const struct refusal *r, int backward, enum sc
 
     for (int round = 0; round < 2; round++) { /* the first finds the width */
         const size_t row = width;
-        size_t at = 0;
+        size_t at = 0; /* bytes, as width */
 
         for (enum scene_tensor i = SCENE_Q; i < SCENE_COUNT; i++) {
             const size_t *dim = r->scene.dim[i];
+            const size_t size = scene_element(&r->scene, i);
 
             if (i == SCENE_MASK || i == SCENE_KV_LENGTHS || !refusal_uses(backward, i)) {
                 continue;
             }
-            *scene_tensor(&call.tensors, i) = (clattn_tensor){r->room, at, {9 * row, dim[3], row}};
+            *scene_tensor(&call.tensors, i) = (clattn_tensor){r->room, at / size, {9 * row / size, dim[3], row / size}};
             scene_tensor(&call.tensors, i)->offset += i == moved ? (size_t)by : 0;
-            at += dim[1] * dim[3];
+            at += dim[1] * dim[3] * size;
         }
         width = at;
     }
@@ -180,26 +182,27 @@ static cl_mem sub_buffer(const struct refusal *r, size_t origin, size_t size)
 static void test_sub_buffers(void **state)
 {
     const struct refusal *r = *state;
-    const size_t unit = ROOM_BYTES / 4; /* enough for any alignment that there is */
+    const size_t bytes = ROOM_BYTES / 4; /* enough for any alignment that there is */
+    const size_t unit = bytes / scene_element(&r->scene, SCENE_Q);
     struct refusal_call call = refusal_call(r, 0);
-    cl_mem first = sub_buffer(r, 0, 2 * unit);
-    cl_mem second = sub_buffer(r, unit, 2 * unit);
+    cl_mem first = sub_buffer(r, 0, 2 * bytes);
+    cl_mem second = sub_buffer(r, bytes, 2 * bytes);
 
     call.tensors.q = (clattn_tensor){first, 0, {0, 0, 0}};
     call.tensors.out = (clattn_tensor){second, 0, {0, 0, 0}};
     assert_accepted(r, &call);
-    call.tensors.q.offset = unit / 4;
+    call.tensors.q.offset = unit;
     assert_refused(r, &call, CLATTN_OVERLAP, "out");
-    call.tensors.q.offset = unit / 4 - elements(r, SCENE_Q);
+    call.tensors.q.offset = unit - elements(r, SCENE_Q);
     assert_accepted(r, &call);
     call.tensors.q.offset++;
     assert_refused(r, &call, CLATTN_OVERLAP, "out");
-    call.tensors.q = (clattn_tensor){r->room, unit / 4, {0, 0, 0}};
+    call.tensors.q = (clattn_tensor){r->room, unit, {0, 0, 0}};
     assert_refused(r, &call, CLATTN_OVERLAP, "out");
-    call.tensors.q.offset = unit / 4 + elements(r, SCENE_OUT);
+    call.tensors.q.offset = unit + elements(r, SCENE_OUT);
     assert_accepted(r, &call);
     call.tensors.q.mem = first;
-    call.tensors.q.offset = 2 * unit / 4 - elements(r, SCENE_Q) + 1;
+    call.tensors.q.offset = 2 * unit - elements(r, SCENE_Q) + 1;
     assert_refused(r, &call, CLATTN_BUFFER_TOO_SMALL, "q reaches"); /* in the room, but not in its part */
     assert_cl(clReleaseMemObject(first));
     assert_cl(clReleaseMemObject(second));
@@ -222,7 +225,7 @@ static void test_workspace(void **state)
     call.workspace = part;
     place(r, &call, SCENE_DQ, ROOM_BYTES / 4 + r->scene.workspace_bytes);
     assert_accepted(r, &call);
-    place(r, &call, SCENE_DQ, ROOM_BYTES / 4 + r->scene.workspace_bytes - 4);
+    place(r, &call, SCENE_DQ, ROOM_BYTES / 4 + r->scene.workspace_bytes - scene_element(&r->scene, SCENE_DQ));
     assert_refused(r, &call, CLATTN_OVERLAP, "workspace");
     assert_cl(clReleaseMemObject(part));
 }
@@ -234,5 +237,6 @@ int main(void)
         cmocka_unit_test(test_packed), cmocka_unit_test(test_sub_buffers),  cmocka_unit_test(test_workspace),
     };
 
-    return cmocka_run_group_tests_name("sharing", tests, refusal_setup, refusal_teardown);
+    return cmocka_run_group_tests_name("sharing", tests, refusal_setup, refusal_teardown) +
+           cmocka_run_group_tests_name("sharing in float16", tests, refusal_setup_float16, refusal_teardown);
 }

@@ -83,13 +83,13 @@ static size_t extent(const size_t dim[4], size_t offset, const size_t stride[3])
     return end;
 }
 
-/* A view that ends with its buffer is legal; with an element less, it is not. */
+/* A view that ends with its buffer is legal; with a byte less, it is not. */
 static void check_exact_size(const struct refusal *r, int backward, enum scene_tensor i, size_t offset,
                              const size_t stride[3])
 {
     const size_t *dim = r->scene.dim[i];
     const size_t whole[3] = {dim[1] * dim[2] * dim[3], dim[2] * dim[3], dim[3]};
-    const size_t bytes = scene_element(i) * extent(dim, offset, stride[2] > 0 ? stride : whole);
+    const size_t bytes = scene_element(&r->scene, i) * extent(dim, offset, stride[2] > 0 ? stride : whole);
     struct refusal_call call = refusal_call(r, backward);
     clattn_tensor *tensor = scene_tensor(&call.tensors, i);
     char part[32];
@@ -100,7 +100,7 @@ static void check_exact_size(const struct refusal *r, int backward, enum scene_t
     assert_accepted(r, &call);
     assert_cl(clReleaseMemObject(tensor->mem));
 
-    tensor->mem = device_buffer(r->device.cl, bytes - scene_element(i), NULL);
+    tensor->mem = device_buffer(r->device.cl, bytes - 1, NULL);
     snprintf(part, sizeof part, "%s reaches", scene_name(i));
     assert_refused(r, &call, CLATTN_BUFFER_TOO_SMALL, part);
     assert_cl(clReleaseMemObject(tensor->mem));
@@ -139,7 +139,7 @@ static void test_huge(void **state)
     FOR_USED_TENSORS(backward, i)
     {
         const size_t *dim = r->scene.dim[i];
-        const size_t element = scene_element(i);
+        const size_t element = scene_element(&r->scene, i);
 
         for (int member = -1; member < 3; member++) { /* offset, strides */
             const size_t steps = (member < 0 ? 1 : dim[member] - 1) * element;
@@ -309,5 +309,13 @@ int main(void)
         cmocka_unit_test(test_wait_list),
     };
 
-    return cmocka_run_group_tests_name("tensors", tests, refusal_setup, refusal_teardown);
+    const struct CMUnitTest tests_of_sizes[] = {
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_exact_size),
+        cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_workspace),
+    };
+
+    return cmocka_run_group_tests_name("tensors", tests, refusal_setup, refusal_teardown) +
+           cmocka_run_group_tests_name("tensors in float16", tests_of_sizes, refusal_setup_float16, refusal_teardown);
 }

@@ -1,0 +1,19 @@
+/* Tensors of the host as clattn_array describes them: where their rows are. */
+#ifndef CLATTN_TESTS_HOST_VIEW_H
+#define CLATTN_TESTS_HOST_VIEW_H
+
+#include "clattn.h"
+
+/* A (B,H,rows,depth) float32 tensor, its strides filled in. */
+struct host_view {
+    const float *data;
+    size_t stride[3];
+};
+
+/* The array's strides; all three 0: those of a contiguous tensor. */
+void host_strides(const clattn_array *array, int64_t heads, int64_t rows, int64_t depth, size_t stride[3]);
+
+struct host_view host_view(const clattn_array *array, int64_t heads, int64_t rows, int64_t depth);
+const float *host_row(const struct host_view *view, int64_t b, int64_t h, int64_t row);
+
+#endif

@@ -1,0 +1,10 @@
+/* Where the tensors of a test case lie in their buffers. Internal to data_make. */
+#ifndef CLATTN_TESTS_LAYOUT_H
+#define CLATTN_TESTS_LAYOUT_H
+
+#include "data.h"
+
+/* Fills in the views and makes the buffers, their images uninitialised. 0, or -1 as data_make. */
+int layout_make(struct data_set *set, const struct test_case *c);
+
+#endif

@@ -1,0 +1,173 @@
+#include "naive.h"
+
+#include "half.h"
+#include "host_view.h"
+#include "visible.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A call: the problem, its tensors, and scratch. */
+struct work {
+    const clattn_problem *p;
+    const clattn_arrays *a;
+    struct host_view q, k, v, dout;
+    double scale;
+    int64_t *keys;    /* (M) the visible keys of the row at hand */
+    double *score;    /* (M) S, then P, of those keys */
+    double *row;      /* (max(D,Dv)) a row of O or dQ before it is rounded */
+    double *dk, *dv;  /* (M,D), (M,Dv) of one key head, likewise */
+    int64_t key_head; /* at hand */
+};
+
+static void work_end(struct work *w)
+{
+    free(w->keys);
+    free(w->score);
+}
+
+static int work_begin(struct work *w, const clattn_problem *p, const clattn_arrays *a)
+{
+    const size_t m = (size_t)p->kv_len;
+    const size_t d = (size_t)p->qk_dim;
+    const size_t dv = (size_t)p->v_dim;
+
+    w->p = p;
+    w->a = a;
+    w->q = host_view(&a->q, p->q_heads, p->q_len, p->qk_dim);
+    w->k = host_view(&a->k, p->kv_heads, p->kv_len, p->qk_dim);
+    w->v = host_view(&a->v, p->kv_heads, p->kv_len, p->v_dim);
+    w->dout = host_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
+    w->scale = p->scale != 0.0f ? (double)p->scale : 1.0 / sqrt((double)p->qk_dim);
+    w->keys = malloc(m * sizeof *w->keys);
+    w->score = malloc((m + (m + 1) * (d + dv)) * sizeof *w->score);
+    if (w->keys == NULL || w->score == NULL) {
+        work_end(w);
+        return -1;
+    }
+    w->dk = w->score + m;
+    w->dv = w->dk + m * d;
+    w->row = w->dv + m * dv;
+    return 0;
+}
+
+static double rounded(const struct work *w, double x)
+{
+    return (double)element_round(w->p->dtype, x);
+}
+
+static double dot(const float *x, const float *y, int64_t n)
+{
+    double sum[4] = {0}; /* four sums, so that a compiler may use vectors */
+
+    for (int64_t d = 0; d < n; d += 4) {
+        for (int64_t u = 0; u < 4 && d + u < n; u++) {
+            sum[u] += (double)x[d + u] * (double)y[d + u];
+        }
+    }
+    return sum[0] + sum[1] + sum[2] + sum[3];
+}
+
+/* y += factor x over n */
+static void add_scaled(double *y, double factor, const float *x, int64_t n)
+{
+    for (int64_t d = 0; d < n; d++) {
+        y[d] += factor * (double)x[d];
+    }
+}
+
+static void round_to(const struct work *w, float *to, const double *from, double factor, int64_t n)
+{
+    for (int64_t d = 0; d < n; d++) {
+        to[d] = (float)rounded(w, factor * from[d]);
+    }
+}
+
+/* Fills w->keys and w->score with P; returns the number of visible keys. */
+static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i)
+{
+    const float *q = host_row(&w->q, b, h, i);
+    const int64_t count = visible_keys(w->p, w->a, b, h, i, w->keys);
+    double most = -INFINITY;
+    double sum = 0.0;
+
+    for (int64_t t = 0; t < count; t++) {
+        const float *k = host_row(&w->k, b, w->key_head, w->keys[t]);
+
+        w->score[t] = rounded(w, w->scale * dot(q, k, w->p->qk_dim));
+        most = fmax(most, w->score[t]);
+    }
+    for (int64_t t = 0; t < count; t++) {
+        w->score[t] = exp(w->score[t] - most);
+        sum += w->score[t];
+    }
+    for (int64_t t = 0; t < count; t++) {
+        w->score[t] = rounded(w, w->score[t] / sum);
+    }
+    return count;
+}
+
+static void forward_row(struct work *w, int64_t b, int64_t count, float *out)
+{
+    memset(w->row, 0, (size_t)w->p->v_dim * sizeof *w->row);
+    for (int64_t t = 0; t < count; t++) {
+        add_scaled(w->row, w->score[t], host_row(&w->v, b, w->key_head, w->keys[t]), w->p->v_dim);
+    }
+    round_to(w, out, w->row, 1.0, w->p->v_dim);
+}
+
+/* dq of a row, and what the row adds to dk and dv. Reads P and out. */
+static void backward_row(struct work *w, int64_t b, int64_t h, int64_t i, int64_t count, const float *out, float *dq)
+{
+    const int64_t d = w->p->qk_dim;
+    const int64_t dv = w->p->v_dim;
+    const float *dout = host_row(&w->dout, b, h, i);
+    const double delta = dot(dout, out, dv);
+
+    memset(w->row, 0, (size_t)d * sizeof *w->row);
+    for (int64_t t = 0; t < count; t++) {
+        const int64_t j = w->keys[t];
+        const double dp = rounded(w, dot(dout, host_row(&w->v, b, w->key_head, j), dv));
+        const double ds = rounded(w, w->score[t] * (dp - delta));
+
+        add_scaled(w->row, ds, host_row(&w->k, b, w->key_head, j), d);
+        add_scaled(w->dk + j * d, ds, host_row(&w->q, b, h, i), d);
+        add_scaled(w->dv + j * dv, w->score[t], dout, dv);
+    }
+    round_to(w, dq, w->row, w->scale, d);
+}
+
+int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out, float *dq, float *dk, float *dv)
+{
+    const int64_t m = p->kv_len;
+    const int64_t rows = p->q_heads / p->kv_heads * p->q_len; /* that read one key head */
+    struct work w;
+
+    if (work_begin(&w, p, a) != 0) {
+        return -1;
+    }
+    for (int64_t at = 0; at < p->batch * p->kv_heads; at++) {
+        const int64_t b = at / p->kv_heads;
+
+        w.key_head = at % p->kv_heads;
+        memset(w.dk, 0, (size_t)(m * (p->qk_dim + p->v_dim)) * sizeof *w.dk);
+        for (int64_t row = 0; row < rows; row++) {
+            const int64_t h = w.key_head * (p->q_heads / p->kv_heads) + row / p->q_len;
+            const int64_t i = row % p->q_len;
+            float *out_row = out + (at * rows + row) * p->v_dim;
+            const int64_t count = softmax_row(&w, b, h, i);
+
+            forward_row(&w, b, count, out_row);
+            if (dq != NULL) {
+                backward_row(&w, b, h, i, count, out_row, dq + (at * rows + row) * p->qk_dim);
+            }
+        }
+        if (dq != NULL) {
+            round_to(&w, dk + at * m * p->qk_dim, w.dk, w.scale, m * p->qk_dim);
+            round_to(&w, dv + at * m * p->v_dim, w.dv, 1.0, m * p->v_dim);
+        }
+    }
+    work_end(&w);
+    return 0;
+}

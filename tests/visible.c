@@ -1,0 +1,66 @@
+#include "visible.h"
+
+#include "host_view.h"
+
+/* The number of keys of batch b: M, or its own length within 0..M. */
+static int64_t key_count(const clattn_problem *p, const clattn_arrays *a, int64_t b)
+{
+    const int32_t *lengths = a->kv_lengths.data;
+    size_t stride = a->kv_lengths.stride[0] != 0 ? a->kv_lengths.stride[0] : 1;
+    int64_t length = p->kv_lengths ? lengths[(size_t)b * stride] : p->kv_len;
+
+    return length < 0 ? 0 : length > p->kv_len ? p->kv_len : length;
+}
+
+/* Keys from this one on are hidden from query i by the key length and by causality; may be 0 or less. */
+static int64_t key_end(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t i)
+{
+    int64_t end = key_count(p, a, b);
+    int64_t offset = p->align == CLATTN_ALIGN_BOTTOM_RIGHT ? end - p->q_len
+                     : p->align == CLATTN_ALIGN_OFFSET     ? p->offset
+                                                           : 0;
+
+    return p->causal && i + offset + 1 < end ? i + offset + 1 : end;
+}
+
+/* The mask's row for (b,h,i), and in *step how far apart its keys are; NULL without a mask. */
+static const unsigned char *mask_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
+                                     size_t *step)
+{
+    const int64_t *dim = p->mask_dim;
+    const unsigned char *row = a->mask.data;
+    size_t stride[3];
+
+    if (dim[0] == 0) {
+        return NULL;
+    }
+    host_strides(&a->mask, dim[1], dim[2], dim[3], stride);
+    row += dim[0] > 1 ? (size_t)b * stride[0] : 0;
+    row += dim[1] > 1 ? (size_t)h * stride[1] : 0;
+    row += dim[2] > 1 ? (size_t)i * stride[2] : 0;
+    *step = dim[3] > 1 ? 1 : 0;
+    return row;
+}
+
+int64_t visible_keys(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t *keys)
+{
+    size_t step = 0;
+    const unsigned char *mask = mask_row(p, a, b, h, i, &step);
+    int64_t end = key_end(p, a, b, i);
+    int64_t count = 0;
+
+    for (int64_t j = 0; j < end; j++) {
+        if (mask == NULL || mask[(size_t)j * step] != 0) {
+            keys[count++] = j;
+        }
+    }
+    return count;
+}
+
+int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j)
+{
+    size_t step = 0;
+    const unsigned char *mask = p->mask_dim[2] == 1 ? mask_row(p, a, b, h, 0, &step) : NULL;
+
+    return j >= key_count(p, a, b) || (mask != NULL && mask[(size_t)j * step] == 0);
+}
