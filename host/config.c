@@ -80,24 +80,30 @@ static enum clattn__mask mask_kind(const clattn_problem *problem)
 
 /* ---- simt ---- */
 
+enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_ALL = ~0 };
+
 /* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves
  * heads up to `depth` deep; chunk and slice are cut to the depth at hand. Measured on an H200, see bench/NOTES.md. */
 static const struct simt_row {
-    int depth, own, walk, tx, ty, chunk, slice;
+    int kernels, depth, own, walk, tx, ty, chunk, slice, strip, unroll;
     bool resident;
 } simt_rows[] = {
-    {32, 64, 32, 8, 16, 32, 32, true},    {64, 64, 32, 8, 16, 64, 64, true},    {64, 32, 32, 8, 8, 64, 64, true},
-    {96, 32, 32, 8, 8, 96, 96, true},     {128, 64, 16, 4, 16, 128, 128, true}, {128, 32, 16, 8, 8, 128, 128, true},
-    {128, 64, 32, 8, 16, 32, 128, false}, {256, 32, 32, 16, 8, 64, 256, false}, {256, 32, 16, 16, 8, 32, 256, false},
-    {512, 32, 32, 16, 8, 64, 256, false}, {512, 32, 16, 16, 8, 32, 128, false}, {512, 16, 16, 4, 16, 16, 64, false},
-    {512, 16, 16, 4, 16, 16, 16, false},
+    {ON_ALL, 32, 64, 32, 8, 16, 32, 32, 32, 2, true},        {ON_FORWARD, 64, 64, 64, 8, 16, 64, 64, 16, 1, true},
+    {ON_ALL, 64, 32, 32, 8, 8, 64, 64, 32, 2, true},         {ON_ALL, 96, 32, 32, 8, 8, 96, 96, 32, 2, true},
+    {ON_FORWARD, 128, 64, 16, 4, 16, 128, 128, 16, 1, true}, {ON_ALL, 128, 32, 16, 8, 8, 128, 128, 16, 2, true},
+    {ON_ALL, 128, 64, 32, 8, 16, 32, 128, 16, 2, false},     {ON_ALL, 256, 32, 32, 16, 8, 64, 256, 32, 2, false},
+    {ON_ALL, 256, 32, 16, 16, 8, 32, 256, 16, 2, false},     {ON_ALL, 512, 32, 32, 16, 8, 64, 256, 32, 2, false},
+    {ON_ALL, 512, 32, 16, 16, 8, 32, 128, 16, 2, false},     {ON_ALL, 512, 16, 16, 4, 16, 16, 64, 16, 2, false},
+    {ON_ALL, 512, 16, 16, 4, 16, 16, 16, 16, 2, false},
 };
 
 static size_t simt_local_bytes(const struct clattn__config *c)
 {
     const size_t pad = 4, own = (size_t)c->own, walk = (size_t)c->walk;
-    const size_t walked_depth = (size_t)max_int(c->chunk, c->slice) + pad;
-    return 4 * (own * owner_depth(c, (int)pad) + walk * walked_depth + own * (walk + pad) + own * (size_t)c->tx);
+    const size_t strip = (size_t)c->strip;
+    const size_t for_scores = walk * ((size_t)c->chunk + pad), for_output = strip * ((size_t)c->slice + pad);
+    return 4 * (own * owner_depth(c, (int)pad) + (for_scores > for_output ? for_scores : for_output) +
+                own * (strip + pad) + own * (size_t)c->tx);
 }
 
 /* A chunk that divides both padded depths, no longer than `most`, with the least padding. Multiples of `unit`. */
@@ -127,6 +133,8 @@ static void simt_fill(const struct simt_row *row, const clattn_problem *problem,
         c->own /= 2;
     while (c->walk > walk && c->walk > c->tx)
         c->walk /= 2;
+    c->strip = min_int(row->strip, c->walk);
+    c->unroll = row->unroll;
     c->chunk = choose_chunk(problem, row->chunk < 32 ? row->chunk : 32, row->chunk);
     c->d_pad = round_up((int)problem->qk_dim, c->chunk);
     c->dv_pad = round_up((int)problem->v_dim, c->chunk);
@@ -141,7 +149,7 @@ static bool simt_choose(const struct clattn__device *device, const clattn_proble
 {
     const int depth = max_int((int)problem->qk_dim, (int)problem->v_dim);
     for (size_t i = 0; i < ARRAY_SIZE(simt_rows); ++i) {
-        if (simt_rows[i].depth < depth)
+        if (simt_rows[i].depth < depth || !(simt_rows[i].kernels & 1 << config->kernel))
             continue;
         simt_fill(&simt_rows[i], problem, config);
         if (config->local_bytes <= device->local_bytes && config->group_size <= device->max_group && attempt-- == 0)
@@ -265,7 +273,8 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
         length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
                            " -DLANES=%d -DBLOCK_ROWS=%d -DBLOCK_COLS=%d", c->lanes, c->block_rows, c->block_cols);
     else
-        length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DTX=%d -DTY=%d", c->tx, c->ty);
+        length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
+                           " -DTX=%d -DTY=%d -DSTRIP=%d -DUNROLL=%d", c->tx, c->ty, c->strip, c->unroll);
     if (c->kernel == KERNEL_DKDV)
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DWANT_DK=%d -DWANT_DV=%d", c->want_dk,
                  c->want_dv);

@@ -102,6 +102,7 @@ struct clattn__config {
     int slice;                         /* output depth of one work-group */
     bool owner_resident;               /* the owner tile is staged once, whole */
     int tx, ty;                        /* simt: work-items along walked and owner rows */
+    int strip, unroll;                 /* simt: walked rows staged at a time for the output; steps of products */
     int lanes, block_rows, block_cols; /* cpu: vector width, register block */
     bool packed;
     enum clattn__mask mask;

@@ -99,11 +99,9 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
             else
                 dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, rows);
             if (WANT_DV)
-                tile_output(dV, operand(S, operand_tile, rows), walked_tile, &dO, i, at.slice * SLICE, WANT_DK, DV_PAD,
-                            rows);
+                tile_output(dV, S, operand_tile, walked_tile, &dO, i, at.slice * SLICE, WANT_DK, DV_PAD, rows);
             if (WANT_DK)
-                tile_output(dK, operand(dP, operand_tile, rows), walked_tile, &Q, i, at.slice * SLICE, false, D_PAD,
-                            rows);
+                tile_output(dK, dP, operand_tile, walked_tile, &Q, i, at.slice * SLICE, false, D_PAD, rows);
         }
     }
 

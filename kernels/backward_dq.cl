@@ -76,7 +76,7 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
             dq_scores(S, dP, row_lse, row_delta, &a, &e, true, rows);
         else
             dq_scores(S, dP, row_lse, row_delta, &a, &e, false, rows);
-        tile_output(dQ, operand(S, ds_tile, rows), walked_tile, &K, j, at.slice * SLICE, true, D_PAD, rows);
+        tile_output(dQ, S, ds_tile, walked_tile, &K, j, at.slice * SLICE, true, D_PAD, rows);
     }
     store_output(dQ, factor, dq, &dq_at, at.first, at.slice * SLICE, rows);
 }

@@ -1,4 +1,4 @@
-/* The tile verbs, by engine. An owner tile has OWN rows, the walked side comes in tiles of WALK rows; which of queries
+/* How tiles lie on a machine, by engine; tile.cl has what is done with them. An owner tile has OWN rows, the walked side comes in tiles of WALK rows; which of queries
  * and keys is which, the pass decides. Each engine file defines:
  *
  *   lane_f, lane_i     float and int, or vectors of LANES of them that run along the walked rows
@@ -10,11 +10,6 @@
  *   tile_row(r), tile_col(c), out_depth(x)   where accumulator elements lie in the tile
  *   OWNER_TILE, WALKED_TILE, OPERAND_TILE, REDUCE_TILE(name)   storage, declared at kernel scope
  *   SCORES, OUTPUT, ROW_FLOATS, ROW_LANES(name)   accumulators, and a value a row, in ACC
- *   fetch_owner, fetch_walked, fetch_walked_for_output   copy rows to a tile; what does not exist becomes 0
- *   tile_wait, tile_release    all have fetched; all are done with a tile
- *   multiply_scores    scores (+)= owner x walked^T
- *   operand            turns score-shaped values into the left factor of multiply_output
- *   multiply_output    output += operand x walked
  *   reduce_max, reduce_sum     over the walked direction, of one value a row
  *   lane_max, lane_sum, lane_exp2, gather_stat, gather_mask   on lanes
  */

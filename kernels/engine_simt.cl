@@ -3,20 +3,24 @@
  *
  *   item (ty, tx): score rows ty ROWS + r, score columns tx + TX c, output depth 4 (tx + TX x)
  *
+ * What is staged is picked up from global memory into registers while the items multiply what was put down before. For
+ * scores a CHUNK of the depth is staged at a time, for the output a STRIP of walked rows, with the scores' columns that
+ * belong to it.
+ *
  * Tile rows are PAD elements longer than their depth: 16-byte aligned, and items of neighbouring rows on different
  * banks.
  *
- * Local memory in floats: OWN (OWNER_DEPTH + PAD) an owner tile, WALK (WALKED_DEPTH + PAD) the walked tile, OWN (WALK +
- * PAD) an operand, OWN TX the reduction. */
+ * Local memory in floats: OWN (OWNER_DEPTH + PAD) an owner tile, the larger of WALK (CHUNK + PAD) and STRIP (SLICE +
+ * PAD) the walked tile, OWN (STRIP + PAD) an operand, OWN TX the reduction. */
 #ifndef ENGINE_SIMT_CL
 #define ENGINE_SIMT_CL
 
-#if !defined(TX) || !defined(TY)
-#error "TX and TY must be given with -D"
+#if !defined(TX) || !defined(TY) || !defined(STRIP) || !defined(UNROLL)
+#error "TX, TY, STRIP and UNROLL must be given with -D"
 #endif
 #define WG_SIZE (TX * TY)
-#if OWN % TY || WALK % TX || WALK % 4 || SLICE % (4 * TX) || CHUNK % 4 || TX % 4
-#error "TY must divide OWN, TX and 4 WALK, 4 TX SLICE, 4 CHUNK and TX"
+#if OWN % TY || WALK % STRIP || STRIP % TX || STRIP % 4 || SLICE % (4 * TX) || CHUNK % 4 || TX % 4
+#error "TY must divide OWN, STRIP WALK, TX and 4 STRIP, 4 TX SLICE, 4 CHUNK and TX"
 #endif
 
 typedef float lane_f;
@@ -30,12 +34,13 @@ typedef float4 out_f;
 #define OUT_CHUNK SLICE
 #define PAD 4
 #define OWNER_DEPTH(depth) (OWNER_RESIDENT ? (depth) : CHUNK)
-#define WALKED_DEPTH (CHUNK > SLICE ? CHUNK : SLICE)
-#define WALKED_LD (WALKED_DEPTH + PAD)
-#define OPERAND_LD (WALK + PAD)
+#define SCORES_LD (CHUNK + PAD)
+#define OUTPUT_LD (SLICE + PAD)
+#define OPERAND_LD (STRIP + PAD)
+#define WALKED_SIZE (WALK * SCORES_LD > STRIP * OUTPUT_LD ? WALK * SCORES_LD : STRIP * OUTPUT_LD)
 
 #define OWNER_TILE(name, depth) __local float __attribute__((aligned(16))) name[OWN * (OWNER_DEPTH(depth) + PAD)]
-#define WALKED_TILE(name) __local float __attribute__((aligned(16))) name[WALK * WALKED_LD]
+#define WALKED_TILE(name) __local float __attribute__((aligned(16))) name[WALKED_SIZE]
 #define OPERAND_TILE(name) __local float __attribute__((aligned(16))) name[OWN * OPERAND_LD]
 #define REDUCE_TILE(name) __local float __attribute__((aligned(16))) name[OWN * TX]
 #define ROW_FLOATS(name) float name[ROWS]
@@ -46,11 +51,11 @@ typedef float4 out_f;
 #define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
 #define FOR_COLS(c) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
-/* Along a product, four elements at a time; unrolled further, some compilers run out of registers. */
-#define FOR_QUADS(x, depth) _Pragma("unroll 2") for (int x = 0; x < (depth); x += 4)
+/* Along a product, four elements at a time; unrolled too far, some compilers run out of registers. */
+#define FOR_QUADS(x, depth) PRAGMA(unroll UNROLL) for (int x = 0; x < (depth); x += 4)
 #define NEEDS_RESCALE(factor) true /* cheaper than asking */
 /* The walked tile of the scores serves the output as well, if it holds the whole depth. */
-#define KEEPS_STAGED(depth) ((depth) == CHUNK && (depth) == SLICE)
+#define KEEPS_STAGED(depth) ((depth) == CHUNK && (depth) == SLICE && STRIP == WALK)
 
 INLINE int item_x(void)
 {
@@ -77,120 +82,9 @@ INLINE int rows_in_use(long left)
     return (int)min(left, (long)OWN);
 }
 
-INLINE void tile_wait(void)
-{
-    barrier(CLK_LOCAL_MEM_FENCE);
-}
-
-INLINE void tile_release(void)
-{
-    barrier(CLK_LOCAL_MEM_FENCE);
-}
-
-/* Elements x .. x + 3 of a row of `depth`; those past its end are 0. */
-INLINE float4 load_quad(const __global stored *row, int x, int depth)
-{
-    if (x + 4 <= depth)
-        return load4(row + x);
-    float4 value = 0.0f;
-    if (x < depth)
-        value.x = LOAD(row, x);
-    if (x + 1 < depth)
-        value.y = LOAD(row, x + 1);
-    if (x + 2 < depth)
-        value.z = LOAD(row, x + 2);
-    return value;
-}
-
-/* tile[row][0 .. depth - 1] = rows first + row at depth d onwards; neighbouring items take neighbouring elements. */
-INLINE void fetch(__local float *tile, const int ld, const struct rows *from, long first, const int count, int d,
-                  const int depth)
-{
-    const int quads = depth / 4;
-    for (int at = get_local_id(0); at < count * quads; at += WG_SIZE) {
-        const int row = at / quads, x = 4 * (at % quads);
-        float4 value = 0.0f;
-        if (row_exists(from, first + row))
-            value = load_quad(from->data + row_offset(&from->at, first + row), d + x, from->at.depth);
-        *(__local float4 *)(tile + row * ld + x) = value;
-    }
-}
-
-INLINE void fetch_owner(__local float *tile, const struct rows *owner, long first, int d, const int depth, int rows)
-{
-    fetch(tile, depth + PAD, owner, first, OWN, d, depth);
-}
-
-INLINE void fetch_walked(__local float *tile, const struct rows *walked, long first, int d)
-{
-    fetch(tile, WALKED_LD, walked, first, WALK, d, CHUNK);
-}
-
-INLINE void fetch_walked_for_output(__local float *tile, const struct rows *walked, long first, int d)
-{
-    fetch(tile, WALKED_LD, walked, first, WALK, d, SLICE);
-}
-
 INLINE float4 read4(const __local float *at)
 {
     return *(const __local float4 *)at;
-}
-
-/* S (+)= owner[.., d ..] x walked^T over CHUNK. */
-INLINE void multiply_scores(float *S, const __local float *owner, const int owner_depth, int d,
-                            const __local float *walked, bool first, int rows)
-{
-    const __local float *a = owner + tile_row(0) * (owner_depth + PAD) + d;
-    const __local float *b = walked + item_x() * WALKED_LD;
-    if (first)
-        FOR_UNROLLED (s, ROWS * COLS)
-            S[s] = 0.0f;
-    FOR_QUADS (x, CHUNK) {
-        float4 column[COLS];
-        FOR_COLS (c)
-            column[c] = read4(b + c * TX * WALKED_LD + x);
-        FOR_ROWS (r, rows) {
-            const float4 row = read4(a + r * (owner_depth + PAD) + x);
-            FOR_COLS (c) {
-                float s = S[r * COLS + c];
-                s = mad(row.x, column[c].x, s);
-                s = mad(row.y, column[c].y, s);
-                s = mad(row.z, column[c].z, s);
-                S[r * COLS + c] = mad(row.w, column[c].w, s);
-            }
-        }
-    }
-}
-
-/* Stores S where every item of the group can read it, after the next tile_wait. */
-INLINE const __local float *operand(const float *S, __local float *tile, int rows)
-{
-    FOR_ROWS (r, rows)
-        FOR_COLS (c)
-            tile[tile_row(r) * OPERAND_LD + tile_col(c)] = S[r * COLS + c];
-    return tile;
-}
-
-/* out += P x walked: all of SLICE, so `from` is 0. */
-INLINE void multiply_output(float4 *out, int from, const __local float *P, const __local float *walked, int rows)
-{
-    FOR_QUADS (k, WALK) {
-        float4 p[ROWS];
-        FOR_ROWS (r, rows)
-            p[r] = read4(P + tile_row(r) * OPERAND_LD + k);
-        FOR_OUT (x) {
-            const __local float *w = walked + k * WALKED_LD + out_depth(x);
-            const float4 w0 = read4(w), w1 = read4(w + WALKED_LD), w2 = read4(w + 2 * WALKED_LD),
-                         w3 = read4(w + 3 * WALKED_LD);
-            FOR_ROWS (r, rows) {
-                float4 sum = out[r * OUT_COLS + x];
-                sum = mad((float4)(p[r].x), w0, sum);
-                sum = mad((float4)(p[r].y), w1, sum);
-                sum = mad((float4)(p[r].z), w2, sum);
-                out[r * OUT_COLS + x] = mad((float4)(p[r].w), w3, sum);
-            }
-        }
-    }
 }
 
 /* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */

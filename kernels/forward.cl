@@ -56,7 +56,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
             softmax_scores(S, row_max, &a, &e, false, rows);
         reduce_max(row_max, reduce_tile, rows);
         softmax_update(S, O, m, l, row_max, rows);
-        tile_output(O, operand(S, p_tile, rows), walked_tile, &V, j, at.slice * SLICE, false, DV_PAD, rows);
+        tile_output(O, S, p_tile, walked_tile, &V, j, at.slice * SLICE, false, DV_PAD, rows);
     }
 
     struct layout out_at, lse_at;

@@ -22,7 +22,13 @@ struct rows {
     struct layout at;
     const __global uchar *real;
     long real_column;
+    bool quads; /* all rows begin where a vector of four elements may, and are whole vectors */
 };
+
+INLINE bool has_quads(const __global stored *data, const struct layout *at)
+{
+    return ((size_t)(data + at->origin) & (4 * sizeof(stored) - 1)) == 0 && at->row % 4 == 0 && at->depth % 4 == 0;
+}
 
 INLINE long row_offset(const struct layout *at, long r)
 {
@@ -71,6 +77,7 @@ INLINE void query_rows(struct rows *t, const __global stored *data, const struct
 {
     query_layout(&t->at, a, v, b, head, depth);
     t->data = data;
+    t->quads = !PACKED && has_quads(data, &t->at);
     t->real = 0;
     t->real_column = 0;
 }
@@ -80,6 +87,7 @@ INLINE void key_rows(struct rows *t, const __global stored *data, const struct v
 {
     key_layout(&t->at, v, b, head, depth, count);
     t->data = data;
+    t->quads = has_quads(data, &t->at);
     t->real = 0;
     t->real_column = 0;
 }

@@ -5,7 +5,7 @@
  *   STORE(data, i, x)             and back, rounded to nearest even
  *   LOAD_LANES(n, data)           the first n elements as a vector of n floats, wherever they lie
  *   STORE_LANES(n, data, x)       and back
- *   load4(data)                   four elements, in one access where their address allows it */
+ *   load4(data), load4_aligned(data)   four elements; the second where the address is a multiple of their size */
 #ifndef STORAGE_CL
 #define STORAGE_CL
 
@@ -13,6 +13,8 @@
  * kernel's. */
 #define INLINE static inline __attribute__((always_inline))
 
+#define PRAGMA_(x) _Pragma(#x)
+#define PRAGMA(x) PRAGMA_(x)
 #define FOR_UNROLLED(i, count) _Pragma("unroll") for (int i = 0; i < (count); ++i)
 
 #define JOIN_(a, b) a##b
@@ -32,9 +34,9 @@ typedef float stored;
 #define LOAD_LANES(n, data) JOIN(vload, n)(0, data)
 #define STORE_LANES(n, data, x) JOIN(vstore, n)(x, 0, data)
 
-INLINE float4 load4(const __global stored *data)
+INLINE float4 load4_aligned(const __global stored *data)
 {
-    return ((size_t)data & 15) == 0 ? *(const __global float4 *)data : vload4(0, data);
+    return *(const __global float4 *)data;
 }
 
 #elif STORAGE == STORAGE_FLOAT16
@@ -61,9 +63,9 @@ DEFINE_HALF_LANES(4)
 DEFINE_HALF_LANES(8)
 DEFINE_HALF_LANES(16)
 
-INLINE float4 load4(const __global stored *data)
+INLINE float4 load4_aligned(const __global stored *data)
 {
-    return ((size_t)data & 7) == 0 ? vloada_half4(0, HALF_IN(data)) : vload_half4(0, HALF_IN(data));
+    return vloada_half4(0, HALF_IN(data));
 }
 
 #elif STORAGE == STORAGE_BFLOAT16
@@ -101,13 +103,18 @@ DEFINE_STORE_BITS(4)
 DEFINE_STORE_BITS(8)
 DEFINE_STORE_BITS(16)
 
-INLINE float4 load4(const __global stored *data)
+INLINE float4 load4_aligned(const __global stored *data)
 {
-    return BITS_LANES(4, ((size_t)data & 7) == 0 ? *(const __global ushort4 *)data : vload4(0, data));
+    return BITS_LANES(4, *(const __global ushort4 *)data);
 }
 
 #else
 #error "STORAGE is unknown"
 #endif
+
+INLINE float4 load4(const __global stored *data)
+{
+    return ((size_t)data & (4 * sizeof(stored) - 1)) == 0 ? load4_aligned(data) : LOAD_LANES(4, data);
+}
 
 #endif

@@ -3,7 +3,7 @@
 #
 # TARGETs of AMD by name (gfx90a, gfx942, gfx1030, gfx1100), by clang-19 and ROCm's device library; of Intel (skl, tgllp, acm-g10,
 # pvc), by ocloc. Default: gfx90a gfx1100 tgllp acm-g10. Only simt configurations. Prints for each target how many compiled, and the
-# most registers and scratch memory any of them takes; a kernel that does not compile is an error.
+# most registers and scratch memory any of them takes, and which take scratch; a kernel that does not compile is an error.
 # Debian 12: apt install clang-19 rocm-device-libs intel-opencl-icd
 set -eu
 
@@ -56,6 +56,7 @@ for target in "$@"; do
         gfx*) compile_amd "$target" "${line%% *}" "${line#* }" ;;
         *) compile_intel "$target" "${line%% *}" "${line#* }" ;;
         esac || { echo "compile_offline: $target: $line" >&2; exit 1; }
+        tail -n 1 "$scratch/$target" | awk -v l="$target: $line" '$2 > 0 {print "spills " $2 " bytes: " l}'
     done <"$scratch/configs"
     awk -v t="$target" '{if ($1>v) v=$1; if ($2>0) n++; if ($2>s) s=$2}
         END {printf "%s: %d compiled, at most %d registers; %d use scratch or spill, at most %d\n", t, NR, v, n, s}' \

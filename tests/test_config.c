@@ -69,10 +69,10 @@ static size_t owner_floats(const struct clattn__config *c, int pad)
 /* As engine_simt.cl declares its tiles. */
 static size_t simt_bytes(const struct clattn__config *c)
 {
-    const int depth = c->chunk > c->slice ? c->chunk : c->slice;
+    const int for_scores = c->walk * (c->chunk + 4), for_output = c->strip * (c->slice + 4);
 
-    return sizeof(float) * (owner_floats(c, 4) + (size_t)(c->walk * (depth + 4)) + (size_t)(c->own * (c->walk + 4)) +
-                            (size_t)(c->own * c->tx));
+    return sizeof(float) * (owner_floats(c, 4) + (size_t)(for_scores > for_output ? for_scores : for_output) +
+                            (size_t)(c->own * (c->strip + 4)) + (size_t)(c->own * c->tx));
 }
 
 /* As engine_cpu.cl does, with the row values that a forward has. */
@@ -114,6 +114,7 @@ static void check_rules(const struct clattn__device *device, const clattn_proble
     if (c->engine == CLATTN_ENGINE_SIMT) {
         HOLDS(c->tx % 4 == 0 && c->own % c->ty == 0 && c->walk % c->tx == 0 && c->walk % 4 == 0);
         HOLDS(c->slice % (4 * c->tx) == 0 && c->chunk % 4 == 0);
+        HOLDS(c->walk % c->strip == 0 && c->strip % c->tx == 0 && c->strip % 4 == 0 && c->unroll > 0);
         HOLDS(c->group_size == (size_t)(c->tx * c->ty) && c->group_size >= 64 && c->group_size <= 256);
         HOLDS(c->local_bytes == simt_bytes(c));
     } else {
