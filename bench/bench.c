@@ -119,6 +119,10 @@ static int bench_case(const struct bench_device *device, const char *line, const
         fprintf(stderr, "clattn-bench: %s: %s\n", line, error);
         return 2;
     }
+    if (c.problem.dtype != CLATTN_FLOAT32) { /* what is not verified is not timed */
+        fprintf(stderr, "clattn-bench: %s: results are verified in float32 only\n", line);
+        return 2;
+    }
     const char *core;
     const double gemm = settings->gemm ? bench_gemm_rate(GEMM_SIZE, settings->repeats, &core) : 0.0;
     const char *failure = bench_measure(device, &c, settings->repeats, &result);

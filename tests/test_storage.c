@@ -153,8 +153,8 @@ static uint32_t neighbour(clattn_dtype dtype, uint32_t bits)
     return isfinite(next) && fabsf(next) < 0x1p125f && ((bits + 1) & 0x7fff) != 0 ? bits + 1 : bits;
 }
 
-/* Four keys hold a pattern or its neighbour: out is a quarter, half or three quarters of the way. Infinity has none, and
- * a part of it with 0 for the rest is still infinity. */
+/* Four keys hold a pattern or its neighbour: out is a quarter, half or three quarters of the way. Infinity has none,
+ * and a part of it with 0 for the rest is still infinity. */
 static void test_rounding(void **state)
 {
     for (clattn_dtype dtype = CLATTN_FLOAT16; dtype <= CLATTN_BFLOAT16; dtype++) {
