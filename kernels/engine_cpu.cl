@@ -26,7 +26,6 @@ typedef lane_f out_f;
 #define ROWS OWN
 #define COLS (WALK / LANES)
 #define OUT_COLS (SLICE / LANES)
-#define OUT_CHUNK CHUNK
 #define OWNER_DEPTH(depth) (OWNER_RESIDENT ? (depth) : CHUNK)
 
 #define OWNER_TILE(name, depth) __local float __attribute__((aligned(64))) name[OWN * OWNER_DEPTH(depth)]
@@ -42,7 +41,6 @@ typedef lane_f out_f;
 #define FOR_COLS(c) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) for (int x = 0; x < OUT_COLS; ++x)
 #define NEEDS_RESCALE(factor) ((factor) != 1.0f)
-#define KEEPS_STAGED(depth) false
 
 INLINE int tile_row(int r)
 {

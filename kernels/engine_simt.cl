@@ -31,7 +31,6 @@ typedef float4 out_f;
 #define ROWS (OWN / TY)
 #define COLS (WALK / TX)
 #define OUT_COLS (SLICE / (4 * TX))
-#define OUT_CHUNK SLICE
 #define PAD 4
 #define OWNER_DEPTH(depth) (OWNER_RESIDENT ? (depth) : CHUNK)
 #define SCORES_LD (CHUNK + PAD)

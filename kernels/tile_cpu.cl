@@ -154,7 +154,7 @@ INLINE void tile_scores(ACC lane_f *S, __local float *owner_tile, const struct r
 INLINE void tile_output(ACC out_f *out, ACC lane_f *P, __local float *p_tile, __local float *walked_tile,
                         const struct rows *walked, long w, int d, bool staged, const int depth, int rows)
 {
-    for (int x = 0; x < SLICE; x += OUT_CHUNK) {
+    for (int x = 0; x < SLICE; x += CHUNK) {
         fetch_walked_for_output(walked_tile, walked, w, d + x);
         multiply_output(out, x, (__local float *)P, walked_tile, rows);
     }
