@@ -164,8 +164,11 @@ static size_t cpu_local_bytes(const struct clattn__config *c)
 {
     const size_t own = (size_t)c->own, walk = (size_t)c->walk;
     const size_t score_count = c->kernel == KERNEL_DQ || (c->kernel == KERNEL_DKDV && c->want_dk) ? 2 : 1;
-    return 4 * (own * owner_depth(c, 0) + walk * (size_t)c->chunk + score_count * own * walk +
-                (size_t)output_count(c) * own * (size_t)c->slice);
+    const size_t walked_count = c->kernel == KERNEL_DKDV ? 2 : 1;
+    const size_t row_values = c->kernel == KERNEL_FORWARD ? 4 : c->kernel == KERNEL_DQ ? 3 : 1;
+    const size_t values = row_values * own + (c->kernel == KERNEL_DKDV ? 2 * (size_t)c->lanes * walk : 0);
+    return 4 * (own * owner_depth(c, 0) + walked_count * walk * (size_t)c->chunk + score_count * own * walk +
+                (size_t)output_count(c) * own * (size_t)c->slice + values);
 }
 
 static void cpu_set_chunk(const clattn_problem *problem, int most, struct clattn__config *c)
@@ -176,38 +179,41 @@ static void cpu_set_chunk(const clattn_problem *problem, int most, struct clattn
     c->slice = output_depth(c);
 }
 
-/* The tallest tile, in whole register blocks: few heights, so that problems of many lengths share programs. `rows` are
- * there, of which every compute unit should get a few tiles; `requested` (0: none) must not be exceeded. */
-static int cpu_rows(const struct clattn__device *device, int64_t heads, int64_t rows, int64_t requested)
+/* Owner rows of a tile: few widths, so that problems of many lengths share programs. Wide tiles copy less, narrow ones
+ * keep every compute unit busy and waste less on the last rows. `rows` are there in each of `heads`; `requested`
+ * (0: none) must not be exceeded. */
+static int cpu_own(const struct clattn__device *device, int lanes, int64_t heads, int64_t rows, int64_t requested)
 {
-    static const int heights[] = {192, 96, 48, 24, 12, 6};
-    const int64_t tiles = 4 * (int64_t)device->compute_units;
-    const int64_t balanced = heads < tiles ? rows / ((tiles + heads - 1) / heads) : rows;
-    const int64_t wanted = balanced < 48 && rows > 48 ? 48 : balanced < 1 ? 1 : balanced;
-    int best = heights[0];
-    for (size_t i = 1; i < ARRAY_SIZE(heights); ++i)
-        if (heights[i] >= wanted || (requested && best > requested))
-            best = heights[i];
-    return best;
+    const int64_t wanted_tiles = 4 * (int64_t)device->compute_units;
+    int own = 8 * lanes;
+    while (own > lanes &&
+           (own / 2 >= rows || (requested && own > requested) || heads * ((rows - 1) / own + 1) < wanted_tiles))
+        own /= 2;
+    return own;
 }
 
-/* Starts from the tuned tile and gives up, in this order, rows, depth of a chunk, the resident owner, width and
+/* The same for the walked rows, in whole register blocks. */
+static int cpu_walk(int block_rows, int64_t rows, int64_t requested)
+{
+    int walk = 8 * block_rows;
+    while (walk > block_rows && (walk / 2 >= rows || (requested && walk > requested)))
+        walk /= 2;
+    return walk;
+}
+
+/* Starts from the tuned tile and gives up, in this order, width, depth of a chunk, the resident owner, walked rows and
  * slice. */
 static void cpu_fit(size_t budget, const clattn_problem *problem, struct clattn__config *c)
 {
-    const int unit = c->block_rows;
-    while (cpu_local_bytes(c) > budget && c->own > 4 * unit)
-        c->own -= unit;
+    while (cpu_local_bytes(c) > budget && c->own > c->lanes)
+        c->own /= 2;
+    c->block_cols = min_int(c->own / c->lanes, c->block_cols);
     while (cpu_local_bytes(c) > budget && c->chunk > c->lanes)
         cpu_set_chunk(problem, c->chunk - c->lanes, c);
-    while (cpu_local_bytes(c) > budget && c->own > unit)
-        c->own -= unit;
     if (cpu_local_bytes(c) > budget)
         c->owner_resident = false;
-    while (cpu_local_bytes(c) > budget && c->block_cols > 1) {
-        c->block_cols /= 2;
-        c->walk = c->lanes * c->block_cols;
-    }
+    while (cpu_local_bytes(c) > budget && c->walk > c->block_rows)
+        c->walk -= c->block_rows;
     if (cpu_local_bytes(c) > budget)
         c->slice = c->chunk;
 }
@@ -215,26 +221,20 @@ static void cpu_fit(size_t budget, const clattn_problem *problem, struct clattn_
 static bool cpu_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                        struct clattn__config *c)
 {
-    const size_t cached = 320 * 1024; /* of a core's own cache */
+    const size_t cached = 1024 * 1024; /* of a core's own cache */
     const size_t most = device->local_bytes < cached ? device->local_bytes : cached;
     const bool keys_own = c->kernel == KERNEL_DKDV;
     const int pack = clattn__config_pack(problem);
+    const int64_t queries = problem->q_len * pack, keys = problem->kv_len;
     const int64_t heads = problem->batch * (keys_own ? problem->kv_heads : problem->q_heads / pack);
-    const int64_t rows = keys_own ? problem->kv_len : problem->q_len * pack;
-    const int64_t requested = keys_own ? problem->q_tile : problem->k_tile;
-    int64_t own, walk;
-    tile_limits(problem, c->kernel, &own, &walk);
     c->lanes = device->float_width >= 16 ? 16 : device->float_width >= 8 ? 8 : 4;
     c->block_rows = 6;
-    c->block_cols = c->lanes == 16 ? 4 : 2;
     c->group_size = 1;
     c->owner_resident = true;
-    c->own = cpu_rows(device, heads, rows, keys_own ? problem->k_tile : problem->q_tile);
-    c->walk = 64;
-    while (c->walk > c->lanes && (c->walk / 2 >= walk || (requested && c->walk > requested)))
-        c->walk /= 2;
-    c->block_cols = min_int(c->walk / c->lanes, c->block_cols);
-    cpu_set_chunk(problem, 128, c);
+    c->own = cpu_own(device, c->lanes, heads, keys_own ? keys : queries, keys_own ? problem->k_tile : problem->q_tile);
+    c->block_cols = min_int(c->own / c->lanes, c->lanes == 16 ? 4 : 2);
+    c->walk = cpu_walk(c->block_rows, keys_own ? queries : keys, keys_own ? problem->q_tile : problem->k_tile);
+    cpu_set_chunk(problem, 512, c);
     cpu_fit(most >> attempt, problem, c);
     c->local_bytes = cpu_local_bytes(c);
     return c->local_bytes <= most >> attempt;

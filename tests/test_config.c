@@ -75,14 +75,17 @@ static size_t simt_bytes(const struct clattn__config *c)
                             (size_t)(c->own * (c->strip + 4)) + (size_t)(c->own * c->tx));
 }
 
-/* As engine_cpu.cl does, with the row values that a forward has. */
+/* As engine_cpu.cl does; forward has most values a row, dkdv has values a column. */
 static size_t cpu_bytes(const struct clattn__config *c)
 {
-    const int scores = c->kernel == KERNEL_FORWARD || (c->kernel == KERNEL_DKDV && !c->want_dk) ? 1 : 2;
-    const int outputs = c->kernel == KERNEL_DKDV && c->want_dk && c->want_dv ? 2 : 1;
+    const int keys_own = c->kernel == KERNEL_DKDV;
+    const int scores = c->kernel == KERNEL_FORWARD || (keys_own && !c->want_dk) ? 1 : 2;
+    const int outputs = keys_own && c->want_dk && c->want_dv ? 2 : 1;
+    const int row_values = c->kernel == KERNEL_FORWARD ? 4 : c->kernel == KERNEL_DQ ? 3 : 1;
 
-    return sizeof(float) * (owner_floats(c, 0) + (size_t)(c->walk * c->chunk) +
-                            (size_t)(c->own * (scores * c->walk + outputs * c->slice + c->lanes + 4)));
+    return sizeof(float) * (owner_floats(c, 0) + (size_t)((keys_own ? 2 : 1) * c->walk * (c->chunk)) +
+                            (size_t)(c->own * (scores * c->walk + outputs * c->slice + row_values)) +
+                            (size_t)(keys_own ? 2 * c->walk * c->lanes : 0));
 }
 
 static int64_t larger(int64_t a, int64_t b)
@@ -99,8 +102,8 @@ static void check_tiles(const struct clattn__device *device, const clattn_proble
     const int simt = c->engine == CLATTN_ENGINE_SIMT;
 
     HOLDS(c->own > 0 && c->walk > 0);
-    HOLDS(c->own <= larger(keys_own ? k_most : q_most, simt ? c->ty : c->block_rows));
-    HOLDS(c->walk <= larger(keys_own ? q_most : k_most, simt ? larger(c->tx, 4) : c->lanes));
+    HOLDS(c->own <= larger(keys_own ? k_most : q_most, simt ? c->ty : c->lanes));
+    HOLDS(c->walk <= larger(keys_own ? q_most : k_most, simt ? larger(c->tx, 4) : c->block_rows));
 }
 
 static void check_rules(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
@@ -119,10 +122,10 @@ static void check_rules(const struct clattn__device *device, const clattn_proble
         HOLDS(c->local_bytes == simt_bytes(c));
     } else {
         HOLDS(c->lanes == 4 || c->lanes == 8 || c->lanes == 16);
-        HOLDS(c->own % c->block_rows == 0 && c->walk % (c->lanes * c->block_cols) == 0);
+        HOLDS(c->own % (c->lanes * c->block_cols) == 0 && c->walk % c->block_rows == 0);
         HOLDS(c->chunk % c->lanes == 0 && c->slice % c->chunk == 0);
         HOLDS(c->group_size == 1);
-        HOLDS(c->local_bytes <= cpu_bytes(c));
+        HOLDS(c->local_bytes == cpu_bytes(c));
     }
 }
 
