@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward", "delta", "backward_dq", "backward_dkdv"};
+const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward", "delta", "backward_dq", "backward_dkdv",
+                                                        "backward_head"};
 
 static int min_int(int64_t a, int b)
 {
@@ -31,6 +32,12 @@ int clattn__config_pack(const clattn_problem *problem)
     return group > 1 && problem->q_len < 64 && !own_padding ? (int)group : 1;
 }
 
+/* Whether keys are the owner rows. */
+static bool keys_own(enum clattn__kernel kernel)
+{
+    return kernel == KERNEL_DKDV || kernel == KERNEL_HEAD;
+}
+
 /* Rows of the owner and of the walked side, and the tiles that were asked for them. */
 static void tile_limits(const clattn_problem *problem, enum clattn__kernel kernel, int64_t *own, int64_t *walk)
 {
@@ -38,8 +45,8 @@ static void tile_limits(const clattn_problem *problem, enum clattn__kernel kerne
     const int64_t q_most = problem->q_tile ? problem->q_tile : INT32_MAX,
                   k_most = problem->k_tile ? problem->k_tile : INT32_MAX;
     const int64_t q = queries < q_most ? queries : q_most, k = keys < k_most ? keys : k_most;
-    *own = kernel == KERNEL_DKDV ? k : q;
-    *walk = kernel == KERNEL_DKDV ? q : k;
+    *own = keys_own(kernel) ? k : q;
+    *walk = keys_own(kernel) ? q : k;
 }
 
 /* Depth of the output: Dv, D, or the larger where dK and dV are both made. */
@@ -55,12 +62,12 @@ static int output_depth(const struct clattn__config *config)
 /* Tensors of which a work-group keeps an owner tile, score arrays, outputs. */
 static int owner_count(const struct clattn__config *config)
 {
-    return config->kernel == KERNEL_DQ || (config->kernel == KERNEL_DKDV && config->want_dk) ? 2 : 1;
+    return config->kernel == KERNEL_DQ || (keys_own(config->kernel) && config->want_dk) ? 2 : 1;
 }
 
 static int output_count(const struct clattn__config *config)
 {
-    return config->kernel == KERNEL_DKDV && config->want_dk && config->want_dv ? 2 : 1;
+    return keys_own(config->kernel) && config->want_dk && config->want_dv ? 2 : 1;
 }
 
 static size_t owner_depth(const struct clattn__config *config, int pad)
@@ -163,12 +170,12 @@ static bool simt_choose(const struct clattn__device *device, const clattn_proble
 static size_t cpu_local_bytes(const struct clattn__config *c)
 {
     const size_t own = (size_t)c->own, walk = (size_t)c->walk;
-    const size_t score_count = c->kernel == KERNEL_DQ || (c->kernel == KERNEL_DKDV && c->want_dk) ? 2 : 1;
-    const size_t walked_count = c->kernel == KERNEL_DKDV ? 2 : 1;
-    const size_t row_values = c->kernel == KERNEL_FORWARD ? 4 : c->kernel == KERNEL_DQ ? 3 : 1;
-    const size_t values = row_values * own + (c->kernel == KERNEL_DKDV ? 2 * (size_t)c->lanes * walk : 0);
-    return 4 * (own * owner_depth(c, 0) + walked_count * walk * (size_t)c->chunk + score_count * own * walk +
-                (size_t)output_count(c) * own * (size_t)c->slice + values);
+    const size_t walked_count = keys_own(c->kernel) ? 2 : 1;
+    const size_t row_values[KERNEL_COUNT] = {4, 0, 3, 1, 2}, column_values = keys_own(c->kernel) ? 2 : 0;
+    const size_t values = row_values[c->kernel] * own + column_values * (size_t)c->lanes * walk;
+    const size_t rows = c->kernel == KERNEL_HEAD ? own * (size_t)c->d_pad : 0;
+    return 4 * (own * owner_depth(c, 0) + rows + walked_count * walk * (size_t)c->chunk +
+                (size_t)owner_count(c) * own * walk + (size_t)output_count(c) * own * (size_t)c->slice + values);
 }
 
 static void cpu_set_chunk(const clattn_problem *problem, int most, struct clattn__config *c)
@@ -180,11 +187,10 @@ static void cpu_set_chunk(const clattn_problem *problem, int most, struct clattn
 }
 
 /* Owner rows of a tile: few widths, so that problems of many lengths share programs. Wide tiles copy less, narrow ones
- * keep every compute unit busy and waste less on the last rows. `rows` are there in each of `heads`; `requested`
+ * make the `wanted_tiles` that keep every compute unit busy and waste less on the last rows. `rows` are there in each of `heads`; `requested`
  * (0: none) must not be exceeded. */
-static int cpu_own(const struct clattn__device *device, int lanes, int64_t heads, int64_t rows, int64_t requested)
+static int cpu_own(int64_t wanted_tiles, int lanes, int64_t heads, int64_t rows, int64_t requested)
 {
-    const int64_t wanted_tiles = 4 * (int64_t)device->compute_units;
     int own = 8 * lanes;
     while (own > lanes &&
            (own / 2 >= rows || (requested && own > requested) || heads * ((rows - 1) / own + 1) < wanted_tiles))
@@ -223,21 +229,31 @@ static bool cpu_choose(const struct clattn__device *device, const clattn_problem
 {
     const size_t cached = 1024 * 1024; /* of a core's own cache */
     const size_t most = device->local_bytes < cached ? device->local_bytes : cached;
-    const bool keys_own = c->kernel == KERNEL_DKDV;
+    const bool swapped = keys_own(c->kernel), one_walk = c->kernel == KERNEL_HEAD;
     const int pack = clattn__config_pack(problem);
     const int64_t queries = problem->q_len * pack, keys = problem->kv_len;
-    const int64_t heads = problem->batch * (keys_own ? problem->kv_heads : problem->q_heads / pack);
+    const int64_t heads = problem->batch * (swapped ? problem->kv_heads : problem->q_heads / pack);
     c->lanes = device->float_width >= 16 ? 16 : device->float_width >= 8 ? 8 : 4;
     c->block_rows = 6;
     c->group_size = 1;
     c->owner_resident = true;
-    c->own = cpu_own(device, c->lanes, heads, keys_own ? keys : queries, keys_own ? problem->k_tile : problem->q_tile);
+    c->own = cpu_own(one_walk ? 0 : 4 * (int64_t)device->compute_units, c->lanes, heads, swapped ? keys : queries,
+                     swapped ? problem->k_tile : problem->q_tile);
     c->block_cols = min_int(c->own / c->lanes, c->lanes == 16 ? 4 : 2);
-    c->walk = cpu_walk(c->block_rows, keys_own ? queries : keys, keys_own ? problem->q_tile : problem->k_tile);
+    c->walk = cpu_walk(c->block_rows, swapped ? queries : keys, swapped ? problem->q_tile : problem->k_tile);
     cpu_set_chunk(problem, 512, c);
     cpu_fit(most >> attempt, problem, c);
     c->local_bytes = cpu_local_bytes(c);
-    return c->local_bytes <= most >> attempt;
+    return c->local_bytes <= most >> attempt && !(one_walk && (!c->owner_resident || c->slice < output_depth(c)));
+}
+
+bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem)
+{
+    struct clattn__config config = {.kernel = KERNEL_HEAD, .want_dk = true, .want_dv = true};
+    const uint64_t units = (uint64_t)device->compute_units, heads = (uint64_t)(problem->batch * problem->kv_heads);
+    /* Five products by as many workers as there are heads, the last of which may leave some idle, or seven by all. */
+    const bool faster = 5 * units * ((heads - 1) / units + 1) <= 7 * heads;
+    return engine == CLATTN_ENGINE_CPU && faster && clattn__config_choose(device, engine, problem, 0, &config);
 }
 
 /* ---- both ---- */
@@ -275,7 +291,7 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
     else
         length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
                            " -DTX=%d -DTY=%d -DSTRIP=%d -DUNROLL=%d", c->tx, c->ty, c->strip, c->unroll);
-    if (c->kernel == KERNEL_DKDV)
+    if (keys_own(c->kernel))
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DWANT_DK=%d -DWANT_DV=%d", c->want_dk,
                  c->want_dv);
 }
@@ -286,6 +302,8 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
                    queries = (uint64_t)problem->q_len;
     if (c->kernel == KERNEL_DELTA)
         return (batch * heads * queries + c->group_size - 1) / c->group_size;
+    if (c->kernel == KERNEL_HEAD)
+        return batch * (uint64_t)problem->kv_heads;
     const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;
     const uint64_t slices = ((uint64_t)output_depth(c) + slice - 1) / slice;
     if (c->kernel == KERNEL_DKDV)

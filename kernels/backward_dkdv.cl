@@ -4,24 +4,7 @@
  * them, of every query head of the group. K (OWN, D) and V (OWN, Dv) stay, or pass in chunks; Q and dO (WALK, ..) pass
  * through one tile; dK and dV (OWN, SLICE) accumulate. Score arrays are transposed: keys are rows. WANT_DK, WANT_DV:
  * which to compute. */
-#include "gradient.cl"
-
-#if !defined(WANT_DK) || !defined(WANT_DV) || !(WANT_DK || WANT_DV)
-#error "WANT_DK and WANT_DV must be given with -D, one of them 1"
-#endif
-
-/* The scores S^T of the tile become P^T, in S, and dP^T becomes dS^T, in dP. */
-INLINE void dkdv_scores(ACC lane_f *S, ACC lane_f *dP, const ACC lane_f *lse, const ACC lane_f *delta,
-                        const struct call *a, const struct edge *e, bool full, const struct span *rows, int cols)
-{
-    FOR_ROWS (r, rows)
-        FOR_COLS (c, cols) {
-            const lane_f p = probability(score(a, e, full, S[SCORE(r, c)], tile_col(c), tile_row(r)), lse[c]);
-            S[SCORE(r, c)] = p;
-            if (WANT_DK)
-                dP[SCORE(r, c)] = score_gradient(full, p, dP[SCORE(r, c)], delta[c]);
-        }
-}
+#include "gradient_keys.cl"
 
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
 backward_dkdv(const struct call a, const __global stored *restrict q, const __global stored *restrict k,

@@ -35,7 +35,8 @@ typedef lane_f out_f, owner_f;
 #define OWNER_TILE(name, depth) __local lane_f name[ROWS * OWNER_DEPTH(depth)]
 #define WALKED_TILE(name) __local float __attribute__((aligned(64))) name[WALK * CHUNK]
 #define SECOND_TILE(name, walked_tile) WALKED_TILE(name)
-#define OPERAND_TILE(name) __local float *const name = 0 /* scores are operands as they lie */
+#define ROWS_TILE(name, depth) __local lane_f name[OWN * (depth) / LANES] /* owner rows as they lie: [OWN][depth] */
+#define OPERAND_TILE(name) __local float *const name = 0                  /* scores are operands as they lie */
 #define REDUCE_TILE(name) __local float *const name = 0
 #define ROW_VALUES(name) __local lane_f name[ROWS]
 #define COL_VALUES(name) __local lane_f name[COLS]
@@ -182,8 +183,8 @@ INLINE lane_f col_stat(const __global float *data, const struct layout *at, long
 }
 
 /* 2^x to 2 ulp for x <= 127, and exactly 0 below -126, where float32 has no normal numbers: 2^x = 2^n 2^f, n the
- * nearest integer, 2^f by a polynomial on [-1/2, 1/2]. Adding `round_bias` leaves n, and 127 for the exponent's bias, in the
- * lowest bits of the sum. */
+ * nearest integer, 2^f by a polynomial on [-1/2, 1/2]. Adding `round_bias` leaves n, and 127 for the exponent's bias,
+ * in the lowest bits of the sum. */
 INLINE lane_f lane_exp2(lane_f x)
 {
     const float round_bias = 0x1.8p23f + 127.0f;

@@ -13,17 +13,28 @@ INLINE lane_f load_lanes(const __global stored *row, int x, int there)
     return JOIN(vload, LANES)(0, value);
 }
 
-/* tile[row][0 .. CHUNK - 1] = rows first + row at depth d onwards; what does not exist, or is padding, becomes 0. */
-INLINE void fetch_walked(__local float *tile, const struct rows *walked, long first, int d, int cols)
+/* tile[row][0 .. depth - 1] = rows first + row at depth d onwards; what does not exist, or is padding, becomes 0. */
+INLINE void fetch(__local lane_f *tile, const struct rows *from, long first, int count, int d, const int depth)
 {
-    const int there = clamp(walked->at.depth - d, 0, CHUNK);
-    for (int row = 0; row < cols; ++row) {
-        __local lane_f *to = (__local lane_f *)(tile + row * CHUNK);
-        const bool exists = row_exists(walked, first + row);
-        const __global stored *data = walked->data + (exists ? row_offset(&walked->at, first + row) + d : 0);
-        for (int x = 0; x < CHUNK; x += LANES)
+    const int there = clamp(from->at.depth - d, 0, depth);
+    for (int row = 0; row < count; ++row) {
+        __local lane_f *to = tile + row * (depth / LANES);
+        const bool exists = row_exists(from, first + row);
+        const __global stored *data = from->data + (exists ? row_offset(&from->at, first + row) + d : 0);
+        for (int x = 0; x < depth; x += LANES)
             to[x / LANES] = exists ? load_lanes(data, x, there) : (lane_f)(0.0f);
     }
+}
+
+INLINE void fetch_walked(__local float *tile, const struct rows *walked, long first, int d, int cols)
+{
+    fetch((__local lane_f *)tile, walked, first, cols, d, CHUNK);
+}
+
+INLINE void fetch_rows(__local lane_f *tile, const struct rows *owner, long first, const int depth,
+                       const struct span *rows)
+{
+    fetch(tile, owner, first, rows->end * LANES, 0, depth);
 }
 
 /* tile[x][row], transposed in blocks of LANES x LANES. */
@@ -46,8 +57,22 @@ INLINE void fetch_owner(__local lane_f *tile, const struct rows *owner, long fir
     }
 }
 
-/* C[height][BLOCK_COLS] (+)= A[height][K] x B[K][BLOCK_COLS], all in registers but A and B. Element (r, k) of A is at
- * [r a_row + k a_step]; rows of B and C are ROWS vectors long. */
+/* c[height][width] += A[height][K] x B[K][width], all in registers but A and B. Element (r, k) of A is at [r a_row + k
+ * a_step]; rows of B are b_row vectors long. */
+INLINE void multiply_add(lane_f c[BLOCK_ROWS][BLOCK_COLS], const __local float *A, const int a_row, const int a_step,
+                         const __local lane_f *B, const int b_row, int K, const int height, const int width)
+{
+    for (int k = 0; k < K; ++k) {
+        lane_f b[BLOCK_COLS];
+        FOR_UNROLLED (x, width)
+            b[x] = B[k * b_row + x];
+        FOR_UNROLLED (r, height)
+            FOR_UNROLLED (x, width)
+                c[r][x] = A[r * a_row + k * a_step] * b[x] + c[r][x];
+    }
+}
+
+/* C[height][BLOCK_COLS] (+)= A[height][K] x B[K][BLOCK_COLS]; rows of B and C are ROWS vectors long. */
 INLINE void multiply_block(__local lane_f *C, const __local float *A, const int a_row, const int a_step,
                            const __local lane_f *B, int K, const int height, bool first)
 {
@@ -55,14 +80,7 @@ INLINE void multiply_block(__local lane_f *C, const __local float *A, const int 
     FOR_UNROLLED (r, height)
         FOR_UNROLLED (x, BLOCK_COLS)
             c[r][x] = first ? (lane_f)(0.0f) : C[r * ROWS + x];
-    for (int k = 0; k < K; ++k) {
-        lane_f b[BLOCK_COLS];
-        FOR_UNROLLED (x, BLOCK_COLS)
-            b[x] = B[k * ROWS + x];
-        FOR_UNROLLED (r, height)
-            FOR_UNROLLED (x, BLOCK_COLS)
-                c[r][x] = A[r * a_row + k * a_step] * b[x] + c[r][x];
-    }
+    multiply_add(c, A, a_row, a_step, B, ROWS, K, height, BLOCK_COLS);
     FOR_UNROLLED (r, height)
         FOR_UNROLLED (x, BLOCK_COLS)
             C[r * ROWS + x] = c[r][x];
@@ -105,6 +123,72 @@ INLINE void tile_output(ACC out_f *out, ACC lane_f *P, __local float *p_tile, __
             fetch_walked(walked_tile, walked, w, d + x, cols);
         multiply(out + x * ROWS, walked_tile, 1, CHUNK, P, cols, CHUNK, CHUNK % BLOCK_ROWS, rows, false);
     }
+}
+
+/* ---- sums of walked rows in global memory, as backward_head keeps them; `at` says where float32 rows lie ---- */
+
+INLINE void clear_rows(__global float *sums, const struct layout *at)
+{
+    for (long row = 0; row < at->count; ++row)
+        for (int x = 0; x < at->depth; ++x)
+            sums[row_offset(at, row) + x] = 0.0f;
+}
+
+/* A vector of c to each row that exists, as far as that has elements. */
+INLINE void add_block(__global float *sums, const struct layout *at, long first, int x, const int width,
+                      lane_f c[BLOCK_ROWS][BLOCK_COLS], float scale)
+{
+    for (int r = 0; r < BLOCK_ROWS && first + r < at->count; ++r) {
+        __global float *row = sums + row_offset(at, first + r);
+        for (int n = 0; n < width; ++n) {
+            const int there = at->depth - x - n * LANES;
+            if (there >= LANES) {
+                __global float *to = row + x + n * LANES;
+                JOIN(vstore, LANES)(JOIN(vload, LANES)(0, to) + scale * c[r][n], 0, to);
+            } else if (there > 0) {
+                float value[LANES];
+                JOIN(vstore, LANES)(c[r][n], 0, value);
+                for (int i = 0; i < there; ++i)
+                    row[x + n * LANES + i] += scale * value[i];
+            }
+        }
+    }
+}
+
+INLINE void add_product(__global float *sums, const struct layout *at, long first, int x, const int width,
+                        const __local float *A, const __local lane_f *B, const int b_row, int K, float scale)
+{
+    lane_f c[BLOCK_ROWS][BLOCK_COLS];
+    FOR_UNROLLED (r, BLOCK_ROWS)
+        FOR_UNROLLED (n, width)
+            c[r][n] = 0.0f;
+    multiply_add(c, A, OWN, 1, B, b_row, K, BLOCK_ROWS, width);
+    add_block(sums, at, first, x, width, c, scale);
+}
+
+/* Walked rows w + c += scale x dS^T x owner rows, over the owner rows in `rows`; dS is a score array. */
+INLINE void add_walked(__global float *sums, const struct layout *at, long w, const __local lane_f *dS,
+                       const __local lane_f *owner_rows, const int depth, float scale, const struct span *rows,
+                       int cols)
+{
+    const int vectors = depth / LANES, K = (rows->end - rows->begin) * LANES;
+    const __local lane_f *B = owner_rows + rows->begin * LANES * vectors;
+    for (int c = 0; c < cols; c += BLOCK_ROWS) {
+        const __local float *A = (const __local float *)(dS + SCORE(rows->begin, c));
+        int x = 0;
+        for (; x + BLOCK_COLS <= vectors; x += BLOCK_COLS)
+            add_product(sums, at, w + c, x * LANES, BLOCK_COLS, A, B + x, vectors, K, scale);
+        if (vectors % BLOCK_COLS)
+            add_product(sums, at, w + c, x * LANES, vectors % BLOCK_COLS, A, B + x, vectors, K, scale);
+    }
+}
+
+INLINE void round_rows(__global stored *to, const struct layout *to_at, const __global float *sums,
+                       const struct layout *sums_at)
+{
+    for (long row = 0; row < to_at->count; ++row)
+        for (int x = 0; x < to_at->depth; ++x)
+            STORE(to, row_offset(to_at, row) + x, sums[row_offset(sums_at, row) + x]);
 }
 
 #endif

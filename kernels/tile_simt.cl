@@ -1,5 +1,5 @@
-/* Products of engine `simt`. What is staged is picked up from global memory into registers while the items multiply
- * what was put down before. For scores a CHUNK of the depth is staged at a time, for the output a STRIP of walked rows, with
+/* Products of engine `simt`. What is staged is picked up from global memory into registers while the items
+ * multiply what was put down before. For scores a CHUNK of the depth is staged at a time, for the output a STRIP of walked rows, with
  * the scores' columns that belong to it. */
 #ifndef TILE_SIMT_CL
 #define TILE_SIMT_CL
