@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward", "delta", "backward_dq", "backward_dkdv"};
+const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward", "forward_combine", "delta", "backward_dq",
+                                                        "backward_dkdv"};
 
 static int min_int(int64_t a, int b)
 {
@@ -242,6 +243,12 @@ static bool cpu_choose(const struct clattn__device *device, const clattn_problem
 
 /* ---- both ---- */
 
+/* delta and combine see no scores: one program serves all problems. */
+static bool has_tiles(enum clattn__kernel kernel)
+{
+    return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE;
+}
+
 bool clattn__config_choose(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
                            int attempt, struct clattn__config *config)
 {
@@ -249,18 +256,20 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
     config->dtype = problem->dtype;
     config->packed = clattn__config_pack(problem) > 1;
     config->mask = mask_kind(problem);
-    if (config->kernel == KERNEL_DELTA) {
+    if (!has_tiles(config->kernel)) {
         config->group_size = device->max_group < 64 || engine == CLATTN_ENGINE_CPU ? 1 : 64;
         config->local_bytes = 0;
         return attempt == 0;
     }
-    return engine == CLATTN_ENGINE_CPU ? cpu_choose(device, problem, attempt, config)
-                                       : simt_choose(device, problem, attempt, config);
+    const bool found = engine == CLATTN_ENGINE_CPU ? cpu_choose(device, problem, attempt, config)
+                                                   : simt_choose(device, problem, attempt, config);
+    config->splits = found && config->kernel == KERNEL_FORWARD ? clattn__split_count(device, problem, config) : 1;
+    return found;
 }
 
 void clattn__config_options(const struct clattn__config *c, char options[CLATTN__OPTIONS_MAX])
 {
-    const bool scores = c->kernel != KERNEL_DELTA; /* delta sees no scores: one program serves all problems */
+    const bool scores = has_tiles(c->kernel);
     int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DSTORAGE=%d -DPACKED=%d -DMASK=%d",
                           (int)c->dtype, scores && c->packed, scores ? (int)c->mask : 0);
     if (!scores)
@@ -275,21 +284,29 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
     else
         length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
                            " -DTX=%d -DTY=%d -DSTRIP=%d -DUNROLL=%d", c->tx, c->ty, c->strip, c->unroll);
+    if (c->kernel == KERNEL_FORWARD)
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DSPLIT=%d", c->splits > 1);
     if (c->kernel == KERNEL_DKDV)
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DWANT_DK=%d -DWANT_DV=%d", c->want_dk,
                  c->want_dv);
+}
+
+int clattn__config_depth(const struct clattn__config *c)
+{
+    return round_up(output_depth(c), c->slice);
 }
 
 uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_problem *problem)
 {
     const uint64_t batch = (uint64_t)problem->batch, heads = (uint64_t)problem->q_heads,
                    queries = (uint64_t)problem->q_len;
+    if (c->kernel == KERNEL_COMBINE)
+        return batch * heads * queries;
     if (c->kernel == KERNEL_DELTA)
         return (batch * heads * queries + c->group_size - 1) / c->group_size;
-    const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;
-    const uint64_t slices = ((uint64_t)output_depth(c) + slice - 1) / slice;
+    const uint64_t own = (uint64_t)c->own, slices = (uint64_t)(clattn__config_depth(c) / c->slice);
     if (c->kernel == KERNEL_DKDV)
         return slices * (((uint64_t)problem->kv_len + own - 1) / own) * (uint64_t)problem->kv_heads * batch;
     const uint64_t pack = (uint64_t)clattn__config_pack(problem);
-    return slices * ((queries * pack + own - 1) / own) * (heads / pack) * batch;
+    return slices * (uint64_t)c->splits * ((queries * pack + own - 1) / own) * (heads / pack) * batch;
 }

@@ -4,11 +4,14 @@
 #include <math.h>
 #include <string.h>
 
-static bool stage_wanted(enum clattn__kernel kernel, unsigned passes)
+static bool stage_wanted(const clattn_plan *plan, enum clattn__kernel kernel)
 {
+    const unsigned passes = plan->passes;
     switch (kernel) {
     case KERNEL_FORWARD:
         return passes & CLATTN_FORWARD;
+    case KERNEL_COMBINE:
+        return plan->stages[KERNEL_FORWARD].config.splits > 1;
     case KERNEL_DELTA:
         return passes & (CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK);
     case KERNEL_DQ:
@@ -29,6 +32,8 @@ static double stage_flops(const struct clattn__stage *stage, const clattn_proble
     switch (stage->config.kernel) {
     case KERNEL_FORWARD:
         return scores * (d + dv);
+    case KERNEL_COMBINE:
+        return (double)p->batch * (double)p->q_heads * (double)p->q_len * dv * (double)stage->config.splits;
     case KERNEL_DQ:
         return scores * (2.0 * d + dv);
     case KERNEL_DKDV:
@@ -76,6 +81,7 @@ static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
     const clattn_engine engine = context->engine ? context->engine : clattn__device_engine(&context->device);
     config.want_dk = plan->passes & CLATTN_BACKWARD_DK;
     config.want_dv = plan->passes & CLATTN_BACKWARD_DV;
+    config.splits = plan->stages[KERNEL_FORWARD].config.splits;
     for (int attempt = 0; clattn__config_choose(&context->device, engine, &plan->problem, attempt, &config);
          ++attempt) {
         char options[CLATTN__OPTIONS_MAX];
@@ -124,6 +130,8 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     clattn__text_add(text, "%s: ", clattn__kernel_names[c->kernel]);
     if (c->kernel == KERNEL_DELTA) {
         clattn__text_add(text, "one work-item a row");
+    } else if (c->kernel == KERNEL_COMBINE) {
+        clattn__text_add(text, "one work-group a row adds up %d parts", c->splits);
     } else {
         const bool keys_own = c->kernel == KERNEL_DKDV;
         clattn__text_add(text, "engine %s", c->engine == CLATTN_ENGINE_CPU ? "cpu" : "simt");
@@ -134,6 +142,9 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
                          c->local_bytes);
         if (plan->pack > 1)
             clattn__text_add(text, ", %d heads share a tile", plan->pack);
+        if (c->splits > 1)
+            clattn__text_add(text, ", keys in %d parts%s", c->splits,
+                             plan->problem.kv_splits ? " (as asked)" : " (tuned)");
     }
     clattn__text_add(text, ", %llu work-groups of %zu", (unsigned long long)stage->groups, c->group_size);
     if (stage->groups_per_launch < stage->groups)
@@ -193,7 +204,7 @@ clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *
     plan->scale = problem->scale != 0.0f ? problem->scale : (float)(1.0 / sqrt((double)problem->qk_dim));
     status = make_lock(plan);
     for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
-        if (stage_wanted((enum clattn__kernel)kernel, passes))
+        if (stage_wanted(plan, (enum clattn__kernel)kernel))
             status = make_stage(plan, (enum clattn__kernel)kernel);
     if (!status)
         status = describe(plan);
@@ -228,8 +239,10 @@ clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass,
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD and CLATTN_BACKWARD",
                             pass);
     const clattn_problem *p = &plan->problem;
-    const bool delta = pass != CLATTN_FORWARD && plan->stages[KERNEL_DELTA].used;
-    *bytes = delta ? sizeof(float) * (size_t)(p->batch * p->q_heads * p->q_len) : 0;
+    if (pass == CLATTN_FORWARD)
+        *bytes = clattn__split_bytes(&plan->stages[KERNEL_FORWARD].config, p);
+    else
+        *bytes = plan->stages[KERNEL_DELTA].used ? sizeof(float) * (size_t)(p->batch * p->q_heads * p->q_len) : 0;
     return CLATTN_SUCCESS;
 }
 

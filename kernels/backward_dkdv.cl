@@ -52,7 +52,7 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
     ROW_FLOATS(factor);
 
     struct place at;
-    find_place(&at, &a, MAX_PAD, a.M, a.Hk, 1, false);
+    find_place(&at, &a, MAX_PAD, 1, a.M, a.Hk, 1, false);
     const int group = a.Hq / a.Hk;
     const int first_head = at.head * group;
     const long key_total = key_count(&a, kv_lengths, at.batch);

@@ -63,6 +63,11 @@ INLINE lane_i tile_col(int c)
     return c * LANES + lane_numbers();
 }
 
+INLINE int out_depth(int x)
+{
+    return x * LANES;
+}
+
 /* Whole register blocks; rows past the last real one are zero. */
 INLINE int rows_in_use(long left)
 {

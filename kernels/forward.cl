@@ -2,14 +2,43 @@
  *
  * Grid: one work-group for OWN query rows of one (batch, head block) and one SLICE of Dv; it walks the keys that they
  * see. Q (OWN, D) stays, or passes in chunks; K (WALK, D) and V (WALK, SLICE) pass through one tile; O (OWN, SLICE)
- * accumulates. */
+ * accumulates.
+ *
+ * With SPLIT it walks one part of those keys only, and leaves O as far as it got, m and l to forward_combine. */
+#include "part.cl"
 #include "softmax.cl"
 #include "tile.cl"
+
+#ifndef SPLIT
+#error "SPLIT must be given with -D"
+#endif
+
+/* The rows' O, m and l of the place's part. O's rows are as deep as all slices: nothing need ask where they end. */
+INLINE void store_part(const ACC out_f *O, const ACC float *m, const ACC float *l, __global float *parts,
+                       const struct call *a, const struct place *at, int rows)
+{
+    struct layout out_at, m_at, l_at;
+    part_layout(&out_at, a, 0, a->part_depth, at->part, at->batch, at->head);
+    part_layout(&m_at, a, maxima_of_parts(a), 1, at->part, at->batch, at->head);
+    part_layout(&l_at, a, sums_of_parts(a), 1, at->part, at->batch, at->head);
+    FOR_ROWS (r, rows) {
+        const long row = at->first + tile_row(r);
+        if (row < out_at.count) {
+            __global float *to = parts + row_offset(&out_at, row) + at->slice * SLICE;
+            FOR_OUT (x)
+                *(__global out_f *)(to + out_depth(x)) = O[r * OUT_COLS + x];
+        }
+    }
+    if (at->slice == 0) {
+        store_stat(m, parts, &m_at, at->first, rows);
+        store_stat(l, parts, &l_at, at->first, rows);
+    }
+}
 
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
 forward(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
         const __global stored *restrict v, const __global uchar *restrict mask, const __global int *restrict kv_lengths,
-        __global stored *restrict out, __global float *restrict lse)
+        __global stored *restrict out, __global float *restrict lse, __global float *restrict parts)
 {
     OWNER_TILE(q_tile, D_PAD);
     WALKED_TILE(walked_tile);
@@ -24,7 +53,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     ROW_FLOATS(factor);
 
     struct place at;
-    find_place(&at, &a, DV_PAD, a.N * a.pack, a.Hq, a.pack, a.causal);
+    find_place(&at, &a, DV_PAD, SPLIT ? a.parts : 1, a.N * a.pack, a.Hq, a.pack, a.causal);
     const int kv_head = at.head / (a.Hq / a.Hk);
     const long key_total = key_count(&a, kv_lengths, at.batch);
     struct rows Q, K, V;
@@ -46,6 +75,8 @@ forward(const struct call a, const __global stored *restrict q, const __global s
 
     struct range keys;
     visible_keys(&keys, &a, at.first, key_total);
+    if (SPLIT)
+        take_part(&keys, at.part, a.parts);
     for (long j = keys.begin; j < keys.end; j += WALK) {
         struct edge e;
         find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
@@ -59,12 +90,16 @@ forward(const struct call a, const __global stored *restrict q, const __global s
         tile_output(O, S, p_tile, walked_tile, &V, j, at.slice * SLICE, false, DV_PAD, rows);
     }
 
-    struct layout out_at, lse_at;
-    query_layout(&out_at, &a, &a.out, at.batch, at.head, a.Dv);
-    query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
     FOR_ROWS (r, rows)
         sum[r] = lane_sum(l[r]);
     reduce_sum(sum, reduce_tile, rows);
+    if (SPLIT) {
+        store_part(O, m, sum, parts, &a, &at, rows);
+        return;
+    }
+    struct layout out_at, lse_at;
+    query_layout(&out_at, &a, &a.out, at.batch, at.head, a.Dv);
+    query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
     FOR_ROWS (r, rows)
         factor[r] = sum[r] == 0.0f ? 0.0f : 1.0f / sum[r];
     store_output(O, factor, out, &out_at, at.first, at.slice * SLICE, rows);

@@ -31,22 +31,25 @@ static void add_once(struct lines *lines, const char *line)
 
 static int kernel_used(enum clattn__kernel kernel, unsigned passes)
 {
-    static const unsigned used_by[KERNEL_COUNT] = {CLATTN_FORWARD, CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK,
-                                                   CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV};
+    static const unsigned used_by[KERNEL_COUNT] = {CLATTN_FORWARD, CLATTN_FORWARD,
+                                                   CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK, CLATTN_BACKWARD_DQ,
+                                                   CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV};
     return (passes & used_by[kernel]) != 0;
 }
 
 static void add_case(struct lines *lines, const struct clattn__device *device, const struct test_case *c)
 {
+    int splits = 1; /* of the forward, which comes first */
     for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
-        struct clattn__config config = {.kernel = (enum clattn__kernel)kernel};
+        struct clattn__config config = {.kernel = (enum clattn__kernel)kernel, .splits = splits};
         char options[CLATTN__OPTIONS_MAX], line[LINE_SIZE];
-        if (!kernel_used(config.kernel, c->passes))
+        if (!kernel_used(config.kernel, c->passes) || (config.kernel == KERNEL_COMBINE && splits == 1))
             continue;
         config.want_dk = (c->passes & CLATTN_BACKWARD_DK) != 0;
         config.want_dv = (c->passes & CLATTN_BACKWARD_DV) != 0;
         if (!clattn__config_choose(device, clattn__device_engine(device), &c->problem, 0, &config))
             continue;
+        splits = config.kernel == KERNEL_FORWARD ? config.splits : splits;
         clattn__config_options(&config, options);
         snprintf(line, sizeof line, "%s %s", clattn__kernel_names[kernel], options);
         add_once(lines, line);
