@@ -291,11 +291,6 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
                  c->want_dv);
 }
 
-int clattn__config_depth(const struct clattn__config *c)
-{
-    return round_up(output_depth(c), c->slice);
-}
-
 uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_problem *problem)
 {
     const uint64_t batch = (uint64_t)problem->batch, heads = (uint64_t)problem->q_heads,
@@ -304,7 +299,8 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
         return batch * heads * queries;
     if (c->kernel == KERNEL_DELTA)
         return (batch * heads * queries + c->group_size - 1) / c->group_size;
-    const uint64_t own = (uint64_t)c->own, slices = (uint64_t)(clattn__config_depth(c) / c->slice);
+    const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;
+    const uint64_t slices = ((uint64_t)output_depth(c) + slice - 1) / slice;
     if (c->kernel == KERNEL_DKDV)
         return slices * (((uint64_t)problem->kv_len + own - 1) / own) * (uint64_t)problem->kv_heads * batch;
     const uint64_t pack = (uint64_t)clattn__config_pack(problem);

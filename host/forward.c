@@ -12,12 +12,16 @@ clattn_status clattn_enqueue_forward(const clattn_plan *plan, cl_command_queue q
         return status;
     const cl_mem *mem = launch.mem;
     const bool split = plan->stages[KERNEL_COMBINE].used;
-    const cl_mem parts = split ? workspace : mem[ROLE_Q]; /* not needed, not written */
-    const cl_mem buffers[] = {mem[ROLE_Q],          mem[ROLE_K],   mem[ROLE_V],   mem[ROLE_MASK],
-                              mem[ROLE_KV_LENGTHS], mem[ROLE_OUT], mem[ROLE_LSE], parts};
+    const cl_mem buffers[] = {mem[ROLE_Q],
+                              mem[ROLE_K],
+                              mem[ROLE_V],
+                              mem[ROLE_MASK],
+                              mem[ROLE_KV_LENGTHS],
+                              split ? workspace : mem[ROLE_OUT],
+                              split ? workspace : mem[ROLE_LSE]};
     status = clattn__launch_stage(&launch, KERNEL_FORWARD, &call, buffers, ARRAY_SIZE(buffers), 0);
     if (!status && split) {
-        const cl_mem of_combine[] = {parts, mem[ROLE_OUT], mem[ROLE_LSE]};
+        const cl_mem of_combine[] = {workspace, mem[ROLE_OUT], mem[ROLE_LSE]};
         status =
             clattn__launch_stage(&launch, KERNEL_COMBINE, &call, of_combine, ARRAY_SIZE(of_combine), launch.done_count);
     }

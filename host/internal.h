@@ -125,16 +125,16 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 void clattn__config_options(const struct clattn__config *config, char options[CLATTN__OPTIONS_MAX]);
 /* Work-groups that the whole pass takes. */
 uint64_t clattn__config_groups(const struct clattn__config *config, const clattn_problem *problem);
-/* Depth of the output, the slices of all work-groups of a row together. */
-int clattn__config_depth(const struct clattn__config *config);
 
 /* ---- split.c: a forward whose work-groups share the keys out ---- */
 
 /* Parts of the keys for a forward with this tile; 1: it is not split. */
 int clattn__split_count(const struct clattn__device *device, const clattn_problem *problem,
                         const struct clattn__config *config);
-/* Bytes that the parts of such a forward take, see kernels/part.cl; 0 where it is not split. */
-size_t clattn__split_bytes(const struct clattn__config *config, const clattn_problem *problem);
+/* Elements of a row of O in a part: Dv, rounded up. Bytes that all parts take, see kernels/part.cl; 0 where there is but
+ * one. */
+int clattn__split_depth(const clattn_problem *problem);
+size_t clattn__split_bytes(const clattn_problem *problem, int splits);
 
 /* ---- source.c: kernel text ---- */
 

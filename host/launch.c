@@ -40,11 +40,8 @@ static void fill_call(const clattn_plan *plan, struct call *call)
     call->causal = p->causal;
     call->bottom_right = p->align == CLATTN_ALIGN_BOTTOM_RIGHT;
     call->has_kv_lengths = p->kv_lengths;
-    if (plan->stages[KERNEL_COMBINE].used) {
-        const struct clattn__config *forward = &plan->stages[KERNEL_FORWARD].config;
-        call->parts = forward->splits;
-        call->part_depth = clattn__config_depth(forward);
-    }
+    call->parts = plan->stages[KERNEL_FORWARD].config.splits;
+    call->part_depth = clattn__split_depth(p);
     call->scale = plan->scale;
     call->scale_log2 = plan->scale * 1.44269504088896340736f;
 }

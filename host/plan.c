@@ -240,7 +240,7 @@ clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass,
                             pass);
     const clattn_problem *p = &plan->problem;
     if (pass == CLATTN_FORWARD)
-        *bytes = clattn__split_bytes(&plan->stages[KERNEL_FORWARD].config, p);
+        *bytes = clattn__split_bytes(p, plan->stages[KERNEL_FORWARD].config.splits);
     else
         *bytes = plan->stages[KERNEL_DELTA].used ? sizeof(float) * (size_t)(p->batch * p->q_heads * p->q_len) : 0;
     return CLATTN_SUCCESS;

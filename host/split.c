@@ -31,16 +31,21 @@ int clattn__split_count(const struct clattn__device *device, const clattn_proble
 {
     const int64_t rows = problem->batch * problem->q_heads * problem->q_len,
                   tiles = (problem->kv_len - 1) / c->walk + 1;
-    const int64_t most = INT64_MAX / 16 / (clattn__config_depth(c) + 2) / rows; /* parts that bytes can count */
+    const int64_t most = INT64_MAX / 16 / (clattn__split_depth(problem) + 2) / rows; /* parts that bytes can count */
     int64_t splits = problem->kv_splits ? problem->kv_splits : tuned(device, problem, c);
     splits = at_most(at_most(splits, CLATTN_MAX_KV_SPLITS), at_most(tiles, most));
     return splits > 1 ? (int)splits : 1;
 }
 
-size_t clattn__split_bytes(const struct clattn__config *c, const clattn_problem *problem)
+int clattn__split_depth(const clattn_problem *problem)
 {
-    if (c->splits <= 1)
+    return ((int)problem->v_dim + 3) / 4 * 4;
+}
+
+size_t clattn__split_bytes(const clattn_problem *problem, int splits)
+{
+    if (splits <= 1)
         return 0;
     const size_t rows = (size_t)(problem->batch * problem->q_heads * problem->q_len);
-    return sizeof(float) * rows * (size_t)c->splits * (size_t)(clattn__config_depth(c) + 2);
+    return sizeof(float) * rows * (size_t)splits * (size_t)(clattn__split_depth(problem) + 2);
 }

@@ -272,8 +272,8 @@ CLATTN_API clattn_status clattn_plan_create(clattn_context *context, const clatt
 CLATTN_API void clattn_plan_destroy(clattn_plan *plan);
 
 /* Bytes of device workspace that a call needs, whatever M is: backward at most 4 B Hq N; forward 0, or, where the keys
- * are split (clattn_problem.kv_splits), 4 B Hq N (Dv + 2) for each part, with Dv rounded up to whole tiles. Only problems
- * with few queries are split without being asked to; their workspace is some MiB at most.
+ * are split (clattn_problem.kv_splits), 4 B Hq N (Dv + 2) for each part, with Dv rounded up to a multiple of 4. Only
+ * problems with few queries are split without being asked to; their workspace is some MiB at most.
  *   INVALID_ARGUMENT  a null pointer, or pass neither CLATTN_FORWARD nor CLATTN_BACKWARD (any of its bits) */
 CLATTN_API clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes);
 

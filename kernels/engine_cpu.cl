@@ -63,11 +63,6 @@ INLINE lane_i tile_col(int c)
     return c * LANES + lane_numbers();
 }
 
-INLINE int out_depth(int x)
-{
-    return x * LANES;
-}
-
 /* Whole register blocks; rows past the last real one are zero. */
 INLINE int rows_in_use(long left)
 {
@@ -76,26 +71,26 @@ INLINE int rows_in_use(long left)
 }
 
 /* Elements x onwards of a row, as far as it has `there`. */
-INLINE void store_lanes(__global stored *row, int x, int there, lane_f value)
+INLINE void store_lanes(__global result *row, int x, int there, lane_f value)
 {
     if (x + LANES <= there) {
-        STORE_LANES(LANES, row + x, value);
+        STORE_RESULT_LANES(LANES, row + x, value);
         return;
     }
     float values[LANES];
     JOIN(vstore, LANES)(value, 0, values);
     for (int i = 0; x + i < there; ++i)
-        STORE(row, x + i, values[i]);
+        STORE_RESULT(row, x + i, values[i]);
 }
 
 /* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
-INLINE void store_output(const __local lane_f *out, const ACC float *factor, __global stored *data,
+INLINE void store_output(const __local lane_f *out, const ACC float *factor, __global result *data,
                          const struct layout *at, long first, int d, int rows)
 {
     const int real = (int)min((long)rows, at->count - first);
     const int depth = min(at->depth - d, SLICE);
     for (int r = 0; r < real; ++r) {
-        __global stored *to = data + row_offset(at, first + r) + d;
+        __global result *to = data + row_offset(at, first + r) + d;
         for (int x = 0; x < depth; x += LANES)
             store_lanes(to, x, depth, out[r * OUT_COLS + x / LANES] * factor[r]);
     }

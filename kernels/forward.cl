@@ -4,7 +4,8 @@
  * see. Q (OWN, D) stays, or passes in chunks; K (WALK, D) and V (WALK, SLICE) pass through one tile; O (OWN, SLICE)
  * accumulates.
  *
- * With SPLIT it walks one part of those keys only, and leaves O as far as it got, m and l to forward_combine. */
+ * With SPLIT it walks one part of those keys only, and leaves O as far as it got, m and l to forward_combine; out and
+ * lse are then both the workspace. */
 #include "part.cl"
 #include "softmax.cl"
 #include "tile.cl"
@@ -13,32 +14,10 @@
 #error "SPLIT must be given with -D"
 #endif
 
-/* The rows' O, m and l of the place's part. O's rows are as deep as all slices: nothing need ask where they end. */
-INLINE void store_part(const ACC out_f *O, const ACC float *m, const ACC float *l, __global float *parts,
-                       const struct call *a, const struct place *at, int rows)
-{
-    struct layout out_at, m_at, l_at;
-    part_layout(&out_at, a, 0, a->part_depth, at->part, at->batch, at->head);
-    part_layout(&m_at, a, maxima_of_parts(a), 1, at->part, at->batch, at->head);
-    part_layout(&l_at, a, sums_of_parts(a), 1, at->part, at->batch, at->head);
-    FOR_ROWS (r, rows) {
-        const long row = at->first + tile_row(r);
-        if (row < out_at.count) {
-            __global float *to = parts + row_offset(&out_at, row) + at->slice * SLICE;
-            FOR_OUT (x)
-                *(__global out_f *)(to + out_depth(x)) = O[r * OUT_COLS + x];
-        }
-    }
-    if (at->slice == 0) {
-        store_stat(m, parts, &m_at, at->first, rows);
-        store_stat(l, parts, &l_at, at->first, rows);
-    }
-}
-
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
 forward(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
         const __global stored *restrict v, const __global uchar *restrict mask, const __global int *restrict kv_lengths,
-        __global stored *restrict out, __global float *restrict lse, __global float *restrict parts)
+        __global result *restrict out, __global float *restrict lse)
 {
     OWNER_TILE(q_tile, D_PAD);
     WALKED_TILE(walked_tile);
@@ -90,20 +69,23 @@ forward(const struct call a, const __global stored *restrict q, const __global s
         tile_output(O, S, p_tile, walked_tile, &V, j, at.slice * SLICE, false, DV_PAD, rows);
     }
 
-    FOR_ROWS (r, rows)
-        sum[r] = lane_sum(l[r]);
-    reduce_sum(sum, reduce_tile, rows);
-    if (SPLIT) {
-        store_part(O, m, sum, parts, &a, &at, rows);
-        return;
-    }
     struct layout out_at, lse_at;
     query_layout(&out_at, &a, &a.out, at.batch, at.head, a.Dv);
     query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
+    if (SPLIT)
+        part_layout(&out_at, &a, 0, a.part_depth, at.part, at.batch, at.head);
     FOR_ROWS (r, rows)
-        factor[r] = sum[r] == 0.0f ? 0.0f : 1.0f / sum[r];
+        sum[r] = lane_sum(l[r]);
+    reduce_sum(sum, reduce_tile, rows);
+    FOR_ROWS (r, rows)
+        factor[r] = SPLIT ? 1.0f : sum[r] == 0.0f ? 0.0f : 1.0f / sum[r];
     store_output(O, factor, out, &out_at, at.first, at.slice * SLICE, rows);
-    if (a.store_lse && at.slice == 0) {
+    if (SPLIT && at.slice == 0) {
+        part_layout(&lse_at, &a, maxima_of_parts(&a), 1, at.part, at.batch, at.head);
+        store_stat(m, lse, &lse_at, at.first, rows);
+        part_layout(&lse_at, &a, sums_of_parts(&a), 1, at.part, at.batch, at.head);
+        store_stat(sum, lse, &lse_at, at.first, rows);
+    } else if (!SPLIT && a.store_lse && at.slice == 0) {
         FOR_ROWS (r, rows)
             sum[r] = sum[r] == 0.0f ? -INFINITY : (m[r] + log2(sum[r])) * M_LN2_F;
         store_stat(sum, lse, &lse_at, at.first, rows);

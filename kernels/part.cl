@@ -1,5 +1,5 @@
 /* Where the work-groups of a split forward leave what they made of their part of the keys: in the workspace, all
- * float32, contiguous, one after the other
+ * float32, contiguous, one after the other; part_depth is Dv rounded up to a multiple of 4
  *
  *   O (B,Hq,N,parts,part_depth)   sum of exp2(S - m) V over the part
  *   m (B,Hq,N,parts)              the part's largest score, in units of log2; -inf where it has none

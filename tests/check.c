@@ -48,15 +48,14 @@ static int make_buffers(struct run *run)
     return 1;
 }
 
-/* What the header allows the passes. Where the number of parts is not asked for, there is one or as many as it may
- * be; a row's O has at most twice Dv, and a tile of 64. */
+/* What the header allows the passes. Where the number of parts is not asked for, each has many keys. */
 static int check_workspace(struct run *run, size_t forward, size_t backward)
 {
     const clattn_problem *p = &run->x.c->problem;
     const size_t row = 4 * (size_t)(p->batch * p->q_heads * p->q_len);
     const size_t parts = p->kv_splits == 1 ? 0 : p->kv_splits > 1 ? (size_t)p->kv_splits : (size_t)p->kv_len / 256;
 
-    if (forward > row * parts * (2 * (size_t)p->v_dim + 64 + 2) || backward > row) {
+    if (forward > row * parts * ((size_t)p->v_dim + 3 + 2) || backward > row) {
         return compare_fail(run->x.result, "workspace: forward %zu or backward %zu bytes are too many", forward,
                             backward);
     }

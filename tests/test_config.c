@@ -146,7 +146,6 @@ static void check_groups(const struct clattn__device *device, const clattn_probl
     HOLDS(last / slices / splits % tiles == tiles - 1);
     HOLDS(last / slices / splits / tiles % blocks == blocks - 1);
     HOLDS(last / slices / splits / tiles / blocks == (uint64_t)p->batch - 1);
-    HOLDS((uint64_t)clattn__config_depth(c) == slices * (uint64_t)c->slice);
 }
 
 /* No part without a tile of keys; where the number of parts is not asked for, a part is long, and the device needs
@@ -154,7 +153,7 @@ static void check_groups(const struct clattn__device *device, const clattn_probl
 static void check_splits(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
     struct clattn__config whole = *c;
-    const size_t bytes = clattn__split_bytes(c, p);
+    const size_t bytes = clattn__split_bytes(p, c->splits);
     const size_t rows = (size_t)(p->batch * p->q_heads * p->q_len);
 
     whole.splits = 1;
@@ -167,7 +166,7 @@ static void check_splits(const struct clattn__device *device, const clattn_probl
     } else {
         HOLDS(c->splits <= larger(p->kv_splits, 1));
     }
-    HOLDS(bytes == (c->splits == 1 ? 0 : 4 * rows * (size_t)c->splits * (size_t)(clattn__config_depth(c) + 2)));
+    HOLDS(bytes == (c->splits == 1 ? 0 : 4 * rows * (size_t)c->splits * (size_t)((p->v_dim + 3) / 4 * 4 + 2)));
     HOLDS(bytes / 4 / rows <= (size_t)CLATTN_MAX_KV_SPLITS * 1024);
 }
 
