@@ -84,18 +84,32 @@ static enum clattn__mask mask_kind(const clattn_problem *problem)
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_ALL = ~0 };
 
 /* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves
- * heads up to `depth` deep; chunk and slice are cut to the depth at hand. Measured on an H200, see bench/NOTES.md. */
+ * heads up to `depth` deep and, unless `most` is 0, problems of no more owner rows; chunk and slice are cut to the
+ * depth at hand. Measured on an H200, see bench/NOTES.md; those for few rows are reckoned. There each key is used
+ * little, and loading is what takes the time: most items stand along the keys, so that few rows keep them all at work,
+ * and many keys are picked up at once, by small work-groups of which a compute unit has several. */
 static const struct simt_row {
     int kernels, depth, own, walk, tx, ty, chunk, slice, strip, unroll;
     bool resident;
+    int most;
 } simt_rows[] = {
-    {ON_ALL, 32, 64, 32, 8, 16, 32, 32, 32, 2, true},        {ON_FORWARD, 64, 64, 64, 8, 16, 64, 64, 16, 1, true},
-    {ON_ALL, 64, 32, 32, 8, 8, 64, 64, 32, 2, true},         {ON_ALL, 96, 32, 32, 8, 8, 96, 96, 32, 2, true},
-    {ON_FORWARD, 128, 64, 16, 4, 16, 128, 128, 16, 1, true}, {ON_ALL, 128, 32, 16, 8, 8, 128, 128, 16, 2, true},
-    {ON_ALL, 128, 64, 32, 8, 16, 32, 128, 16, 2, false},     {ON_ALL, 256, 32, 32, 16, 8, 64, 256, 32, 2, false},
-    {ON_ALL, 256, 32, 16, 16, 8, 32, 256, 16, 2, false},     {ON_ALL, 512, 32, 32, 16, 8, 64, 256, 32, 2, false},
-    {ON_ALL, 512, 32, 16, 16, 8, 32, 128, 16, 2, false},     {ON_ALL, 512, 16, 16, 4, 16, 16, 64, 16, 2, false},
-    {ON_ALL, 512, 16, 16, 4, 16, 16, 16, 16, 2, false},
+    {ON_FORWARD, 32, 16, 64, 8, 8, 32, 32, 64, 2, true, 16},
+    {ON_FORWARD, 64, 16, 64, 16, 4, 64, 64, 64, 2, true, 16},
+    {ON_FORWARD, 128, 8, 32, 16, 4, 128, 128, 32, 2, true, 8},
+    {ON_FORWARD, 256, 8, 16, 16, 4, 128, 256, 16, 2, true, 8},
+    {ON_ALL, 32, 64, 32, 8, 16, 32, 32, 32, 2, true, 0},
+    {ON_FORWARD, 64, 64, 64, 8, 16, 64, 64, 16, 1, true, 0},
+    {ON_ALL, 64, 32, 32, 8, 8, 64, 64, 32, 2, true, 0},
+    {ON_ALL, 96, 32, 32, 8, 8, 96, 96, 32, 2, true, 0},
+    {ON_FORWARD, 128, 64, 16, 4, 16, 128, 128, 16, 1, true, 0},
+    {ON_ALL, 128, 32, 16, 8, 8, 128, 128, 16, 2, true, 0},
+    {ON_ALL, 128, 64, 32, 8, 16, 32, 128, 16, 2, false, 0},
+    {ON_ALL, 256, 32, 32, 16, 8, 64, 256, 32, 2, false, 0},
+    {ON_ALL, 256, 32, 16, 16, 8, 32, 256, 16, 2, false, 0},
+    {ON_ALL, 512, 32, 32, 16, 8, 64, 256, 32, 2, false, 0},
+    {ON_ALL, 512, 32, 16, 16, 8, 32, 128, 16, 2, false, 0},
+    {ON_ALL, 512, 16, 16, 4, 16, 16, 64, 16, 2, false, 0},
+    {ON_ALL, 512, 16, 16, 4, 16, 16, 16, 16, 2, false, 0},
 };
 
 static size_t simt_local_bytes(const struct clattn__config *c)
@@ -149,10 +163,13 @@ static bool simt_choose(const struct clattn__device *device, const clattn_proble
                         struct clattn__config *config)
 {
     const int depth = max_int((int)problem->qk_dim, (int)problem->v_dim);
+    int64_t own, walk;
+    tile_limits(problem, config->kernel, &own, &walk);
     for (size_t i = 0; i < ARRAY_SIZE(simt_rows); ++i) {
-        if (simt_rows[i].depth < depth || !(simt_rows[i].kernels & 1 << config->kernel))
+        const struct simt_row *row = &simt_rows[i];
+        if (row->depth < depth || !(row->kernels & 1 << config->kernel) || (row->most && row->most < own))
             continue;
-        simt_fill(&simt_rows[i], problem, config);
+        simt_fill(row, problem, config);
         if (config->local_bytes <= device->local_bytes && config->group_size <= device->max_group && attempt-- == 0)
             return true;
     }

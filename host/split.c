@@ -4,7 +4,7 @@
 #include "internal.h"
 
 /* Work-items that a compute unit of a GPU should have: enough to load while others multiply. */
-enum { ITEMS_A_UNIT = 512, TILES_A_CORE = 4 };
+enum { ITEMS_A_UNIT = 384, TILES_A_CORE = 4 };
 /* Keys that a part has at least, or combining costs what splitting gains. */
 enum { LEAST_KEYS_SIMT = 256, LEAST_KEYS_CPU = 512 };
 
