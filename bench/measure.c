@@ -109,8 +109,11 @@ static int make_plan(struct bench_run *run, struct bench_result *result)
 {
     if (clattn_plan_create(run->device->context, &run->c->problem, run->c->passes, &run->plan))
         return fail(run, "clattn_plan_create");
-    if (clattn_plan_workspace_size(run->plan, CLATTN_BACKWARD, &result->workspace_bytes))
+    size_t forward = 0;
+    if (clattn_plan_workspace_size(run->plan, CLATTN_FORWARD, &forward) ||
+        clattn_plan_workspace_size(run->plan, CLATTN_BACKWARD, &result->workspace_bytes))
         return fail(run, "clattn_plan_workspace_size");
+    result->workspace_bytes = forward > result->workspace_bytes ? forward : result->workspace_bytes;
     if (result->workspace_bytes) {
         cl_int error;
         run->workspace = clCreateBuffer(run->device->cl, CL_MEM_READ_WRITE, result->workspace_bytes, NULL, &error);
@@ -129,7 +132,7 @@ static int run_pass(struct bench_run *run, enum bench_pass pass)
 {
     const clattn_status status =
         pass == BENCH_FORWARD
-            ? clattn_enqueue_forward(run->plan, run->device->queue, &run->tensors, NULL, 0, NULL, NULL)
+            ? clattn_enqueue_forward(run->plan, run->device->queue, &run->tensors, run->workspace, 0, NULL, NULL)
             : clattn_enqueue_backward(run->plan, run->device->queue, &run->tensors, run->workspace, 0, NULL, NULL);
     if (status)
         return fail(run, pass == BENCH_FORWARD ? "clattn_enqueue_forward" : "clattn_enqueue_backward");

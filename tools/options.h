@@ -27,7 +27,7 @@ typedef struct options {
     clattn_align align;
     int64_t offset;
     float scale;
-    int64_t q_tile, k_tile;
+    int64_t q_tile, k_tile, kv_splits;
     clattn_engine engine;
     const char *device; /* NULL: the best */
     bool bnhd;          /* files are (B,N,H,D) instead of (B,H,N,D) */
