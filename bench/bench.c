@@ -4,7 +4,9 @@
 #include "measure.h"
 #include "options.h"
 #include "progress.h"
+#include "report_csv.h"
 #include "report_table.h"
+#include "speed_plot.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,7 @@ struct session {
     struct bench_clock clock;
     struct bench_setting setting;
     struct bench_rows rows;
+    FILE *csv, *plot; /* NULL: not wanted */
     char message[BENCH_MESSAGE];
 };
 
@@ -33,6 +36,8 @@ static int add_row(struct session *s, const struct bench_row *row)
 {
     bench_progress_clear();
     bench_table_row(&s->setting, row);
+    if (s->csv)
+        bench_csv_row(s->csv, &s->setting, row);
     return bench_rows_add(&s->rows, row) ? fail(row->line, "out of host memory") : 0;
 }
 
@@ -83,6 +88,41 @@ static void print_gemm(const struct session *s)
         printf("OpenBLAS: sgemm %d^3 %.3f TFLOP/s, kernels for %s\n", GEMM_SIZE, 1e-12 * rate, core);
 }
 
+/* ---- files ---- */
+
+/* Opened before anything is timed, so that hours are not lost to a mistyped folder. */
+static int open_file(const char *path, FILE **file)
+{
+    *file = path ? fopen(path, "w") : NULL;
+    if (!path || *file)
+        return 0;
+    perror(path);
+    return -1;
+}
+
+static int close_file(const char *path, FILE *file)
+{
+    if (!file)
+        return 0;
+    const int bad = ferror(file);
+    return fclose(file) || bad ? fail(path, "cannot be written") : 0;
+}
+
+static int write_files(struct session *s)
+{
+    int bad = 0;
+    if (s->plot) {
+        const int drawn = bench_plot_write(s->plot, &s->setting, &s->rows);
+        if (drawn < 0)
+            bad = fail(s->options.plot, "out of host memory");
+        else if (drawn == 0)
+            fail(s->options.plot, "is empty: the cases do not differ in length");
+    }
+    return close_file(s->options.csv, s->csv) | close_file(s->options.plot, s->plot) | bad;
+}
+
+/* ---- all together ---- */
+
 static int begin(struct session *s)
 {
     struct bench_setting *setting = &s->setting;
@@ -109,6 +149,8 @@ static int run_cases(struct session *s)
             return fail("peaks", s->message);
         print_gemm(s);
         bench_table_begin(&s->setting);
+        if (s->csv)
+            bench_csv_begin(s->csv);
     }
     fflush(stdout);
     for (size_t i = 0; i < s->options.count; ++i)
@@ -121,8 +163,11 @@ int main(int argc, char **argv)
     static struct session s;
     const enum bench_start start = bench_options_read(argc, argv, &s.options);
     int bad = start == BENCH_BAD ? 2 : 0;
-    if (start == BENCH_GO) {
+    if (start == BENCH_GO && (open_file(s.options.csv, &s.csv) || open_file(s.options.plot, &s.plot)))
+        bad = 2;
+    if (start == BENCH_GO && !bad) {
         bad = begin(&s) ? fail("the device", s.message) : run_cases(&s);
+        bad |= write_files(&s);
         bench_clock_end(&s.clock);
         bench_device_close(&s.device);
     }
