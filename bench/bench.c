@@ -1,4 +1,5 @@
 /* clattn-bench: how fast the passes are, case by case, each verified before it is timed. See docs/performance.md. */
+#include "baseline.h"
 #include "commit.h"
 #include "gemm.h"
 #include "measure.h"
@@ -41,6 +42,31 @@ static int add_row(struct session *s, const struct bench_row *row)
     return bench_rows_add(&s->rows, row) ? fail(row->line, "out of host memory") : 0;
 }
 
+static int time_baselines(struct session *s, struct bench_measured *m, size_t number, const char *line)
+{
+    struct bench_row row;
+    for (int i = 0; i < BENCH_BASELINES; ++i) {
+        const struct bench_baseline *baseline = &bench_baselines[i];
+        if (!bench_baseline_wanted(baseline, s->options.baselines) ||
+            (!s->options.baselines && !baseline->exists(&s->device)))
+            continue;
+        bench_progress(number, s->options.count, line, baseline->name);
+        if (!baseline->exists(&s->device)) {
+            bench_table_skip(line, baseline->name, "not for this device, or not in this build");
+            continue;
+        }
+        const enum bench_outcome outcome = baseline->measure(m, s->options.repeats, &row);
+        bench_progress_clear();
+        if (outcome == BENCH_FAILED)
+            return fail(line, m->message);
+        if (outcome == BENCH_SKIPPED)
+            bench_table_skip(line, baseline->name, m->message);
+        else if (add_row(s, &row))
+            return 1;
+    }
+    return 0;
+}
+
 /* Returns 0, or 1 when the device failed or a result was wrong. */
 static int time_case(struct session *s, struct bench_measured *m, size_t number, const char *line)
 {
@@ -57,14 +83,22 @@ static int time_case(struct session *s, struct bench_measured *m, size_t number,
         if (add_row(s, &row))
             return 1;
     }
-    return 0;
+    return time_baselines(s, m, number, line);
 }
 
-static int run_case(struct session *s, size_t number)
+static int start_up(struct session *s, size_t number, const char *line)
+{
+    const struct test_case *c = &s->options.cases[number];
+    struct bench_startup startup;
+    if (bench_start_up(&s->device, &s->options.library, c, &startup, s->message))
+        return fail(line, s->message);
+    bench_startup_row(c, &startup);
+    return startup.error_ratio <= 1.0 ? 0 : fail(line, "the result is wrong");
+}
+
+static int measure_case(struct session *s, size_t number, const char *line)
 {
     static struct bench_measured m;
-    char line[CASE_LINE_SIZE];
-    case_print(&s->options.cases[number], line);
     bench_progress(number, s->options.count, line, "verifying");
     int bad = bench_measure_begin(&m, &s->device, &s->clock, &s->options.cases[number]);
     bench_progress_clear();
@@ -76,6 +110,13 @@ static int run_case(struct session *s, size_t number)
         bad = time_case(s, &m, number, line);
     bench_measure_end(&m);
     return bad ? 1 : 0;
+}
+
+static int run_case(struct session *s, size_t number)
+{
+    char line[CASE_LINE_SIZE];
+    case_print(&s->options.cases[number], line);
+    return s->options.startup ? start_up(s, number, line) : measure_case(s, number, line);
 }
 
 /* ---- all of them ---- */
@@ -144,6 +185,8 @@ static int run_cases(struct session *s)
     int bad = 0;
     if (s->options.memory) {
         bench_memory_begin();
+    } else if (s->options.startup) {
+        bench_startup_begin();
     } else {
         if (bench_measure_peaks(&s->device, &s->setting.peaks, s->message))
             return fail("peaks", s->message);
@@ -168,6 +211,7 @@ int main(int argc, char **argv)
     if (start == BENCH_GO && !bad) {
         bad = begin(&s) ? fail("the device", s.message) : run_cases(&s);
         bad |= write_files(&s);
+        bench_baselines_end();
         bench_clock_end(&s.clock);
         bench_device_close(&s.device);
     }

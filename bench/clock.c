@@ -116,37 +116,57 @@ static int run_on_device(struct bench_clock *clock, bench_enqueue *enqueue, void
     }
 }
 
-/* ---- both ---- */
+/* ---- the wall's, and both ---- */
 
-static int run_on_wall(struct bench_clock *clock, bench_enqueue *enqueue, void *self, int set, double *seconds,
+/* `queue` is NULL on the host. */
+static int run_on_wall(cl_command_queue queue, bench_enqueue *enqueue, void *self, int set, double *seconds,
                        char *message)
 {
     const double start = bench_now();
-    if (enqueue(self, clock->device->plain, set))
+    if (enqueue(self, queue, set))
         return -1;
-    const cl_int error = clFinish(clock->device->plain);
+    const cl_int error = queue ? clFinish(queue) : CL_SUCCESS;
     *seconds = bench_now() - start;
     return error ? bench_fail_opencl(error, "clFinish", message) : 0;
+}
+
+/* Warms up, then takes the time of `repeats` runs. *run counts all runs, of which the next one takes its set. */
+static int time_on_wall(cl_command_queue queue, bench_enqueue *enqueue, void *self, int sets, int repeats, int *run,
+                        struct bench_times *times, char *message)
+{
+    double seconds[BENCH_MOST_REPEATS];
+    const double start = bench_now();
+    for (; *run < WARM_RUNS || (*run < MOST_WARM_RUNS && bench_now() - start < WARM_SECONDS); ++*run)
+        if (run_on_wall(queue, enqueue, self, *run % sets, &seconds[0], message))
+            return -1;
+    for (int i = 0; i < repeats; ++i, ++*run)
+        if (run_on_wall(queue, enqueue, self, *run % sets, &seconds[i], message))
+            return -1;
+    *times = bench_times_of(seconds, repeats);
+    return 0;
 }
 
 int bench_time(struct bench_clock *clock, bench_enqueue *enqueue, void *self, int sets, int repeats,
                struct bench_clocks *clocks, int *last_set, char *message)
 {
-    double device[BENCH_MOST_REPEATS], wall[BENCH_MOST_REPEATS];
+    double seconds[BENCH_MOST_REPEATS];
     int run = 0;
-    const double start = bench_now();
-    message[0] = '\0';
-    for (; run < WARM_RUNS || (run < MOST_WARM_RUNS && bench_now() - start < WARM_SECONDS); ++run)
-        if (run_on_wall(clock, enqueue, self, run % sets, &wall[0], message))
-            return -1;
+    if (time_on_wall(clock->device->plain, enqueue, self, sets, repeats, &run, &clocks->wall, message))
+        return -1;
     for (int i = 0; i < repeats; ++i, ++run)
-        if (run_on_wall(clock, enqueue, self, run % sets, &wall[i], message))
+        if (run_on_device(clock, enqueue, self, run % sets, &seconds[i], message))
             return -1;
-    for (int i = 0; i < repeats; ++i, ++run)
-        if (run_on_device(clock, enqueue, self, run % sets, &device[i], message))
-            return -1;
-    clocks->wall = bench_times_of(wall, repeats);
-    clocks->device = bench_times_of(device, repeats);
+    clocks->device = bench_times_of(seconds, repeats);
     *last_set = (run - 1) % sets;
+    return 0;
+}
+
+int bench_time_host(bench_enqueue *enqueue, void *self, int sets, int repeats, struct bench_clocks *clocks,
+                    char *message)
+{
+    int run = 0;
+    if (time_on_wall(NULL, enqueue, self, sets, repeats, &run, &clocks->wall, message))
+        return -1;
+    clocks->device = clocks->wall;
     return 0;
 }

@@ -35,4 +35,7 @@ void bench_clock_end(struct bench_clock *clock);
 int bench_time(struct bench_clock *clock, bench_enqueue *enqueue, void *self, int sets, int repeats,
                struct bench_clocks *clocks, int *last_set, char *message);
 
+/* The same for what runs on the host and is done when `run` returns: both clocks are that on the wall. */
+int bench_time_host(bench_enqueue *run, void *self, int sets, int repeats, struct bench_clocks *clocks, char *message);
+
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const startup_case = "b1 h8 n512 m512 d64";
 static const char *const default_cases[] = {
     "b1 h16 n2048 m2048 d64",
     "b1 h16 n2048 m2048 d64 causal",
@@ -77,14 +78,15 @@ static int read_baselines(const char *list)
 
 static int read_cases(int count, char **lines, struct bench_options *options)
 {
-    const int given = count > 0, all = given ? count : (int)(sizeof default_cases / sizeof *default_cases);
+    const int given = count > 0, few = options->startup;
+    const int all = given ? count : few ? 1 : (int)(sizeof default_cases / sizeof *default_cases);
     options->cases = calloc((size_t)all, sizeof *options->cases);
     if (!options->cases) {
         fputs("clattn-bench: out of host memory\n", stderr);
         return -1;
     }
     for (int i = 0; i < all; ++i) {
-        const char *line = given ? lines[i] : default_cases[i];
+        const char *line = given ? lines[i] : few ? startup_case : default_cases[i];
         char error[CASE_LINE_SIZE];
         if (case_parse(line, &options->cases[i], error)) {
             fprintf(stderr, "clattn-bench: %s: %s\n", line, error);
@@ -156,6 +158,11 @@ enum bench_start bench_options_read(int argc, char **argv, struct bench_options 
             fputs("clattn-bench: --help lists the options\n", stderr);
             return BENCH_BAD;
         }
+    }
+    if ((options->memory || options->startup) && (options->csv || options->plot)) {
+        fputs("clattn-bench: --csv and --plot are about times, and --memory and --startup take none for them\n",
+              stderr);
+        return BENCH_BAD;
     }
     if (options->memory && options->startup) {
         fputs("clattn-bench: --memory and --startup are two different things\n", stderr);

@@ -25,6 +25,12 @@ void bench_table_row(const struct bench_setting *s, const struct bench_row *row)
     fflush(stdout);
 }
 
+void bench_table_skip(const char *line, const char *implementation, const char *why)
+{
+    printf("%-40s %-8s %-12s not timed: %s\n", line, bench_pass_name(BENCH_FORWARD), implementation, why);
+    fflush(stdout);
+}
+
 void bench_memory_begin(void)
 {
     puts("Bytes of device memory. Inputs and outputs are the tensors of all passes of the case, lse being an output; "
@@ -50,5 +56,21 @@ void bench_memory_row(const struct bench_measured *m)
     printf("%-40s %14zu %14zu %12zu %14zu %22.5f %16.0f\n", case_print(&m->c, line), inputs, outputs, workspace, all,
            (double)all / (double)(inputs + outputs),
            4.0 * (double)p->batch * (double)p->q_heads * (double)p->q_len * (double)p->kv_len);
+    fflush(stdout);
+}
+
+void bench_startup_begin(void)
+{
+    puts("Milliseconds from clattn_context_create to the first result of a forward pass, on a device that is open, "
+         "with the\n"
+         "kernels that are cached on disk.\n");
+    printf("%-40s %10s %18s %18s %10s %6s\n", "case", "context", "plan, enqueue", "compute, read", "all", "error");
+}
+
+void bench_startup_row(const struct test_case *c, const struct bench_startup *s)
+{
+    char line[CASE_LINE_SIZE];
+    printf("%-40s %10.3f %18.3f %18.3f %10.3f %6.3f\n", case_print(c, line), 1e3 * s->context, 1e3 * s->plan,
+           1e3 * s->result, 1e3 * s->all, s->error_ratio);
     fflush(stdout);
 }
