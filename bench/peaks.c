@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { RUNS = 10, ACCUMULATORS = 10, FIRST_STEPS = 1 << 10, MOST_STEPS = 1 << 28 };
+enum { RUNS = 10, COPIES = 5, ACCUMULATORS = 10, FIRST_STEPS = 1 << 10, MOST_STEPS = 1 << 28 };
 
 #define LONG_ENOUGH 0.02 /* seconds of a run: past what starting it costs */
 
@@ -100,7 +100,7 @@ static cl_int time_copy(const struct bench_device *device, cl_kernel kernel, con
         error = clSetKernelArg(kernel, 1, sizeof *buffers, &buffers[1]);
     if (!error)
         error = clSetKernelArg(kernel, 2, sizeof count, &count);
-    for (int i = -1; !error && i < RUNS; ++i) { /* the first warms up */
+    for (int i = -1; !error && i < COPIES; ++i) { /* the first warms up */
         double seconds;
         error = run(device, kernel, global, local, &seconds);
         if (i >= 0 && 2.0 * (double)bytes / seconds > *rate)
@@ -112,7 +112,7 @@ static cl_int time_copy(const struct bench_device *device, cl_kernel kernel, con
 static int measure_copy(const struct bench_device *device, cl_uint width, double *rate, char *message)
 {
     const size_t whole = (size_t)CHUNK * width * sizeof(cl_float) * 256;
-    size_t bytes = device->cold_bytes < device->most_bytes ? (size_t)device->cold_bytes : (size_t)device->most_bytes;
+    size_t bytes = (size_t)(device->cold_bytes / 2 < device->most_bytes ? device->cold_bytes / 2 : device->most_bytes);
     char options[64];
     bytes = bytes / whole > 0 ? bytes / whole * whole : whole;
     snprintf(options, sizeof options, "-DVECTOR=float%u", (unsigned)width);

@@ -35,7 +35,7 @@ static void name_curve(struct point *point)
         const size_t length = strcspn(at, " ");
         const int is_length = (at[0] == 'n' || at[0] == 'm') && isdigit((unsigned char)at[1]);
         if (!is_length && used + length + 2 < sizeof point->curve)
-            used += (size_t)snprintf(point->curve + used, length + 2, " %s", at);
+            used += (size_t)snprintf(point->curve + used, length + 2, " %.*s", (int)length, at);
         at += length + (at[length] == ' ');
     }
 }
