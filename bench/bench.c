@@ -72,7 +72,7 @@ static int time_case(struct session *s, struct bench_measured *m, size_t number,
 {
     const unsigned passes[BENCH_PASSES] = {CLATTN_FORWARD, CLATTN_BACKWARD};
     struct bench_row row;
-    if (bench_measure_multiply(m, s->options.repeats))
+    if (bench_measure_multiply(m))
         return fail(line, m->message);
     for (int pass = 0; pass < BENCH_PASSES; ++pass) {
         if (!(m->c.passes & passes[pass]))

@@ -95,9 +95,9 @@ void bench_measure_end(struct bench_measured *m)
     data_free(&m->data);
 }
 
-int bench_measure_multiply(struct bench_measured *m, int repeats)
+int bench_measure_multiply(struct bench_measured *m)
 {
-    return bench_sets_multiply(&m->sets, 4 * repeats, m->message);
+    return bench_sets_multiply(&m->sets, m->message);
 }
 
 /* ---- timing ---- */

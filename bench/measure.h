@@ -26,7 +26,7 @@ int bench_measure_begin(struct bench_measured *m, const struct bench_device *dev
 void bench_measure_end(struct bench_measured *m);
 
 /* Makes the sets of buffers that are taken in turn; before the first pass is timed. */
-int bench_measure_multiply(struct bench_measured *m, int repeats);
+int bench_measure_multiply(struct bench_measured *m);
 
 /* Times a pass of clattn and fills in the row. Returns 0 or -1. */
 int bench_measure_pass(struct bench_measured *m, enum bench_pass pass, int repeats, struct bench_row *row);

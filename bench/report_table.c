@@ -6,17 +6,18 @@ void bench_table_begin(const struct bench_setting *s)
 {
     printf("measured here: %.3f TFLOP/s of float32 multiply-adds, %.1f GB/s of copying (read and written)\n",
            1e-12 * s->peaks.flops, 1e-9 * s->peaks.bytes);
-    printf("\n%-40s %-8s %-12s %10s %19s %10s %8s %6s %8s %6s %6s\n", "case", "pass", "by", "device ms",
-           "fastest-slowest", "wall ms", "TFLOP/s", "peak", "GB/s", "copy", "error");
+    printf("\n%-40s %-8s %-12s %10s %19s %10s %19s %8s %6s %8s %6s %6s\n", "case", "pass", "by", "device ms",
+           "fastest-slowest", "wall ms", "fastest-slowest", "TFLOP/s", "peak", "GB/s", "copy", "error");
 }
 
 void bench_table_row(const struct bench_setting *s, const struct bench_row *row)
 {
-    const struct bench_times *device = &row->clocks.device;
+    const struct bench_times *device = &row->clocks.device, *wall = &row->clocks.wall;
     const double rate = bench_row_rate(row), bytes = row->narrow_bytes / device->median;
-    printf("%-40s %-8s %-12s %10.3f %9.3f-%-9.3f %10.3f %8.3f %5.0f%%", row->line, bench_pass_name(row->pass),
-           row->implementation, 1e3 * device->median, 1e3 * device->fastest, 1e3 * device->slowest,
-           1e3 * row->clocks.wall.median, 1e-12 * rate, 100.0 * rate / s->peaks.flops);
+    printf("%-40s %-8s %-12s %10.3f %9.3f-%-9.3f %10.3f %9.3f-%-9.3f %8.3f %5.0f%%", row->line,
+           bench_pass_name(row->pass), row->implementation, 1e3 * device->median, 1e3 * device->fastest,
+           1e3 * device->slowest, 1e3 * wall->median, 1e3 * wall->fastest, 1e3 * wall->slowest, 1e-12 * rate,
+           100.0 * rate / s->peaks.flops);
     if (row->narrow_bytes > 0.0)
         printf(" %8.1f %5.0f%%", 1e-9 * bytes, 100.0 * bytes / s->peaks.bytes);
     else

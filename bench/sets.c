@@ -68,10 +68,10 @@ static int copy_first(struct bench_sets *sets, int set, char *message)
     return 0;
 }
 
-int bench_sets_multiply(struct bench_sets *sets, int most, char *message)
+int bench_sets_multiply(struct bench_sets *sets, char *message)
 {
     const cl_ulong wanted = sets->device->cold_bytes / sets->bytes + 1;
-    const int count = wanted < (cl_ulong)most ? (int)wanted : most;
+    const int count = wanted < MOST_SETS ? (int)wanted : MOST_SETS;
     void *mem = realloc(sets->mem, (size_t)count * sizeof *sets->mem);
     if (!mem) {
         snprintf(message, BENCH_MESSAGE, "out of host memory");
