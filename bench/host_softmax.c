@@ -9,7 +9,7 @@
 enum { LANES = 16 };
 
 /* The best vectors of the machine, whatever the rest is compiled for. */
-#if defined __GNUC__ && !defined __clang__ && defined __x86_64__ && defined __linux__
+#if defined __GNUC__ && !defined __clang__ && defined __x86_64__ && defined __GLIBC__
 #define ANY_MACHINE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define ANY_MACHINE

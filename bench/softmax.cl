@@ -5,18 +5,20 @@
 #error "-D GROUP or -D WIDTH is missing"
 #endif
 
+#define INLINE static inline __attribute__((always_inline))
+
 #if WIDTH == 16
 typedef float16 lanes;
 #define READ(from) vload16(0, from)
 #define WRITE(value, to) vstore16(value, 0, to)
-inline float fold_max(float16 x)
+INLINE float fold_max(float16 x)
 {
     const float8 a = fmax(x.lo, x.hi);
     const float4 b = fmax(a.lo, a.hi);
     const float2 c = fmax(b.lo, b.hi);
     return fmax(c.lo, c.hi);
 }
-inline float fold_sum(float16 x)
+INLINE float fold_sum(float16 x)
 {
     const float8 a = x.lo + x.hi;
     const float4 b = a.lo + a.hi;

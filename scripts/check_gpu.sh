@@ -34,6 +34,7 @@ fi
 for test in "$binaries"/test_layer*; do
     [ ! -x "$test" ] || run "$(basename "$test").log" "$test"
 done
+run startup_first.log "$binaries/clattn-bench" "$@" --startup
 run startup.log "$binaries/clattn-bench" "$@" --startup
 run bench.log "$binaries/clattn-bench" "$@" --csv "$logs/bench.csv" \
     "b1 h16 n2048 m2048 d64" "b1 h16 n2048 m2048 d128" \

@@ -65,7 +65,7 @@ says "--baseline LIST"
 
 # ---- wrong results: every work-group computes the first one's tile ----
 
-expect 1 "is wrong" --build-options "-Dget_group_id=get_local_id" --baseline none --repeats 3 "b1 h2 n20 m20 d16 grad=none"
+expect 1 "is wrong" --build-options "-Dget_group_id=get_global_offset" --baseline none --repeats 3 "b1 h2 n20 m20 d16 grad=none"
 
 # ---- each dtype, every file ----
 
