@@ -162,10 +162,12 @@ enum bench_outcome bench_materialised_measure(struct bench_measured *m, int repe
         return BENCH_SKIPPED;
     bench_measure_row(m, BENCH_FORWARD, "materialised", row);
     row->workspace_bytes = score_count(&m->c.problem) * sizeof(cl_float);
-    const int bad = begin(&x, m) || verify(&x, row) ||
-                    bench_time(m->clock, enqueue, &x, m->sets.count, repeats, &row->clocks, &last_set, m->message);
+    int bad = begin(&x, m);
+    const enum bench_outcome failed = bad ? BENCH_SKIPPED : BENCH_FAILED; /* no buffers: it cannot be done here */
+    bad = bad || verify(&x, row) ||
+          bench_time(m->clock, enqueue, &x, m->sets.count, repeats, &row->clocks, &last_set, m->message);
     end(&x);
-    return bad ? BENCH_FAILED : BENCH_TIMED;
+    return bad ? failed : BENCH_TIMED;
 }
 
 #else

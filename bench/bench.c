@@ -50,11 +50,11 @@ static int time_baselines(struct session *s, struct bench_measured *m, size_t nu
         if (!bench_baseline_wanted(baseline, s->options.baselines) ||
             (!s->options.baselines && !baseline->exists(&s->device)))
             continue;
-        bench_progress(number, s->options.count, line, baseline->name);
         if (!baseline->exists(&s->device)) {
             bench_table_skip(line, baseline->name, "not for this device, or not in this build");
             continue;
         }
+        bench_progress(number, s->options.count, line, baseline->name);
         const enum bench_outcome outcome = baseline->measure(m, s->options.repeats, &row);
         bench_progress_clear();
         if (outcome == BENCH_FAILED)
