@@ -4,15 +4,18 @@
 
 #include <stdio.h>
 
-enum { RUNS = 10, COPIES = 5, ACCUMULATORS = 10, FIRST_STEPS = 1 << 10, MOST_STEPS = 1 << 28 };
+enum { RUNS = 100, COPIES = 5, ACCUMULATORS = 10, FIRST_STEPS = 1 << 10, MOST_STEPS = 1 << 28 };
 
-#define LONG_ENOUGH 0.02 /* seconds of a run: past what starting it costs */
+/* Seconds of a run: past what starting it costs, and short enough that some run on a busy CPU is not interrupted; all runs
+ * together are long enough for clocks to rise. */
+#define LONG_ENOUGH 0.002
 
-static cl_int run(const struct bench_device *device, cl_kernel kernel, size_t global, size_t local, double *seconds)
+static cl_int run(const struct bench_device *device, cl_kernel kernel, size_t first, size_t global, size_t local,
+                  double *seconds)
 {
     cl_event event = NULL;
     cl_ulong start = 0, end = 0;
-    cl_int error = clEnqueueNDRangeKernel(device->profiled, kernel, 1, NULL, &global, &local, 0, NULL, &event);
+    cl_int error = clEnqueueNDRangeKernel(device->profiled, kernel, 1, &first, &global, &local, 0, NULL, &event);
     if (!error)
         error = clWaitForEvents(1, &event);
     if (!error)
@@ -50,7 +53,7 @@ static cl_int time_multiply_add(const struct bench_device *device, cl_kernel ker
     for (int good = 0; !error && good < RUNS;) {
         error = clSetKernelArg(kernel, 1, sizeof steps, &steps);
         if (!error)
-            error = run(device, kernel, global, local, &seconds);
+            error = run(device, kernel, 0, global, local, &seconds);
         if (seconds < LONG_ENOUGH && steps < MOST_STEPS) {
             steps *= 2;
             continue;
@@ -87,24 +90,28 @@ static int measure_multiply_add(const struct bench_device *device, cl_uint width
 
 /* ---- copying ---- */
 
-enum { CHUNK = 1 << 12 }; /* vectors that a work-item copies on a CPU */
+/* Vectors that a work-item copies on a CPU; parts in which the buffer is copied there, one after the other, so that some
+ * run on a busy machine is not interrupted. A part was last touched a whole buffer ago. */
+enum { CHUNK = 1 << 12, PARTS = 32 };
 
 static cl_int time_copy(const struct bench_device *device, cl_kernel kernel, const cl_mem buffers[2], cl_uint width,
                         size_t bytes, double *rate)
 {
     const size_t vectors = bytes / width / sizeof(cl_float), local = device->is_cpu ? 1 : 256;
-    const size_t global = device->is_cpu ? vectors / CHUNK : vectors;
+    const int parts = device->is_cpu ? PARTS : 1;
+    const size_t global = device->is_cpu ? vectors / CHUNK / PARTS : vectors;
     const cl_int count = device->is_cpu ? CHUNK : 1;
     cl_int error = clSetKernelArg(kernel, 0, sizeof *buffers, &buffers[0]);
     if (!error)
         error = clSetKernelArg(kernel, 1, sizeof *buffers, &buffers[1]);
     if (!error)
         error = clSetKernelArg(kernel, 2, sizeof count, &count);
-    for (int i = -1; !error && i < COPIES; ++i) { /* the first warms up */
+    for (int i = 0; !error && i < (COPIES + 1) * parts; ++i) {
         double seconds;
-        error = run(device, kernel, global, local, &seconds);
-        if (i >= 0 && 2.0 * (double)bytes / seconds > *rate)
-            *rate = 2.0 * (double)bytes / seconds;
+        error = run(device, kernel, (size_t)(i % parts) * global, global, local, &seconds);
+        const double found = 2.0 * (double)bytes / parts / seconds;
+        if (i >= parts && found > *rate) /* the first time warms up */
+            *rate = found;
     }
     return error;
 }
