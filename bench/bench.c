@@ -14,7 +14,7 @@
 
 enum { GEMM_SIZE = 2048, GEMM_RUNS = 3 };
 
-struct session {
+struct bench {
     struct bench_options options;
     struct bench_device device;
     struct bench_clock clock;
@@ -33,7 +33,7 @@ static int fail(const char *what, const char *message)
 
 /* ---- one case ---- */
 
-static int add_row(struct session *s, const struct bench_row *row)
+static int add_row(struct bench *s, const struct bench_row *row)
 {
     bench_progress_clear();
     bench_table_row(&s->setting, row);
@@ -42,7 +42,7 @@ static int add_row(struct session *s, const struct bench_row *row)
     return bench_rows_add(&s->rows, row) ? fail(row->line, "out of host memory") : 0;
 }
 
-static int time_baselines(struct session *s, struct bench_measured *m, size_t number, const char *line)
+static int time_baselines(struct bench *s, struct bench_measured *m, size_t number, const char *line)
 {
     struct bench_row row;
     for (int i = 0; i < BENCH_BASELINES; ++i) {
@@ -68,7 +68,7 @@ static int time_baselines(struct session *s, struct bench_measured *m, size_t nu
 }
 
 /* Returns 0, or 1 when the device failed or a result was wrong. */
-static int time_case(struct session *s, struct bench_measured *m, size_t number, const char *line)
+static int time_case(struct bench *s, struct bench_measured *m, size_t number, const char *line)
 {
     const unsigned passes[BENCH_PASSES] = {CLATTN_FORWARD, CLATTN_BACKWARD};
     struct bench_row row;
@@ -86,7 +86,7 @@ static int time_case(struct session *s, struct bench_measured *m, size_t number,
     return time_baselines(s, m, number, line);
 }
 
-static int start_up(struct session *s, size_t number, const char *line)
+static int start_up(struct bench *s, size_t number, const char *line)
 {
     const struct test_case *c = &s->options.cases[number];
     struct bench_startup startup;
@@ -96,7 +96,7 @@ static int start_up(struct session *s, size_t number, const char *line)
     return startup.error_ratio <= 1.0 ? 0 : fail(line, "the result is wrong");
 }
 
-static int measure_case(struct session *s, size_t number, const char *line)
+static int measure_case(struct bench *s, size_t number, const char *line)
 {
     static struct bench_measured m;
     bench_progress(number, s->options.count, line, "verifying");
@@ -112,7 +112,7 @@ static int measure_case(struct session *s, size_t number, const char *line)
     return bad ? 1 : 0;
 }
 
-static int run_case(struct session *s, size_t number)
+static int run_case(struct bench *s, size_t number)
 {
     char line[CASE_LINE_SIZE];
     case_print(&s->options.cases[number], line);
@@ -122,7 +122,7 @@ static int run_case(struct session *s, size_t number)
 /* ---- all of them ---- */
 
 /* What OpenBLAS takes the machine for, as it may be wrong, and how fast its product is. */
-static void print_gemm(const struct session *s)
+static void print_gemm(const struct bench *s)
 {
     const struct bench_baseline *openblas = &bench_baselines[1];
     const char *core;
@@ -153,7 +153,7 @@ static int close_file(const char *path, FILE *file)
     return fclose(file) || bad ? fail(path, "cannot be written") : 0;
 }
 
-static int write_files(struct session *s)
+static int write_files(struct bench *s)
 {
     int bad = 0;
     if (s->plot) {
@@ -168,7 +168,7 @@ static int write_files(struct session *s)
 
 /* ---- all together ---- */
 
-static int begin(struct session *s)
+static int begin(struct bench *s)
 {
     struct bench_setting *setting = &s->setting;
     if (bench_device_open(s->options.device, &s->options.library, &s->device, s->message))
@@ -184,7 +184,7 @@ static int begin(struct session *s)
     return 0;
 }
 
-static int run_cases(struct session *s)
+static int run_cases(struct bench *s)
 {
     int bad = 0;
     if (s->options.memory) {
@@ -207,7 +207,7 @@ static int run_cases(struct session *s)
 
 int main(int argc, char **argv)
 {
-    static struct session s;
+    static struct bench s;
     const enum bench_start start = bench_options_read(argc, argv, &s.options);
     int bad = start == BENCH_BAD ? 2 : 0;
     if (start == BENCH_GO && (open_file(s.options.csv, &s.csv) || open_file(s.options.plot, &s.plot)))
