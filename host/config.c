@@ -103,28 +103,35 @@ static const struct simt_row {
     {ON_FORWARD, 64, 16, 64, 16, 4, 64, 64, 64, 2, true, 16},
     {ON_FORWARD, 128, 8, 32, 16, 4, 128, 128, 32, 2, true, 8},
     {ON_FORWARD, 256, 8, 16, 16, 4, 128, 256, 16, 2, true, 8},
-    {ON_ALL, 32, 64, 32, 8, 16, 32, 32, 32, 2, true, 0},
-    {ON_FORWARD, 64, 64, 64, 8, 16, 64, 64, 16, 1, true, 0},
-    {ON_ALL, 64, 32, 32, 8, 8, 64, 64, 32, 2, true, 0},
-    {ON_ALL, 96, 32, 32, 8, 8, 96, 96, 32, 2, true, 0},
-    {ON_FORWARD, 128, 64, 16, 4, 16, 128, 128, 16, 1, true, 0},
-    {ON_ALL, 128, 32, 16, 8, 8, 128, 128, 16, 2, true, 0},
-    {ON_ALL, 128, 64, 32, 8, 16, 32, 128, 16, 2, false, 0},
-    {ON_ALL, 256, 32, 32, 16, 8, 64, 256, 32, 2, false, 0},
-    {ON_ALL, 256, 32, 16, 16, 8, 32, 256, 16, 2, false, 0},
-    {ON_ALL, 512, 32, 32, 16, 8, 64, 256, 32, 2, false, 0},
-    {ON_ALL, 512, 32, 16, 16, 8, 32, 128, 16, 2, false, 0},
+    {ON_ALL, 32, 128, 64, 8, 16, 32, 32, 32, 4, true, 0},
+    {ON_ALL, 32, 64, 32, 8, 8, 16, 32, 16, 4, true, 0},
+    {ON_FORWARD, 64, 256, 64, 8, 32, 32, 64, 32, 4, true, 0},
+    {ON_FORWARD, 64, 128, 64, 8, 16, 32, 64, 32, 4, true, 0},
+    {ON_FORWARD, 64, 64, 64, 8, 8, 16, 64, 16, 4, true, 0},
+    {ON_ALL, 64, 128, 32, 8, 16, 32, 64, 32, 8, true, 0},
+    {ON_ALL, 64, 64, 32, 8, 8, 16, 64, 16, 4, true, 0},
+    {ON_FORWARD, 96, 128, 96, 12, 16, 32, 96, 32, 4, true, 0},
+    {ON_ALL, 96, 128, 48, 12, 16, 32, 96, 16, 4, true, 0},
+    {ON_FORWARD, 128, 128, 128, 16, 16, 32, 128, 16, 8, true, 0},
+    {ON_ALL, 128, 128, 64, 16, 16, 32, 128, 32, 4, true, 0},
+    {ON_FORWARD, 128, 64, 128, 16, 8, 16, 128, 16, 4, false, 0},
+    {ON_ALL, 128, 64, 64, 16, 8, 16, 128, 16, 4, false, 0},
+    {ON_FORWARD, 256, 64, 128, 32, 8, 16, 256, 16, 4, true, 0},
+    {ON_ALL, 512, 64, 64, 32, 8, 16, 256, 16, 4, false, 0},
+    {ON_ALL, 512, 32, 32, 8, 8, 16, 128, 16, 2, false, 0},
     {ON_ALL, 512, 16, 16, 4, 16, 16, 64, 16, 2, false, 0},
     {ON_ALL, 512, 16, 16, 4, 16, 16, 16, 16, 2, false, 0},
 };
 
 static size_t simt_local_bytes(const struct clattn__config *c)
 {
-    const size_t pad = 4, own = (size_t)c->own, walk = (size_t)c->walk;
-    const size_t strip = (size_t)c->strip;
-    const size_t for_scores = walk * ((size_t)c->chunk + pad), for_output = strip * ((size_t)c->slice + pad);
-    return 4 * (own * owner_depth(c, (int)pad) + (for_scores > for_output ? for_scores : for_output) +
-                own * (strip + pad) + own * (size_t)c->tx);
+    const size_t pad = 4, own = (size_t)c->own, walk = (size_t)c->walk, chunk = (size_t)c->chunk;
+    const size_t depths = (size_t)(owner_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad);
+    const size_t stays = c->owner_resident ? depths * (own + pad) : 0;
+    const size_t for_scores = chunk * (walk + pad) + (c->owner_resident ? 0 : chunk * (own + pad));
+    const size_t for_output = walk * (own + pad) + (size_t)c->strip * (size_t)c->slice;
+    const size_t reduced = c->kernel == KERNEL_FORWARD ? own * (size_t)c->tx : 0;
+    return 4 * (stays + (for_scores > for_output ? for_scores : for_output) + reduced);
 }
 
 /* A chunk that divides both padded depths, no longer than `most`, with the least padding. Multiples of `unit`. */
@@ -155,6 +162,8 @@ static void simt_fill(const struct simt_row *row, const clattn_problem *problem,
     while (c->walk > walk && c->walk > c->tx)
         c->walk /= 2;
     c->strip = min_int(row->strip, c->walk);
+    while (c->walk % c->strip)
+        c->strip /= 2;
     c->unroll = row->unroll;
     c->chunk = choose_chunk(problem, row->chunk < 32 ? row->chunk : 32, row->chunk);
     c->d_pad = round_up((int)problem->qk_dim, c->chunk);
@@ -163,6 +172,13 @@ static void simt_fill(const struct simt_row *row, const clattn_problem *problem,
     c->slice = min_int(round_up(output_depth(c), 4 * c->tx), row->slice);
     c->group_size = (size_t)(c->tx * c->ty);
     c->local_bytes = simt_local_bytes(c);
+}
+
+/* Tiles larger than others that would do must not leave compute units without work. */
+static bool keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
+                       const struct clattn__config *config)
+{
+    return config->own <= 64 || 4 * clattn__config_groups(config, problem) >= 3 * (uint64_t)device->compute_units;
 }
 
 static bool simt_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
@@ -176,7 +192,8 @@ static bool simt_choose(const struct clattn__device *device, const clattn_proble
         if (row->depth < depth || !(row->kernels & 1 << config->kernel) || (row->most && row->most < own))
             continue;
         simt_fill(row, problem, config);
-        if (config->local_bytes <= device->local_bytes && config->group_size <= device->max_group && attempt-- == 0)
+        const bool fits = config->local_bytes <= device->local_bytes && config->group_size <= device->max_group;
+        if (fits && keeps_busy(device, problem, config) && attempt-- == 0)
             return true;
     }
     return false;
@@ -204,8 +221,8 @@ static void cpu_set_chunk(const clattn_problem *problem, int most, struct clattn
 }
 
 /* Owner rows of a tile: few widths, so that problems of many lengths share programs. Wide tiles copy less, narrow ones
- * make the `wanted_tiles` that keep every compute unit busy and waste less on the last rows. `rows` are there in each of `heads`; `requested`
- * (0: none) must not be exceeded. */
+ * make the `wanted_tiles` that keep every compute unit busy and waste less on the last rows. `rows` are there in each
+ * of `heads`; `requested` (0: none) must not be exceeded. */
 static int cpu_own(int64_t wanted_tiles, int lanes, int64_t heads, int64_t rows, int64_t requested)
 {
     int own = 8 * lanes;

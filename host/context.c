@@ -77,8 +77,9 @@ static clattn_status describe(clattn_context *context)
     clattn__text_add(&text, "device: %s (%s)\n", device->name, cpu ? "CPU" : "GPU or accelerator");
     clattn__text_add(&text, "platform: %s; driver %s\n", device->platform, device->driver);
     clattn__text_add(&text,
-                     "limits: %d compute units, %zu KiB local memory, %zu work-items a group, float vectors of %d\n",
-                     device->compute_units, device->local_bytes / 1024, device->max_group, device->float_width);
+                     "limits: %d compute units, %zu KiB local memory%s, %zu work-items a group, float vectors of %d\n",
+                     device->compute_units, device->local_bytes / 1024,
+                     device->local_probed ? " (found by trying)" : "", device->max_group, device->float_width);
     clattn__text_add(&text, "memory: %.1f GiB, at most %.1f GiB a buffer\n",
                      (double)device->global_bytes / 1073741824.0, (double)device->max_alloc_bytes / 1073741824.0);
     clattn__text_add(&text, "engine: %s, %s\n", used == CLATTN_ENGINE_CPU ? "cpu" : "simt",
@@ -161,8 +162,10 @@ clattn_status clattn_context_create(cl_context cl, cl_device_id device, const cl
         status = choose_cache(context, options->cache_dir);
     if (!status)
         status = copy_build_options(context, options->build_options);
-    if (!status)
+    if (!status) {
+        clattn__probe(context);
         status = describe(context);
+    }
     if (status)
         free_context(context);
     else

@@ -49,6 +49,7 @@ struct clattn__device {
     cl_device_type type;
     char name[128], driver[128], platform[128]; /* platform: name and version */
     size_t local_bytes;                         /* of one work-group */
+    bool local_probed;                          /* that is more than the device's query says */
     size_t max_group;                           /* work-items in one work-group */
     int float_width;                            /* native vector width of float */
     int compute_units;
@@ -154,6 +155,13 @@ struct clattn__program {
 /* Finds or builds. The program belongs to the context. */
 clattn_status clattn__program_get(clattn_context *context, const char *kernel, const char *options,
                                   cl_program *program);
+
+/* ---- probe.c: what a device can do beyond what it says ---- */
+
+/* Raises device.local_bytes where a GPU has more. Never an error. */
+void clattn__probe(clattn_context *context);
+/* Whether a kernel with that much local memory builds, runs and is right. */
+bool clattn__probe_local(clattn_context *context, size_t bytes);
 
 /* ---- cache.c: compiled programs on disk ---- */
 

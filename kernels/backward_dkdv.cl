@@ -13,13 +13,13 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
               const __global stored *restrict dout, const __global float *restrict delta, __global stored *restrict dk,
               __global stored *restrict dv)
 {
-    OWNER_TILE(k_tile, D_PAD);
     WALKED_TILE(walked_tile);
+    OWNER_TILE(k_tile, D_PAD, walked_tile);
     SECOND_TILE(dout_tile, walked_tile);
-    OPERAND_TILE(operand_tile);
+    OPERAND_TILE(operand_tile, walked_tile);
     SCORES(S);
 #if WANT_DK
-    OWNER_TILE(v_tile, DV_PAD);
+    OWNER_TILE(v_tile, DV_PAD, walked_tile);
     SCORES(dP);
     OUTPUT(dK);
 #endif

@@ -23,10 +23,10 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
             const __global int *restrict kv_lengths, const __global float *restrict lse,
             const __global stored *restrict dout, const __global float *restrict delta, __global stored *restrict dq)
 {
-    OWNER_TILE(q_tile, D_PAD);
-    OWNER_TILE(dout_tile, DV_PAD);
     WALKED_TILE(walked_tile);
-    OPERAND_TILE(ds_tile);
+    OWNER_TILE(q_tile, D_PAD, walked_tile);
+    OWNER_TILE(dout_tile, DV_PAD, walked_tile);
+    OPERAND_TILE(ds_tile, walked_tile);
     SCORES(S);
     SCORES(dP);
     OUTPUT(dQ);

@@ -19,12 +19,12 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
               __global float *restrict dq_sums, __global stored *restrict dq, __global stored *restrict dk,
               __global stored *restrict dv)
 {
-    OWNER_TILE(k_tile, D_PAD);
-    OWNER_TILE(v_tile, DV_PAD);
-    ROWS_TILE(k_rows, D_PAD);
     WALKED_TILE(q_tile);
+    OWNER_TILE(k_tile, D_PAD, q_tile);
+    OWNER_TILE(v_tile, DV_PAD, q_tile);
+    ROWS_TILE(k_rows, D_PAD);
     SECOND_TILE(dout_tile, q_tile);
-    OPERAND_TILE(operand_tile);
+    OPERAND_TILE(operand_tile, q_tile);
     SCORES(S);
     SCORES(dP);
     OUTPUT(dK);

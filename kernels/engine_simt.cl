@@ -1,17 +1,17 @@
 /* Engine `simt`: a work-group of WG_SIZE items as TY x TX. An item holds ROWS x COLS scores and ROWS x SLICE / TX
- * outputs in registers; tiles pass through local memory, row by row, in reads of four neighbouring depth elements.
+ * outputs in registers, and multiplies as a matrix product does: for each step along the sum it reads ROWS elements of
+ * one operand and COLS, or SLICE / TX, of the other from local memory, four at a time, which the items of its row or
+ * column share.
  *
- *   item (ty, tx): score rows ty ROWS + r, score columns tx + TX c, output depth 4 (tx + TX x)
+ *   item (ty, tx): score rows 4 (ty + TY g) + 0..3, score columns tx + TX c, output depth 4 (tx + TX x) + 0..3
  *
- * What is staged is picked up from global memory into registers while the items multiply what was put down before. For
- * scores a CHUNK of the depth is staged at a time, for the output a STRIP of walked rows, with the scores' columns that
- * belong to it.
+ * So operands of scores are staged transposed, depth by depth, and P is put down transposed, key by key; the walked
+ * rows of a depth are permuted so that the columns of an item are neighbours. What is staged is picked up from global
+ * memory into registers while the items multiply what was put down before: for scores a CHUNK of the depth, for the output a
+ * STRIP of walked rows.
  *
- * Tile rows are PAD elements longer than their depth: 16-byte aligned, and items of neighbouring rows on different
- * banks.
- *
- * Local memory in floats: OWN (OWNER_DEPTH + PAD) an owner tile, the larger of WALK (CHUNK + PAD) and STRIP (SLICE +
- * PAD) the walked tile, OWN (STRIP + PAD) an operand, OWN TX the reduction. */
+ * Local memory in floats, LD = OWN + PAD: D LD an owner tile that stays; REDUCE: OWN TX; the pool: for scores
+ * CHUNK (WALK + PAD), and CHUNK LD where the owner does not stay, for the output WALK LD of P and STRIP SLICE. */
 #ifndef ENGINE_SIMT_CL
 #define ENGINE_SIMT_CL
 
@@ -19,8 +19,10 @@
 #error "TX, TY, STRIP and UNROLL must be given with -D"
 #endif
 #define WG_SIZE (TX * TY)
-#if OWN % TY || WALK % STRIP || STRIP % TX || STRIP % 4 || SLICE % (4 * TX) || CHUNK % 4 || TX % 4
-#error "TY must divide OWN, STRIP WALK, TX and 4 STRIP, 4 TX SLICE, 4 CHUNK and TX"
+#define ROWS (OWN / TY)
+#define COLS (WALK / TX)
+#if OWN % TY || WALK % TX || WALK % STRIP || SLICE % (4 * TX) || CHUNK % 4 || TX % 4 || OWN % 4 || WALK % 4
+#error "TY and 4 must divide OWN, TX, STRIP and 4 WALK, 4 TX SLICE, 4 CHUNK and TX"
 #endif
 
 typedef float lane_f;
@@ -29,20 +31,24 @@ typedef float4 out_f;
 typedef float owner_f;
 #define LANES 1
 #define ACC __private
-#define ROWS (OWN / TY)
-#define COLS (WALK / TX)
 #define OUT_COLS (SLICE / (4 * TX))
+#define ROW_RUN (ROWS % 4 == 0 ? 4 : ROWS % 2 == 0 ? 2 : 1) /* neighbouring rows, and columns in the tile, of an item */
+#define COL_RUN (COLS % 4 == 0 ? 4 : COLS % 2 == 0 ? 2 : 1)
 #define PAD 4
-#define OWNER_DEPTH(depth) (OWNER_RESIDENT ? (depth) : CHUNK)
-#define SCORES_LD (CHUNK + PAD)
-#define OUTPUT_LD (SLICE + PAD)
-#define OPERAND_LD (STRIP + PAD)
-#define WALKED_SIZE (WALK * SCORES_LD > STRIP * OUTPUT_LD ? WALK * SCORES_LD : STRIP * OUTPUT_LD)
+#define OWNER_LD (OWN + PAD)
+#define SCORES_LD (WALK + PAD)
+#define SCORES_POOL (CHUNK * SCORES_LD + (OWNER_RESIDENT ? 0 : CHUNK * OWNER_LD))
+#define OUTPUT_POOL (WALK * OWNER_LD + STRIP * SLICE)
 
-#define OWNER_TILE(name, depth) __local float __attribute__((aligned(16))) name[OWN * (OWNER_DEPTH(depth) + PAD)]
-#define WALKED_TILE(name) __local float __attribute__((aligned(16))) name[WALKED_SIZE]
+#define WALKED_TILE(name)                                                                                              \
+    __local float __attribute__((aligned(16))) name[SCORES_POOL > OUTPUT_POOL ? SCORES_POOL : OUTPUT_POOL]
 #define SECOND_TILE(name, walked_tile) __local float *const name = walked_tile
-#define OPERAND_TILE(name) __local float __attribute__((aligned(16))) name[OWN * OPERAND_LD]
+#if OWNER_RESIDENT
+#define OWNER_TILE(name, depth, walked_tile) __local float __attribute__((aligned(16))) name[(depth)*OWNER_LD]
+#else
+#define OWNER_TILE(name, depth, walked_tile) __local float *const name = walked_tile + CHUNK * SCORES_LD
+#endif
+#define OPERAND_TILE(name, walked_tile) __local float *const name = walked_tile
 #define REDUCE_TILE(name) __local float __attribute__((aligned(16))) name[OWN * TX]
 #define ROW_VALUES(name) float name[ROWS]
 #define COL_VALUES(name) float name[COLS]
@@ -54,21 +60,24 @@ typedef float owner_f;
 #define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
 #define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
-/* Along a product, four elements at a time; unrolled too far, some compilers run out of registers. */
-#define FOR_QUADS(x, depth) PRAGMA(unroll UNROLL) for (int x = 0; x < (depth); x += 4)
+/* Steps of a product; unrolled too far, some compilers run out of registers. */
+#define FOR_STEPS(k, count) PRAGMA(unroll UNROLL) for (int k = 0; k < (count); ++k)
 #define RESCALE_SLACK 0.0f
 #define NEEDS_RESCALE(factor) true /* cheaper than asking */
-/* The walked tile of the scores serves the output as well, if it holds the whole depth. */
-#define KEEPS_STAGED(depth) ((depth) == CHUNK && (depth) == SLICE && STRIP == WALK)
 
 INLINE int item_x(void)
 {
     return (int)get_local_id(0) % TX;
 }
 
+INLINE int item_y(void)
+{
+    return (int)get_local_id(0) / TX;
+}
+
 INLINE int tile_row(int r)
 {
-    return (int)get_local_id(0) / TX * ROWS + r;
+    return (item_y() + r / ROW_RUN * TY) * ROW_RUN + r % ROW_RUN;
 }
 
 INLINE lane_i tile_col(int c)

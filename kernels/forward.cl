@@ -19,9 +19,9 @@ forward(const struct call a, const __global stored *restrict q, const __global s
         const __global stored *restrict v, const __global uchar *restrict mask, const __global int *restrict kv_lengths,
         __global result *restrict out, __global float *restrict lse)
 {
-    OWNER_TILE(q_tile, D_PAD);
     WALKED_TILE(walked_tile);
-    OPERAND_TILE(p_tile);
+    OWNER_TILE(q_tile, D_PAD, walked_tile);
+    OPERAND_TILE(p_tile, walked_tile);
     REDUCE_TILE(reduce_tile);
     SCORES(S);
     OUTPUT(O);

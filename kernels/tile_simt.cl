@@ -1,6 +1,4 @@
-/* Products of engine `simt`. What is staged is picked up from global memory into registers while the items
- * multiply what was put down before. For scores a CHUNK of the depth is staged at a time, for the output a STRIP of walked rows, with
- * the scores' columns that belong to it. */
+/* Products of engine `simt`, and how their operands come to local memory. */
 #ifndef TILE_SIMT_CL
 #define TILE_SIMT_CL
 
@@ -19,115 +17,162 @@ INLINE float4 load_quad(const __global stored *row, int x, int depth)
     return value;
 }
 
-/* What one item carries of `count` rows, `depth` deep. */
+/* What one item carries of `count` rows, `depth` deep: quads, four neighbours along the depth. */
 #define CARRIED(count, depth) (((count) * (depth) / 4 + WG_SIZE - 1) / WG_SIZE)
 
-/* Rows first + row at depth d onwards into registers; neighbouring items take neighbouring elements. Whole tiles of
- * whole vectors, nearly all there are, need no question but this one. */
-INLINE void pick_up(float4 *carried, const struct rows *from, long first, const int count, int d, const int depth)
+/* Row and quad of the `at`-th that the group carries. Along the depth first, so that items read what lies together;
+ * or `across`: as many rows as there are banks, so that a transposed tile's columns are written side by side, while the
+ * second of two quads is still in the cache. */
+INLINE void find_quad(int at, const int count, const int depth, const bool across, int *row, int *quad)
 {
-    const int quads = depth / 4, item = (int)get_local_id(0);
-    if (from->quads && !from->real && first + count <= from->at.count && d + depth <= from->at.depth) {
-        const __global stored *data = from->data + from->at.origin + first * from->at.row + d;
-        if (WG_SIZE % quads == 0 && count % (WG_SIZE / quads) == 0) { /* each stays in a column: one address moves */
-            data += item / quads * from->at.row + 4 * (item % quads);
-            FOR_UNROLLED (n, CARRIED(count, depth)) {
-                carried[n] = load4_aligned(data);
-                data += WG_SIZE / quads * from->at.row;
-            }
-            return;
-        }
-        FOR_UNROLLED (n, CARRIED(count, depth)) {
-            const int at = item + n * WG_SIZE;
-            if (count * quads % WG_SIZE == 0 || at < count * quads)
-                carried[n] = load4_aligned(data + at / quads * from->at.row + 4 * (at % quads));
-        }
+    const int quads = depth / 4, low = count % 32 == 0 ? 32 : count % 16 == 0 ? 16 : 4, pair = quads % 2 == 0 ? 2 : 1;
+    if (!across) {
+        *row = at / quads;
+        *quad = at % quads;
         return;
     }
+    const int rest = at / (low * pair);
+    *row = rest % (count / low) * low + at % low;
+    *quad = rest / (count / low) * pair + at / low % pair;
+}
+
+/* Rows first + row at depth d onwards into registers. Whole tiles of whole vectors, nearly all there are, need no
+ * question but this one. */
+INLINE void pick_up(float4 *carried, const struct rows *from, long first, const int count, int d, const int depth,
+                    const bool across)
+{
+    const bool whole = from->quads && !from->real && first + count <= from->at.count && d + depth <= from->at.depth;
+    const __global stored *data = from->data + from->at.origin + first * from->at.row + d;
     FOR_UNROLLED (n, CARRIED(count, depth)) {
-        const int at = item + n * WG_SIZE, row = at / quads, x = 4 * (at % quads);
-        carried[n] = 0.0f;
-        if (row < count && row_exists(from, first + row))
-            carried[n] = load_quad(from->data + row_offset(&from->at, first + row), d + x, from->at.depth);
+        const int at = (int)get_local_id(0) + n * WG_SIZE;
+        int row, quad;
+        find_quad(at, count, depth, across, &row, &quad);
+        if (count * depth / 4 % WG_SIZE != 0 && at >= count * depth / 4)
+            carried[n] = 0.0f;
+        else if (whole)
+            carried[n] = load4_aligned(data + row * from->at.row + 4 * quad);
+        else if (row_exists(from, first + row))
+            carried[n] = load_quad(from->data + row_offset(&from->at, first + row), d + 4 * quad, from->at.depth);
+        else
+            carried[n] = 0.0f;
     }
 }
 
-/* And into a tile. */
-INLINE void put_down(__local float *tile, const int ld, const float4 *carried, const int count, const int depth)
+/* And into a tile, row by row. */
+INLINE void put_down(__local float *tile, const float4 *carried, const int count, const int depth)
 {
-    const int quads = depth / 4;
     FOR_UNROLLED (n, CARRIED(count, depth)) {
-        const int at = (int)get_local_id(0) + n * WG_SIZE, row = at / quads, x = 4 * (at % quads);
-        if (row < count)
-            *(__local float4 *)(tile + row * ld + x) = carried[n];
+        const int at = (int)get_local_id(0) + n * WG_SIZE;
+        if (count * depth / 4 % WG_SIZE == 0 || at < count * depth / 4)
+            *(__local float4 *)(tile + 4 * at) = carried[n];
+    }
+}
+
+/* Where column `column` of a tile stands among the walked rows of a depth: those of an item beside each other. */
+INLINE int column_place(int column)
+{
+    const int c = column / TX;
+    return (column % TX + c / COL_RUN * TX) * COL_RUN + c % COL_RUN;
+}
+
+/* Or transposed, as tile[x][row]; `permuted` for walked rows. */
+INLINE void put_across(__local float *tile, const int ld, const float4 *carried, const int count, const int depth,
+                       const bool permuted)
+{
+    FOR_UNROLLED (n, CARRIED(count, depth)) {
+        const int at = (int)get_local_id(0) + n * WG_SIZE;
+        int row, quad;
+        find_quad(at, count, depth, true, &row, &quad);
+        if (count * depth / 4 % WG_SIZE != 0 && at >= count * depth / 4)
+            continue;
+        __local float *to = tile + 4 * quad * ld + (permuted ? column_place(row) : row);
+        to[0] = carried[n].x;
+        to[ld] = carried[n].y;
+        to[2 * ld] = carried[n].z;
+        to[3 * ld] = carried[n].w;
     }
 }
 
 INLINE void fetch_owner(__local float *tile, const struct rows *owner, long first, int d, const int depth,
                         const struct span *rows)
 {
-    const int quads = depth / 4;
-    for (int at = get_local_id(0); at < OWN * quads; at += WG_SIZE) {
-        const int row = at / quads, x = 4 * (at % quads);
-        float4 value = 0.0f;
-        if (row_exists(owner, first + row))
-            value = load_quad(owner->data + row_offset(&owner->at, first + row), d + x, owner->at.depth);
-        *(__local float4 *)(tile + row * (depth + PAD) + x) = value;
-    }
-}
-
-/* S (+)= owner[.., d ..] x walked^T over CHUNK. */
-INLINE void multiply_scores(float *S, const __local float *owner, const int owner_depth, int d,
-                            const __local float *walked, bool first, const struct span *rows)
-{
-    const __local float *a = owner + tile_row(0) * (owner_depth + PAD) + d;
-    const __local float *b = walked + item_x() * SCORES_LD;
-    if (first)
-        FOR_UNROLLED (s, ROWS * COLS)
-            S[s] = 0.0f;
-    FOR_QUADS (x, CHUNK) {
-        float4 column[COLS];
-        FOR_COLS (c, COLS)
-            column[c] = read4(b + c * TX * SCORES_LD + x);
-        FOR_ROWS (r, rows) {
-            const float4 row = read4(a + r * (owner_depth + PAD) + x);
-            FOR_COLS (c, COLS) {
-                float s = S[SCORE(r, c)];
-                s = mad(row.x, column[c].x, s);
-                s = mad(row.y, column[c].y, s);
-                s = mad(row.z, column[c].z, s);
-                S[SCORE(r, c)] = mad(row.w, column[c].w, s);
-            }
+    for (int x = 0; x < depth; x += 4) {
+        for (int row = get_local_id(0); row < OWN; row += WG_SIZE) {
+            float4 value = 0.0f;
+            if (row_exists(owner, first + row))
+                value = load_quad(owner->data + row_offset(&owner->at, first + row), d + x, owner->at.depth);
+            __local float *to = tile + x * OWNER_LD + row;
+            to[0] = value.x;
+            to[OWNER_LD] = value.y;
+            to[2 * OWNER_LD] = value.z;
+            to[3 * OWNER_LD] = value.w;
         }
     }
 }
 
-/* Stores the columns of S from `first` on, STRIP of them, where every item of the group can read them. */
-INLINE void put_operand(__local float *tile, const float *S, const int first)
+/* `count` elements in runs of `run`, which lie `apart` from each other. */
+INLINE void read_runs(float *values, const __local float *at, const int count, const int run, const int apart)
 {
-    FOR_UNROLLED (r, ROWS)
-        FOR_UNROLLED (c, STRIP / TX)
-            tile[tile_row(r) * OPERAND_LD + tile_col(c)] = S[SCORE(r, first / TX + c)];
+    FOR_UNROLLED (g, count / run) {
+        if (run == 4) {
+            const float4 four = read4(at + g * apart);
+            values[4 * g] = four.x;
+            values[4 * g + 1] = four.y;
+            values[4 * g + 2] = four.z;
+            values[4 * g + 3] = four.w;
+        } else {
+            FOR_UNROLLED (i, run)
+                values[g * run + i] = at[g * apart + i];
+        }
+    }
+}
+
+/* The item's owner rows of a step; `at` is that step of an owner tile or of P. */
+INLINE void read_rows(float *values, const __local float *at)
+{
+    read_runs(values, at + item_y() * ROW_RUN, ROWS, ROW_RUN, TY * ROW_RUN);
+}
+
+/* S += owner[d ..] x walked^T over CHUNK. */
+INLINE void multiply_scores(float *S, const __local float *owner, const __local float *walked)
+{
+    FOR_STEPS(k, CHUNK)
+    {
+        float row[ROWS], column[COLS];
+        read_rows(row, owner + k * OWNER_LD);
+        read_runs(column, walked + k * SCORES_LD + item_x() * COL_RUN, COLS, COL_RUN, TX * COL_RUN);
+        FOR_UNROLLED (r, ROWS)
+            FOR_UNROLLED (c, COLS)
+                S[SCORE(r, c)] = mad(row[r], column[c], S[SCORE(r, c)]);
+    }
+}
+
+/* Stores S transposed, where every item of the group can read it. */
+INLINE void put_operand(__local float *tile, const float *S)
+{
+    FOR_UNROLLED (c, COLS)
+        FOR_UNROLLED (g, ROWS / ROW_RUN) {
+            __local float *to = tile + tile_col(c) * OWNER_LD + tile_row(g * ROW_RUN);
+            if (ROW_RUN == 4)
+                *(__local float4 *)to = (float4)(S[SCORE(4 * g, c)], S[SCORE(4 * g + 1, c)], S[SCORE(4 * g + 2, c)],
+                                                 S[SCORE(4 * g + 3, c)]);
+            else
+                FOR_UNROLLED (i, ROW_RUN)
+                    to[i] = S[SCORE(g * ROW_RUN + i, c)];
+        }
 }
 
 /* out += P x walked, STRIP rows of it, all of SLICE. */
 INLINE void multiply_strip(float4 *out, const __local float *P, const __local float *walked)
 {
-    FOR_QUADS (k, STRIP) {
-        float4 p[ROWS];
-        FOR_UNROLLED (r, ROWS)
-            p[r] = read4(P + tile_row(r) * OPERAND_LD + k);
+    FOR_STEPS(k, STRIP)
+    {
+        float p[ROWS];
+        read_rows(p, P + k * OWNER_LD);
         FOR_OUT (x) {
-            const __local float *w = walked + k * OUTPUT_LD + out_depth(x);
-            const float4 w0 = read4(w), w1 = read4(w + OUTPUT_LD), w2 = read4(w + 2 * OUTPUT_LD),
-                         w3 = read4(w + 3 * OUTPUT_LD);
-            FOR_UNROLLED (r, ROWS) {
-                float4 sum = out[OUT(r, x)];
-                sum = mad((float4)(p[r].x), w0, sum);
-                sum = mad((float4)(p[r].y), w1, sum);
-                sum = mad((float4)(p[r].z), w2, sum);
-                out[OUT(r, x)] = mad((float4)(p[r].w), w3, sum);
-            }
+            const float4 w = read4(walked + k * SLICE + out_depth(x));
+            FOR_UNROLLED (r, ROWS)
+                out[OUT(r, x)] = mad((float4)(p[r]), w, out[OUT(r, x)]);
         }
     }
 }
@@ -139,21 +184,22 @@ INLINE void tile_scores(float *S, __local float *owner_tile, const struct rows *
 {
     float4 of_owner[CARRIED(OWN, CHUNK)], of_walked[CARRIED(WALK, CHUNK)];
     if (!OWNER_RESIDENT)
-        pick_up(of_owner, owner, o, OWN, 0, CHUNK);
-    pick_up(of_walked, walked, w, WALK, 0, CHUNK);
+        pick_up(of_owner, owner, o, OWN, 0, CHUNK, true);
+    pick_up(of_walked, walked, w, WALK, 0, CHUNK, true);
+    FOR_UNROLLED (s, ROWS * COLS)
+        S[s] = 0.0f;
     for (int d = 0; d < depth; d += CHUNK) {
         barrier(CLK_LOCAL_MEM_FENCE);
         if (!OWNER_RESIDENT)
-            put_down(owner_tile, SCORES_LD, of_owner, OWN, CHUNK);
-        put_down(walked_tile, SCORES_LD, of_walked, WALK, CHUNK);
+            put_across(owner_tile, OWNER_LD, of_owner, OWN, CHUNK, false);
+        put_across(walked_tile, SCORES_LD, of_walked, WALK, CHUNK, true);
         barrier(CLK_LOCAL_MEM_FENCE);
         if (d + CHUNK < depth) {
             if (!OWNER_RESIDENT)
-                pick_up(of_owner, owner, o, OWN, d + CHUNK, CHUNK);
-            pick_up(of_walked, walked, w, WALK, d + CHUNK, CHUNK);
+                pick_up(of_owner, owner, o, OWN, d + CHUNK, CHUNK, true);
+            pick_up(of_walked, walked, w, WALK, d + CHUNK, CHUNK, true);
         }
-        multiply_scores(S, owner_tile, OWNER_RESIDENT ? depth : CHUNK, OWNER_RESIDENT ? d : 0, walked_tile, d == 0,
-                        rows);
+        multiply_scores(S, owner_tile + (OWNER_RESIDENT ? d * OWNER_LD : 0), walked_tile);
     }
 }
 
@@ -162,19 +208,18 @@ INLINE void tile_output(float4 *out, const float *P, __local float *p_tile, __lo
                         const struct rows *walked, long w, int d, const int staged, const int depth,
                         const struct span *rows, int cols)
 {
-    const bool there = staged == STAGED_LAST && KEEPS_STAGED(depth);
+    __local float *strip = walked_tile + WALK * OWNER_LD;
     float4 of_walked[CARRIED(STRIP, SLICE)];
-    if (!there)
-        pick_up(of_walked, walked, w, STRIP, d, SLICE);
-    FOR_UNROLLED (s, WALK / STRIP) {
+    pick_up(of_walked, walked, w, STRIP, d, SLICE, false);
+    for (int s = 0; s < WALK; s += STRIP) {
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (!there)
-            put_down(walked_tile, OUTPUT_LD, of_walked, STRIP, SLICE);
-        put_operand(p_tile, P, s * STRIP);
+        if (s == 0)
+            put_operand(p_tile, P);
+        put_down(strip, of_walked, STRIP, SLICE);
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (s + 1 < WALK / STRIP)
-            pick_up(of_walked, walked, w + (s + 1) * STRIP, STRIP, d, SLICE);
-        multiply_strip(out, p_tile, walked_tile);
+        if (s + STRIP < WALK)
+            pick_up(of_walked, walked, w + s + STRIP, STRIP, d, SLICE, false);
+        multiply_strip(out, p_tile + s * OWNER_LD, strip);
     }
 }
 

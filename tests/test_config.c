@@ -71,13 +71,16 @@ static size_t owner_floats(const struct clattn__config *c, int pad)
     return (size_t)(c->own * (k + pad + (owners(c) == 2 ? v + pad : 0)));
 }
 
-/* As engine_simt.cl declares its tiles. */
+/* As engine_simt.cl declares its tiles; only forward reduces rows. */
 static size_t simt_bytes(const struct clattn__config *c)
 {
-    const int for_scores = c->walk * (c->chunk + 4), for_output = c->strip * (c->slice + 4);
+    const int ld = c->own + 4;
+    const int stays = c->owner_resident ? (c->d_pad + (owners(c) == 2 ? c->dv_pad : 0)) * ld : 0;
+    const int for_scores = c->chunk * (c->walk + 4) + (c->owner_resident ? 0 : c->chunk * ld);
+    const int for_output = c->walk * ld + c->strip * c->slice;
+    const int reduced = c->kernel == KERNEL_FORWARD ? c->own * c->tx : 0;
 
-    return sizeof(float) * (owner_floats(c, 4) + (size_t)(for_scores > for_output ? for_scores : for_output) +
-                            (size_t)(c->own * (c->strip + 4)) + (size_t)(c->own * c->tx));
+    return sizeof(float) * (size_t)(stays + (for_scores > for_output ? for_scores : for_output) + reduced);
 }
 
 /* As engine_cpu.cl does; forward has most values a row, dkdv has values a column. */
@@ -121,9 +124,9 @@ static void check_rules(const struct clattn__device *device, const clattn_proble
     HOLDS(c->group_size <= device->max_group);
     HOLDS(c->local_bytes <= device->local_bytes);
     if (c->engine == CLATTN_ENGINE_SIMT) {
-        HOLDS(c->tx % 4 == 0 && c->own % c->ty == 0 && c->walk % c->tx == 0 && c->walk % 4 == 0);
+        HOLDS(c->tx % 4 == 0 && c->own % c->ty == 0 && c->walk % c->tx == 0 && c->own % 4 == 0 && c->walk % 4 == 0);
         HOLDS(c->slice % (4 * c->tx) == 0 && c->chunk % 4 == 0);
-        HOLDS(c->walk % c->strip == 0 && c->strip % c->tx == 0 && c->strip % 4 == 0 && c->unroll > 0);
+        HOLDS(c->walk % c->strip == 0 && c->unroll > 0);
         HOLDS(c->group_size == (size_t)(c->tx * c->ty) && c->group_size >= 64 && c->group_size <= 256);
         HOLDS(c->local_bytes == simt_bytes(c));
     } else {

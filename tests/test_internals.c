@@ -254,6 +254,27 @@ static void test_small_device(void **state)
     device->context->device = saved;
 }
 
+/* Local memory is tried by running a kernel that fills it. Only GPUs are asked for more than they say. */
+static void test_probe_local(void **state)
+{
+    const struct device *device = *state;
+    const struct clattn__device before = device->context->device;
+
+    assert_true(clattn__probe_local(device->context, 16 << 10));
+    assert_false(clattn__probe_local(device->context, 0)); /* does not build: an array of nothing */
+    device->context->device.type = CL_DEVICE_TYPE_CPU;
+    device->context->device.local_bytes = 1024;
+    clattn__probe(device->context);
+    assert_int_equal(device->context->device.local_bytes, 1024);
+    device->context->device.type = CL_DEVICE_TYPE_GPU;
+    clattn__probe(device->context);
+    if (before.local_bytes >= 224 << 10) {
+        assert_int_equal(device->context->device.local_bytes, 224 << 10);
+        assert_true(device->context->device.local_probed);
+    }
+    device->context->device = before;
+}
+
 /* The queue's device is not the context's. */
 static void test_queue_of_another_device(void **state)
 {
@@ -281,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_programs_are_shared, device_setup, device_teardown),
         cmocka_unit_test_setup_teardown(test_device_limit, device_setup, device_teardown),
         cmocka_unit_test_setup_teardown(test_small_device, device_setup, device_teardown),
+        cmocka_unit_test_setup_teardown(test_probe_local, device_setup, device_teardown),
         cmocka_unit_test_setup_teardown(test_queue_of_another_device, device_setup, device_teardown),
     };
 

@@ -1,0 +1,20 @@
+/* Whether a kernel may have LOCAL_BYTES of local memory, which some devices allow though their query says less: one
+ * work-group fills them, and counts what another work-item's words are not. */
+#ifndef LOCAL_BYTES
+#error "LOCAL_BYTES must be given with -D"
+#endif
+#define ITEMS 64
+#define WORDS (LOCAL_BYTES / 4)
+
+__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void probe_local(__global uint *wrong)
+{
+    __local uint words[WORDS];
+    const uint item = (uint)get_local_id(0);
+    for (uint i = item; i < WORDS; i += ITEMS)
+        words[i] = i * 2654435761u;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    uint count = 0;
+    for (uint i = (item + 1) % ITEMS; i < WORDS; i += ITEMS)
+        count += words[i] != i * 2654435761u;
+    wrong[item] = count;
+}
