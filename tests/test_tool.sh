@@ -117,6 +117,8 @@ both "causal offset=-9" --causal --align -9
 both "causal offset=0 scale=-0.3" --causal --align top-left --scale=-0.3
 both "causal offset=14" --causal --align bottom-right --scale 0
 both "causal kvlen=len32.npy" --causal --kv-len len32.npy
+both dtype=f16 --dtype f16
+both "dtype=bf16 causal" --causal --dtype bf16
 
 # forward_only WORDS OPTIONS...: the same where backward would have to compile more kernels than the tool's own part deserves.
 forward_only() {
@@ -152,6 +154,40 @@ expect 0 workspace $backward --dq dq.npy -v
 that "$helper" reference q.npy k.npy v.npy dout.npy dq=dq.npy
 that test ! -s stdout.txt
 that test ! -e dk.npy
+
+# ---- storage types ----
+
+# type_of FILE TYPE: the file's elements are of this type.
+type_of() {
+    that grep -qaF "'descr': '<$2'" "$1"
+}
+
+halves="--q q.half.npy --k k.half.npy --v v.half.npy"
+expect 0 "" forward $halves --dtype f16 --causal --out half.npy --lse lse.npy
+expect 0 "" $forward --dtype f16 --causal --out same.npy
+type_of half.npy f2
+type_of lse.npy f4
+that cmp half.npy same.npy
+expect 0 "" backward $halves --dout dout.half.npy --dtype f16 --causal --dq dq.npy
+type_of dq.npy f2
+that "$helper" reference q.npy k.npy v.npy dout.npy causal dtype=f16 out=half.npy lse=lse.npy dq=dq.npy
+expect 0 "" forward $halves --dtype bf16 --causal --out bfloat.npy
+expect 0 "" $forward --dtype bf16 --causal --out same.npy
+type_of bfloat.npy f4
+that cmp bfloat.npy same.npy
+checks=$((checks + 1))
+! cmp -s bfloat.npy out.npy || fail "--dtype bf16 gives float32's bits"
+expect 0 "" $forward --dtype f32 --causal --out same.npy
+that cmp out.npy same.npy
+
+# 1e6 is infinite in float16, and out of one key is its value.
+make one.npy f4 1,1,1,1 1
+"$helper" constant big.npy 1,1,1,2 1e6
+expect 0 "warning: --v big.npy: 2 of 2 numbers are too large for float16 and become infinite" \
+    forward --q one.npy --k one.npy --v big.npy --dtype f16 --out infinite.npy
+that "$helper" holds infinite.npy inf
+expect 0 "" forward --q one.npy --k one.npy --v big.npy --dtype bf16 --out finite.npy
+that "$helper" holds finite.npy 999424
 
 # A pipe is read like a file.
 mkfifo pipe
@@ -203,6 +239,7 @@ for align in left 1.5 4611686018427387905 -4611686018427387905 "" +3; do
 done
 expect 2 "allowed: simt, cpu, auto" forward $inputs --out o.npy --engine gpu
 expect 2 "allowed: bhnd, bnhd" $forward --out o.npy --layout bndh
+expect 2 "allowed: f32, f16, bf16" $forward --out o.npy --dtype float16
 expect 2 "no such device at all" forward $inputs --out o.npy --device "no such device at all"
 expect 2 "99999" check --device 99999
 that test ! -e o.npy

@@ -121,6 +121,19 @@ static const char *set_engine(options *o, const char *text, size_t member)
     return "simt, cpu, auto";
 }
 
+static const char *set_dtype(options *o, const char *text, size_t member)
+{
+    static const char *const names[] = {"f32", "f16", "bf16"}; /* in the order of clattn_dtype */
+    (void)member;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            o->dtype = (clattn_dtype)i;
+            return NULL;
+        }
+    }
+    return "f32, f16, bf16";
+}
+
 static const char *set_layout(options *o, const char *text, size_t member)
 {
     (void)member;
@@ -184,6 +197,7 @@ static const struct option_row {
     {"q-tile", set_tile, offsetof(options, q_tile), PASSES, 0, false},
     {"k-tile", set_tile, offsetof(options, k_tile), PASSES, 0, false},
     {"layout", set_layout, 0, PLAIN, 0, false},
+    {"dtype", set_dtype, 0, PLAIN, 0, false},
     {"engine", set_engine, 0, PASSES | VERB_CHECK, 0, false},
     {"device", set_text, offsetof(options, device), PASSES | VERB_CHECK, 0, false},
     {"tier", set_tier, offsetof(options, tier), VERB_CHECK, 0, false},

@@ -29,6 +29,7 @@ typedef struct options {
     float scale;
     int64_t q_tile, k_tile;
     clattn_engine engine;
+    clattn_dtype dtype; /* of tensors on the device */
     const char *device; /* NULL: the best */
     bool bnhd;          /* files are (B,N,H,D) instead of (B,H,N,D) */
     bool verbose;

@@ -35,15 +35,28 @@ static const char devices_text[] =
     "  --engine NAME     simt, cpu or auto (the default)\n"                                                            \
     "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"
 
-#define LAYOUT_TEXT "  --layout NAME     bhnd: files are (B,H,N,D) (the default); bnhd: (B,N,H,D)\n"
+#define LAYOUT_TEXT                                                                                                    \
+    "  --layout NAME     bhnd: files are (B,H,N,D) (the default); bnhd: (B,N,H,D)\n"                                   \
+    "  --dtype NAME      of tensors on the device: f32 (the default), f16 or bf16; all arithmetic\n"                   \
+    "                    is float32\n"
 
-#define FILES_TEXT                                                                                                     \
+#define VERBOSE_TEXT                                                                                                   \
     "  -v, --verbose     plan, times and bytes on standard error\n"                                                    \
     "  -h, --help\n"                                                                                                   \
-    "\n"                                                                                                               \
-    "Input is .npy in C order, little-endian, float32 or float16 (converted on reading).\n"                            \
-    "Output is float32. Output files appear whole or not at all, and replace older ones;\n"                            \
-    "they may not be inputs of the same call.\n"
+    "\n"
+
+#define WHOLE_TEXT                                                                                                     \
+    "Output files appear whole or not at all, and replace older ones; they may not be inputs\n"                        \
+    "of the same call.\n"
+
+#define FILES_TEXT                                                                                                     \
+    VERBOSE_TEXT "Input is .npy in C order, little-endian, float32 or float16 (converted on reading).\n"               \
+                 "Output is float32.\n" WHOLE_TEXT
+
+#define TYPED_FILES_TEXT                                                                                               \
+    VERBOSE_TEXT "Input is .npy in C order, little-endian, float32 or float16, converted on reading\n"                 \
+                 "where --dtype is another. Output is float16 with --dtype f16, else float32 (NumPy has no\n"          \
+                 "bfloat16); lse is always float32.\n" WHOLE_TEXT
 
 static const char forward_text[] =
     "usage: clattn forward --q FILE --k FILE --v FILE --out FILE [--lse FILE] [options]\n"
@@ -55,7 +68,7 @@ static const char forward_text[] =
     "  --v FILE          (B,Hk,M,Dv)\n"
     "  --out FILE        writes (B,Hq,N,Dv)\n"
     "  --lse FILE        writes (B,Hq,N), log sum_j exp S_ij; -inf for a query that sees no key\n" PROBLEM_TEXT
-        LAYOUT_TEXT FILES_TEXT;
+        LAYOUT_TEXT TYPED_FILES_TEXT;
 
 static const char backward_text[] =
     "usage: clattn backward --q FILE --k FILE --v FILE --dout FILE [--dq FILE] [--dk FILE]\n"
@@ -69,7 +82,7 @@ static const char backward_text[] =
     "  --dout FILE       (B,Hq,N,Dv), the gradient of out\n"
     "  --dq FILE         writes (B,Hq,N,D)\n"
     "  --dk FILE         writes (B,Hk,M,D)\n"
-    "  --dv FILE         writes (B,Hk,M,Dv)\n" PROBLEM_TEXT LAYOUT_TEXT FILES_TEXT;
+    "  --dv FILE         writes (B,Hk,M,Dv)\n" PROBLEM_TEXT LAYOUT_TEXT TYPED_FILES_TEXT;
 
 #define LAYER_TEXT                                                                                                     \
     "  --x FILE          (B,N,E)\n"                                                                                    \
