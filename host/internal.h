@@ -148,6 +148,9 @@ clattn_status clattn__program_get(clattn_context *context, const char *kernel, c
 cl_program clattn__cache_load(clattn_context *context, const struct clattn__text *source, const char *options);
 void clattn__cache_store(clattn_context *context, const struct clattn__text *source, const char *options,
                          cl_program program);
+/* folder/HASH.suffix of `count` texts, or a text that failed. */
+struct clattn__text clattn__cache_path(const clattn_allocator *allocator, const char *folder, const char *const *parts,
+                                       size_t count, const char *suffix);
 /* The default folder, or NULL. */
 char *clattn__cache_default_dir(const clattn_allocator *allocator);
 
