@@ -1,6 +1,8 @@
 /* Which tiles a kernel uses on a device, and the build options that say so. */
 #include "internal.h"
 
+#include "fields.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -71,7 +73,7 @@ static size_t owner_depth(const struct clattn__config *config, int pad)
     return owner_count(config) == 2 ? one + (size_t)(config->dv_pad + pad) : one;
 }
 
-static enum clattn__mask mask_kind(const clattn_problem *problem)
+enum clattn__mask clattn__config_mask(const clattn_problem *problem)
 {
     if (problem->mask_dim[0] == 0)
         return MASK_NONE;
@@ -242,13 +244,18 @@ static bool cpu_choose(const struct clattn__device *device, const clattn_problem
 
 /* ---- both ---- */
 
-bool clattn__config_choose(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
-                           int attempt, struct clattn__config *config)
+static void set_problem(clattn_engine engine, const clattn_problem *problem, struct clattn__config *config)
 {
     config->engine = engine;
     config->dtype = problem->dtype;
     config->packed = clattn__config_pack(problem) > 1;
-    config->mask = mask_kind(problem);
+    config->mask = clattn__config_mask(problem);
+}
+
+bool clattn__config_choose(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
+                           int attempt, struct clattn__config *config)
+{
+    set_problem(engine, problem, config);
     if (config->kernel == KERNEL_DELTA) {
         config->group_size = device->max_group < 64 || engine == CLATTN_ENGINE_CPU ? 1 : 64;
         config->local_bytes = 0;
@@ -258,6 +265,68 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
                                        : simt_choose(device, problem, attempt, config);
 }
 
+/* ---- a configuration from elsewhere ---- */
+
+/* What the #error lines of the engines ask for, and what a work-group is. */
+static bool simt_divides(const struct clattn__config *c)
+{
+    const int group = c->tx * c->ty;
+    return c->own % c->ty == 0 && c->walk % c->strip == 0 && c->strip % c->tx == 0 && c->tx % 4 == 0 &&
+           c->slice % (4 * c->tx) == 0 && c->slice < output_depth(c) + 4 * c->tx && c->chunk % 4 == 0 && group >= 64 &&
+           group <= 256;
+}
+
+static bool cpu_divides(const struct clattn__config *c)
+{
+    return (c->lanes == 4 || c->lanes == 8 || c->lanes == 16) && c->own % c->block_rows == 0 &&
+           c->walk % (c->lanes * c->block_cols) == 0 && c->chunk % c->lanes == 0 && c->slice % c->chunk == 0 &&
+           c->slice <= output_depth(c);
+}
+
+/* Halves a tile, in whole units, as long as it holds all rows. */
+static int shrink(int tile, int64_t rows, int unit)
+{
+    while (tile / 2 >= rows && tile % (2 * unit) == 0)
+        tile /= 2;
+    return tile;
+}
+
+static bool exceeds_request(const clattn_problem *problem, const struct clattn__config *c)
+{
+    const bool keys_own = c->kernel == KERNEL_DKDV;
+    const int64_t own = keys_own ? problem->k_tile : problem->q_tile,
+                  walk = keys_own ? problem->q_tile : problem->k_tile;
+    return (own && c->own > own) || (walk && c->walk > walk);
+}
+
+bool clattn__config_complete(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
+                             struct clattn__config *c)
+{
+    const bool cpu = engine == CLATTN_ENGINE_CPU;
+    set_problem(engine, problem, c);
+    if (!clattn__fields_in_range(c))
+        return false;
+    clattn_problem unbounded = *problem; /* a tile that was asked for refuses a taller one, and does not shrink it */
+    unbounded.q_tile = unbounded.k_tile = 0;
+    int64_t own, walk;
+    tile_limits(&unbounded, c->kernel, &own, &walk);
+    c->own = shrink(c->own, own, cpu ? c->block_rows : c->ty);
+    c->walk = shrink(c->walk, walk, cpu ? c->lanes : c->tx);
+    if (cpu)
+        c->block_cols = min_int(c->walk / c->lanes, c->block_cols);
+    else
+        c->strip = min_int(c->strip, c->walk);
+    c->d_pad = round_up((int)problem->qk_dim, c->chunk);
+    c->dv_pad = round_up((int)problem->v_dim, c->chunk);
+    c->group_size = cpu ? 1 : (size_t)(c->tx * c->ty);
+    if (c->block_cols == 0 && cpu)
+        return false;
+    if (!(cpu ? cpu_divides(c) : simt_divides(c)) || exceeds_request(problem, c))
+        return false;
+    c->local_bytes = cpu ? cpu_local_bytes(c) : simt_local_bytes(c);
+    return c->local_bytes <= device->local_bytes && c->group_size <= device->max_group;
+}
+
 void clattn__config_options(const struct clattn__config *c, char options[CLATTN__OPTIONS_MAX])
 {
     const bool scores = c->kernel != KERNEL_DELTA; /* delta sees no scores: one program serves all problems */
@@ -265,16 +334,9 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
                           (int)c->dtype, scores && c->packed, scores ? (int)c->mask : 0);
     if (!scores)
         return;
-    length +=
-        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
-                 " -DENGINE=%d -DD_PAD=%d -DDV_PAD=%d -DOWN=%d -DWALK=%d -DCHUNK=%d -DSLICE=%d -DOWNER_RESIDENT=%d",
-                 (int)c->engine, c->d_pad, c->dv_pad, c->own, c->walk, c->chunk, c->slice, c->owner_resident);
-    if (c->engine == CLATTN_ENGINE_CPU)
-        length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
-                           " -DLANES=%d -DBLOCK_ROWS=%d -DBLOCK_COLS=%d", c->lanes, c->block_rows, c->block_cols);
-    else
-        length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
-                           " -DTX=%d -DTY=%d -DSTRIP=%d -DUNROLL=%d", c->tx, c->ty, c->strip, c->unroll);
+    length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DENGINE=%d -DD_PAD=%d -DDV_PAD=%d",
+                       (int)c->engine, c->d_pad, c->dv_pad);
+    length += clattn__fields_print(c, " -D", options + length, CLATTN__OPTIONS_MAX - (size_t)length);
     if (c->kernel == KERNEL_DKDV)
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DWANT_DK=%d -DWANT_DV=%d", c->want_dk,
                  c->want_dv);
