@@ -14,7 +14,8 @@ static const double least_gain = 0.98;
 struct search {
     clattn_context *context; /* the caller's */
     clattn_tune_options options;
-    double start, deadline; /* of the kernel */
+    double seconds;         /* of a kernel */
+    double start, deadline; /* of the kernel's search */
     bool stopped;
     enum clattn__kernel kernel;
     struct clattn__trial trial;
@@ -83,7 +84,7 @@ static bool is_over(struct search *s)
 {
     const double now = clattn__seconds_now();
     const clattn_tune_progress progress = {
-        clattn__kernel_names[s->kernel], s->candidates.tried,  s->candidates.count, now - s->start, s->options.seconds,
+        clattn__kernel_names[s->kernel], s->candidates.tried,  s->candidates.count, now - s->start, s->seconds,
         s->found.builtin_seconds,        s->found.best_seconds};
     if (!s->stopped && s->options.progress)
         s->stopped = s->options.progress(s->options.user, &progress) != 0;
@@ -96,6 +97,8 @@ static clattn_status try_candidates(struct search *s)
     clattn_status status = CLATTN_SUCCESS;
     struct clattn__config known = s->builtin; /* what an earlier search found */
     const bool is_known = clattn__tuned_find(s->context, s->builtin.engine, &s->trial.problem, &known);
+    s->start = clattn__seconds_now();
+    s->deadline = s->start + s->seconds;
     clattn__candidates_begin(&s->candidates, &s->builtin, s->found.builtin_seconds, is_known ? &known : NULL);
     while (!status && !is_over(s)) {
         const struct clattn__config *config = clattn__candidates_next(&s->candidates);
@@ -199,14 +202,14 @@ static clattn_status tune_all(struct search *s, const clattn_problem *problem, u
     s->candidates.context = context;
     s->candidates.engine = context->engine ? context->engine : clattn__device_engine(&context->device);
     s->candidates.problem = &s->trial.problem;
-    int left = 0;
+    int count = 0;
     bool has_forward = false; /* out and lse are what a backward needs */
     for (size_t i = 0; i < ARRAY_SIZE(kernels); ++i)
-        left += (passes & clattn__trial_pass(&s->trial, kernels[i])) != 0;
-    for (size_t i = 0; !status && i < ARRAY_SIZE(kernels); ++i) {
+        count += (passes & clattn__trial_pass(&s->trial, kernels[i])) != 0;
+    s->seconds = s->options.seconds / count;
+    for (size_t i = 0; !status && !s->stopped && i < ARRAY_SIZE(kernels); ++i) {
         if (!(passes & clattn__trial_pass(&s->trial, kernels[i])))
             continue;
-        const double now = clattn__seconds_now(), end = s->start + s->options.seconds;
         s->kernel = KERNEL_FORWARD;
         if (kernels[i] != KERNEL_FORWARD && !has_forward)
             status = run_forward(s);
@@ -214,10 +217,8 @@ static clattn_status tune_all(struct search *s, const clattn_problem *problem, u
             return status;
         has_forward = kernels[i] != KERNEL_FORWARD;
         s->kernel = kernels[i];
-        s->deadline = now < end ? now + (end - now) / left : end;
         status = tune_kernel(s);
         result->kernels[result->count++] = s->found;
-        --left;
     }
     result->stopped = s->stopped;
     return status;
@@ -265,7 +266,6 @@ clattn_status clattn_tune(clattn_context *context, const clattn_problem *problem
         clattn_problem free_tiles = *problem;
         free_tiles.q_tile = free_tiles.k_tile = 0;
         s->context = context;
-        s->start = clattn__seconds_now();
         s->options = options ? *options : (clattn_tune_options)CLATTN_TUNE_OPTIONS_INIT;
         if (s->options.seconds == 0.0)
             s->options.seconds = 60.0;

@@ -577,14 +577,14 @@ CLATTN_API clattn_status clattn_run_layer_backward(clattn_runner *runner, const 
 typedef struct clattn_tune_progress {
     const char *kernel;     /* "forward", "backward_dq", "backward_dkdv" */
     size_t done, known;     /* configurations of this kernel that were tried, and that are known so far */
-    double seconds, budget; /* of the whole call */
+    double seconds, budget; /* of searching for this kernel: spent so far, and in all */
     double builtin_seconds, best_seconds;
 } clattn_tune_progress;
 
 typedef struct clattn_tune_options {
     size_t struct_size; /* sizeof(clattn_tune_options) */
-    /* When to stop trying, shared by the kernels; 0: 60. What is being built or run is finished; what the problem takes
-     * to set up, and the configurations of the built-in table that a plan would use, are always built and timed. */
+    /* How long to try configurations, shared equally by the kernels; 0: 60. What is being built or run then is finished;
+     * setting the problem up, and building and timing what a plan uses without tuning, come on top. */
     double seconds;
     /* Called before each configuration, by the calling thread; may be NULL. Anything but 0 ends the search as the end
      * of its time does. */

@@ -46,7 +46,7 @@ static int count_down(void *user, const clattn_tune_progress *progress)
 
     assert_non_null(progress->kernel);
     assert_in_range(progress->done, 1, progress->known);
-    assert_true(progress->seconds >= 0.0 && progress->budget == 300.0);
+    assert_true(progress->seconds >= 0.0 && progress->budget > 90.0);
     assert_true(progress->best_seconds > 0.0 && progress->best_seconds <= progress->builtin_seconds);
     return (*left)-- == 0;
 }

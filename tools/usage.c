@@ -9,6 +9,7 @@ static const char tool_text[] = "clattn - exact attention and its gradients on a
                                 "  clattn layer-forward   attention with its projections, a layer of a transformer\n"
                                 "  clattn layer-backward  its gradients\n"
                                 "  clattn check           test a device against a double-precision reference\n"
+                                "  clattn tune            find the fastest configurations on a device, and keep them\n"
                                 "\n"
                                 "  clattn VERB --help\n"
                                 "  clattn --version\n"
@@ -140,6 +141,27 @@ static const char check_text[] =
     "\n"
     "Exit status: 0 all passed, 1 not.\n";
 
+static const char tune_text[] =
+    "usage: clattn tune [--device WHICH] [--engine NAME] [--dtype NAME] [--seconds S]\n"
+    "                   [--case \"LINE\"]... [--export]\n"
+    "\n"
+    "Times what the kernels can do on a device, forward and backward, and keeps what is fastest\n"
+    "in a file, which every program that uses clattn reads. Every configuration is verified.\n"
+    "Best on an idle machine. Ctrl-C ends the search and keeps what was found.\n"
+    "\n"
+    "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"
+    "  --engine NAME     simt, cpu or auto (the default)\n"
+    "  --dtype NAME      of the tensors: f32 (the default), f16 or bf16\n"
+    "  --seconds S       of searching for each case; 60 by default\n"
+    "  --case LINE       a problem to tune for, for instance \"b4 h16/4 n2048 m2048 d128 causal\";\n"
+    "                    may be given several times; by default head dimensions 64 and 128, with\n"
+    "                    and without causality\n"
+    "  --export          print what was found as rows of the built-in table of engine simt\n"
+    "  -v, --verbose     how many configurations were refused\n"
+    "  -h, --help\n"
+    "\n"
+    "See docs/tuning.md.\n";
+
 const char *usage(verb which)
 {
     switch (which) {
@@ -155,6 +177,8 @@ const char *usage(verb which)
         return layer_backward_text;
     case VERB_CHECK:
         return check_text;
+    case VERB_TUNE:
+        return tune_text;
     }
     return tool_text;
 }
