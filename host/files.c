@@ -10,6 +10,7 @@
 
 unsigned char *clattn__file_read(const clattn_allocator *allocator, const char *path, size_t most, size_t *size)
 {
+    *size = 0;
     FILE *file = fopen(path, "rb");
     if (!file)
         return NULL;

@@ -4,7 +4,8 @@
 
 #include "internal.h"
 
-/* The whole file with a NUL behind it, or NULL: no regular file, empty, more than `most` bytes, or no memory. */
+/* The whole file with a NUL behind it. NULL with *size 0: there is none that is regular, not empty, and no larger than
+ * `most` bytes; NULL with another *size: it could not be read, or memory is short. */
 unsigned char *clattn__file_read(const clattn_allocator *allocator, const char *path, size_t most, size_t *size);
 
 struct clattn__part {

@@ -148,19 +148,11 @@ static void describe(struct search *s)
     strcpy(s->found.engine, s->best.engine == CLATTN_ENGINE_CPU ? "cpu" : "simt");
 }
 
-static clattn_status store_rows(clattn_context *context, const struct clattn__tuned *rows, size_t count)
-{
-    if (!clattn__tuned_store(context, rows, count))
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "the file of tuned configurations, %s, cannot be written",
-                            context->tuned_path);
-    return CLATTN_SUCCESS;
-}
-
 static clattn_status store(struct search *s)
 {
     struct clattn__tuned row = {.config = s->best};
     clattn__tuned_key(s->best.engine, s->kernel, &s->trial.problem, row.part);
-    return store_rows(s->context, &row, 1);
+    return clattn__tuned_store(s->context, &row, 1);
 }
 
 /* Backward reads what a forward wrote, and the last candidate may have been wrong. */
@@ -255,7 +247,7 @@ clattn_status clattn_tune(clattn_context *context, const clattn_problem *problem
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "the context has no folder for tuned configurations: its "
                                                      "options.cache_dir is \"\", or neither XDG_CACHE_HOME nor HOME "
                                                      "names one");
-    status = store_rows(context, NULL, 0); /* better now than after minutes */
+    status = clattn__tuned_store(context, NULL, 0); /* better now than after minutes */
     if (status)
         return status;
     struct search *s = clattn__allocate(&context->allocator, sizeof *s);

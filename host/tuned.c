@@ -78,7 +78,7 @@ static bool read_table(const clattn_context *context, struct clattn__tuned_table
 {
     size_t size;
     char *text = (char *)clattn__file_read(&context->allocator, context->tuned_path, MAX_FILE_BYTES, &size);
-    const bool good = !text || clattn__tuned_parse(&context->allocator, text, table);
+    const bool good = text ? clattn__tuned_parse(&context->allocator, text, table) : size == 0;
     clattn__release(&context->allocator, text);
     return good;
 }
@@ -98,34 +98,40 @@ bool clattn__tuned_find(clattn_context *context, clattn_engine engine, const cla
     return found;
 }
 
-static bool write_table(const clattn_context *context, const struct clattn__tuned_table *table)
+static clattn_status write_table(const clattn_context *context, const struct clattn__tuned_table *table)
 {
     struct clattn__text text = {.allocator = &context->allocator};
     clattn__tuned_begin(&context->device, &text);
     for (size_t i = 0; i < table->count; ++i)
         clattn__tuned_print(&table->rows[i], &text);
     char *folder = clattn__copy_string(&context->allocator, context->tuned_path);
-    bool good = folder && !text.failed;
-    if (good) {
+    clattn_status status = CLATTN_SUCCESS;
+    if (folder && !text.failed) {
         const struct clattn__part part = {text.chars, text.length};
         *strrchr(folder, '/') = '\0';
-        good = clattn__file_replace(&context->allocator, folder, context->tuned_path, &part, 1);
+        if (!clattn__file_replace(&context->allocator, folder, context->tuned_path, &part, 1))
+            status = clattn__fail(CLATTN_INVALID_ARGUMENT, "the file of tuned configurations, %s, cannot be written",
+                                  context->tuned_path);
+    } else {
+        status = clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the file of tuned configurations");
     }
     clattn__release(&context->allocator, folder);
     clattn__text_free(&text);
-    return good;
+    return status;
 }
 
 /* Other processes write the same file: what it holds now is merged with the new rows, not what it held. Between reading
  * and writing another's rows may be lost; no row is ever torn. */
-bool clattn__tuned_store(clattn_context *context, const struct clattn__tuned *rows, size_t count)
+clattn_status clattn__tuned_store(clattn_context *context, const struct clattn__tuned *rows, size_t count)
 {
     struct clattn__tuned_table *table = clattn__allocate(&context->allocator, sizeof *table);
     bool good = table && read_table(context, table);
     for (size_t i = 0; good && i < count; ++i)
         good = clattn__tuned_add(&context->allocator, table, &rows[i]);
-    good = good && write_table(context, table);
-    if (good) {
+    const clattn_status status =
+        good ? write_table(context, table)
+             : clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the rows of %s", context->tuned_path);
+    if (!status) {
         pthread_mutex_lock(&context->lock);
         struct clattn__tuned_table *old = context->tuned;
         context->tuned = table;
@@ -135,7 +141,7 @@ bool clattn__tuned_store(clattn_context *context, const struct clattn__tuned *ro
     if (table)
         clattn__release(&context->allocator, table->rows);
     clattn__release(&context->allocator, table);
-    return good;
+    return status;
 }
 
 void clattn__tuned_release(clattn_context *context)

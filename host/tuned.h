@@ -39,8 +39,10 @@ bool clattn__tuned_find(clattn_context *context, clattn_engine engine, const cla
                         struct clattn__config *config);
 
 /* Adds rows to those of the file, or replaces them, there and in the context; with none, sees whether the file can be
- * written. False: it cannot, and the context is as it was. */
-bool clattn__tuned_store(clattn_context *context, const struct clattn__tuned *rows, size_t count);
+ * written. On failure the context is as it was.
+ *   INVALID_ARGUMENT  it cannot be written
+ *   OUT_OF_MEMORY */
+clattn_status clattn__tuned_store(clattn_context *context, const struct clattn__tuned *rows, size_t count);
 
 void clattn__tuned_release(clattn_context *context);
 
