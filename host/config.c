@@ -33,6 +33,11 @@ int clattn__config_pack(const clattn_problem *problem)
     return group > 1 && problem->q_len < 64 && !own_padding ? (int)group : 1;
 }
 
+bool clattn__config_keys_own(enum clattn__kernel kernel)
+{
+    return kernel == KERNEL_DKDV;
+}
+
 /* Rows of the owner and of the walked side, and the tiles that were asked for them. */
 static void tile_limits(const clattn_problem *problem, enum clattn__kernel kernel, int64_t *own, int64_t *walk)
 {
@@ -293,7 +298,7 @@ static int shrink(int tile, int64_t rows, int unit)
 
 static bool exceeds_request(const clattn_problem *problem, const struct clattn__config *c)
 {
-    const bool keys_own = c->kernel == KERNEL_DKDV;
+    const bool keys_own = clattn__config_keys_own(c->kernel);
     const int64_t own = keys_own ? problem->k_tile : problem->q_tile,
                   walk = keys_own ? problem->q_tile : problem->k_tile;
     return (own && c->own > own) || (walk && c->walk > walk);

@@ -116,6 +116,8 @@ struct clattn__config {
 
 extern const char *const clattn__kernel_names[KERNEL_COUNT]; /* also the names of their files in kernels/ */
 
+/* Whether keys are the owner rows. */
+bool clattn__config_keys_own(enum clattn__kernel kernel);
 enum clattn__mask clattn__config_mask(const clattn_problem *problem);
 /* Query heads that share a tile: 1, or the whole group where queries are few. */
 int clattn__config_pack(const clattn_problem *problem);

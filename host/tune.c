@@ -183,10 +183,22 @@ static clattn_status tune_kernel(struct search *s)
 
 /* ---- the call ---- */
 
+/* Which kernels a plan of these passes has that a search can do something for. */
+static clattn_status list_kernels(struct search *s, unsigned passes, bool tunable[KERNEL_COUNT], int *count)
+{
+    clattn_plan *plan;
+    const clattn_status status = clattn_plan_create(s->trial.runner.context, &s->trial.problem, passes, &plan);
+    for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel) {
+        tunable[kernel] = plan->stages[kernel].used && clattn__trial_pass(&s->trial, (enum clattn__kernel)kernel) != 0;
+        *count += tunable[kernel];
+    }
+    clattn_plan_destroy(plan);
+    return status;
+}
+
 static clattn_status tune_all(struct search *s, const clattn_problem *problem, unsigned passes,
                               clattn_tune_result *result)
 {
-    static const enum clattn__kernel kernels[] = {KERNEL_FORWARD, KERNEL_DQ, KERNEL_DKDV};
     clattn_status status = clattn__trial_open(&s->trial, s->context, problem, passes | CLATTN_FORWARD);
     const clattn_context *context = s->trial.runner.context;
     if (status)
@@ -194,21 +206,20 @@ static clattn_status tune_all(struct search *s, const clattn_problem *problem, u
     s->candidates.context = context;
     s->candidates.engine = context->engine ? context->engine : clattn__device_engine(&context->device);
     s->candidates.problem = &s->trial.problem;
+    bool tunable[KERNEL_COUNT] = {false}, has_forward = false; /* out and lse are what a backward needs */
     int count = 0;
-    bool has_forward = false; /* out and lse are what a backward needs */
-    for (size_t i = 0; i < ARRAY_SIZE(kernels); ++i)
-        count += (passes & clattn__trial_pass(&s->trial, kernels[i])) != 0;
-    s->seconds = s->options.seconds / count;
-    for (size_t i = 0; !status && !s->stopped && i < ARRAY_SIZE(kernels); ++i) {
-        if (!(passes & clattn__trial_pass(&s->trial, kernels[i])))
+    status = list_kernels(s, passes, tunable, &count);
+    s->seconds = s->options.seconds / (count ? count : 1);
+    for (int kernel = 0; !status && !s->stopped && kernel < KERNEL_COUNT; ++kernel) {
+        if (!tunable[kernel])
             continue;
         s->kernel = KERNEL_FORWARD;
-        if (kernels[i] != KERNEL_FORWARD && !has_forward)
+        if (kernel != KERNEL_FORWARD && !has_forward)
             status = run_forward(s);
         if (status)
             return status;
-        has_forward = kernels[i] != KERNEL_FORWARD;
-        s->kernel = kernels[i];
+        has_forward = kernel != KERNEL_FORWARD;
+        s->kernel = (enum clattn__kernel)kernel;
         status = tune_kernel(s);
         result->kernels[result->count++] = s->found;
     }

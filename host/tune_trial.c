@@ -6,10 +6,12 @@
 
 unsigned clattn__trial_pass(const struct clattn__trial *trial, enum clattn__kernel kernel)
 {
-    const unsigned keys = CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV;
-    return trial->passes & (kernel == KERNEL_FORWARD ? CLATTN_FORWARD
-                            : kernel == KERNEL_DQ    ? CLATTN_BACKWARD_DQ
-                                                     : keys);
+    static const unsigned done_by[KERNEL_COUNT] = {
+        [KERNEL_FORWARD] = CLATTN_FORWARD,
+        [KERNEL_DQ] = CLATTN_BACKWARD_DQ,
+        [KERNEL_DKDV] = CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
+    };
+    return trial->passes & done_by[kernel];
 }
 
 /* ---- numbers ---- */
@@ -214,26 +216,19 @@ static clattn_status run(struct clattn__trial *trial, const clattn_plan *plan, e
     const unsigned pass = clattn__trial_pass(trial, kernel);
     clattn_status status = make_workspace(trial, plan, pass);
     for (int i = 0; !status && i < times; ++i)
-        status = (kernel == KERNEL_FORWARD ? clattn_enqueue_forward : clattn_enqueue_backward)(
+        status = (pass == CLATTN_FORWARD ? clattn_enqueue_forward : clattn_enqueue_backward)(
             plan, trial->runner.queue, &trial->tensors, trial->workspace, 0, NULL, NULL);
     const clattn_status finished = clattn__runner_finish(&trial->runner);
     return status ? status : finished;
 }
 
-static bool writes(enum clattn__kernel kernel, const struct clattn__role *role)
+static bool writes(const struct clattn__trial *trial, enum clattn__kernel kernel, size_t at)
 {
-    switch (role->index) {
-    case ROLE_OUT:
-    case ROLE_LSE:
-        return kernel == KERNEL_FORWARD;
-    case ROLE_DQ:
-        return kernel == KERNEL_DQ;
-    case ROLE_DK:
-    case ROLE_DV:
-        return kernel == KERNEL_DKDV;
-    default:
-        return false;
-    }
+    static const unsigned written_by[ROLE_COUNT] = {
+        [ROLE_OUT] = CLATTN_FORWARD,    [ROLE_LSE] = CLATTN_FORWARD,    [ROLE_DQ] = CLATTN_BACKWARD_DQ,
+        [ROLE_DK] = CLATTN_BACKWARD_DK, [ROLE_DV] = CLATTN_BACKWARD_DV,
+    };
+    return (written_by[trial->transfer.roles[at].index] & clattn__trial_pass(trial, kernel)) != 0;
 }
 
 /* Runs into buffers full of NaN, and reads back what the kernel writes. */
@@ -243,7 +238,7 @@ static clattn_status run_once(struct clattn__trial *trial, const clattn_plan *pl
     const unsigned char ones = 0xff;
     clattn_status status = CLATTN_SUCCESS;
     for (size_t i = 0; !status && i < transfer->count; ++i) {
-        if (!writes(kernel, &transfer->roles[i]))
+        if (!writes(trial, kernel, i))
             continue;
         const size_t bytes = role_elements(&transfer->roles[i]) * transfer->roles[i].element_bytes;
         const cl_int error =
@@ -254,7 +249,7 @@ static clattn_status run_once(struct clattn__trial *trial, const clattn_plan *pl
     if (!status)
         status = run(trial, plan, kernel, 1);
     for (size_t i = 0; i < transfer->count; ++i)
-        transfer->arrays[i].data = writes(kernel, &transfer->roles[i]) ? trial->found[i] : NULL;
+        transfer->arrays[i].data = writes(trial, kernel, i) ? trial->found[i] : NULL;
     return status ? status : clattn__transfer_download(transfer);
 }
 
@@ -262,7 +257,7 @@ clattn_status clattn__trial_expect(struct clattn__trial *trial, const clattn_pla
 {
     const clattn_status status = run_once(trial, plan, kernel);
     for (size_t i = 0; !status && i < trial->transfer.count; ++i)
-        if (writes(kernel, &trial->transfer.roles[i])) {
+        if (writes(trial, kernel, i)) {
             void *found = trial->found[i];
             trial->found[i] = trial->expected[i];
             trial->expected[i] = found;
@@ -276,7 +271,7 @@ clattn_status clattn__trial_verify(struct clattn__trial *trial, const clattn_pla
     const clattn_status status = run_once(trial, plan, kernel);
     *right = !status;
     for (size_t i = 0; *right && i < trial->transfer.count; ++i)
-        if (writes(kernel, &trial->transfer.roles[i]))
+        if (writes(trial, kernel, i))
             *right = agree(&trial->problem, &trial->transfer.roles[i], trial->found[i], trial->expected[i]);
     return status;
 }

@@ -30,7 +30,7 @@ void clattn__tuned_key(clattn_engine engine, enum clattn__kernel kernel, const c
 {
     const int pack = clattn__config_pack(problem);
     const int queries = floor_log2(problem->q_len * pack), keys = floor_log2(problem->kv_len);
-    const bool keys_own = kernel == KERNEL_DKDV;
+    const bool keys_own = clattn__config_keys_own(kernel);
     part[TUNED_ENGINE] = (int)engine;
     part[TUNED_KERNEL] = (int)kernel;
     part[TUNED_DTYPE] = (int)problem->dtype;

@@ -13,11 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const engines[] = {"simt", "cpu", NULL};
-static const char *const dtypes[] = {"f32", "f16", "bf16", NULL};
-static const char *const masks[] = {"none", "full", "padding", NULL};
-static const char *const flags[] = {"0", "1", NULL};
-static const char *const kernels[] = {"forward", "delta", "backward_dq", "backward_dkdv", NULL};
+static const char *const engines[] = {"simt", "cpu"};
+static const char *const dtypes[] = {"f32", "f16", "bf16"};
+static const char *const masks[] = {"none", "full", "padding"};
+static const char *const flags[] = {"0", "1"};
 
 static const struct part {
     const char *name;
@@ -25,7 +24,7 @@ static const struct part {
     int least, most;
 } parts[TUNED_PARTS] = {
     {"engine", engines, CLATTN_ENGINE_SIMT, CLATTN_ENGINE_CPU},
-    {"kernel", kernels, 0, KERNEL_COUNT - 1},
+    {"kernel", clattn__kernel_names, 0, KERNEL_COUNT - 1},
     {"dtype", dtypes, 0, CLATTN_BFLOAT16},
     {"D", NULL, 1, CLATTN_MAX_HEAD_DIM},
     {"Dv", NULL, 1, CLATTN_MAX_HEAD_DIM},
@@ -56,9 +55,9 @@ static bool parse_part(const struct part *part, const char *text, int *value)
 {
     if (!part->words)
         return parse_number(text, part->least, part->most, value);
-    for (int i = 0; part->words[i]; ++i)
-        if (strcmp(part->words[i], text) == 0) {
-            *value = part->least + i;
+    for (int i = part->least; i <= part->most; ++i)
+        if (strcmp(part->words[i - part->least], text) == 0) {
+            *value = i;
             return true;
         }
     return false;

@@ -575,7 +575,7 @@ CLATTN_API clattn_status clattn_run_layer_backward(clattn_runner *runner, const 
 
 /* How far a search is; times of one run of the kernel, backward with the small kernel that goes before it. */
 typedef struct clattn_tune_progress {
-    const char *kernel;     /* "forward", "backward_dq", "backward_dkdv" */
+    const char *kernel;     /* as clattn_plan_describe names it: "forward", .. */
     size_t done, known;     /* configurations of this kernel that were tried, and that are known so far */
     double seconds, budget; /* of searching for this kernel: spent so far, and in all */
     double builtin_seconds, best_seconds;
@@ -610,8 +610,8 @@ typedef struct clattn_tuned_kernel {
 
 typedef struct clattn_tune_result {
     size_t struct_size; /* sizeof(clattn_tune_result), set by the caller */
-    size_t count;       /* of kernels: one forward, one for dq, one for dk and dv */
-    clattn_tuned_kernel kernels[3];
+    size_t count;       /* of kernels: those that a plan of the passes has */
+    clattn_tuned_kernel kernels[4];
     int stopped; /* 1: by the progress callback */
 } clattn_tune_result;
 

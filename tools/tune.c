@@ -127,7 +127,7 @@ static void export_kernel(const clattn_tuned_kernel *k, const struct test_case *
     const int64_t depth = c->problem.qk_dim > c->problem.v_dim ? c->problem.qk_dim : c->problem.v_dim;
     const char *kernel = strcmp(k->kernel, "forward") == 0       ? "KERNEL_FORWARD"
                          : strcmp(k->kernel, "backward_dq") == 0 ? "KERNEL_DQ"
-                                                                 : "KERNEL_DKDV";
+                                                                 : "KERNEL_DKDV"; /* simt has no others */
     fprintf(stream, "    {1 << %s, %d", kernel, (int)depth);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         fprintf(stream, ", %d", number_of(k->configuration, names[i]));
