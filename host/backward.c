@@ -1,5 +1,12 @@
-/* The backward pass: delta, then dQ and dK/dV side by side. */
+/* The backward pass: delta, then dQ and dK/dV side by side, or all in one walk. */
 #include "launch.h"
+
+/* (B,Hq,N,D), behind one element a row. */
+static struct view contiguous_sums(const clattn_problem *p)
+{
+    const arg_long head = p->q_len * p->qk_dim, batch = p->q_heads * head;
+    return (struct view){.offset = p->batch * p->q_heads * p->q_len, .batch = batch, .head = head, .row = p->qk_dim};
+}
 
 clattn_status clattn_enqueue_backward(const clattn_plan *plan, cl_command_queue queue, const clattn_tensors *tensors,
                                       cl_mem workspace, cl_uint wait_count, const cl_event *wait_list, cl_event *event)
@@ -27,6 +34,23 @@ clattn_status clattn_enqueue_backward(const clattn_plan *plan, cl_command_queue 
         const cl_mem buffers[] = {mem[ROLE_Q],   mem[ROLE_K],    mem[ROLE_V], mem[ROLE_MASK], mem[ROLE_KV_LENGTHS],
                                   mem[ROLE_LSE], mem[ROLE_DOUT], workspace,   mem[ROLE_DQ]};
         status = clattn__launch_stage(&launch, KERNEL_DQ, &call, buffers, ARRAY_SIZE(buffers), delta);
+    }
+    if (!status && plan->stages[KERNEL_HEAD].used) {
+        const bool sums = plan->problem.dtype != CLATTN_FLOAT32; /* dQ is summed up in the workspace, after delta */
+        const cl_mem buffers[] = {mem[ROLE_Q],
+                                  mem[ROLE_K],
+                                  mem[ROLE_V],
+                                  mem[ROLE_MASK],
+                                  mem[ROLE_KV_LENGTHS],
+                                  mem[ROLE_LSE],
+                                  mem[ROLE_DOUT],
+                                  workspace,
+                                  sums ? workspace : mem[ROLE_DQ],
+                                  mem[ROLE_DQ],
+                                  mem[ROLE_DK],
+                                  mem[ROLE_DV]};
+        call.dq_sums = sums ? contiguous_sums(&plan->problem) : call.dq;
+        status = clattn__launch_stage(&launch, KERNEL_HEAD, &call, buffers, ARRAY_SIZE(buffers), delta);
     }
     return clattn__launch_end(&launch, status, event);
 }

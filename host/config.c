@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward", "delta", "backward_dq", "backward_dkdv"};
+const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward", "delta", "backward_dq", "backward_dkdv",
+                                                        "backward_head"};
 
 static int min_int(int64_t a, int b)
 {
@@ -35,7 +36,7 @@ int clattn__config_pack(const clattn_problem *problem)
 
 bool clattn__config_keys_own(enum clattn__kernel kernel)
 {
-    return kernel == KERNEL_DKDV;
+    return kernel == KERNEL_DKDV || kernel == KERNEL_HEAD;
 }
 
 /* Rows of the owner and of the walked side, and the tiles that were asked for them. */
@@ -45,8 +46,8 @@ static void tile_limits(const clattn_problem *problem, enum clattn__kernel kerne
     const int64_t q_most = problem->q_tile ? problem->q_tile : INT32_MAX,
                   k_most = problem->k_tile ? problem->k_tile : INT32_MAX;
     const int64_t q = queries < q_most ? queries : q_most, k = keys < k_most ? keys : k_most;
-    *own = kernel == KERNEL_DKDV ? k : q;
-    *walk = kernel == KERNEL_DKDV ? q : k;
+    *own = clattn__config_keys_own(kernel) ? k : q;
+    *walk = clattn__config_keys_own(kernel) ? q : k;
 }
 
 /* Depth of the output: Dv, D, or the larger where dK and dV are both made. */
@@ -62,12 +63,12 @@ static int output_depth(const struct clattn__config *config)
 /* Tensors of which a work-group keeps an owner tile, score arrays, outputs. */
 static int owner_count(const struct clattn__config *config)
 {
-    return config->kernel == KERNEL_DQ || (config->kernel == KERNEL_DKDV && config->want_dk) ? 2 : 1;
+    return config->kernel == KERNEL_DQ || (clattn__config_keys_own(config->kernel) && config->want_dk) ? 2 : 1;
 }
 
 static int output_count(const struct clattn__config *config)
 {
-    return config->kernel == KERNEL_DKDV && config->want_dk && config->want_dv ? 2 : 1;
+    return clattn__config_keys_own(config->kernel) && config->want_dk && config->want_dv ? 2 : 1;
 }
 
 static size_t owner_depth(const struct clattn__config *config, int pad)
@@ -170,9 +171,12 @@ static bool simt_choose(const struct clattn__device *device, const clattn_proble
 static size_t cpu_local_bytes(const struct clattn__config *c)
 {
     const size_t own = (size_t)c->own, walk = (size_t)c->walk;
-    const size_t score_count = c->kernel == KERNEL_DQ || (c->kernel == KERNEL_DKDV && c->want_dk) ? 2 : 1;
-    return 4 * (own * owner_depth(c, 0) + walk * (size_t)c->chunk + score_count * own * walk +
-                (size_t)output_count(c) * own * (size_t)c->slice);
+    const size_t walked_count = clattn__config_keys_own(c->kernel) ? 2 : 1;
+    const size_t row_values[KERNEL_COUNT] = {4, 0, 3, 1, 2}, column_values = clattn__config_keys_own(c->kernel) ? 2 : 0;
+    const size_t values = row_values[c->kernel] * own + column_values * (size_t)c->lanes * walk;
+    const size_t rows = c->kernel == KERNEL_HEAD ? own * (size_t)c->d_pad : 0;
+    return 4 * (own * owner_depth(c, 0) + rows + walked_count * walk * (size_t)c->chunk +
+                (size_t)owner_count(c) * own * walk + (size_t)output_count(c) * own * (size_t)c->slice + values);
 }
 
 static void cpu_set_chunk(const clattn_problem *problem, int most, struct clattn__config *c)
@@ -183,38 +187,40 @@ static void cpu_set_chunk(const clattn_problem *problem, int most, struct clattn
     c->slice = output_depth(c);
 }
 
-/* The tallest tile, in whole register blocks: few heights, so that problems of many lengths share programs. `rows` are
- * there, of which every compute unit should get a few tiles; `requested` (0: none) must not be exceeded. */
-static int cpu_rows(const struct clattn__device *device, int64_t heads, int64_t rows, int64_t requested)
+/* Owner rows of a tile: few widths, so that problems of many lengths share programs. Wide tiles copy less, narrow ones
+ * make the `wanted_tiles` that keep every compute unit busy and waste less on the last rows. `rows` are there in each of `heads`; `requested`
+ * (0: none) must not be exceeded. */
+static int cpu_own(int64_t wanted_tiles, int lanes, int64_t heads, int64_t rows, int64_t requested)
 {
-    static const int heights[] = {192, 96, 48, 24, 12, 6};
-    const int64_t tiles = 4 * (int64_t)device->compute_units;
-    const int64_t balanced = heads < tiles ? rows / ((tiles + heads - 1) / heads) : rows;
-    const int64_t wanted = balanced < 48 && rows > 48 ? 48 : balanced < 1 ? 1 : balanced;
-    int best = heights[0];
-    for (size_t i = 1; i < ARRAY_SIZE(heights); ++i)
-        if (heights[i] >= wanted || (requested && best > requested))
-            best = heights[i];
-    return best;
+    int own = 8 * lanes;
+    while (own > lanes &&
+           (own / 2 >= rows || (requested && own > requested) || heads * ((rows - 1) / own + 1) < wanted_tiles))
+        own /= 2;
+    return own;
 }
 
-/* Starts from the tuned tile and gives up, in this order, rows, depth of a chunk, the resident owner, width and
+/* The same for the walked rows, in whole register blocks. */
+static int cpu_walk(int block_rows, int64_t rows, int64_t requested)
+{
+    int walk = 8 * block_rows;
+    while (walk > block_rows && (walk / 2 >= rows || (requested && walk > requested)))
+        walk /= 2;
+    return walk;
+}
+
+/* Starts from the tuned tile and gives up, in this order, width, depth of a chunk, the resident owner, walked rows and
  * slice. */
 static void cpu_fit(size_t budget, const clattn_problem *problem, struct clattn__config *c)
 {
-    const int unit = c->block_rows;
-    while (cpu_local_bytes(c) > budget && c->own > 4 * unit)
-        c->own -= unit;
+    while (cpu_local_bytes(c) > budget && c->own > c->lanes)
+        c->own /= 2;
+    c->block_cols = min_int(c->own / c->lanes, c->block_cols);
     while (cpu_local_bytes(c) > budget && c->chunk > c->lanes)
         cpu_set_chunk(problem, c->chunk - c->lanes, c);
-    while (cpu_local_bytes(c) > budget && c->own > unit)
-        c->own -= unit;
     if (cpu_local_bytes(c) > budget)
         c->owner_resident = false;
-    while (cpu_local_bytes(c) > budget && c->block_cols > 1) {
-        c->block_cols /= 2;
-        c->walk = c->lanes * c->block_cols;
-    }
+    while (cpu_local_bytes(c) > budget && c->walk > c->block_rows)
+        c->walk -= c->block_rows;
     if (cpu_local_bytes(c) > budget)
         c->slice = c->chunk;
 }
@@ -222,29 +228,33 @@ static void cpu_fit(size_t budget, const clattn_problem *problem, struct clattn_
 static bool cpu_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                        struct clattn__config *c)
 {
-    const size_t cached = 320 * 1024; /* of a core's own cache */
+    const size_t cached = 1024 * 1024; /* of a core's own cache */
     const size_t most = device->local_bytes < cached ? device->local_bytes : cached;
-    const bool keys_own = c->kernel == KERNEL_DKDV;
+    const bool swapped = clattn__config_keys_own(c->kernel), one_walk = c->kernel == KERNEL_HEAD;
     const int pack = clattn__config_pack(problem);
-    const int64_t heads = problem->batch * (keys_own ? problem->kv_heads : problem->q_heads / pack);
-    const int64_t rows = keys_own ? problem->kv_len : problem->q_len * pack;
-    const int64_t requested = keys_own ? problem->q_tile : problem->k_tile;
-    int64_t own, walk;
-    tile_limits(problem, c->kernel, &own, &walk);
+    const int64_t queries = problem->q_len * pack, keys = problem->kv_len;
+    const int64_t heads = problem->batch * (swapped ? problem->kv_heads : problem->q_heads / pack);
     c->lanes = device->float_width >= 16 ? 16 : device->float_width >= 8 ? 8 : 4;
     c->block_rows = 6;
-    c->block_cols = c->lanes == 16 ? 4 : 2;
     c->group_size = 1;
     c->owner_resident = true;
-    c->own = cpu_rows(device, heads, rows, keys_own ? problem->k_tile : problem->q_tile);
-    c->walk = 64;
-    while (c->walk > c->lanes && (c->walk / 2 >= walk || (requested && c->walk > requested)))
-        c->walk /= 2;
-    c->block_cols = min_int(c->walk / c->lanes, c->block_cols);
-    cpu_set_chunk(problem, 128, c);
+    c->own = cpu_own(one_walk ? 0 : 4 * (int64_t)device->compute_units, c->lanes, heads, swapped ? keys : queries,
+                     swapped ? problem->k_tile : problem->q_tile);
+    c->block_cols = min_int(c->own / c->lanes, c->lanes == 16 ? 4 : 2);
+    c->walk = cpu_walk(c->block_rows, swapped ? queries : keys, swapped ? problem->q_tile : problem->k_tile);
+    cpu_set_chunk(problem, 512, c);
     cpu_fit(most >> attempt, problem, c);
     c->local_bytes = cpu_local_bytes(c);
-    return c->local_bytes <= most >> attempt;
+    return c->local_bytes <= most >> attempt && !(one_walk && (!c->owner_resident || c->slice < output_depth(c)));
+}
+
+bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem)
+{
+    struct clattn__config config = {.kernel = KERNEL_HEAD, .want_dk = true, .want_dv = true};
+    const uint64_t units = (uint64_t)device->compute_units, heads = (uint64_t)(problem->batch * problem->kv_heads);
+    /* Five products by as many workers as there are heads, the last of which may leave some idle, or seven by all. */
+    const bool faster = 5 * units * ((heads - 1) / units + 1) <= 7 * heads;
+    return engine == CLATTN_ENGINE_CPU && faster && clattn__config_choose(device, engine, problem, 0, &config);
 }
 
 /* ---- both ---- */
@@ -283,9 +293,10 @@ static bool simt_divides(const struct clattn__config *c)
 
 static bool cpu_divides(const struct clattn__config *c)
 {
-    return (c->lanes == 4 || c->lanes == 8 || c->lanes == 16) && c->own % c->block_rows == 0 &&
-           c->walk % (c->lanes * c->block_cols) == 0 && c->chunk % c->lanes == 0 && c->slice % c->chunk == 0 &&
-           c->slice <= output_depth(c);
+    return (c->lanes == 4 || c->lanes == 8 || c->lanes == 16) && c->own % (c->lanes * c->block_cols) == 0 &&
+           c->walk % c->block_rows == 0 && c->chunk % c->lanes == 0 && c->slice % c->chunk == 0 &&
+           c->slice <= output_depth(c) &&
+           (c->kernel != KERNEL_HEAD || (c->owner_resident && c->slice == output_depth(c)));
 }
 
 /* Halves a tile, in whole units, as long as it holds all rows. */
@@ -315,10 +326,10 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
     unbounded.q_tile = unbounded.k_tile = 0;
     int64_t own, walk;
     tile_limits(&unbounded, c->kernel, &own, &walk);
-    c->own = shrink(c->own, own, cpu ? c->block_rows : c->ty);
-    c->walk = shrink(c->walk, walk, cpu ? c->lanes : c->tx);
+    c->own = shrink(c->own, own, cpu ? c->lanes : c->ty);
+    c->walk = shrink(c->walk, walk, cpu ? c->block_rows : c->tx);
     if (cpu)
-        c->block_cols = min_int(c->walk / c->lanes, c->block_cols);
+        c->block_cols = min_int(c->own / c->lanes, c->block_cols);
     else
         c->strip = min_int(c->strip, c->walk);
     c->d_pad = round_up((int)problem->qk_dim, c->chunk);
@@ -342,7 +353,7 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
     length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DENGINE=%d -DD_PAD=%d -DDV_PAD=%d",
                        (int)c->engine, c->d_pad, c->dv_pad);
     length += clattn__fields_print(c, " -D", options + length, CLATTN__OPTIONS_MAX - (size_t)length);
-    if (c->kernel == KERNEL_DKDV)
+    if (clattn__config_keys_own(c->kernel))
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DWANT_DK=%d -DWANT_DV=%d", c->want_dk,
                  c->want_dv);
 }
@@ -353,6 +364,8 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
                    queries = (uint64_t)problem->q_len;
     if (c->kernel == KERNEL_DELTA)
         return (batch * heads * queries + c->group_size - 1) / c->group_size;
+    if (c->kernel == KERNEL_HEAD)
+        return batch * (uint64_t)problem->kv_heads;
     const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;
     const uint64_t slices = ((uint64_t)output_depth(c) + slice - 1) / slice;
     if (c->kernel == KERNEL_DKDV)

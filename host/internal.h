@@ -92,7 +92,7 @@ clattn_status clattn__problem_check(const clattn_problem *problem);
 
 /* ---- config.c: tiles and build options of one kernel ---- */
 
-enum clattn__kernel { KERNEL_FORWARD, KERNEL_DELTA, KERNEL_DQ, KERNEL_DKDV, KERNEL_COUNT };
+enum clattn__kernel { KERNEL_FORWARD, KERNEL_DELTA, KERNEL_DQ, KERNEL_DKDV, KERNEL_HEAD, KERNEL_COUNT };
 enum clattn__mask { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* as in kernels/rows.cl */
 
 struct clattn__config {
@@ -121,6 +121,8 @@ bool clattn__config_keys_own(enum clattn__kernel kernel);
 enum clattn__mask clattn__config_mask(const clattn_problem *problem);
 /* Query heads that share a tile: 1, or the whole group where queries are few. */
 int clattn__config_pack(const clattn_problem *problem);
+/* Whether KERNEL_HEAD should make all gradients, instead of KERNEL_DQ and KERNEL_DKDV. */
+bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem);
 /* The attempt-th best configuration that fits device and problem; false when there is none left. want_dk, want_dv and
  * kernel are given in *config. */
 bool clattn__config_choose(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,

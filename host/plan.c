@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-static bool stage_wanted(enum clattn__kernel kernel, unsigned passes)
+static bool stage_wanted(enum clattn__kernel kernel, unsigned passes, bool one_walk)
 {
     switch (kernel) {
     case KERNEL_FORWARD:
@@ -14,9 +14,11 @@ static bool stage_wanted(enum clattn__kernel kernel, unsigned passes)
     case KERNEL_DELTA:
         return passes & (CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK);
     case KERNEL_DQ:
-        return passes & CLATTN_BACKWARD_DQ;
+        return !one_walk && passes & CLATTN_BACKWARD_DQ;
     case KERNEL_DKDV:
-        return passes & (CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV);
+        return !one_walk && passes & (CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV);
+    case KERNEL_HEAD:
+        return one_walk;
     case KERNEL_COUNT:
         break;
     }
@@ -35,6 +37,8 @@ static double stage_flops(const struct clattn__stage *stage, const clattn_proble
         return scores * (2.0 * d + dv);
     case KERNEL_DKDV:
         return scores * (d + (stage->config.want_dk ? d + dv : 0.0) + (stage->config.want_dv ? dv : 0.0));
+    case KERNEL_HEAD:
+        return scores * (3.0 * d + 2.0 * dv);
     default:
         return (double)p->batch * (double)p->q_heads * (double)p->q_len * dv;
     }
@@ -67,6 +71,11 @@ static bool kernel_fits(const clattn_context *context, const struct clattn__conf
         return false;
     }
     return group >= config->group_size && local <= context->device.local_bytes;
+}
+
+static clattn_engine plan_engine(const clattn_context *context)
+{
+    return context->engine ? context->engine : clattn__device_engine(&context->device);
 }
 
 /* Builds a configuration. Success without stage->used: the device cannot run what came of it. */
@@ -103,7 +112,7 @@ static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
     clattn_context *context = plan->context;
     struct clattn__stage *stage = &plan->stages[kernel];
     struct clattn__config config = {.kernel = kernel};
-    const clattn_engine engine = context->engine ? context->engine : clattn__device_engine(&context->device);
+    const clattn_engine engine = plan_engine(context);
     config.want_dk = plan->passes & CLATTN_BACKWARD_DK;
     config.want_dv = plan->passes & CLATTN_BACKWARD_DV;
     if (clattn__tuned_find(context, engine, &plan->problem, &config)) {
@@ -142,7 +151,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     if (c->kernel == KERNEL_DELTA) {
         clattn__text_add(text, "one work-item a row");
     } else {
-        const bool keys_own = c->kernel == KERNEL_DKDV;
+        const bool keys_own = clattn__config_keys_own(c->kernel);
         clattn__text_add(text, "engine %s", c->engine == CLATTN_ENGINE_CPU ? "cpu" : "simt");
         describe_tile(text, plan->pack > 1 ? "query rows a tile" : "queries a tile", plan->problem.q_tile,
                       keys_own ? c->walk : c->own);
@@ -217,9 +226,11 @@ clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *
     plan->passes = passes;
     plan->pack = clattn__config_pack(problem);
     plan->scale = problem->scale != 0.0f ? problem->scale : (float)(1.0 / sqrt((double)problem->qk_dim));
+    const bool one_walk = (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD &&
+                          clattn__config_one_walk(&context->device, plan_engine(context), problem);
     status = make_lock(plan);
     for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
-        if (stage_wanted((enum clattn__kernel)kernel, passes))
+        if (stage_wanted((enum clattn__kernel)kernel, passes, one_walk))
             status = make_stage(plan, (enum clattn__kernel)kernel);
     if (!status)
         status = describe(plan);
@@ -254,8 +265,10 @@ clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass,
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD and CLATTN_BACKWARD",
                             pass);
     const clattn_problem *p = &plan->problem;
+    const size_t rows = (size_t)(p->batch * p->q_heads * p->q_len);
     const bool delta = pass != CLATTN_FORWARD && plan->stages[KERNEL_DELTA].used;
-    *bytes = delta ? sizeof(float) * (size_t)(p->batch * p->q_heads * p->q_len) : 0;
+    const bool sums = delta && plan->stages[KERNEL_HEAD].used && p->dtype != CLATTN_FLOAT32;
+    *bytes = delta ? sizeof(float) * rows * (sums ? 1 + (size_t)p->qk_dim : 1) : 0;
     return CLATTN_SUCCESS;
 }
 

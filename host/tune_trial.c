@@ -10,6 +10,7 @@ unsigned clattn__trial_pass(const struct clattn__trial *trial, enum clattn__kern
         [KERNEL_FORWARD] = CLATTN_FORWARD,
         [KERNEL_DQ] = CLATTN_BACKWARD_DQ,
         [KERNEL_DKDV] = CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
+        [KERNEL_HEAD] = CLATTN_BACKWARD,
     };
     return trial->passes & done_by[kernel];
 }

@@ -264,7 +264,8 @@ CLATTN_API clattn_status clattn_plan_create(clattn_context *context, const clatt
 /* NULL is ignored. Work that was enqueued with the plan may still be running. */
 CLATTN_API void clattn_plan_destroy(clattn_plan *plan);
 
-/* Bytes of device workspace that a call needs: 0 forward, at most 4 B Hq N backward, whatever M is.
+/* Bytes of device workspace that a call needs: 0 forward; backward, whatever M is, at most 4 B Hq N, and in 16 bits
+ * 4 B Hq N (1 + D), which is needed on CPUs where key heads are enough to keep the compute units busy.
  *   INVALID_ARGUMENT  a null pointer, or pass neither CLATTN_FORWARD nor CLATTN_BACKWARD (any of its bits) */
 CLATTN_API clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes);
 

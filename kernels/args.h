@@ -21,6 +21,7 @@ struct view {
 
 struct call {
     struct view q, k, v, out, dout, dq, dk, dv, lse;
+    struct view dq_sums;        /* float32, of backward_head */
     struct view mask;           /* strides are 0 along dimensions of size 1 */
     arg_long mask_column;       /* and along keys: 1 or 0 */
     arg_long kv_lengths;        /* first element of the key lengths */

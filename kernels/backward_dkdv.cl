@@ -4,24 +4,7 @@
  * them, of every query head of the group. K (OWN, D) and V (OWN, Dv) stay, or pass in chunks; Q and dO (WALK, ..) pass
  * through one tile; dK and dV (OWN, SLICE) accumulate. Score arrays are transposed: keys are rows. WANT_DK, WANT_DV:
  * which to compute. */
-#include "gradient.cl"
-
-#if !defined(WANT_DK) || !defined(WANT_DV) || !(WANT_DK || WANT_DV)
-#error "WANT_DK and WANT_DV must be given with -D, one of them 1"
-#endif
-
-/* The scores S^T of the tile become P^T, in S, and dP^T becomes dS^T, in dP. */
-INLINE void dkdv_scores(ACC lane_f *S, ACC lane_f *dP, const lane_f *lse, const lane_f *delta, const struct call *a,
-                        const struct edge *e, bool full, int rows)
-{
-    FOR_ROWS (r, rows)
-        FOR_COLS (c) {
-            const lane_f p = probability(score(a, e, full, S[r * COLS + c], tile_col(c), tile_row(r)), lse[c]);
-            S[r * COLS + c] = p;
-            if (WANT_DK)
-                dP[r * COLS + c] = score_gradient(full, p, dP[r * COLS + c], delta[c]);
-        }
-}
+#include "gradient_keys.cl"
 
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
 backward_dkdv(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
@@ -32,6 +15,7 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
 {
     OWNER_TILE(k_tile, D_PAD);
     WALKED_TILE(walked_tile);
+    SECOND_TILE(dout_tile, walked_tile);
     OPERAND_TILE(operand_tile);
     SCORES(S);
 #if WANT_DK
@@ -43,13 +27,15 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
     OUTPUT(dV);
 #endif
 #if !WANT_DK /* names for code that is never reached */
-    __local float *const v_tile = k_tile;
+    __local owner_f *const v_tile = k_tile;
     ACC lane_f *const dP = S;
     ACC out_f *const dK = dV;
 #elif !WANT_DV
     ACC out_f *const dV = dK;
 #endif
-    ROW_FLOATS(factor);
+    ROW_VALUES(factor);
+    COL_VALUES(column_lse);
+    COL_VALUES(column_delta);
 
     struct place at;
     find_place(&at, &a, MAX_PAD, a.M, a.Hk, 1, false);
@@ -60,17 +46,18 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
     struct rows K, V;
     key_rows(&K, k, &a.k, at.batch, at.head, a.D, key_total);
     key_rows(&V, v, &a.v, at.batch, at.head, a.Dv, key_total);
-    const int rows = rows_in_use(a.M - at.first);
+    struct span rows;
+    rows_in_use(&rows, a.M - at.first);
 
     if (OWNER_RESIDENT) {
-        fetch_owner(k_tile, &K, at.first, 0, D_PAD, rows);
+        fetch_owner(k_tile, &K, at.first, 0, D_PAD, &rows);
         if (WANT_DK)
-            fetch_owner(v_tile, &V, at.first, 0, DV_PAD, rows);
+            fetch_owner(v_tile, &V, at.first, 0, DV_PAD, &rows);
     }
-    FOR_ROWS (r, rows) {
+    FOR_ROWS (r, &rows) {
         FOR_OUT (x) {
-            dK[r * OUT_COLS + x] = 0.0f;
-            dV[r * OUT_COLS + x] = 0.0f;
+            dK[OUT(r, x)] = 0.0f;
+            dV[OUT(r, x)] = 0.0f;
         }
     }
 
@@ -84,38 +71,42 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
         query_layout(&lse_at, &a, &a.lse, at.batch, head, 1);
         delta_layout(&delta_at, &a, at.batch, head);
         for (long i = queries.begin; i < queries.end; i += WALK) {
-            lane_f column_lse[COLS], column_delta[COLS];
-            FOR_COLS (c) {
-                column_lse[c] = lse_for_gradient(gather_stat(lse, &lse_at, i, tile_col(c), -INFINITY));
-                column_delta[c] = WANT_DK ? gather_stat(delta, &delta_at, i, tile_col(c), 0.0f) : 0.0f;
+            const int cols = cols_in_use(queries.end - i);
+            FOR_COLS (c, cols) {
+                column_lse[c] = lse_for_gradient(col_stat(lse, &lse_at, i, c, -INFINITY));
+                column_delta[c] = WANT_DK ? col_stat(delta, &delta_at, i, c, 0.0f) : (lane_f)(0.0f);
             }
             struct edge e;
             find_edge(&e, &a, i, at.first, key_total, mask, at.batch, head);
-            tile_scores(S, k_tile, &K, at.first, walked_tile, &Q, i, D_PAD, rows);
+            struct span seen = rows;
+            narrow_rows(&seen, 0, keys_seen(&e));
+            tile_scores(S, k_tile, &K, at.first, walked_tile, &Q, i, D_PAD, &seen, cols);
             if (WANT_DK)
-                tile_scores(dP, v_tile, &V, at.first, walked_tile, &dO, i, DV_PAD, rows);
+                tile_scores(dP, v_tile, &V, at.first, dout_tile, &dO, i, DV_PAD, &seen, cols);
             if (is_full(&queries, i))
-                dkdv_scores(S, dP, column_lse, column_delta, &a, &e, true, rows);
+                dkdv_scores(S, dP, column_lse, column_delta, &a, &e, true, &seen, cols);
             else
-                dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, rows);
+                dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, &seen, cols);
             if (WANT_DV)
-                tile_output(dV, S, operand_tile, walked_tile, &dO, i, at.slice * SLICE, WANT_DK, DV_PAD, rows);
+                tile_output(dV, S, operand_tile, dout_tile, &dO, i, at.slice * SLICE,
+                            WANT_DK ? STAGED_LAST : STAGED_NOT, DV_PAD, &seen, cols);
             if (WANT_DK)
-                tile_output(dK, dP, operand_tile, walked_tile, &Q, i, at.slice * SLICE, false, D_PAD, rows);
+                tile_output(dK, dP, operand_tile, walked_tile, &Q, i, at.slice * SLICE, STAGED_BEFORE, D_PAD, &seen,
+                            cols);
         }
     }
 
     struct layout to;
     if (WANT_DV) {
-        FOR_ROWS (r, rows)
+        FOR_ROWS (r, &rows)
             factor[r] = 1.0f;
         key_layout(&to, &a.dv, at.batch, at.head, a.Dv, a.M);
-        store_output(dV, factor, dv, &to, at.first, at.slice * SLICE, rows);
+        store_output(dV, factor, dv, &to, at.first, at.slice * SLICE, &rows);
     }
     if (WANT_DK) {
-        FOR_ROWS (r, rows)
+        FOR_ROWS (r, &rows)
             factor[r] = a.scale;
         key_layout(&to, &a.dk, at.batch, at.head, a.D, a.M);
-        store_output(dK, factor, dk, &to, at.first, at.slice * SLICE, rows);
+        store_output(dK, factor, dk, &to, at.first, at.slice * SLICE, &rows);
     }
 }

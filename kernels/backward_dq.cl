@@ -7,13 +7,13 @@
 #include "gradient.cl"
 
 /* S and dP of the tile become dS, in S. */
-INLINE void dq_scores(ACC lane_f *S, const ACC lane_f *dP, const ACC lane_f *lse, const ACC float *delta,
-                      const struct call *a, const struct edge *e, bool full, int rows)
+INLINE void dq_scores(ACC lane_f *S, const ACC lane_f *dP, const ACC lane_f *lse, const ACC lane_f *delta,
+                      const struct call *a, const struct edge *e, bool full, const struct span *rows, int cols)
 {
     FOR_ROWS (r, rows)
-        FOR_COLS (c) {
-            const lane_f s = score(a, e, full, S[r * COLS + c], tile_row(r), tile_col(c));
-            S[r * COLS + c] = score_gradient(full, probability(s, lse[r]), dP[r * COLS + c], delta[r]);
+        FOR_COLS (c, cols) {
+            const lane_f s = score(a, e, full, S[SCORE(r, c)], tile_row(r), tile_col(c));
+            S[SCORE(r, c)] = score_gradient(full, probability(s, lse[r]), dP[SCORE(r, c)], delta[r]);
         }
 }
 
@@ -30,9 +30,9 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     SCORES(S);
     SCORES(dP);
     OUTPUT(dQ);
-    ROW_LANES(row_lse);
-    ROW_FLOATS(row_delta);
-    ROW_FLOATS(factor);
+    ROW_VALUES(row_lse);
+    ROW_VALUES(row_delta);
+    ROW_VALUES(factor);
 
     struct place at;
     find_place(&at, &a, D_PAD, a.N * a.pack, a.Hq, a.pack, a.causal);
@@ -49,20 +49,19 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
     delta_layout(&delta_at, &a, at.batch, at.head);
     query_layout(&dq_at, &a, &a.dq, at.batch, at.head, a.D);
-    const int rows = rows_in_use(Q.at.count - at.first);
+    struct span rows;
+    rows_in_use(&rows, Q.at.count - at.first);
 
     if (OWNER_RESIDENT) {
-        fetch_owner(q_tile, &Q, at.first, 0, D_PAD, rows);
-        fetch_owner(dout_tile, &dO, at.first, 0, DV_PAD, rows);
+        fetch_owner(q_tile, &Q, at.first, 0, D_PAD, &rows);
+        fetch_owner(dout_tile, &dO, at.first, 0, DV_PAD, &rows);
     }
-    FOR_ROWS (r, rows) {
-        const long row = at.first + tile_row(r);
-        const bool real = row < Q.at.count;
-        row_lse[r] = lse_for_gradient(real ? lse[row_offset(&lse_at, row)] : -INFINITY);
-        row_delta[r] = real ? delta[row_offset(&delta_at, row)] : 0.0f;
+    FOR_ROWS (r, &rows) {
+        row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, at.first, r, -INFINITY));
+        row_delta[r] = row_stat(delta, &delta_at, at.first, r, 0.0f);
         factor[r] = a.scale;
         FOR_OUT (x)
-            dQ[r * OUT_COLS + x] = 0.0f;
+            dQ[OUT(r, x)] = 0.0f;
     }
 
     struct range keys;
@@ -70,13 +69,16 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     for (long j = keys.begin; j < keys.end; j += WALK) {
         struct edge e;
         find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
-        tile_scores(dP, dout_tile, &dO, at.first, walked_tile, &V, j, DV_PAD, rows);
-        tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, rows);
+        const int cols = cols_in_use(keys.end - j);
+        struct span seeing = rows;
+        narrow_rows(&seeing, first_seeing(&e), OWN);
+        tile_scores(dP, dout_tile, &dO, at.first, walked_tile, &V, j, DV_PAD, &seeing, cols);
+        tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, &seeing, cols);
         if (is_full(&keys, j))
-            dq_scores(S, dP, row_lse, row_delta, &a, &e, true, rows);
+            dq_scores(S, dP, row_lse, row_delta, &a, &e, true, &seeing, cols);
         else
-            dq_scores(S, dP, row_lse, row_delta, &a, &e, false, rows);
-        tile_output(dQ, S, ds_tile, walked_tile, &K, j, at.slice * SLICE, true, D_PAD, rows);
+            dq_scores(S, dP, row_lse, row_delta, &a, &e, false, &seeing, cols);
+        tile_output(dQ, S, ds_tile, walked_tile, &K, j, at.slice * SLICE, STAGED_LAST, D_PAD, &seeing, cols);
     }
-    store_output(dQ, factor, dq, &dq_at, at.first, at.slice * SLICE, rows);
+    store_output(dQ, factor, dq, &dq_at, at.first, at.slice * SLICE, &rows);
 }

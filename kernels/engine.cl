@@ -1,17 +1,23 @@
-/* How tiles lie on a machine, by engine; tile.cl has what is done with them. An owner tile has OWN rows, the walked side comes in tiles of WALK rows; which of queries
- * and keys is which, the pass decides. Each engine file defines:
+/* How tiles lie on a machine, by engine; tile.cl has what is done with them. An owner tile has OWN rows, the other
+ * side comes in tiles of WALK rows; which of queries and keys is which, the pass decides. Each engine file defines:
  *
- *   lane_f, lane_i     float and int, or vectors of LANES of them that run along the walked rows
- *   out_f              a few neighbouring depth elements of an output row
+ *   lane_f, lane_i     float and int, or vectors of LANES of them that run along the owner's rows
+ *   out_f              the same along a few neighbouring depth elements, or as lane_f
+ *   owner_f            element of an owner tile
  *   ACC                address space of accumulators
- *   ROWS, COLS         owner rows, and lanes of walked rows, of a score accumulator lane_f[ROWS * COLS]
- *   OUT_COLS           out_f in a row of an output accumulator out_f[ROWS * OUT_COLS], SLICE elements deep
- *   FOR_ROWS(r, rows)  visits the accumulator's rows; `rows` of the tile are in use
- *   tile_row(r), tile_col(c), out_depth(x)   where accumulator elements lie in the tile
+ *   ROWS, COLS         lanes of owner rows, and walked rows, of a score accumulator lane_f[ROWS * COLS]
+ *   OUT_COLS           out_f of a row in an output accumulator out_f[ROWS * OUT_COLS], SLICE elements deep
+ *   SCORE(r, c), OUT(r, x)     where they lie in the accumulator
+ *   tile_row(r), tile_col(c)   and in the tile: lanes of owner rows, a walked row
+ *   rows_in_use(&rows, left), cols_in_use(left)     what there is of a tile that has `left` rows, for the loops below
+ *   narrow_rows(&rows, first, count)   leaves out what it can of the rows before `first` and past `count`
+ *   FOR_ROWS(r, rows), FOR_COLS(c, cols), FOR_OUT(x)   visit an accumulator
  *   OWNER_TILE, WALKED_TILE, OPERAND_TILE, REDUCE_TILE(name)   storage, declared at kernel scope
- *   SCORES, OUTPUT, ROW_FLOATS, ROW_LANES(name)   accumulators, and a value a row, in ACC
- *   reduce_max, reduce_sum     over the walked direction, of one value a row
- *   lane_max, lane_sum, lane_exp2, gather_stat, gather_mask   on lanes
+ *   SECOND_TILE(name, walked_tile)   a walked tile more, or the same again where local memory is dear
+ *   SCORES, OUTPUT, ROW_VALUES, COL_VALUES(name)   accumulators, and a lane_f a row or column, in ACC
+ *   reduce_max, reduce_sum     over the walked direction, of one value a row, what work-items hold of it
+ *   lane_max, lane_exp2, row_stat, col_stat, gather_mask   on lanes
+ *   store_output, store_stat   to global memory
  */
 #ifndef ENGINE_CL
 #define ENGINE_CL
@@ -28,6 +34,11 @@
 
 #define ENGINE_SIMT 1 /* as clattn_engine */
 #define ENGINE_CPU 2
+
+/* Lanes of owner rows that are in use. */
+struct span {
+    int begin, end;
+};
 
 #define MAX_PAD (D_PAD > DV_PAD ? D_PAD : DV_PAD)
 

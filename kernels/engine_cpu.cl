@@ -1,12 +1,14 @@
 /* Engine `cpu`: one work-item a work-group, so one core works through a tile alone and nothing waits. Vectors of LANES
- * floats; products in register blocks of BLOCK_ROWS x BLOCK_COLS vectors. Tiles and accumulators are local memory,
- * which a CPU device takes from its caches.
+ * floats run along the owner's rows, in scores and in outputs, which are transposed for that:
  *
- *   score columns run along the lanes: column LANES c + lane; the walked tile is transposed for them, [depth][WALK]
- *   output depth runs along the lanes too; for it the walked tile is [WALK][CHUNK]
+ *   scores [WALK][OWN]     outputs [SLICE][OWN]     owner tile [depth][OWN]     walked tile [WALK][CHUNK]
  *
- * Local memory in floats: OWN OWNER_DEPTH an owner tile, WALK CHUNK the walked tile, OWN WALK a score array, OWN SLICE
- * an output. */
+ * So the walked side is read as it lies, element by element, and what happens to a row of scores (maximum, sum,
+ * rescaling) happens to LANES rows at once. Products are register blocks of BLOCK_ROWS x BLOCK_COLS vectors. Tiles and
+ * accumulators are local memory, which a CPU device takes from its caches.
+ *
+ * Local memory in floats: OWN OWNER_DEPTH an owner tile, WALK CHUNK a walked tile, OWN WALK a score array, OWN SLICE an
+ * output, OWN a value a row, LANES WALK a value a column. */
 #ifndef ENGINE_CPU_CL
 #define ENGINE_CPU_CL
 
@@ -14,38 +16,41 @@
 #error "LANES, BLOCK_ROWS and BLOCK_COLS must be given with -D"
 #endif
 #define WG_SIZE 1
-#if OWN % BLOCK_ROWS || WALK % (LANES * BLOCK_COLS) || CHUNK % LANES || SLICE % CHUNK
-#error "BLOCK_ROWS must divide OWN, LANES BLOCK_COLS WALK, LANES CHUNK, CHUNK SLICE"
+#if OWN % (LANES * BLOCK_COLS) || WALK % BLOCK_ROWS || CHUNK % LANES || SLICE % CHUNK
+#error "LANES BLOCK_COLS must divide OWN, BLOCK_ROWS WALK, LANES CHUNK, CHUNK SLICE"
 #endif
 
 typedef JOIN(float, LANES) lane_f;
 typedef JOIN(int, LANES) lane_i;
 #define LANES_LOG2 (LANES == 16 ? 4 : LANES == 8 ? 3 : 2)
-typedef lane_f out_f;
+typedef lane_f out_f, owner_f;
 #define ACC __local
-#define ROWS OWN
-#define COLS (WALK / LANES)
-#define OUT_COLS (SLICE / LANES)
+#define ROWS (OWN / LANES)
+#define COLS WALK
+#define OUT_COLS SLICE
+#define SCORE(r, c) ((c)*ROWS + (r))
+#define OUT(r, x) ((x)*ROWS + (r))
 #define OWNER_DEPTH(depth) (OWNER_RESIDENT ? (depth) : CHUNK)
 
-#define OWNER_TILE(name, depth) __local float __attribute__((aligned(64))) name[OWN * OWNER_DEPTH(depth)]
+#define OWNER_TILE(name, depth) __local lane_f name[ROWS * OWNER_DEPTH(depth)]
 #define WALKED_TILE(name) __local float __attribute__((aligned(64))) name[WALK * CHUNK]
-#define OPERAND_TILE(name) __local float *const name = 0 /* scores are operands as they lie */
+#define SECOND_TILE(name, walked_tile) WALKED_TILE(name)
+#define ROWS_TILE(name, depth) __local lane_f name[OWN * (depth) / LANES] /* owner rows as they lie: [OWN][depth] */
+#define OPERAND_TILE(name) __local float *const name = 0                  /* scores are operands as they lie */
 #define REDUCE_TILE(name) __local float *const name = 0
-#define ROW_FLOATS(name) __local float name[OWN]
-#define ROW_LANES(name) __local lane_f name[OWN]
-#define SCORES(name) __local lane_f name[OWN * COLS]
-#define OUTPUT(name) __local lane_f name[OWN * OUT_COLS]
+#define ROW_VALUES(name) __local lane_f name[ROWS]
+#define COL_VALUES(name) __local lane_f name[COLS]
+#define SCORES(name) __local lane_f name[ROWS * COLS]
+#define OUTPUT(name) __local lane_f name[ROWS * OUT_COLS]
 
-#define FOR_ROWS(r, rows) for (int r = 0; r < (rows); ++r)
-#define FOR_COLS(c) FOR_UNROLLED (c, COLS)
+#define FOR_ROWS(r, rows) for (int r = (rows)->begin; r < (rows)->end; ++r)
+#define FOR_COLS(c, cols) for (int c = 0; c < (cols); ++c)
 #define FOR_OUT(x) for (int x = 0; x < OUT_COLS; ++x)
-#define NEEDS_RESCALE(factor) ((factor) != 1.0f)
-
-INLINE int tile_row(int r)
-{
-    return r;
-}
+/* A maximum is followed only when it leads by this much, in powers of two: rescaling costs more than large P. */
+#define RESCALE_SLACK 8.0f
+#define NEEDS_RESCALE(factor) any((factor) != 1.0f)
+/* The walked tile of the scores serves the output as well, if it holds the whole depth. */
+#define KEEPS_STAGED(depth) ((depth) == CHUNK && (depth) == SLICE)
 
 INLINE lane_i lane_numbers(void)
 {
@@ -58,16 +63,60 @@ INLINE lane_i lane_numbers(void)
 #endif
 }
 
-INLINE lane_i tile_col(int c)
+INLINE lane_i tile_row(int r)
 {
-    return c * LANES + lane_numbers();
+    return r * LANES + lane_numbers();
 }
 
-/* Whole register blocks; rows past the last real one are zero. */
-INLINE int rows_in_use(long left)
+INLINE int tile_col(int c)
 {
-    const int rows = (int)min(left, (long)OWN);
-    return (rows + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS;
+    return c;
+}
+
+/* Whole register blocks; lanes past the last row that exists hold zeros. */
+INLINE void rows_in_use(struct span *rows, long left)
+{
+    rows->begin = 0;
+    rows->end = (int)(min(left, (long)OWN) + LANES * BLOCK_COLS - 1) / (LANES * BLOCK_COLS) * BLOCK_COLS;
+}
+
+INLINE void narrow_rows(struct span *rows, int first, int count)
+{
+    rows->begin = max(rows->begin, first / (LANES * BLOCK_COLS) * BLOCK_COLS);
+    rows->end = min(rows->end, (count + LANES * BLOCK_COLS - 1) / (LANES * BLOCK_COLS) * BLOCK_COLS);
+}
+
+INLINE int cols_in_use(long left)
+{
+    return (int)((min(left, (long)WALK) + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS);
+}
+
+/* The lower, or upper, halves of a and b, lane by lane in turn. */
+#define ZIP4(a, b) (a).x, (b).x, (a).y, (b).y, (a).z, (b).z, (a).w, (b).w
+#if LANES == 16
+#define ZIP_LO(a, b) (lane_f)(ZIP4((a).lo.lo, (b).lo.lo), ZIP4((a).lo.hi, (b).lo.hi))
+#define ZIP_HI(a, b) (lane_f)(ZIP4((a).hi.lo, (b).hi.lo), ZIP4((a).hi.hi, (b).hi.hi))
+#elif LANES == 8
+#define ZIP_LO(a, b) (lane_f)(ZIP4((a).lo, (b).lo))
+#define ZIP_HI(a, b) (lane_f)(ZIP4((a).hi, (b).hi))
+#else
+#define ZIP_LO(a, b) (lane_f)((a).x, (b).x, (a).y, (b).y)
+#define ZIP_HI(a, b) (lane_f)((a).z, (b).z, (a).w, (b).w)
+#endif
+
+/* Transposes LANES vectors: each round of zipping the first half with the second rotates the bits of (vector, lane) by
+ * one. */
+INLINE void transpose(lane_f *v)
+{
+    lane_f zipped[LANES];
+    FOR_UNROLLED (round, LANES_LOG2) {
+        FOR_UNROLLED (i, LANES / 2) {
+            zipped[2 * i] = ZIP_LO(v[i], v[i + LANES / 2]);
+            zipped[2 * i + 1] = ZIP_HI(v[i], v[i + LANES / 2]);
+        }
+        FOR_UNROLLED (i, LANES)
+            v[i] = zipped[i];
+    }
 }
 
 /* Elements x onwards of a row, as far as it has `there`. */
@@ -84,58 +133,21 @@ INLINE void store_lanes(__global stored *row, int x, int there, lane_f value)
 }
 
 /* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
-INLINE void store_output(const __local lane_f *out, const ACC float *factor, __global stored *data,
-                         const struct layout *at, long first, int d, int rows)
+INLINE void store_output(const __local lane_f *out, const ACC lane_f *factor, __global stored *data,
+                         const struct layout *at, long first, int d, const struct span *rows)
 {
-    const int real = (int)min((long)rows, at->count - first);
     const int depth = min(at->depth - d, SLICE);
-    for (int r = 0; r < real; ++r) {
-        __global stored *to = data + row_offset(at, first + r) + d;
-        for (int x = 0; x < depth; x += LANES)
-            store_lanes(to, x, depth, out[r * OUT_COLS + x / LANES] * factor[r]);
+    FOR_ROWS (r, rows) {
+        const int real = (int)clamp(at->count - first - r * LANES, 0L, (long)LANES);
+        for (int x = 0; x < depth; x += LANES) {
+            lane_f v[LANES];
+            FOR_UNROLLED (i, LANES)
+                v[i] = out[OUT(r, x + i)] * factor[r];
+            transpose(v);
+            for (int i = 0; i < real; ++i)
+                store_lanes(data + row_offset(at, first + r * LANES + i) + d, x, depth, v[i]);
+        }
     }
-}
-
-INLINE void store_stat(const ACC float *value, __global float *data, const struct layout *at, long first, int rows)
-{
-    for (int r = 0; r < rows && first + r < at->count; ++r)
-        data[row_offset(at, first + r)] = value[r];
-}
-
-/* 2^x to 2 ulp for x <= 128, and exactly 0 below -126, where float32 has no normal numbers: 2^x = 2^n 2^f, n the
- * nearest integer, 2^f by a polynomial on [-1/2, 1/2]. */
-INLINE lane_f lane_exp2(lane_f x)
-{
-    const lane_f n = rint(x), f = x - n;
-    lane_f p = 1.535336188319500e-4f * f + 1.339887440266574e-3f;
-    p = p * f + 9.618437357674640e-3f;
-    p = p * f + 5.550332471162809e-2f;
-    p = p * f + 2.402264791363012e-1f;
-    p = p * f + 6.931472028550421e-1f;
-    p = p * f + 1.0f;
-    const lane_i exponent = (JOIN(convert_int, LANES)(n) + 127) << 23;
-    return x < -126.0f ? (lane_f)(0.0f) : JOIN(as_float, LANES)(exponent) * p;
-}
-
-/* Folds the lanes in halves with f(a, b). */
-#define FOLD4(f, v) f(f((v).x, (v).y), f((v).z, (v).w))
-#if LANES == 16
-#define FOLD(f, v) FOLD4(f, f(f((v).lo.lo, (v).lo.hi), f((v).hi.lo, (v).hi.hi)))
-#elif LANES == 8
-#define FOLD(f, v) FOLD4(f, f((v).lo, (v).hi))
-#else
-#define FOLD(f, v) FOLD4(f, v)
-#endif
-#define ADD(a, b) ((a) + (b))
-
-INLINE float lane_max(lane_f x)
-{
-    return FOLD(fmax, x);
-}
-
-INLINE float lane_sum(lane_f x)
-{
-    return FOLD(ADD, x);
 }
 
 /* Lanes to an array and back. */
@@ -144,14 +156,52 @@ INLINE float lane_sum(lane_f x)
     JOIN(vstore, LANES)(lanes, 0, name)
 #define COLLECT(name) JOIN(vload, LANES)(0, name)
 
-/* A float32 a row, of rows first + row; `otherwise` for rows that do not exist. */
-INLINE lane_f gather_stat(const __global float *data, const struct layout *at, long first, lane_i row, float otherwise)
+INLINE void store_stat(const ACC lane_f *value, __global float *data, const struct layout *at, long first,
+                       const struct span *rows)
 {
-    float value[LANES];
-    SPREAD(int, r, row);
-    for (int i = 0; i < LANES; ++i)
-        value[i] = first + r[i] < at->count ? data[row_offset(at, first + r[i])] : otherwise;
-    return COLLECT(value);
+    FOR_ROWS (r, rows) {
+        SPREAD(float, v, value[r]);
+        for (int i = 0; i < LANES && first + r * LANES + i < at->count; ++i)
+            data[row_offset(at, first + r * LANES + i)] = v[i];
+    }
+}
+
+/* A float32 a row; `otherwise` for rows that do not exist. */
+INLINE lane_f row_stat(const __global float *data, const struct layout *at, long first, int r, float otherwise)
+{
+    float v[LANES];
+    for (int i = 0; i < LANES; ++i) {
+        const long row = first + r * LANES + i;
+        v[i] = row < at->count ? data[row_offset(at, row)] : otherwise;
+    }
+    return COLLECT(v);
+}
+
+INLINE lane_f col_stat(const __global float *data, const struct layout *at, long first, int c, float otherwise)
+{
+    return first + c < at->count ? data[row_offset(at, first + c)] : otherwise;
+}
+
+/* 2^x to 2 ulp for x <= 127, and exactly 0 below -126, where float32 has no normal numbers: 2^x = 2^n 2^f, n the
+ * nearest integer, 2^f by a polynomial on [-1/2, 1/2]. Adding `round_bias` leaves n, and 127 for the exponent's bias,
+ * in the lowest bits of the sum. */
+INLINE lane_f lane_exp2(lane_f x)
+{
+    const float round_bias = 0x1.8p23f + 127.0f;
+    const lane_f sum = x + round_bias, f = x - (sum - round_bias);
+    lane_f p = 1.535336188319500e-4f * f + 1.339887440266574e-3f;
+    p = p * f + 9.618437357674640e-3f;
+    p = p * f + 5.550332471162809e-2f;
+    p = p * f + 2.402264791363012e-1f;
+    p = p * f + 6.931472028550421e-1f;
+    p = p * f + 1.0f;
+    return x < -126.0f ? (lane_f)(0.0f) : JOIN(as_float, LANES)(JOIN(as_int, LANES)(sum) << 23) * p;
+}
+
+/* NaN in x is passed over, as by fmax, which costs more. */
+INLINE lane_f lane_max(lane_f most, lane_f x)
+{
+    return x > most ? x : most;
 }
 
 INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,
@@ -167,11 +217,11 @@ INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i
 }
 
 /* One item holds whole rows. */
-INLINE void reduce_max(ACC float *value, __local float *tile, int rows)
+INLINE void reduce_max(ACC lane_f *value, __local float *tile, const struct span *rows)
 {
 }
 
-INLINE void reduce_sum(ACC float *value, __local float *tile, int rows)
+INLINE void reduce_sum(ACC lane_f *value, __local float *tile, const struct span *rows)
 {
 }
 

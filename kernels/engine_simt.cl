@@ -26,6 +26,7 @@
 typedef float lane_f;
 typedef int lane_i;
 typedef float4 out_f;
+typedef float owner_f;
 #define LANES 1
 #define ACC __private
 #define ROWS (OWN / TY)
@@ -40,18 +41,22 @@ typedef float4 out_f;
 
 #define OWNER_TILE(name, depth) __local float __attribute__((aligned(16))) name[OWN * (OWNER_DEPTH(depth) + PAD)]
 #define WALKED_TILE(name) __local float __attribute__((aligned(16))) name[WALKED_SIZE]
+#define SECOND_TILE(name, walked_tile) __local float *const name = walked_tile
 #define OPERAND_TILE(name) __local float __attribute__((aligned(16))) name[OWN * OPERAND_LD]
 #define REDUCE_TILE(name) __local float __attribute__((aligned(16))) name[OWN * TX]
-#define ROW_FLOATS(name) float name[ROWS]
-#define ROW_LANES(name) lane_f name[ROWS]
+#define ROW_VALUES(name) float name[ROWS]
+#define COL_VALUES(name) float name[COLS]
 #define SCORES(name) float name[ROWS * COLS]
 #define OUTPUT(name) float4 name[ROWS * OUT_COLS]
+#define SCORE(r, c) ((r)*COLS + (c))
+#define OUT(r, x) ((r)*OUT_COLS + (x))
 
 #define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
-#define FOR_COLS(c) FOR_UNROLLED (c, COLS)
+#define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
 /* Along a product, four elements at a time; unrolled too far, some compilers run out of registers. */
 #define FOR_QUADS(x, depth) PRAGMA(unroll UNROLL) for (int x = 0; x < (depth); x += 4)
+#define RESCALE_SLACK 0.0f
 #define NEEDS_RESCALE(factor) true /* cheaper than asking */
 /* The walked tile of the scores serves the output as well, if it holds the whole depth. */
 #define KEEPS_STAGED(depth) ((depth) == CHUNK && (depth) == SLICE && STRIP == WALK)
@@ -76,9 +81,20 @@ INLINE int out_depth(int x)
     return 4 * (item_x() + x * TX);
 }
 
-INLINE int rows_in_use(long left)
+/* Items work on whole tiles. */
+INLINE void rows_in_use(struct span *rows, long left)
 {
-    return (int)min(left, (long)OWN);
+    rows->begin = 0;
+    rows->end = ROWS;
+}
+
+INLINE void narrow_rows(struct span *rows, int first, int count)
+{
+}
+
+INLINE int cols_in_use(long left)
+{
+    return COLS;
 }
 
 INLINE float4 read4(const __local float *at)
@@ -88,14 +104,14 @@ INLINE float4 read4(const __local float *at)
 
 /* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
 INLINE void store_output(const float4 *out, const ACC float *factor, __global stored *data, const struct layout *at,
-                         long first, int d, int rows)
+                         long first, int d, const struct span *rows)
 {
     FOR_ROWS (r, rows) {
         const long row = first + tile_row(r);
         if (row < at->count) {
             const long to = row_offset(at, row);
             FOR_OUT (x) {
-                const float4 value = out[r * OUT_COLS + x] * factor[r];
+                const float4 value = out[OUT(r, x)] * factor[r];
                 const int depth = d + out_depth(x);
                 if (depth < at->depth)
                     STORE(data, to + depth, value.x);
@@ -111,7 +127,8 @@ INLINE void store_output(const float4 *out, const ACC float *factor, __global st
 }
 
 /* One float32 a row, written by one item of those that share the row. */
-INLINE void store_stat(const ACC float *value, __global float *data, const struct layout *at, long first, int rows)
+INLINE void store_stat(const ACC float *value, __global float *data, const struct layout *at, long first,
+                       const struct span *rows)
 {
     FOR_ROWS (r, rows)
         if (item_x() == 0 && first + tile_row(r) < at->count)
@@ -123,20 +140,25 @@ INLINE lane_f lane_exp2(lane_f x)
     return exp2(x);
 }
 
-INLINE float lane_max(lane_f x)
+INLINE lane_f lane_max(lane_f x, lane_f y)
 {
-    return x;
+    return fmax(x, y);
 }
 
-INLINE float lane_sum(lane_f x)
+/* A float32 a row, of row `row`; `otherwise` where that does not exist. */
+INLINE float stat(const __global float *data, const struct layout *at, long row, float otherwise)
 {
-    return x;
+    return row < at->count ? data[row_offset(at, row)] : otherwise;
 }
 
-/* A float32 a row, of rows first + row; `otherwise` for rows that do not exist. */
-INLINE lane_f gather_stat(const __global float *data, const struct layout *at, long first, lane_i row, float otherwise)
+INLINE lane_f row_stat(const __global float *data, const struct layout *at, long first, int r, float otherwise)
 {
-    return first + row < at->count ? data[row_offset(at, first + row)] : otherwise;
+    return stat(data, at, first + tile_row(r), otherwise);
+}
+
+INLINE lane_f col_stat(const __global float *data, const struct layout *at, long first, int c, float otherwise)
+{
+    return stat(data, at, first + tile_col(c), otherwise);
 }
 
 INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,
@@ -146,14 +168,14 @@ INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i
 }
 
 /* Combine what the TX items of a row hold; the caller must reach a barrier before the tile is written again. */
-INLINE void share_rows(const float *value, __local float *tile, int rows)
+INLINE void share_rows(const float *value, __local float *tile, const struct span *rows)
 {
     FOR_ROWS (r, rows)
         tile[tile_row(r) * TX + item_x()] = value[r];
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
-INLINE void reduce_max(ACC float *value, __local float *tile, int rows)
+INLINE void reduce_max(ACC float *value, __local float *tile, const struct span *rows)
 {
     share_rows(value, tile, rows);
     FOR_ROWS (r, rows) {
@@ -164,7 +186,7 @@ INLINE void reduce_max(ACC float *value, __local float *tile, int rows)
     }
 }
 
-INLINE void reduce_sum(ACC float *value, __local float *tile, int rows)
+INLINE void reduce_sum(ACC float *value, __local float *tile, const struct span *rows)
 {
     share_rows(value, tile, rows);
     FOR_ROWS (r, rows) {

@@ -17,11 +17,10 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     REDUCE_TILE(reduce_tile);
     SCORES(S);
     OUTPUT(O);
-    ROW_FLOATS(row_max);
-    ROW_FLOATS(m);
-    ROW_LANES(l);
-    ROW_FLOATS(sum);
-    ROW_FLOATS(factor);
+    ROW_VALUES(row_max);
+    ROW_VALUES(m);
+    ROW_VALUES(l);
+    ROW_VALUES(factor);
 
     struct place at;
     find_place(&at, &a, DV_PAD, a.N * a.pack, a.Hq, a.pack, a.causal);
@@ -33,15 +32,16 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     key_rows(&V, v, &a.v, at.batch, kv_head, a.Dv, key_total);
     blank_padding(&K, &a, mask, at.batch, at.head);
     blank_padding(&V, &a, mask, at.batch, at.head);
-    const int rows = rows_in_use(Q.at.count - at.first);
+    struct span rows;
+    rows_in_use(&rows, Q.at.count - at.first);
 
     if (OWNER_RESIDENT)
-        fetch_owner(q_tile, &Q, at.first, 0, D_PAD, rows);
-    FOR_ROWS (r, rows) {
+        fetch_owner(q_tile, &Q, at.first, 0, D_PAD, &rows);
+    FOR_ROWS (r, &rows) {
         m[r] = -INFINITY;
         l[r] = 0.0f;
         FOR_OUT (x)
-            O[r * OUT_COLS + x] = 0.0f;
+            O[OUT(r, x)] = 0.0f;
     }
 
     struct range keys;
@@ -49,28 +49,29 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     for (long j = keys.begin; j < keys.end; j += WALK) {
         struct edge e;
         find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
-        tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, rows);
+        const int cols = cols_in_use(keys.end - j);
+        struct span seeing = rows;
+        narrow_rows(&seeing, first_seeing(&e), OWN);
+        tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, &seeing, cols);
         if (is_full(&keys, j))
-            softmax_scores(S, row_max, &a, &e, true, rows);
+            softmax_scores(S, row_max, &a, &e, true, &seeing, cols);
         else
-            softmax_scores(S, row_max, &a, &e, false, rows);
-        reduce_max(row_max, reduce_tile, rows);
-        softmax_update(S, O, m, l, row_max, rows);
-        tile_output(O, S, p_tile, walked_tile, &V, j, at.slice * SLICE, false, DV_PAD, rows);
+            softmax_scores(S, row_max, &a, &e, false, &seeing, cols);
+        reduce_max(row_max, reduce_tile, &seeing);
+        softmax_update(S, O, m, l, row_max, &seeing, cols);
+        tile_output(O, S, p_tile, walked_tile, &V, j, at.slice * SLICE, STAGED_NOT, DV_PAD, &seeing, cols);
     }
 
     struct layout out_at, lse_at;
     query_layout(&out_at, &a, &a.out, at.batch, at.head, a.Dv);
     query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
-    FOR_ROWS (r, rows)
-        sum[r] = lane_sum(l[r]);
-    reduce_sum(sum, reduce_tile, rows);
-    FOR_ROWS (r, rows)
-        factor[r] = sum[r] == 0.0f ? 0.0f : 1.0f / sum[r];
-    store_output(O, factor, out, &out_at, at.first, at.slice * SLICE, rows);
+    reduce_sum(l, reduce_tile, &rows);
+    FOR_ROWS (r, &rows)
+        factor[r] = l[r] == 0.0f ? (lane_f)(0.0f) : 1.0f / l[r];
+    store_output(O, factor, out, &out_at, at.first, at.slice * SLICE, &rows);
     if (a.store_lse && at.slice == 0) {
-        FOR_ROWS (r, rows)
-            sum[r] = sum[r] == 0.0f ? -INFINITY : (m[r] + log2(sum[r])) * M_LN2_F;
-        store_stat(sum, lse, &lse_at, at.first, rows);
+        FOR_ROWS (r, &rows)
+            m[r] = l[r] == 0.0f ? (lane_f)(-INFINITY) : (m[r] + log2(l[r])) * M_LN2_F;
+        store_stat(m, lse, &lse_at, at.first, &rows);
     }
 }

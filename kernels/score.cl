@@ -36,6 +36,18 @@ INLINE void find_edge(struct edge *e, const struct call *a, long i0, long j0, lo
         mask + a->mask.offset + b * a->mask.batch + head * a->mask.head + query * a->mask.row + j0 * a->mask_column;
 }
 
+/* The tile's first query row that sees its first key by the diagonal, as far as it has rows. */
+INLINE int first_seeing(const struct edge *e)
+{
+    return max(clamp(-e->diagonal, 0, OWN + WALK) * e->heads - e->phase, 0);
+}
+
+/* Keys of the tile that its last query row sees by the diagonal. */
+INLINE int keys_seen(const struct edge *e)
+{
+    return clamp(min(e->queries - 1, (e->phase + WALK - 1) / e->heads) + min(e->diagonal, OWN) + 1, 0, OWN);
+}
+
 INLINE lane_i query_of_row(const struct edge *e, lane_i row)
 {
 #if PACKED

@@ -1,44 +1,45 @@
 /* The online softmax of a row tile (FlashAttention-2, Algorithm 1). Of each row: m the maximum so far, l the sum of
- * exp2(S - m) as far as this work-item's lanes saw it. */
+ * exp2(S - m) as far as this work-item saw it. With RESCALE_SLACK m may stay behind the maximum by that much. */
 #ifndef SOFTMAX_CL
 #define SOFTMAX_CL
 
 #include "score.cl"
 
 /* Scores the tile and gives the maximum of each row. */
-INLINE void softmax_scores(ACC lane_f *S, ACC float *row_max, const struct call *a, const struct edge *e, bool full,
-                           int rows)
+INLINE void softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call *a, const struct edge *e, bool full,
+                           const struct span *rows, int cols)
 {
     FOR_ROWS (r, rows) {
-        const int i = tile_row(r);
+        const lane_i i = tile_row(r);
         lane_f most = -INFINITY;
-        FOR_COLS (c) {
-            const lane_f s = score(a, e, full, S[r * COLS + c], i, tile_col(c));
-            S[r * COLS + c] = s;
-            most = fmax(most, s);
+        FOR_COLS (c, cols) {
+            const lane_f s = score(a, e, full, S[SCORE(r, c)], i, tile_col(c));
+            S[SCORE(r, c)] = s;
+            most = lane_max(most, s);
         }
-        row_max[r] = lane_max(most);
+        row_max[r] = most;
     }
 }
 
-/* S becomes P = exp2(S - m) for the new maximum m; l and O move to it. */
-INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC float *m, ACC lane_f *l, const ACC float *row_max, int rows)
+/* S becomes P = exp2(S - m) for the new m; l and O move to it. */
+INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_f *l, const ACC lane_f *row_max,
+                           const struct span *rows, int cols)
 {
     FOR_ROWS (r, rows) {
-        const float m_new = fmax(m[r], row_max[r]);
-        const float shift = m_new == -INFINITY ? 0.0f : m_new; /* no key yet: keeps -inf - (-inf) out */
-        const float rescale = exp2(m[r] - shift);
+        const lane_f m_new = row_max[r] > m[r] + RESCALE_SLACK ? row_max[r] : m[r];
+        const lane_f shift = m_new == -INFINITY ? (lane_f)(0.0f) : m_new; /* no key yet: keeps -inf - (-inf) out */
+        const lane_f rescale = lane_exp2(m[r] - shift);
         lane_f sum = 0.0f;
-        FOR_COLS (c) {
-            const lane_f p = lane_exp2(S[r * COLS + c] - shift);
-            S[r * COLS + c] = p;
+        FOR_COLS (c, cols) {
+            const lane_f p = lane_exp2(S[SCORE(r, c)] - shift);
+            S[SCORE(r, c)] = p;
             sum += p;
         }
         l[r] = l[r] * rescale + sum;
         m[r] = m_new;
         if (NEEDS_RESCALE(rescale))
             FOR_OUT (x)
-                O[r * OUT_COLS + x] *= rescale;
+                O[OUT(r, x)] *= rescale;
     }
 }
 

@@ -50,8 +50,8 @@ typedef ushort stored;
 #define LOAD_LANES(n, data) JOIN(half_lanes, n)(JOIN(vload, n)(0, data))
 #define STORE_LANES(n, data, x) JOIN(JOIN(vstore_half, n), _rte)(x, 0, HALF_OUT(data))
 
-/* Vectors of half by their bits, since PoCL converts them one by one: exponent and fraction in a float's place are 2^112
- * too small, also where half has no normal numbers; infinity and NaN need the largest exponent. */
+/* Vectors of half by their bits, since PoCL converts them one by one: exponent and fraction in a float's place are
+ * 2^112 too small, also where half has no normal numbers; infinity and NaN need the largest exponent. */
 #define DEFINE_HALF_LANES(n)                                                                                           \
     INLINE float##n half_lanes##n(ushort##n half_bits)                                                                 \
     {                                                                                                                  \

@@ -1,16 +1,19 @@
 /* The two products of every pass, as the engine does them:
  *
  *   fetch_owner(tile, owner, first, d, depth, rows)     owner rows to a tile that stays; what does not exist becomes 0
- *   tile_scores(S, owner_tile, owner, o, walked_tile, walked, w, depth, rows)
+ *   tile_scores(S, owner_tile, owner, o, walked_tile, walked, w, depth, rows, cols)
  *                     S = owner x walked^T over `depth`; owner_tile holds the owner's rows already if OWNER_RESIDENT
- *   tile_output(out, P, p_tile, walked_tile, walked, w, d, staged, depth, rows)
- *                     out += P x walked, for the depth slice from d. `staged`: the last tile_scores walked the same rows
- *                     over `depth`, so that an engine whose tiles serve both products may have them still
+ *   tile_output(out, P, p_tile, walked_tile, walked, w, d, staged, depth, rows, cols)
+ *                     out += P x walked, for the depth slice from d. `staged`: whether a tile_scores walked the same
+ *                     rows over `depth` with the same tile, so that an engine whose tiles serve both products may have
+ *                     them still: STAGED_LAST, the last one did, STAGED_BEFORE, the one before, STAGED_NOT
  */
 #ifndef TILE_CL
 #define TILE_CL
 
 #include "engine.cl"
+
+enum { STAGED_NOT, STAGED_BEFORE, STAGED_LAST };
 
 #if ENGINE == ENGINE_CPU
 #include "tile_cpu.cl"

@@ -1,4 +1,4 @@
-/* Products of engine `cpu`: tiles are copied, the walked one transposed for scores, and multiplied in register blocks. */
+/* Products of engine `cpu`: tiles are copied, the owner's transposed, and multiplied in register blocks. */
 #ifndef TILE_CPU_CL
 #define TILE_CPU_CL
 
@@ -13,12 +13,12 @@ INLINE lane_f load_lanes(const __global stored *row, int x, int there)
     return JOIN(vload, LANES)(0, value);
 }
 
-/* tile[row][0 .. depth - 1] = rows first + row at depth d onwards. */
-INLINE void fetch(__local float *tile, const struct rows *from, long first, int count, int d, const int depth)
+/* tile[row][0 .. depth - 1] = rows first + row at depth d onwards; what does not exist, or is padding, becomes 0. */
+INLINE void fetch(__local lane_f *tile, const struct rows *from, long first, int count, int d, const int depth)
 {
     const int there = clamp(from->at.depth - d, 0, depth);
     for (int row = 0; row < count; ++row) {
-        __local lane_f *to = (__local lane_f *)(tile + row * depth);
+        __local lane_f *to = tile + row * (depth / LANES);
         const bool exists = row_exists(from, first + row);
         const __global stored *data = from->data + (exists ? row_offset(&from->at, first + row) + d : 0);
         for (int x = 0; x < depth; x += LANES)
@@ -26,138 +26,169 @@ INLINE void fetch(__local float *tile, const struct rows *from, long first, int 
     }
 }
 
-INLINE void fetch_owner(__local float *tile, const struct rows *owner, long first, int d, const int depth, int rows)
+INLINE void fetch_walked(__local float *tile, const struct rows *walked, long first, int d, int cols)
 {
-    fetch(tile, owner, first, rows, d, depth);
+    fetch((__local lane_f *)tile, walked, first, cols, d, CHUNK);
 }
 
-/* The lower, or upper, halves of a and b, lane by lane in turn. */
-#define ZIP4(a, b) (a).x, (b).x, (a).y, (b).y, (a).z, (b).z, (a).w, (b).w
-#if LANES == 16
-#define ZIP_LO(a, b) (lane_f)(ZIP4((a).lo.lo, (b).lo.lo), ZIP4((a).lo.hi, (b).lo.hi))
-#define ZIP_HI(a, b) (lane_f)(ZIP4((a).hi.lo, (b).hi.lo), ZIP4((a).hi.hi, (b).hi.hi))
-#elif LANES == 8
-#define ZIP_LO(a, b) (lane_f)(ZIP4((a).lo, (b).lo))
-#define ZIP_HI(a, b) (lane_f)(ZIP4((a).hi, (b).hi))
-#else
-#define ZIP_LO(a, b) (lane_f)((a).x, (b).x, (a).y, (b).y)
-#define ZIP_HI(a, b) (lane_f)((a).z, (b).z, (a).w, (b).w)
-#endif
-
-/* Transposes LANES vectors: each round of zipping the first half with the second rotates the bits of (vector, lane) by
- * one. */
-INLINE void transpose(lane_f *v)
+INLINE void fetch_rows(__local lane_f *tile, const struct rows *owner, long first, const int depth,
+                       const struct span *rows)
 {
-    lane_f zipped[LANES];
-    FOR_UNROLLED (round, LANES_LOG2) {
-        FOR_UNROLLED (i, LANES / 2) {
-            zipped[2 * i] = ZIP_LO(v[i], v[i + LANES / 2]);
-            zipped[2 * i + 1] = ZIP_HI(v[i], v[i + LANES / 2]);
-        }
-        FOR_UNROLLED (i, LANES)
-            v[i] = zipped[i];
-    }
+    fetch(tile, owner, first, rows->end * LANES, 0, depth);
 }
 
 /* tile[x][row], transposed in blocks of LANES x LANES. */
-INLINE void fetch_walked(__local float *tile, const struct rows *walked, long first, int d)
+INLINE void fetch_owner(__local lane_f *tile, const struct rows *owner, long first, int d, const int depth,
+                        const struct span *rows)
 {
-    const int there = clamp(walked->at.depth - d, 0, CHUNK);
-    for (int row = 0; row < WALK; row += LANES) {
-        for (int x = 0; x < CHUNK; x += LANES) {
+    const int there = clamp(owner->at.depth - d, 0, depth);
+    FOR_ROWS (r, rows) {
+        for (int x = 0; x < depth; x += LANES) {
             lane_f v[LANES];
             for (int i = 0; i < LANES; ++i) {
-                const long r = first + row + i;
-                v[i] = row_exists(walked, r) ? load_lanes(walked->data + row_offset(&walked->at, r) + d, x, there)
-                                             : (lane_f)(0.0f);
+                const long row = first + r * LANES + i;
+                v[i] = row_exists(owner, row) ? load_lanes(owner->data + row_offset(&owner->at, row) + d, x, there)
+                                              : (lane_f)(0.0f);
             }
             transpose(v);
             FOR_UNROLLED (i, LANES)
-                *(__local lane_f *)(tile + (x + i) * WALK + row) = v[i];
+                tile[(x + i) * ROWS + r] = v[i];
         }
     }
 }
 
-INLINE void fetch_walked_for_output(__local float *tile, const struct rows *walked, long first, int d)
+/* c[height][width] += A[height][K] x B[K][width], all in registers but A and B. Element (r, k) of A is at [r a_row + k
+ * a_step]; rows of B are b_row vectors long. */
+INLINE void multiply_add(lane_f c[BLOCK_ROWS][BLOCK_COLS], const __local float *A, const int a_row, const int a_step,
+                         const __local lane_f *B, const int b_row, int K, const int height, const int width)
 {
-    fetch(tile, walked, first, WALK, d, CHUNK);
-}
-
-/* C[BLOCK_ROWS][cols] (+)= A[BLOCK_ROWS][K] x B[K][cols], all in registers but B. ldb and ldc count vectors. */
-INLINE void multiply_block(__local lane_f *C, const int ldc, const __local float *A, const int lda,
-                           const __local lane_f *B, const int ldb, const int K, const int cols, bool first)
-{
-    lane_f c[BLOCK_ROWS][BLOCK_COLS];
-    FOR_UNROLLED (r, BLOCK_ROWS)
-        FOR_UNROLLED (x, cols)
-            c[r][x] = first ? (lane_f)(0.0f) : C[r * ldc + x];
     for (int k = 0; k < K; ++k) {
         lane_f b[BLOCK_COLS];
-        FOR_UNROLLED (x, cols)
-            b[x] = B[k * ldb + x];
-        FOR_UNROLLED (r, BLOCK_ROWS)
-            FOR_UNROLLED (x, cols)
-                c[r][x] = A[r * lda + k] * b[x] + c[r][x];
-    }
-    FOR_UNROLLED (r, BLOCK_ROWS)
-        FOR_UNROLLED (x, cols)
-            C[r * ldc + x] = c[r][x];
-}
-
-/* C[rows][cols] (+)= A[rows][K] x B[K][cols]. */
-INLINE void multiply(__local lane_f *C, const int ldc, const __local float *A, const int lda, const __local float *B,
-                     const int cols, const int K, bool first, int rows)
-{
-    const __local lane_f *b = (const __local lane_f *)B;
-    for (int r = 0; r < rows; r += BLOCK_ROWS) {
-        for (int x = 0; x + BLOCK_COLS <= cols; x += BLOCK_COLS)
-            multiply_block(C + r * ldc + x, ldc, A + r * lda, lda, b + x, cols, K, BLOCK_COLS, first);
-        const int done = cols / BLOCK_COLS * BLOCK_COLS;
-        if (done < cols)
-            multiply_block(C + r * ldc + done, ldc, A + r * lda, lda, b + done, cols, K, cols - done, first);
+        FOR_UNROLLED (x, width)
+            b[x] = B[k * b_row + x];
+        FOR_UNROLLED (r, height)
+            FOR_UNROLLED (x, width)
+                c[r][x] = A[r * a_row + k * a_step] * b[x] + c[r][x];
     }
 }
 
-/* S (+)= owner[.., d ..] x walked^T over CHUNK. */
-INLINE void multiply_scores(__local lane_f *S, const __local float *owner, const int owner_depth, int d,
-                            const __local float *walked, bool first, int rows)
+/* C[height][BLOCK_COLS] (+)= A[height][K] x B[K][BLOCK_COLS]; rows of B and C are ROWS vectors long. */
+INLINE void multiply_block(__local lane_f *C, const __local float *A, const int a_row, const int a_step,
+                           const __local lane_f *B, int K, const int height, bool first)
 {
-    multiply(S, COLS, owner + d, owner_depth, walked, COLS, CHUNK, first, rows);
+    lane_f c[BLOCK_ROWS][BLOCK_COLS];
+    FOR_UNROLLED (r, height)
+        FOR_UNROLLED (x, BLOCK_COLS)
+            c[r][x] = first ? (lane_f)(0.0f) : C[r * ROWS + x];
+    multiply_add(c, A, a_row, a_step, B, ROWS, K, height, BLOCK_COLS);
+    FOR_UNROLLED (r, height)
+        FOR_UNROLLED (x, BLOCK_COLS)
+            C[r * ROWS + x] = c[r][x];
 }
 
-INLINE const __local float *operand(const __local lane_f *S, __local float *tile, int rows)
+/* C[height][rows] (+)= A[height][K] x B[K][rows]; past whole register blocks `rest` of C are left. */
+INLINE void multiply(__local lane_f *C, const __local float *A, const int a_row, const int a_step,
+                     const __local lane_f *B, int K, int height, const int rest, const struct span *rows, bool first)
 {
-    return (const __local float *)S;
-}
-
-/* out[.., from .. from + CHUNK - 1] += P x walked. */
-INLINE void multiply_output(__local lane_f *out, int from, const __local float *P, const __local float *walked,
-                            int rows)
-{
-    multiply(out + from / LANES, OUT_COLS, P, WALK, walked, CHUNK / LANES, WALK, false, rows);
+    for (int x = rows->begin; x < rows->end; x += BLOCK_COLS) {
+        int r = 0;
+        for (; r + BLOCK_ROWS <= height; r += BLOCK_ROWS)
+            multiply_block(C + r * ROWS + x, A + r * a_row, a_row, a_step, B + x, K, BLOCK_ROWS, first);
+        if (rest)
+            multiply_block(C + r * ROWS + x, A + r * a_row, a_row, a_step, B + x, K, rest, first);
+    }
 }
 
 /* S = owner x walked^T over DEPTH (D_PAD or DV_PAD). owner_tile holds the owner's rows already if OWNER_RESIDENT. */
-INLINE void tile_scores(ACC lane_f *S, __local float *owner_tile, const struct rows *owner, long o,
-                        __local float *walked_tile, const struct rows *walked, long w, const int depth, int rows)
+INLINE void tile_scores(ACC lane_f *S, __local lane_f *owner_tile, const struct rows *owner, long o,
+                        __local float *walked_tile, const struct rows *walked, long w, const int depth,
+                        const struct span *rows, int cols)
 {
     for (int d = 0; d < depth; d += CHUNK) {
         if (!OWNER_RESIDENT)
             fetch_owner(owner_tile, owner, o, d, CHUNK, rows);
-        fetch_walked(walked_tile, walked, w, d);
-        multiply_scores(S, owner_tile, OWNER_RESIDENT ? depth : CHUNK, OWNER_RESIDENT ? d : 0, walked_tile, d == 0,
-                        rows);
+        fetch_walked(walked_tile, walked, w, d, cols);
+        multiply(S, walked_tile, CHUNK, 1, owner_tile + (OWNER_RESIDENT ? d * ROWS : 0), CHUNK, cols, 0, rows, d == 0);
     }
 }
 
 /* out += P x walked, for the depth slice from d. */
 INLINE void tile_output(ACC out_f *out, ACC lane_f *P, __local float *p_tile, __local float *walked_tile,
-                        const struct rows *walked, long w, int d, bool staged, const int depth, int rows)
+                        const struct rows *walked, long w, int d, const int staged, const int depth,
+                        const struct span *rows, int cols)
 {
+    const bool there = staged != STAGED_NOT && KEEPS_STAGED(depth);
     for (int x = 0; x < SLICE; x += CHUNK) {
-        fetch_walked_for_output(walked_tile, walked, w, d + x);
-        multiply_output(out, x, (__local float *)P, walked_tile, rows);
+        if (!there)
+            fetch_walked(walked_tile, walked, w, d + x, cols);
+        multiply(out + x * ROWS, walked_tile, 1, CHUNK, P, cols, CHUNK, CHUNK % BLOCK_ROWS, rows, false);
     }
+}
+
+/* ---- sums of walked rows in global memory, as backward_head keeps them; `at` says where float32 rows lie ---- */
+
+INLINE void clear_rows(__global float *sums, const struct layout *at)
+{
+    for (long row = 0; row < at->count; ++row)
+        for (int x = 0; x < at->depth; ++x)
+            sums[row_offset(at, row) + x] = 0.0f;
+}
+
+/* A vector of c to each row that exists, as far as that has elements. */
+INLINE void add_block(__global float *sums, const struct layout *at, long first, int x, const int width,
+                      lane_f c[BLOCK_ROWS][BLOCK_COLS], float scale)
+{
+    for (int r = 0; r < BLOCK_ROWS && first + r < at->count; ++r) {
+        __global float *row = sums + row_offset(at, first + r);
+        for (int n = 0; n < width; ++n) {
+            const int there = at->depth - x - n * LANES;
+            if (there >= LANES) {
+                __global float *to = row + x + n * LANES;
+                JOIN(vstore, LANES)(JOIN(vload, LANES)(0, to) + scale * c[r][n], 0, to);
+            } else if (there > 0) {
+                float value[LANES];
+                JOIN(vstore, LANES)(c[r][n], 0, value);
+                for (int i = 0; i < there; ++i)
+                    row[x + n * LANES + i] += scale * value[i];
+            }
+        }
+    }
+}
+
+INLINE void add_product(__global float *sums, const struct layout *at, long first, int x, const int width,
+                        const __local float *A, const __local lane_f *B, const int b_row, int K, float scale)
+{
+    lane_f c[BLOCK_ROWS][BLOCK_COLS];
+    FOR_UNROLLED (r, BLOCK_ROWS)
+        FOR_UNROLLED (n, width)
+            c[r][n] = 0.0f;
+    multiply_add(c, A, OWN, 1, B, b_row, K, BLOCK_ROWS, width);
+    add_block(sums, at, first, x, width, c, scale);
+}
+
+/* Walked rows w + c += scale x dS^T x owner rows, over the owner rows in `rows`; dS is a score array. */
+INLINE void add_walked(__global float *sums, const struct layout *at, long w, const __local lane_f *dS,
+                       const __local lane_f *owner_rows, const int depth, float scale, const struct span *rows,
+                       int cols)
+{
+    const int vectors = depth / LANES, K = (rows->end - rows->begin) * LANES;
+    const __local lane_f *B = owner_rows + rows->begin * LANES * vectors;
+    for (int c = 0; c < cols; c += BLOCK_ROWS) {
+        const __local float *A = (const __local float *)(dS + SCORE(rows->begin, c));
+        int x = 0;
+        for (; x + BLOCK_COLS <= vectors; x += BLOCK_COLS)
+            add_product(sums, at, w + c, x * LANES, BLOCK_COLS, A, B + x, vectors, K, scale);
+        if (vectors % BLOCK_COLS)
+            add_product(sums, at, w + c, x * LANES, vectors % BLOCK_COLS, A, B + x, vectors, K, scale);
+    }
+}
+
+INLINE void round_rows(__global stored *to, const struct layout *to_at, const __global float *sums,
+                       const struct layout *sums_at)
+{
+    for (long row = 0; row < to_at->count; ++row)
+        for (int x = 0; x < to_at->depth; ++x)
+            STORE(to, row_offset(to_at, row) + x, sums[row_offset(sums_at, row) + x]);
 }
 
 #endif

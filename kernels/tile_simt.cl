@@ -1,5 +1,5 @@
-/* Products of engine `simt`. What is staged is picked up from global memory into registers while the items multiply what
- * was put down before. For scores a CHUNK of the depth is staged at a time, for the output a STRIP of walked rows, with
+/* Products of engine `simt`. What is staged is picked up from global memory into registers while the items
+ * multiply what was put down before. For scores a CHUNK of the depth is staged at a time, for the output a STRIP of walked rows, with
  * the scores' columns that belong to it. */
 #ifndef TILE_SIMT_CL
 #define TILE_SIMT_CL
@@ -22,8 +22,8 @@ INLINE float4 load_quad(const __global stored *row, int x, int depth)
 /* What one item carries of `count` rows, `depth` deep. */
 #define CARRIED(count, depth) (((count) * (depth) / 4 + WG_SIZE - 1) / WG_SIZE)
 
-/* Rows first + row at depth d onwards into registers; neighbouring items take neighbouring elements. Whole tiles of whole
- * vectors, nearly all there are, need no question but this one. */
+/* Rows first + row at depth d onwards into registers; neighbouring items take neighbouring elements. Whole tiles of
+ * whole vectors, nearly all there are, need no question but this one. */
 INLINE void pick_up(float4 *carried, const struct rows *from, long first, const int count, int d, const int depth)
 {
     const int quads = depth / 4, item = (int)get_local_id(0);
@@ -55,7 +55,8 @@ INLINE void put_down(__local float *tile, const int ld, const float4 *carried, c
     }
 }
 
-INLINE void fetch_owner(__local float *tile, const struct rows *owner, long first, int d, const int depth, int rows)
+INLINE void fetch_owner(__local float *tile, const struct rows *owner, long first, int d, const int depth,
+                        const struct span *rows)
 {
     const int quads = depth / 4;
     for (int at = get_local_id(0); at < OWN * quads; at += WG_SIZE) {
@@ -69,7 +70,7 @@ INLINE void fetch_owner(__local float *tile, const struct rows *owner, long firs
 
 /* S (+)= owner[.., d ..] x walked^T over CHUNK. */
 INLINE void multiply_scores(float *S, const __local float *owner, const int owner_depth, int d,
-                            const __local float *walked, bool first, int rows)
+                            const __local float *walked, bool first, const struct span *rows)
 {
     const __local float *a = owner + tile_row(0) * (owner_depth + PAD) + d;
     const __local float *b = walked + item_x() * SCORES_LD;
@@ -78,16 +79,16 @@ INLINE void multiply_scores(float *S, const __local float *owner, const int owne
             S[s] = 0.0f;
     FOR_QUADS (x, CHUNK) {
         float4 column[COLS];
-        FOR_COLS (c)
+        FOR_COLS (c, COLS)
             column[c] = read4(b + c * TX * SCORES_LD + x);
         FOR_ROWS (r, rows) {
             const float4 row = read4(a + r * (owner_depth + PAD) + x);
-            FOR_COLS (c) {
-                float s = S[r * COLS + c];
+            FOR_COLS (c, COLS) {
+                float s = S[SCORE(r, c)];
                 s = mad(row.x, column[c].x, s);
                 s = mad(row.y, column[c].y, s);
                 s = mad(row.z, column[c].z, s);
-                S[r * COLS + c] = mad(row.w, column[c].w, s);
+                S[SCORE(r, c)] = mad(row.w, column[c].w, s);
             }
         }
     }
@@ -98,7 +99,7 @@ INLINE void put_operand(__local float *tile, const float *S, const int first)
 {
     FOR_UNROLLED (r, ROWS)
         FOR_UNROLLED (c, STRIP / TX)
-            tile[tile_row(r) * OPERAND_LD + tile_col(c)] = S[r * COLS + first / TX + c];
+            tile[tile_row(r) * OPERAND_LD + tile_col(c)] = S[SCORE(r, first / TX + c)];
 }
 
 /* out += P x walked, STRIP rows of it, all of SLICE. */
@@ -113,11 +114,11 @@ INLINE void multiply_strip(float4 *out, const __local float *P, const __local fl
             const float4 w0 = read4(w), w1 = read4(w + OUTPUT_LD), w2 = read4(w + 2 * OUTPUT_LD),
                          w3 = read4(w + 3 * OUTPUT_LD);
             FOR_UNROLLED (r, ROWS) {
-                float4 sum = out[r * OUT_COLS + x];
+                float4 sum = out[OUT(r, x)];
                 sum = mad((float4)(p[r].x), w0, sum);
                 sum = mad((float4)(p[r].y), w1, sum);
                 sum = mad((float4)(p[r].z), w2, sum);
-                out[r * OUT_COLS + x] = mad((float4)(p[r].w), w3, sum);
+                out[OUT(r, x)] = mad((float4)(p[r].w), w3, sum);
             }
         }
     }
@@ -125,7 +126,8 @@ INLINE void multiply_strip(float4 *out, const __local float *P, const __local fl
 
 /* S = owner x walked^T over `depth`. The next chunk is on its way while this one is multiplied. */
 INLINE void tile_scores(float *S, __local float *owner_tile, const struct rows *owner, long o,
-                        __local float *walked_tile, const struct rows *walked, long w, const int depth, int rows)
+                        __local float *walked_tile, const struct rows *walked, long w, const int depth,
+                        const struct span *rows, int cols)
 {
     float4 of_owner[CARRIED(OWN, CHUNK)], of_walked[CARRIED(WALK, CHUNK)];
     if (!OWNER_RESIDENT)
@@ -149,9 +151,10 @@ INLINE void tile_scores(float *S, __local float *owner_tile, const struct rows *
 
 /* out += P x walked for the depth slice from d, strip by strip. */
 INLINE void tile_output(float4 *out, const float *P, __local float *p_tile, __local float *walked_tile,
-                        const struct rows *walked, long w, int d, bool staged, const int depth, int rows)
+                        const struct rows *walked, long w, int d, const int staged, const int depth,
+                        const struct span *rows, int cols)
 {
-    const bool there = staged && KEEPS_STAGED(depth);
+    const bool there = staged == STAGED_LAST && KEEPS_STAGED(depth);
     float4 of_walked[CARRIED(STRIP, SLICE)];
     if (!there)
         pick_up(of_walked, walked, w, STRIP, d, SLICE);

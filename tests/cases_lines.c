@@ -20,6 +20,7 @@ const struct case_line case_lines[] = {
     {TIER_TINY, "layouts", "b1 h2 n14 m18 d7/5 mask=deadrows:1,1,14,18 layout=padded tile=12x16"},
     {TIER_TINY, "data", "b1 h1 n12 m40 d8 data=rising tile=12x16"},
     {TIER_TINY, "gradients", "b1 h2 n13 m17 d8 layout=bnhd tile=12x16 nolse"},
+    {TIER_TINY, "gradients", "b1 h2 n13 m17 d8 causal tile=12x16 grad=dk,dv"},
 
     {TIER_QUICK, "sizes", "b1 h1 n65 m97 d64"},
     {TIER_QUICK, "sizes", "b1 h2 n97 m65 d64"},

@@ -32,8 +32,9 @@ static void add_once(struct lines *lines, const char *line)
 static int kernel_used(enum clattn__kernel kernel, unsigned passes)
 {
     static const unsigned used_by[KERNEL_COUNT] = {CLATTN_FORWARD, CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK,
-                                                   CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV};
-    return (passes & used_by[kernel]) != 0;
+                                                   CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
+                                                   CLATTN_BACKWARD};
+    return kernel == KERNEL_HEAD ? (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD : (passes & used_by[kernel]) != 0;
 }
 
 static void add_case(struct lines *lines, const struct clattn__device *device, const struct test_case *c)
@@ -45,7 +46,9 @@ static void add_case(struct lines *lines, const struct clattn__device *device, c
             continue;
         config.want_dk = (c->passes & CLATTN_BACKWARD_DK) != 0;
         config.want_dv = (c->passes & CLATTN_BACKWARD_DV) != 0;
-        if (!clattn__config_choose(device, clattn__device_engine(device), &c->problem, 0, &config))
+        const clattn_engine engine = clattn__device_engine(device);
+        if ((kernel == KERNEL_HEAD && !clattn__config_one_walk(device, engine, &c->problem)) ||
+            !clattn__config_choose(device, engine, &c->problem, 0, &config))
             continue;
         clattn__config_options(&config, options);
         snprintf(line, sizeof line, "%s %s", clattn__kernel_names[kernel], options);

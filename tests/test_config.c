@@ -52,9 +52,14 @@ static void broken(const char *rule, const struct clattn__device *device, const 
 
 /* ---- the rules ---- */
 
+static int keys_are_owners(const struct clattn__config *c)
+{
+    return c->kernel == KERNEL_DKDV || c->kernel == KERNEL_HEAD;
+}
+
 static int owners(const struct clattn__config *c)
 {
-    return c->kernel == KERNEL_DQ || (c->kernel == KERNEL_DKDV && c->want_dk) ? 2 : 1;
+    return c->kernel == KERNEL_DQ || (keys_are_owners(c) && c->want_dk) ? 2 : 1;
 }
 
 /* Floats of the owner tiles' rows, each `pad` longer than it is deep. */
@@ -75,14 +80,18 @@ static size_t simt_bytes(const struct clattn__config *c)
                             (size_t)(c->own * (c->strip + 4)) + (size_t)(c->own * c->tx));
 }
 
-/* As engine_cpu.cl does, with the row values that a forward has. */
+/* As engine_cpu.cl does; forward has most values a row, dkdv has values a column. */
 static size_t cpu_bytes(const struct clattn__config *c)
 {
-    const int scores = c->kernel == KERNEL_FORWARD || (c->kernel == KERNEL_DKDV && !c->want_dk) ? 1 : 2;
-    const int outputs = c->kernel == KERNEL_DKDV && c->want_dk && c->want_dv ? 2 : 1;
+    const int keys_own = keys_are_owners(c);
+    const int scores = c->kernel == KERNEL_FORWARD || (keys_own && !c->want_dk) ? 1 : 2;
+    const int outputs = keys_own && c->want_dk && c->want_dv ? 2 : 1;
+    const int head = c->kernel == KERNEL_HEAD;
+    const int row_values = c->kernel == KERNEL_FORWARD ? 4 : c->kernel == KERNEL_DQ ? 3 : head ? 2 : 1;
 
-    return sizeof(float) * (owner_floats(c, 0) + (size_t)(c->walk * c->chunk) +
-                            (size_t)(c->own * (scores * c->walk + outputs * c->slice + c->lanes + 4)));
+    return sizeof(float) * (owner_floats(c, 0) + (size_t)((keys_own ? 2 : 1) * c->walk * (c->chunk)) +
+                            (size_t)(c->own * (scores * c->walk + outputs * c->slice + row_values)) +
+                            (size_t)(keys_own ? 2 * c->walk * c->lanes : 0) + (size_t)(head ? c->own * c->d_pad : 0));
 }
 
 static int64_t larger(int64_t a, int64_t b)
@@ -93,14 +102,14 @@ static int64_t larger(int64_t a, int64_t b)
 /* Requested tiles are upper bounds, down to the least that the engine can do. */
 static void check_tiles(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
-    const int keys_own = c->kernel == KERNEL_DKDV;
+    const int keys_own = keys_are_owners(c);
     const int64_t q_most = p->q_tile > 0 ? p->q_tile : INT64_MAX;
     const int64_t k_most = p->k_tile > 0 ? p->k_tile : INT64_MAX;
     const int simt = c->engine == CLATTN_ENGINE_SIMT;
 
     HOLDS(c->own > 0 && c->walk > 0);
-    HOLDS(c->own <= larger(keys_own ? k_most : q_most, simt ? c->ty : c->block_rows));
-    HOLDS(c->walk <= larger(keys_own ? q_most : k_most, simt ? larger(c->tx, 4) : c->lanes));
+    HOLDS(c->own <= larger(keys_own ? k_most : q_most, simt ? c->ty : c->lanes));
+    HOLDS(c->walk <= larger(keys_own ? q_most : k_most, simt ? larger(c->tx, 4) : c->block_rows));
 }
 
 static void check_rules(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
@@ -119,10 +128,10 @@ static void check_rules(const struct clattn__device *device, const clattn_proble
         HOLDS(c->local_bytes == simt_bytes(c));
     } else {
         HOLDS(c->lanes == 4 || c->lanes == 8 || c->lanes == 16);
-        HOLDS(c->own % c->block_rows == 0 && c->walk % (c->lanes * c->block_cols) == 0);
+        HOLDS(c->own % (c->lanes * c->block_cols) == 0 && c->walk % c->block_rows == 0);
         HOLDS(c->chunk % c->lanes == 0 && c->slice % c->chunk == 0);
         HOLDS(c->group_size == 1);
-        HOLDS(c->local_bytes <= cpu_bytes(c));
+        HOLDS(c->local_bytes == cpu_bytes(c));
     }
 }
 
@@ -164,6 +173,22 @@ static void check_kernel(const struct clattn__device *device, const clattn_probl
     HOLDS(fits || attempt == attempts);
 }
 
+/* All gradients in one walk: by engine cpu, a work-group a key head, nothing left out of its tiles. */
+static void check_one_walk(const struct clattn__device *device, const clattn_problem *p, clattn_engine engine)
+{
+    struct clattn__config config = {.kernel = KERNEL_HEAD, .want_dk = true, .want_dv = true};
+    const struct clattn__config *c = &config;
+
+    if (!clattn__config_one_walk(device, engine, p)) {
+        return;
+    }
+    assert_true(clattn__config_choose(device, engine, p, 0, &config));
+    check_rules(device, p, c);
+    HOLDS(c->engine == CLATTN_ENGINE_CPU);
+    HOLDS(c->owner_resident && c->slice >= c->d_pad && c->slice >= c->dv_pad);
+    HOLDS(clattn__config_groups(c, p) == (uint64_t)(p->batch * p->kv_heads));
+}
+
 static void check_problem(const struct clattn__device *device, const clattn_problem *p, int attempts)
 {
     static const struct clattn__config firsts[] = {
@@ -177,6 +202,7 @@ static void check_problem(const struct clattn__device *device, const clattn_prob
         for (size_t k = 0; k < ARRAY_SIZE(firsts); k++) {
             check_kernel(device, p, engines[e], firsts[k], attempts);
         }
+        check_one_walk(device, p, engines[e]);
     }
 }
 
@@ -246,6 +272,23 @@ static void test_no_configuration(void **state)
     assert_true(clattn__config_choose(&narrow, CLATTN_ENGINE_CPU, &p, 0, &c));
 }
 
+/* Only where heads keep most compute units busy, to the last; and engine simt has no such kernel. */
+static void test_one_walk(void **state)
+{
+    const struct clattn__device device = {
+        .local_bytes = 1 << 20, .max_group = 1, .float_width = 16, .compute_units = 12};
+    clattn_problem p = make_problem(100, 100, 64, 64);
+
+    (void)state;
+    for (int heads = 1; heads <= 48; heads++) {
+        p.batch = 1;
+        p.q_heads = p.kv_heads = heads;
+        const int rounds = (heads + 11) / 12;
+        assert_int_equal(clattn__config_one_walk(&device, CLATTN_ENGINE_CPU, &p), 5 * 12 * rounds <= 7 * heads);
+        assert_false(clattn__config_one_walk(&device, CLATTN_ENGINE_SIMT, &p));
+    }
+}
+
 static void test_delta(void **state)
 {
     (void)state;
@@ -312,11 +355,9 @@ static void test_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_head_dim),
-        cmocka_unit_test(test_every_device),
-        cmocka_unit_test(test_lengths_and_tiles),
-        cmocka_unit_test(test_no_configuration),
-        cmocka_unit_test(test_delta),
+        cmocka_unit_test(test_every_head_dim),    cmocka_unit_test(test_every_device),
+        cmocka_unit_test(test_lengths_and_tiles), cmocka_unit_test(test_no_configuration),
+        cmocka_unit_test(test_one_walk),          cmocka_unit_test(test_delta),
         cmocka_unit_test(test_options),
     };
 

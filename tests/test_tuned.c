@@ -317,7 +317,7 @@ static void check_simt(const struct clattn__config *c)
 
 static void check_cpu(const struct clattn__config *c)
 {
-    assert_true(c->own % c->block_rows == 0 && c->walk % (c->lanes * c->block_cols) == 0);
+    assert_true(c->own % (c->lanes * c->block_cols) == 0 && c->walk % c->block_rows == 0);
     assert_true(c->chunk % c->lanes == 0 && c->slice % c->chunk == 0);
 }
 
