@@ -1,170 +1,225 @@
-/* clattn-bench: how fast the passes are, case by case, each verified before it is timed.
- *
- *   clattn-bench [--device INDEX|TEXT] [--engine simt|cpu|auto] [--repeats N] [CASE ...]
- *
- * A CASE is a line as the tests print and parse it ("b1 h16 n2048 m2048 d64 causal"); without one, a short default list
- * runs. On a CPU device OpenBLAS's sgemm is timed right before each case, as the yardstick. */
+/* clattn-bench: how fast the passes are, case by case, each verified before it is timed. See docs/performance.md. */
+#include "baseline.h"
+#include "commit.h"
 #include "gemm.h"
 #include "measure.h"
+#include "options.h"
+#include "progress.h"
+#include "report_csv.h"
+#include "report_table.h"
+#include "speed_plot.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-static const char *const default_cases[] = {
-    "b1 h16 n2048 m2048 d64",
-    "b1 h16 n2048 m2048 d64 causal",
-    "b1 h16 n2048 m2048 d128",
-    "b1 h16 n2048 m2048 d128 causal",
+enum { GEMM_SIZE = 2048, GEMM_RUNS = 3 };
+
+struct bench {
+    struct bench_options options;
+    struct bench_device device;
+    struct bench_clock clock;
+    struct bench_setting setting;
+    struct bench_rows rows;
+    FILE *csv, *plot; /* NULL: not wanted */
+    char message[BENCH_MESSAGE];
 };
 
-enum { GEMM_SIZE = 2048 };
-
-struct settings {
-    const char *device;
-    clattn_engine engine;
-    int repeats;
-    int gemm; /* time OpenBLAS too */
-};
-
-static int usage(void)
+static int fail(const char *what, const char *message)
 {
-    fputs("usage: clattn-bench [--device INDEX|TEXT] [--engine simt|cpu|auto] [--repeats N] [CASE ...]\n"
-          "CASE: a line such as \"b1 h16 n2048 m2048 d64 causal\"; see tests/cases.h\n",
-          stderr);
-    return 2;
+    bench_progress_clear();
+    fprintf(stderr, "clattn-bench: %s: %s\n", what, message);
+    return 1;
 }
 
-static int read_engine(const char *name, clattn_engine *engine)
+/* ---- one case ---- */
+
+static int add_row(struct bench *s, const struct bench_row *row)
 {
-    static const char *const names[] = {"auto", "simt", "cpu"};
-    for (int i = 0; i < 3; ++i)
-        if (strcmp(name, names[i]) == 0) {
-            *engine = (clattn_engine)i;
-            return 0;
+    bench_progress_clear();
+    bench_table_row(&s->setting, row);
+    if (s->csv)
+        bench_csv_row(s->csv, &s->setting, row);
+    return bench_rows_add(&s->rows, row) ? fail(row->line, "out of host memory") : 0;
+}
+
+static int time_baselines(struct bench *s, struct bench_measured *m, size_t number, const char *line)
+{
+    struct bench_row row;
+    for (int i = 0; i < BENCH_BASELINES; ++i) {
+        const struct bench_baseline *baseline = &bench_baselines[i];
+        if (!bench_baseline_wanted(baseline, s->options.baselines) ||
+            (!s->options.baselines && !baseline->exists(&s->device)))
+            continue;
+        if (!baseline->exists(&s->device)) {
+            bench_table_skip(line, baseline->name, "not for this device, or not in this build");
+            continue;
         }
-    return -1;
-}
-
-static int read_options(int argc, char **argv, struct settings *settings)
-{
-    static const struct option options[] = {
-        {"device", required_argument, NULL, 'd'},
-        {"engine", required_argument, NULL, 'e'},
-        {"repeats", required_argument, NULL, 'r'},
-        {NULL, 0, NULL, 0},
-    };
-    char *end = NULL;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == 'd')
-            settings->device = optarg;
-        else if (option == 'r')
-            settings->repeats = (int)strtol(optarg, &end, 10);
-        else if (option != 'e' || read_engine(optarg, &settings->engine))
-            return -1;
-        if (option == 'r' && (*end || settings->repeats < 3 || settings->repeats > 99))
-            return -1;
+        bench_progress(number, s->options.count, line, baseline->name);
+        const enum bench_outcome outcome = baseline->measure(m, s->options.repeats, &row);
+        bench_progress_clear();
+        if (outcome == BENCH_FAILED)
+            return fail(line, m->message);
+        if (outcome == BENCH_SKIPPED)
+            bench_table_skip(line, baseline->name, m->message);
+        else if (add_row(s, &row))
+            return 1;
     }
     return 0;
 }
 
-static int open_device(const struct settings *settings, struct bench_device *device)
+/* Returns 0, or 1 when the device failed or a result was wrong. */
+static int time_case(struct bench *s, struct bench_measured *m, size_t number, const char *line)
 {
-    clattn_options options = CLATTN_OPTIONS_INIT;
-    options.engine = settings->engine;
-    cl_int error = CL_SUCCESS;
-    clattn_status status = clattn_find_device(settings->device, &device->id);
-    if (!status) {
-        device->cl = clCreateContext(NULL, 1, &device->id, NULL, NULL, &error);
-        if (!error)
-            device->queue = clCreateCommandQueue(device->cl, device->id, 0, &error);
-        if (!error)
-            status = clattn_context_create(device->cl, device->id, &options, &device->context);
+    const unsigned passes[BENCH_PASSES] = {CLATTN_FORWARD, CLATTN_BACKWARD};
+    struct bench_row row;
+    if (bench_measure_multiply(m))
+        return fail(line, m->message);
+    for (int pass = 0; pass < BENCH_PASSES; ++pass) {
+        if (!(m->c.passes & passes[pass]))
+            continue;
+        bench_progress(number, s->options.count, line, bench_pass_name((enum bench_pass)pass));
+        if (bench_measure_pass(m, (enum bench_pass)pass, s->options.repeats, &row))
+            return fail(line, m->message);
+        if (add_row(s, &row))
+            return 1;
     }
-    if (!status && !error)
+    return time_baselines(s, m, number, line);
+}
+
+static int start_up(struct bench *s, size_t number, const char *line)
+{
+    const struct test_case *c = &s->options.cases[number];
+    struct bench_startup startup;
+    if (bench_start_up(&s->device, &s->options.library, c, &startup, s->message))
+        return fail(line, s->message);
+    bench_startup_row(c, &startup);
+    return startup.error_ratio <= 1.0 ? 0 : fail(line, "the result is wrong");
+}
+
+static int measure_case(struct bench *s, size_t number, const char *line)
+{
+    static struct bench_measured m;
+    bench_progress(number, s->options.count, line, "verifying");
+    int bad = bench_measure_begin(&m, &s->device, &s->clock, &s->options.cases[number]);
+    bench_progress_clear();
+    if (bad)
+        fail(line, m.message);
+    else if (s->options.memory)
+        bench_memory_row(&m);
+    else
+        bad = time_case(s, &m, number, line);
+    bench_measure_end(&m);
+    return bad ? 1 : 0;
+}
+
+static int run_case(struct bench *s, size_t number)
+{
+    char line[CASE_LINE_SIZE];
+    case_print(&s->options.cases[number], line);
+    return s->options.startup ? start_up(s, number, line) : measure_case(s, number, line);
+}
+
+/* ---- all of them ---- */
+
+/* What OpenBLAS takes the machine for, as it may be wrong, and how fast its product is. */
+static void print_gemm(const struct bench *s)
+{
+    const struct bench_baseline *openblas = &bench_baselines[1];
+    const char *core;
+    if (!openblas->exists(&s->device) || !bench_baseline_wanted(openblas, s->options.baselines))
+        return;
+    const double rate = bench_gemm_rate(GEMM_SIZE, GEMM_RUNS, &core);
+    if (rate > 0.0)
+        printf("OpenBLAS: sgemm %d^3 %.3f TFLOP/s, kernels for %s\n", GEMM_SIZE, 1e-12 * rate, core);
+}
+
+/* ---- files ---- */
+
+/* Opened before anything is timed, so that hours are not lost to a mistyped folder. */
+static int open_file(const char *path, FILE **file)
+{
+    *file = path ? fopen(path, "w") : NULL;
+    if (!path || *file)
         return 0;
-    fprintf(stderr, "clattn-bench: %s\n", error ? "OpenCL gives no context or queue" : clattn_last_error());
+    perror(path);
     return -1;
 }
 
-static void close_device(struct bench_device *device)
+static int close_file(const char *path, FILE *file)
 {
-    clattn_context_destroy(device->context);
-    if (device->queue)
-        clReleaseCommandQueue(device->queue);
-    if (device->cl)
-        clReleaseContext(device->cl);
+    if (!file)
+        return 0;
+    const int bad = ferror(file);
+    return fclose(file) || bad ? fail(path, "cannot be written") : 0;
 }
 
-static void print_pass(const struct test_case *c, enum bench_pass pass, const struct bench_result *r, double gemm)
+static int write_files(struct bench *s)
 {
-    char line[CASE_LINE_SIZE];
-    const double rate = bench_flops(&c->problem, c->passes, pass) / r->median_seconds[pass];
-    printf("%-34s %-8s %9.3f %8.3f-%-8.3f %7.3f %6.2f", case_print(c, line),
-           pass == BENCH_FORWARD ? "forward" : "backward", 1e3 * r->median_seconds[pass],
-           1e3 * r->fastest_seconds[pass], 1e3 * r->slowest_seconds[pass], 1e-12 * rate, r->error_ratio[pass]);
-    if (gemm > 0.0)
-        printf(" %7.3f %7.2f", 1e-12 * gemm, rate / gemm);
-    putchar('\n');
+    int bad = 0;
+    if (s->plot) {
+        const int drawn = bench_plot_write(s->plot, &s->setting, &s->rows);
+        if (drawn < 0)
+            bad = fail(s->options.plot, "out of host memory");
+        else if (drawn == 0)
+            fail(s->options.plot, "is empty: the cases do not differ in length");
+    }
+    return close_file(s->options.csv, s->csv) | close_file(s->options.plot, s->plot) | bad;
 }
 
-/* 0, or 1 when the device failed or a result was wrong. */
-static int bench_case(const struct bench_device *device, const char *line, const struct settings *settings)
+/* ---- all together ---- */
+
+static int begin(struct bench *s)
 {
-    struct test_case c;
-    struct bench_result result;
-    char error[CASE_LINE_SIZE];
-    if (case_parse(line, &c, error)) {
-        fprintf(stderr, "clattn-bench: %s: %s\n", line, error);
-        return 2;
+    struct bench_setting *setting = &s->setting;
+    if (bench_device_open(s->options.device, &s->options.library, &s->device, s->message))
+        return -1;
+    setting->device = s->device.name;
+    setting->driver = s->device.driver;
+    setting->platform = s->device.platform;
+    setting->version = clattn_version_string();
+    setting->commit = bench_commit;
+    if (bench_clock_begin(&s->clock, &s->device, s->message))
+        return -1;
+    printf("clattn %s, commit %s\n%s\n", setting->version, setting->commit, clattn_context_describe(s->device.context));
+    return 0;
+}
+
+static int run_cases(struct bench *s)
+{
+    int bad = 0;
+    if (s->options.memory) {
+        bench_memory_begin();
+    } else if (s->options.startup) {
+        bench_startup_begin();
+    } else {
+        if (bench_measure_peaks(&s->device, &s->setting.peaks, s->message))
+            return fail("peaks", s->message);
+        print_gemm(s);
+        bench_table_begin(&s->setting);
+        if (s->csv)
+            bench_csv_begin(s->csv);
     }
-    if (c.problem.dtype != CLATTN_FLOAT32) { /* what is not verified is not timed */
-        fprintf(stderr, "clattn-bench: %s: results are verified in float32 only\n", line);
-        return 2;
-    }
-    const char *core;
-    const double gemm = settings->gemm ? bench_gemm_rate(GEMM_SIZE, settings->repeats, &core) : 0.0;
-    const char *failure = bench_measure(device, &c, settings->repeats, &result);
-    if (failure) {
-        fprintf(stderr, "clattn-bench: %s: %s\n", line, failure);
-        return 1;
-    }
-    int wrong = 0;
-    for (int pass = 0; pass < BENCH_PASSES; ++pass) {
-        if (result.median_seconds[pass] > 0.0)
-            print_pass(&c, (enum bench_pass)pass, &result, gemm);
-        wrong = wrong || !(result.error_ratio[pass] <= 1.0);
-    }
-    if (wrong)
-        fprintf(stderr, "clattn-bench: %s: error past the tolerance\n", line);
     fflush(stdout);
-    return wrong;
+    for (size_t i = 0; i < s->options.count; ++i)
+        bad |= run_case(s, i);
+    return bad;
 }
 
 int main(int argc, char **argv)
 {
-    struct settings settings = {NULL, CLATTN_ENGINE_AUTO, 7, 0};
-    struct bench_device device = {NULL, NULL, NULL, NULL};
-    if (read_options(argc, argv, &settings))
-        return usage();
-    if (open_device(&settings, &device)) {
-        close_device(&device);
-        return 1;
+    static struct bench s;
+    const enum bench_start start = bench_options_read(argc, argv, &s.options);
+    int bad = start == BENCH_BAD ? 2 : 0;
+    if (start == BENCH_GO && (open_file(s.options.csv, &s.csv) || open_file(s.options.plot, &s.plot)))
+        bad = 2;
+    if (start == BENCH_GO && !bad) {
+        bad = begin(&s) ? fail("the device", s.message) : run_cases(&s);
+        bad |= write_files(&s);
+        bench_baselines_end();
+        bench_clock_end(&s.clock);
+        bench_device_close(&s.device);
     }
-    cl_device_type type = 0;
-    clGetDeviceInfo(device.id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
-    const char *core = "none";
-    settings.gemm = type & CL_DEVICE_TYPE_CPU && bench_gemm_rate(64, 1, &core) > 0.0;
-    puts(clattn_context_describe(device.context));
-    if (settings.gemm)
-        printf("OpenBLAS: sgemm %d^3, kernels for %s\n", GEMM_SIZE, core);
-    printf("\n%-34s %-8s %9s %17s %7s %6s%s\n", "case", "pass", "median ms", "fastest-slowest", "TFLOP/s", "error",
-           settings.gemm ? "   sgemm / sgemm" : "");
-    int bad = 0;
-    const int given = argc - optind, count = given ? given : (int)(sizeof default_cases / sizeof *default_cases);
-    for (int i = 0; i < count && bad != 2; ++i)
-        bad |= bench_case(&device, given ? argv[optind + i] : default_cases[i], &settings);
-    close_device(&device);
-    return bad > 1 ? 2 : bad;
+    bench_rows_free(&s.rows);
+    bench_options_free(&s.options);
+    return bad;
 }

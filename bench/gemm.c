@@ -2,7 +2,7 @@
 
 #ifdef HAVE_OPENBLAS
 
-#include "measure.h"
+#include "clock.h"
 
 #include <cblas.h>
 #include <stdlib.h>

@@ -1,38 +1,38 @@
-/* Times the passes of one case on one device, verified first. */
+/* A case on a device: set up, run, verified; then timed, by clattn here and by baselines on the same buffers. */
 #ifndef CLATTN_BENCH_MEASURE_H
 #define CLATTN_BENCH_MEASURE_H
 
-#include "cases.h"
-#include "clattn.h"
+#include "row.h"
+#include "sets.h"
+#include "verify.h"
 
-enum bench_pass { BENCH_FORWARD, BENCH_BACKWARD, BENCH_PASSES };
-
-struct bench_device {
-    cl_device_id id;
-    cl_context cl;
-    cl_command_queue queue;
-    clattn_context *context;
+struct bench_measured {
+    const struct bench_device *device;
+    struct bench_clock *clock;
+    struct test_case c;
+    struct data_set data; /* its images of outputs: what clattn computed */
+    struct bench_sets sets;
+    clattn_plan *plan;
+    cl_mem workspace; /* NULL: none is needed */
+    size_t workspace_bytes[BENCH_PASSES];
+    struct bench_verdict verdict;
+    char message[BENCH_MESSAGE]; /* what went wrong */
 };
 
-struct bench_result {
-    double median_seconds[BENCH_PASSES], fastest_seconds[BENCH_PASSES], slowest_seconds[BENCH_PASSES];
-    double error_ratio[BENCH_PASSES]; /* worst error / tolerance of the elements that were verified: good up to 1 */
-    size_t workspace_bytes;
-};
+/* Runs the passes of the case once, and verifies them. Returns 0, or -1 where something failed or a result is wrong;
+ * end it either way. */
+int bench_measure_begin(struct bench_measured *m, const struct bench_device *device, struct bench_clock *clock,
+                        const struct test_case *c);
+void bench_measure_end(struct bench_measured *m);
 
-/* Runs each pass `repeats` times (at least 3), enqueue to completion, after one run that is verified: out, lse and dq
- * on rows sampled from all of the tensor, dk and dv on one key head. Returns NULL, or what went wrong. */
-const char *bench_measure(const struct bench_device *device, const struct test_case *c, int repeats,
-                          struct bench_result *result);
+/* Makes the sets of buffers that are taken in turn; before the first pass is timed. */
+int bench_measure_multiply(struct bench_measured *m);
 
-/* Floating-point operations as FlashAttention counts them: 4 B Hq N M D forward, 2.5 times that backward, half when
- * causal ((D + Dv) / 2 for D). Where `passes` are not all gradients, the products that those take. */
-double bench_flops(const clattn_problem *problem, unsigned passes, enum bench_pass pass);
+/* Times a pass of clattn and fills in the row. Returns 0 or -1. */
+int bench_measure_pass(struct bench_measured *m, enum bench_pass pass, int repeats, struct bench_row *row);
 
-/* Seconds of a steady clock. */
-double bench_now(void);
-
-/* Sorts the values, and gives the middle one. */
-double bench_median(double *values, int count);
+/* A row with all that does not depend on who computes: the case, its work, its bytes. */
+void bench_measure_row(const struct bench_measured *m, enum bench_pass pass, const char *implementation,
+                       struct bench_row *row);
 
 #endif

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward", "delta", "backward_dq", "backward_dkdv",
-                                                        "backward_head"};
+const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",     "forward_combine", "delta",
+                                                        "backward_dq", "backward_dkdv",   "backward_head"};
 
 static int min_int(int64_t a, int b)
 {
@@ -91,18 +91,32 @@ enum clattn__mask clattn__config_mask(const clattn_problem *problem)
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_ALL = ~0 };
 
 /* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves
- * heads up to `depth` deep; chunk and slice are cut to the depth at hand. Measured on an H200, see bench/NOTES.md. */
+ * heads up to `depth` deep and, unless `most` is 0, problems of no more owner rows; chunk and slice are cut to the
+ * depth at hand. Measured on an H200, see bench/NOTES.md; those for few rows are reckoned. There each key is used
+ * little, and loading is what takes the time: most items stand along the keys, so that few rows keep them all at work,
+ * and many keys are picked up at once, by small work-groups of which a compute unit has several. */
 static const struct simt_row {
     int kernels, depth, own, walk, tx, ty, chunk, slice, strip, unroll;
     bool resident;
+    int most;
 } simt_rows[] = {
-    {ON_ALL, 32, 64, 32, 8, 16, 32, 32, 32, 2, true},        {ON_FORWARD, 64, 64, 64, 8, 16, 64, 64, 16, 1, true},
-    {ON_ALL, 64, 32, 32, 8, 8, 64, 64, 32, 2, true},         {ON_ALL, 96, 32, 32, 8, 8, 96, 96, 32, 2, true},
-    {ON_FORWARD, 128, 64, 16, 4, 16, 128, 128, 16, 1, true}, {ON_ALL, 128, 32, 16, 8, 8, 128, 128, 16, 2, true},
-    {ON_ALL, 128, 64, 32, 8, 16, 32, 128, 16, 2, false},     {ON_ALL, 256, 32, 32, 16, 8, 64, 256, 32, 2, false},
-    {ON_ALL, 256, 32, 16, 16, 8, 32, 256, 16, 2, false},     {ON_ALL, 512, 32, 32, 16, 8, 64, 256, 32, 2, false},
-    {ON_ALL, 512, 32, 16, 16, 8, 32, 128, 16, 2, false},     {ON_ALL, 512, 16, 16, 4, 16, 16, 64, 16, 2, false},
-    {ON_ALL, 512, 16, 16, 4, 16, 16, 16, 16, 2, false},
+    {ON_FORWARD, 32, 16, 64, 8, 8, 32, 32, 64, 2, true, 16},
+    {ON_FORWARD, 64, 16, 64, 16, 4, 64, 64, 64, 2, true, 16},
+    {ON_FORWARD, 128, 8, 32, 16, 4, 128, 128, 32, 2, true, 8},
+    {ON_FORWARD, 256, 8, 16, 16, 4, 128, 256, 16, 2, true, 8},
+    {ON_ALL, 32, 64, 32, 8, 16, 32, 32, 32, 2, true, 0},
+    {ON_FORWARD, 64, 64, 64, 8, 16, 64, 64, 16, 1, true, 0},
+    {ON_ALL, 64, 32, 32, 8, 8, 64, 64, 32, 2, true, 0},
+    {ON_ALL, 96, 32, 32, 8, 8, 96, 96, 32, 2, true, 0},
+    {ON_FORWARD, 128, 64, 16, 4, 16, 128, 128, 16, 1, true, 0},
+    {ON_ALL, 128, 32, 16, 8, 8, 128, 128, 16, 2, true, 0},
+    {ON_ALL, 128, 64, 32, 8, 16, 32, 128, 16, 2, false, 0},
+    {ON_ALL, 256, 32, 32, 16, 8, 64, 256, 32, 2, false, 0},
+    {ON_ALL, 256, 32, 16, 16, 8, 32, 256, 16, 2, false, 0},
+    {ON_ALL, 512, 32, 32, 16, 8, 64, 256, 32, 2, false, 0},
+    {ON_ALL, 512, 32, 16, 16, 8, 32, 128, 16, 2, false, 0},
+    {ON_ALL, 512, 16, 16, 4, 16, 16, 64, 16, 2, false, 0},
+    {ON_ALL, 512, 16, 16, 4, 16, 16, 16, 16, 2, false, 0},
 };
 
 static size_t simt_local_bytes(const struct clattn__config *c)
@@ -156,10 +170,13 @@ static bool simt_choose(const struct clattn__device *device, const clattn_proble
                         struct clattn__config *config)
 {
     const int depth = max_int((int)problem->qk_dim, (int)problem->v_dim);
+    int64_t own, walk;
+    tile_limits(problem, config->kernel, &own, &walk);
     for (size_t i = 0; i < ARRAY_SIZE(simt_rows); ++i) {
-        if (simt_rows[i].depth < depth || !(simt_rows[i].kernels & 1 << config->kernel))
+        const struct simt_row *row = &simt_rows[i];
+        if (row->depth < depth || !(row->kernels & 1 << config->kernel) || (row->most && row->most < own))
             continue;
-        simt_fill(&simt_rows[i], problem, config);
+        simt_fill(row, problem, config);
         if (config->local_bytes <= device->local_bytes && config->group_size <= device->max_group && attempt-- == 0)
             return true;
     }
@@ -172,7 +189,8 @@ static size_t cpu_local_bytes(const struct clattn__config *c)
 {
     const size_t own = (size_t)c->own, walk = (size_t)c->walk;
     const size_t walked_count = clattn__config_keys_own(c->kernel) ? 2 : 1;
-    const size_t row_values[KERNEL_COUNT] = {4, 0, 3, 1, 2}, column_values = clattn__config_keys_own(c->kernel) ? 2 : 0;
+    const size_t row_values[KERNEL_COUNT] = {4, 0, 0, 3, 1, 2},
+                 column_values = clattn__config_keys_own(c->kernel) ? 2 : 0;
     const size_t values = row_values[c->kernel] * own + column_values * (size_t)c->lanes * walk;
     const size_t rows = c->kernel == KERNEL_HEAD ? own * (size_t)c->d_pad : 0;
     return 4 * (own * owner_depth(c, 0) + rows + walked_count * walk * (size_t)c->chunk +
@@ -259,6 +277,12 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
 
 /* ---- both ---- */
 
+/* delta and combine see no scores: one program serves all problems. */
+static bool has_tiles(enum clattn__kernel kernel)
+{
+    return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE;
+}
+
 static void set_problem(clattn_engine engine, const clattn_problem *problem, struct clattn__config *config)
 {
     config->engine = engine;
@@ -271,13 +295,15 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
                            int attempt, struct clattn__config *config)
 {
     set_problem(engine, problem, config);
-    if (config->kernel == KERNEL_DELTA) {
+    if (!has_tiles(config->kernel)) {
         config->group_size = device->max_group < 64 || engine == CLATTN_ENGINE_CPU ? 1 : 64;
         config->local_bytes = 0;
         return attempt == 0;
     }
-    return engine == CLATTN_ENGINE_CPU ? cpu_choose(device, problem, attempt, config)
-                                       : simt_choose(device, problem, attempt, config);
+    const bool found = engine == CLATTN_ENGINE_CPU ? cpu_choose(device, problem, attempt, config)
+                                                   : simt_choose(device, problem, attempt, config);
+    config->splits = found && config->kernel == KERNEL_FORWARD ? clattn__split_count(device, problem, config) : 1;
+    return found;
 }
 
 /* ---- a configuration from elsewhere ---- */
@@ -320,7 +346,7 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
 {
     const bool cpu = engine == CLATTN_ENGINE_CPU;
     set_problem(engine, problem, c);
-    if (!clattn__fields_in_range(c))
+    if (!has_tiles(c->kernel) || !clattn__fields_in_range(c))
         return false;
     clattn_problem unbounded = *problem; /* a tile that was asked for refuses a taller one, and does not shrink it */
     unbounded.q_tile = unbounded.k_tile = 0;
@@ -340,12 +366,13 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
     if (!(cpu ? cpu_divides(c) : simt_divides(c)) || exceeds_request(problem, c))
         return false;
     c->local_bytes = cpu ? cpu_local_bytes(c) : simt_local_bytes(c);
+    c->splits = c->kernel == KERNEL_FORWARD ? clattn__split_count(device, problem, c) : 1;
     return c->local_bytes <= device->local_bytes && c->group_size <= device->max_group;
 }
 
 void clattn__config_options(const struct clattn__config *c, char options[CLATTN__OPTIONS_MAX])
 {
-    const bool scores = c->kernel != KERNEL_DELTA; /* delta sees no scores: one program serves all problems */
+    const bool scores = has_tiles(c->kernel);
     int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DSTORAGE=%d -DPACKED=%d -DMASK=%d",
                           (int)c->dtype, scores && c->packed, scores ? (int)c->mask : 0);
     if (!scores)
@@ -353,6 +380,8 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
     length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DENGINE=%d -DD_PAD=%d -DDV_PAD=%d",
                        (int)c->engine, c->d_pad, c->dv_pad);
     length += clattn__fields_print(c, " -D", options + length, CLATTN__OPTIONS_MAX - (size_t)length);
+    if (c->kernel == KERNEL_FORWARD)
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DSPLIT=%d", c->splits > 1);
     if (clattn__config_keys_own(c->kernel))
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DWANT_DK=%d -DWANT_DV=%d", c->want_dk,
                  c->want_dv);
@@ -362,6 +391,8 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
 {
     const uint64_t batch = (uint64_t)problem->batch, heads = (uint64_t)problem->q_heads,
                    queries = (uint64_t)problem->q_len;
+    if (c->kernel == KERNEL_COMBINE)
+        return batch * heads * queries;
     if (c->kernel == KERNEL_DELTA)
         return (batch * heads * queries + c->group_size - 1) / c->group_size;
     if (c->kernel == KERNEL_HEAD)
@@ -371,5 +402,5 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
     if (c->kernel == KERNEL_DKDV)
         return slices * (((uint64_t)problem->kv_len + own - 1) / own) * (uint64_t)problem->kv_heads * batch;
     const uint64_t pack = (uint64_t)clattn__config_pack(problem);
-    return slices * ((queries * pack + own - 1) / own) * (heads / pack) * batch;
+    return slices * (uint64_t)c->splits * ((queries * pack + own - 1) / own) * (heads / pack) * batch;
 }

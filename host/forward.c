@@ -1,4 +1,4 @@
-/* The forward pass: one kernel. */
+/* The forward pass: one kernel; where it is split over the keys, a second that combines the parts. */
 #include "launch.h"
 
 clattn_status clattn_enqueue_forward(const clattn_plan *plan, cl_command_queue queue, const clattn_tensors *tensors,
@@ -11,8 +11,19 @@ clattn_status clattn_enqueue_forward(const clattn_plan *plan, cl_command_queue q
     if (status)
         return status;
     const cl_mem *mem = launch.mem;
-    const cl_mem buffers[] = {mem[ROLE_Q],          mem[ROLE_K],   mem[ROLE_V],  mem[ROLE_MASK],
-                              mem[ROLE_KV_LENGTHS], mem[ROLE_OUT], mem[ROLE_LSE]};
+    const bool split = plan->stages[KERNEL_COMBINE].used;
+    const cl_mem buffers[] = {mem[ROLE_Q],
+                              mem[ROLE_K],
+                              mem[ROLE_V],
+                              mem[ROLE_MASK],
+                              mem[ROLE_KV_LENGTHS],
+                              split ? workspace : mem[ROLE_OUT],
+                              split ? workspace : mem[ROLE_LSE]};
     status = clattn__launch_stage(&launch, KERNEL_FORWARD, &call, buffers, ARRAY_SIZE(buffers), 0);
+    if (!status && split) {
+        const cl_mem of_combine[] = {workspace, mem[ROLE_OUT], mem[ROLE_LSE]};
+        status =
+            clattn__launch_stage(&launch, KERNEL_COMBINE, &call, of_combine, ARRAY_SIZE(of_combine), launch.done_count);
+    }
     return clattn__launch_end(&launch, status, event);
 }

@@ -92,7 +92,7 @@ clattn_status clattn__problem_check(const clattn_problem *problem);
 
 /* ---- config.c: tiles and build options of one kernel ---- */
 
-enum clattn__kernel { KERNEL_FORWARD, KERNEL_DELTA, KERNEL_DQ, KERNEL_DKDV, KERNEL_HEAD, KERNEL_COUNT };
+enum clattn__kernel { KERNEL_FORWARD, KERNEL_COMBINE, KERNEL_DELTA, KERNEL_DQ, KERNEL_DKDV, KERNEL_HEAD, KERNEL_COUNT };
 enum clattn__mask { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* as in kernels/rows.cl */
 
 struct clattn__config {
@@ -110,6 +110,7 @@ struct clattn__config {
     bool packed;
     enum clattn__mask mask;
     bool want_dk, want_dv;
+    int splits;         /* forward: parts of the keys, 1: all in one; combine: as the forward */
     size_t group_size;  /* work-items of a work-group */
     size_t local_bytes; /* estimate */
 };
@@ -124,7 +125,7 @@ int clattn__config_pack(const clattn_problem *problem);
 /* Whether KERNEL_HEAD should make all gradients, instead of KERNEL_DQ and KERNEL_DKDV. */
 bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem);
 /* The attempt-th best configuration that fits device and problem; false when there is none left. want_dk, want_dv and
- * kernel are given in *config. */
+ * kernel are given in *config, and to combine, splits. */
 bool clattn__config_choose(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
                            int attempt, struct clattn__config *config);
 /* Completes a configuration whose tunable numbers (fields.h), kernel, want_dk and want_dv are given, from a file or a
@@ -137,6 +138,16 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
 void clattn__config_options(const struct clattn__config *config, char options[CLATTN__OPTIONS_MAX]);
 /* Work-groups that the whole pass takes. */
 uint64_t clattn__config_groups(const struct clattn__config *config, const clattn_problem *problem);
+
+/* ---- split.c: a forward whose work-groups share the keys out ---- */
+
+/* Parts of the keys for a forward with this tile; 1: it is not split. */
+int clattn__split_count(const struct clattn__device *device, const clattn_problem *problem,
+                        const struct clattn__config *config);
+/* Elements of a row of O in a part: Dv, rounded up. Bytes that all parts take, see kernels/part.cl; 0 where there is but
+ * one. */
+int clattn__split_depth(const clattn_problem *problem);
+size_t clattn__split_bytes(const clattn_problem *problem, int splits);
 
 /* ---- source.c: kernel text ---- */
 
@@ -182,6 +193,7 @@ struct clattn_plan {
     clattn_context *context;
     clattn_problem problem;
     unsigned passes;
+    bool one_walk; /* KERNEL_HEAD makes all gradients */
     int pack;
     float scale;
     struct clattn__stage stages[KERNEL_COUNT];

@@ -40,6 +40,8 @@ static void fill_call(const clattn_plan *plan, struct call *call)
     call->causal = p->causal;
     call->bottom_right = p->align == CLATTN_ALIGN_BOTTOM_RIGHT;
     call->has_kv_lengths = p->kv_lengths;
+    call->parts = plan->stages[KERNEL_FORWARD].config.splits;
+    call->part_depth = clattn__split_depth(p);
     call->scale = plan->scale;
     call->scale_log2 = plan->scale * 1.44269504088896340736f;
 }
@@ -84,7 +86,8 @@ static clattn_status reserve_events(struct clattn__launch *launch, unsigned pass
     uint64_t count = 0;
     for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
         const struct clattn__stage *stage = &launch->plan->stages[kernel];
-        if (stage->used && (kernel == KERNEL_FORWARD) == (pass == CLATTN_FORWARD))
+        const bool forward = kernel == KERNEL_FORWARD || kernel == KERNEL_COMBINE;
+        if (stage->used && forward == (pass == CLATTN_FORWARD))
             count += (stage->groups - 1) / stage->groups_per_launch + 1;
     }
     if (count <= SIZE_MAX / sizeof *launch->done)

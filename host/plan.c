@@ -6,19 +6,22 @@
 #include <math.h>
 #include <string.h>
 
-static bool stage_wanted(enum clattn__kernel kernel, unsigned passes, bool one_walk)
+static bool stage_wanted(const clattn_plan *plan, enum clattn__kernel kernel)
 {
+    const unsigned passes = plan->passes;
     switch (kernel) {
     case KERNEL_FORWARD:
         return passes & CLATTN_FORWARD;
+    case KERNEL_COMBINE:
+        return plan->stages[KERNEL_FORWARD].config.splits > 1;
     case KERNEL_DELTA:
         return passes & (CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK);
     case KERNEL_DQ:
-        return !one_walk && passes & CLATTN_BACKWARD_DQ;
+        return !plan->one_walk && passes & CLATTN_BACKWARD_DQ;
     case KERNEL_DKDV:
-        return !one_walk && passes & (CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV);
+        return !plan->one_walk && passes & (CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV);
     case KERNEL_HEAD:
-        return one_walk;
+        return plan->one_walk;
     case KERNEL_COUNT:
         break;
     }
@@ -33,6 +36,8 @@ static double stage_flops(const struct clattn__stage *stage, const clattn_proble
     switch (stage->config.kernel) {
     case KERNEL_FORWARD:
         return scores * (d + dv);
+    case KERNEL_COMBINE:
+        return (double)p->batch * (double)p->q_heads * (double)p->q_len * dv * (double)stage->config.splits;
     case KERNEL_DQ:
         return scores * (2.0 * d + dv);
     case KERNEL_DKDV:
@@ -115,6 +120,7 @@ static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
     const clattn_engine engine = plan_engine(context);
     config.want_dk = plan->passes & CLATTN_BACKWARD_DK;
     config.want_dv = plan->passes & CLATTN_BACKWARD_DV;
+    config.splits = plan->stages[KERNEL_FORWARD].config.splits;
     if (clattn__tuned_find(context, engine, &plan->problem, &config)) {
         const clattn_status status = try_config(plan, &config);
         stage->tuned = stage->used;
@@ -150,6 +156,8 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     clattn__text_add(text, "%s: ", clattn__kernel_names[c->kernel]);
     if (c->kernel == KERNEL_DELTA) {
         clattn__text_add(text, "one work-item a row");
+    } else if (c->kernel == KERNEL_COMBINE) {
+        clattn__text_add(text, "one work-group a row adds up %d parts", c->splits);
     } else {
         const bool keys_own = clattn__config_keys_own(c->kernel);
         clattn__text_add(text, "engine %s", c->engine == CLATTN_ENGINE_CPU ? "cpu" : "simt");
@@ -160,6 +168,9 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
                          c->local_bytes);
         if (plan->pack > 1)
             clattn__text_add(text, ", %d heads share a tile", plan->pack);
+        if (c->splits > 1)
+            clattn__text_add(text, ", keys in %d parts%s", c->splits,
+                             plan->problem.kv_splits ? " (as asked)" : " (tuned)");
     }
     clattn__text_add(text, ", %llu work-groups of %zu", (unsigned long long)stage->groups, c->group_size);
     if (stage->groups_per_launch < stage->groups)
@@ -226,11 +237,11 @@ clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *
     plan->passes = passes;
     plan->pack = clattn__config_pack(problem);
     plan->scale = problem->scale != 0.0f ? problem->scale : (float)(1.0 / sqrt((double)problem->qk_dim));
-    const bool one_walk = (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD &&
-                          clattn__config_one_walk(&context->device, plan_engine(context), problem);
+    plan->one_walk = (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD &&
+                     clattn__config_one_walk(&context->device, plan_engine(context), problem);
     status = make_lock(plan);
     for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
-        if (stage_wanted((enum clattn__kernel)kernel, passes, one_walk))
+        if (stage_wanted(plan, (enum clattn__kernel)kernel))
             status = make_stage(plan, (enum clattn__kernel)kernel);
     if (!status)
         status = describe(plan);
@@ -266,9 +277,11 @@ clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass,
                             pass);
     const clattn_problem *p = &plan->problem;
     const size_t rows = (size_t)(p->batch * p->q_heads * p->q_len);
-    const bool delta = pass != CLATTN_FORWARD && plan->stages[KERNEL_DELTA].used;
-    const bool sums = delta && plan->stages[KERNEL_HEAD].used && p->dtype != CLATTN_FLOAT32;
-    *bytes = delta ? sizeof(float) * rows * (sums ? 1 + (size_t)p->qk_dim : 1) : 0;
+    const size_t sums = plan->one_walk && p->dtype != CLATTN_FLOAT32 ? (size_t)p->qk_dim : 0;
+    if (pass == CLATTN_FORWARD)
+        *bytes = clattn__split_bytes(p, plan->stages[KERNEL_FORWARD].config.splits);
+    else
+        *bytes = plan->stages[KERNEL_DELTA].used ? sizeof(float) * rows * (1 + sums) : 0;
     return CLATTN_SUCCESS;
 }
 

@@ -106,5 +106,8 @@ clattn_status clattn__problem_check(const clattn_problem *p)
     if (p->q_tile < 0 || p->k_tile < 0)
         return clattn__fail(CLATTN_INVALID_SIZE, "problem.%s is %" PRId64 "; allowed are 0 (tuned) and up",
                             p->q_tile < 0 ? "q_tile" : "k_tile", p->q_tile < 0 ? p->q_tile : p->k_tile);
+    if (p->kv_splits < 0 || p->kv_splits > CLATTN_MAX_KV_SPLITS)
+        return clattn__fail(CLATTN_INVALID_SIZE, "problem.kv_splits is %" PRId64 "; allowed are 0 (tuned) to %d",
+                            p->kv_splits, CLATTN_MAX_KV_SPLITS);
     return CLATTN_SUCCESS;
 }

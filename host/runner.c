@@ -157,9 +157,17 @@ static clattn_status make_plan(struct run *run, const clattn_problem *problem, u
     return status;
 }
 
-static clattn_status make_workspace(struct run *run, unsigned pass)
+/* One for both passes, which run one after the other. */
+static clattn_status make_workspace(struct run *run, unsigned passes)
 {
-    clattn_status status = clattn_plan_workspace_size(run->runner->plan, pass, &run->info.workspace_bytes);
+    const clattn_plan *plan = run->runner->plan;
+    size_t forward = 0, backward = 0;
+    clattn_status status = CLATTN_SUCCESS;
+    if (passes & CLATTN_FORWARD)
+        status = clattn_plan_workspace_size(plan, CLATTN_FORWARD, &forward);
+    if (!status && passes & CLATTN_BACKWARD)
+        status = clattn_plan_workspace_size(plan, passes & CLATTN_BACKWARD, &backward);
+    run->info.workspace_bytes = forward > backward ? forward : backward;
     if (!status && run->info.workspace_bytes)
         status = clattn__transfer_buffer(&run->transfer, "workspace", run->info.workspace_bytes, &run->workspace);
     return status;
@@ -171,7 +179,7 @@ static clattn_status run_kernels(struct run *run, unsigned passes)
     clattn_status status = CLATTN_SUCCESS;
     const double start = clattn__seconds_now();
     if (passes & CLATTN_FORWARD)
-        status = clattn_enqueue_forward(plan, run->runner->queue, &run->tensors, NULL, 0, NULL, NULL);
+        status = clattn_enqueue_forward(plan, run->runner->queue, &run->tensors, run->workspace, 0, NULL, NULL);
     if (!status && passes & CLATTN_BACKWARD)
         status = clattn_enqueue_backward(plan, run->runner->queue, &run->tensors, run->workspace, 0, NULL, NULL);
     if (!status)
@@ -192,7 +200,7 @@ static clattn_status run_passes(struct run *run, const clattn_problem *problem, 
     if (!status)
         status = upload(run);
     if (!status)
-        status = make_workspace(run, pass);
+        status = make_workspace(run, passes);
     if (!status)
         status = clattn__runner_finish(run->runner);
     run->info.upload_seconds = clattn__seconds_now() - start;

@@ -228,12 +228,19 @@ typedef struct clattn_problem {
     /* Largest number of queries (Bm) and of keys (Bn) that a tile may have; 0: tuned. Any value >= 1 is legal: it is
      * fitted to engine and device; clattn_plan_describe shows what came of it. */
     int64_t q_tile, k_tile;
+
+    /* Parts of the keys that forward gives to work-groups of their own, and combines in a fixed order; more than one take
+     * a workspace. 0: as many as keep the device busy where queries are few and keys many, else 1. Any other value up to
+     * CLATTN_MAX_KV_SPLITS: so many, but no more than there are tiles of keys; 1: never more than one. */
+    int64_t kv_splits;
 } clattn_problem;
+
+#define CLATTN_MAX_KV_SPLITS 1024
 
 #define CLATTN_PROBLEM_INIT                                                                                            \
     {                                                                                                                  \
         sizeof(clattn_problem), 0, 0, 0, 0, 0, 0, 0, CLATTN_FLOAT32, 0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0,            \
-            {0, 0, 0, 0}, 0, 0, 0                                                                                      \
+            {0, 0, 0, 0}, 0, 0, 0, 0                                                                                   \
     }
 
 /* ---- 4. Plan: a problem, checked, with its kernels built ---- */
@@ -264,8 +271,10 @@ CLATTN_API clattn_status clattn_plan_create(clattn_context *context, const clatt
 /* NULL is ignored. Work that was enqueued with the plan may still be running. */
 CLATTN_API void clattn_plan_destroy(clattn_plan *plan);
 
-/* Bytes of device workspace that a call needs: 0 forward; backward, whatever M is, at most 4 B Hq N, and in 16 bits
- * 4 B Hq N (1 + D), which is needed on CPUs where key heads are enough to keep the compute units busy.
+/* Bytes of device workspace that a call needs, whatever M is. Forward 0, or, where the keys are split
+ * (clattn_problem.kv_splits), 4 B Hq N (Dv + 2) for each part, with Dv rounded up to a multiple of 4; only problems with
+ * few queries are split without being asked to, and their workspace is some MiB at most. Backward at most 4 B Hq N, and
+ * in 16 bits 4 B Hq N (1 + D), which is needed on CPUs where key heads are enough to keep the compute units busy.
  *   INVALID_ARGUMENT  a null pointer, or pass neither CLATTN_FORWARD nor CLATTN_BACKWARD (any of its bits) */
 CLATTN_API clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes);
 

@@ -38,7 +38,7 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
     COL_VALUES(column_delta);
 
     struct place at;
-    find_place(&at, &a, MAX_PAD, a.M, a.Hk, 1, false);
+    find_place(&at, &a, MAX_PAD, 1, a.M, a.Hk, 1, false);
     const int group = a.Hq / a.Hk;
     const int first_head = at.head * group;
     const long key_total = key_count(&a, kv_lengths, at.batch);

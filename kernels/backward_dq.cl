@@ -35,7 +35,7 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     ROW_VALUES(factor);
 
     struct place at;
-    find_place(&at, &a, D_PAD, a.N * a.pack, a.Hq, a.pack, a.causal);
+    find_place(&at, &a, D_PAD, 1, a.N * a.pack, a.Hq, a.pack, a.causal);
     const int kv_head = at.head / (a.Hq / a.Hk);
     const long key_total = key_count(&a, kv_lengths, at.batch);
     struct rows Q, dO, K, V;

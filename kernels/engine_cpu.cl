@@ -120,20 +120,20 @@ INLINE void transpose(lane_f *v)
 }
 
 /* Elements x onwards of a row, as far as it has `there`. */
-INLINE void store_lanes(__global stored *row, int x, int there, lane_f value)
+INLINE void store_lanes(__global result *row, int x, int there, lane_f value)
 {
     if (x + LANES <= there) {
-        STORE_LANES(LANES, row + x, value);
+        STORE_RESULT_LANES(LANES, row + x, value);
         return;
     }
     float values[LANES];
     JOIN(vstore, LANES)(value, 0, values);
     for (int i = 0; x + i < there; ++i)
-        STORE(row, x + i, values[i]);
+        STORE_RESULT(row, x + i, values[i]);
 }
 
 /* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
-INLINE void store_output(const __local lane_f *out, const ACC lane_f *factor, __global stored *data,
+INLINE void store_output(const __local lane_f *out, const ACC lane_f *factor, __global result *data,
                          const struct layout *at, long first, int d, const struct span *rows)
 {
     const int depth = min(at->depth - d, SLICE);

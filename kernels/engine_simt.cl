@@ -103,7 +103,7 @@ INLINE float4 read4(const __local float *at)
 }
 
 /* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
-INLINE void store_output(const float4 *out, const ACC float *factor, __global stored *data, const struct layout *at,
+INLINE void store_output(const float4 *out, const ACC float *factor, __global result *data, const struct layout *at,
                          long first, int d, const struct span *rows)
 {
     FOR_ROWS (r, rows) {
@@ -114,13 +114,13 @@ INLINE void store_output(const float4 *out, const ACC float *factor, __global st
                 const float4 value = out[OUT(r, x)] * factor[r];
                 const int depth = d + out_depth(x);
                 if (depth < at->depth)
-                    STORE(data, to + depth, value.x);
+                    STORE_RESULT(data, to + depth, value.x);
                 if (depth + 1 < at->depth)
-                    STORE(data, to + depth + 1, value.y);
+                    STORE_RESULT(data, to + depth + 1, value.y);
                 if (depth + 2 < at->depth)
-                    STORE(data, to + depth + 2, value.z);
+                    STORE_RESULT(data, to + depth + 2, value.z);
                 if (depth + 3 < at->depth)
-                    STORE(data, to + depth + 3, value.w);
+                    STORE_RESULT(data, to + depth + 3, value.w);
             }
         }
     }

@@ -2,14 +2,22 @@
  *
  * Grid: one work-group for OWN query rows of one (batch, head block) and one SLICE of Dv; it walks the keys that they
  * see. Q (OWN, D) stays, or passes in chunks; K (WALK, D) and V (WALK, SLICE) pass through one tile; O (OWN, SLICE)
- * accumulates. */
+ * accumulates.
+ *
+ * With SPLIT it walks one part of those keys only, and leaves O as far as it got, m and l to forward_combine; out and
+ * lse are then both the workspace. */
+#include "part.cl"
 #include "softmax.cl"
 #include "tile.cl"
+
+#ifndef SPLIT
+#error "SPLIT must be given with -D"
+#endif
 
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
 forward(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
         const __global stored *restrict v, const __global uchar *restrict mask, const __global int *restrict kv_lengths,
-        __global stored *restrict out, __global float *restrict lse)
+        __global result *restrict out, __global float *restrict lse)
 {
     OWNER_TILE(q_tile, D_PAD);
     WALKED_TILE(walked_tile);
@@ -23,7 +31,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     ROW_VALUES(factor);
 
     struct place at;
-    find_place(&at, &a, DV_PAD, a.N * a.pack, a.Hq, a.pack, a.causal);
+    find_place(&at, &a, DV_PAD, SPLIT ? a.parts : 1, a.N * a.pack, a.Hq, a.pack, a.causal);
     const int kv_head = at.head / (a.Hq / a.Hk);
     const long key_total = key_count(&a, kv_lengths, at.batch);
     struct rows Q, K, V;
@@ -46,6 +54,8 @@ forward(const struct call a, const __global stored *restrict q, const __global s
 
     struct range keys;
     visible_keys(&keys, &a, at.first, key_total);
+    if (SPLIT)
+        take_part(&keys, at.part, a.parts);
     for (long j = keys.begin; j < keys.end; j += WALK) {
         struct edge e;
         find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
@@ -65,11 +75,18 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     struct layout out_at, lse_at;
     query_layout(&out_at, &a, &a.out, at.batch, at.head, a.Dv);
     query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
+    if (SPLIT)
+        part_layout(&out_at, &a, 0, a.part_depth, at.part, at.batch, at.head);
     reduce_sum(l, reduce_tile, &rows);
     FOR_ROWS (r, &rows)
-        factor[r] = l[r] == 0.0f ? (lane_f)(0.0f) : 1.0f / l[r];
+        factor[r] = SPLIT ? (lane_f)(1.0f) : l[r] == 0.0f ? (lane_f)(0.0f) : 1.0f / l[r];
     store_output(O, factor, out, &out_at, at.first, at.slice * SLICE, &rows);
-    if (a.store_lse && at.slice == 0) {
+    if (SPLIT && at.slice == 0) {
+        part_layout(&lse_at, &a, maxima_of_parts(&a), 1, at.part, at.batch, at.head);
+        store_stat(m, lse, &lse_at, at.first, &rows);
+        part_layout(&lse_at, &a, sums_of_parts(&a), 1, at.part, at.batch, at.head);
+        store_stat(l, lse, &lse_at, at.first, &rows);
+    } else if (!SPLIT && a.store_lse && at.slice == 0) {
         FOR_ROWS (r, &rows)
             m[r] = l[r] == 0.0f ? (lane_f)(-INFINITY) : (m[r] + log2(l[r])) * M_LN2_F;
         store_stat(m, lse, &lse_at, at.first, &rows);

@@ -6,14 +6,15 @@
 
 struct place {
     int slice;  /* of the output's depth */
+    int part;   /* of the keys */
     long first; /* first owner row of the tile */
     int head;   /* query passes: first query head of the tile; key passes: key head */
     int batch;
 };
 
-/* Work-groups are numbered slice of `depth` first, then tile, head block, batch. With causality the last query tiles
- * see most keys: they start first, so that no long tile is left over at the end. */
-INLINE void find_place(struct place *p, const struct call *a, const int depth, long rows, int heads,
+/* Work-groups are numbered slice of `depth` first, then part of the keys, tile, head block, batch. With causality the
+ * last query tiles see most keys: they start first, so that no long tile is left over at the end. */
+INLINE void find_place(struct place *p, const struct call *a, const int depth, const int parts, long rows, int heads,
                        int heads_per_block, bool last_first)
 {
     const int slices = (depth + SLICE - 1) / SLICE;
@@ -22,6 +23,8 @@ INLINE void find_place(struct place *p, const struct call *a, const int depth, l
     long group = a->first_group + (long)get_group_id(0);
     p->slice = (int)(group % slices);
     group /= slices;
+    p->part = (int)(group % parts);
+    group /= parts;
     const long tile = group % tiles;
     p->first = (last_first ? tiles - 1 - tile : tile) * OWN;
     group /= tiles;
@@ -64,6 +67,16 @@ INLINE void visible_keys(struct range *range, const struct call *a, long first, 
         range->end = clamp(last / a->pack + offset + 1, 0L, keys);
         range->full_end = clamp(first / a->pack + offset + 1, 0L, keys);
     }
+}
+
+/* Cuts the range down to one of `parts` parts of whole tiles, none more than a tile longer than another. Parts are of
+ * what is visible: where that is little, some are empty. */
+INLINE void take_part(struct range *range, int part, int parts)
+{
+    const long tiles = (range->end - range->begin + WALK - 1) / WALK, each = tiles / parts, more = tiles % parts;
+    const long before = part * each + min((long)part, more), count = each + (part < more ? 1 : 0);
+    range->begin += before * WALK;
+    range->end = min(range->end, range->begin + count * WALK);
 }
 
 /* Query rows that see any of the keys first .. first + OWN - 1, of `keys` that exist. */

@@ -112,6 +112,17 @@ INLINE float4 load4_aligned(const __global stored *data)
 #error "STORAGE is unknown"
 #endif
 
+/* An element of a kernel's output, and its stores: as of a tensor, but float32 where it is a part of a sum (SPLIT). */
+#if defined(SPLIT) && SPLIT
+typedef float result;
+#define STORE_RESULT(data, i, x) ((data)[i] = (x))
+#define STORE_RESULT_LANES(n, data, x) JOIN(vstore, n)(x, 0, data)
+#else
+typedef stored result;
+#define STORE_RESULT STORE
+#define STORE_RESULT_LANES STORE_LANES
+#endif
+
 INLINE float4 load4(const __global stored *data)
 {
     return ((size_t)data & (4 * sizeof(stored) - 1)) == 0 ? load4_aligned(data) : LOAD_LANES(4, data);

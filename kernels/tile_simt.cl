@@ -29,6 +29,14 @@ INLINE void pick_up(float4 *carried, const struct rows *from, long first, const 
     const int quads = depth / 4, item = (int)get_local_id(0);
     if (from->quads && !from->real && first + count <= from->at.count && d + depth <= from->at.depth) {
         const __global stored *data = from->data + from->at.origin + first * from->at.row + d;
+        if (WG_SIZE % quads == 0 && count % (WG_SIZE / quads) == 0) { /* each stays in a column: one address moves */
+            data += item / quads * from->at.row + 4 * (item % quads);
+            FOR_UNROLLED (n, CARRIED(count, depth)) {
+                carried[n] = load4_aligned(data);
+                data += WG_SIZE / quads * from->at.row;
+            }
+            return;
+        }
         FOR_UNROLLED (n, CARRIED(count, depth)) {
             const int at = item + n * WG_SIZE;
             if (count * quads % WG_SIZE == 0 || at < count * quads)

@@ -3,7 +3,7 @@
 #
 # BINARIES: a folder with the programs clattn and clattn-bench, and, where the layer is to be tested too, the test programs
 # test_layer*. LOGS: a folder for what they print. Lists the devices, runs the whole case table and the tensor past 2^31
-# elements, the quick tier on the other engine too, the layer's tests, and the benchmark.
+# elements, the quick tier on the other engine too, the layer's tests, and the benchmark (with LOGS/bench.csv).
 set -u
 
 if [ $# -lt 2 ]; then
@@ -34,7 +34,9 @@ fi
 for test in "$binaries"/test_layer*; do
     [ ! -x "$test" ] || run "$(basename "$test").log" "$test"
 done
-run bench.log "$binaries/clattn-bench" "$@" \
+run startup_first.log "$binaries/clattn-bench" "$@" --startup
+run startup.log "$binaries/clattn-bench" "$@" --startup
+run bench.log "$binaries/clattn-bench" "$@" --csv "$logs/bench.csv" \
     "b1 h16 n2048 m2048 d64" "b1 h16 n2048 m2048 d128" \
     "b2 h32 n8192 m8192 d64" "b2 h32 n8192 m8192 d64 causal" \
     "b2 h16 n8192 m8192 d128" "b2 h16 n8192 m8192 d128 causal"

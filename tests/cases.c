@@ -134,6 +134,9 @@ char *case_print(const struct test_case *c, char *line)
     if (p->q_tile != 0 || p->k_tile != 0) {
         put(line, "tile=%lldx%lld", (long long)p->q_tile, (long long)p->k_tile);
     }
+    if (p->kv_splits != 0) {
+        put(line, "splits=%lld", (long long)p->kv_splits);
+    }
     if (p->scale != 0.0f) {
         put(line, "scale=%.9g", (double)p->scale);
     }
@@ -271,6 +274,11 @@ static int parse_tile(const char *value, struct test_case *c)
     return good;
 }
 
+static int parse_splits(const char *value, struct test_case *c)
+{
+    return read_numbers(value, ',', 1, &c->problem.kv_splits);
+}
+
 static int parse_scale(const char *value, struct test_case *c)
 {
     char *end;
@@ -316,9 +324,10 @@ static int parse_gradients(const char *value, struct test_case *c)
 static const struct {
     const char *name; /* with the = */
     int (*parse)(const char *value, struct test_case *c);
-} options[] = {{"dtype=", parse_dtype},   {"align=", parse_align},   {"mask=", parse_mask}, {"kvlen=", parse_length},
-               {"layout=", parse_layout}, {"data=", parse_data},     {"tile=", parse_tile}, {"scale=", parse_scale},
-               {"seed=", parse_seed},     {"grad=", parse_gradients}};
+} options[] = {{"dtype=", parse_dtype},    {"align=", parse_align},   {"mask=", parse_mask},
+               {"kvlen=", parse_length},   {"layout=", parse_layout}, {"data=", parse_data},
+               {"tile=", parse_tile},      {"scale=", parse_scale},   {"seed=", parse_seed},
+               {"grad=", parse_gradients}, {"splits=", parse_splits}};
 
 static int parse_word(const char *word, struct test_case *c, unsigned *seen)
 {

@@ -10,7 +10,7 @@
  *   kvlen or kvlen=LENGTH         a mixture of lengths, or the same for each batch
  *   layout=bnhd|packed|padded|broadcast                                    (default bhnd)
  *   data=uniform|large|rising|equal|nanpad                                 (default normal)
- *   tile=BmxBn  scale=X  seed=S
+ *   tile=BmxBn  splits=P  scale=X  seed=S
  *   grad=dq,dk,dv or none         gradients that are run                   (default all)
  *   nolse                         forward without lse: implies grad=none
  */

@@ -31,18 +31,22 @@ static void add_once(struct lines *lines, const char *line)
 
 static int kernel_used(enum clattn__kernel kernel, unsigned passes)
 {
-    static const unsigned used_by[KERNEL_COUNT] = {CLATTN_FORWARD, CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK,
-                                                   CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
+    static const unsigned used_by[KERNEL_COUNT] = {CLATTN_FORWARD,
+                                                   CLATTN_FORWARD,
+                                                   CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK,
+                                                   CLATTN_BACKWARD_DQ,
+                                                   CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
                                                    CLATTN_BACKWARD};
     return kernel == KERNEL_HEAD ? (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD : (passes & used_by[kernel]) != 0;
 }
 
 static void add_case(struct lines *lines, const struct clattn__device *device, const struct test_case *c)
 {
+    int splits = 1; /* of the forward, which comes first */
     for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
-        struct clattn__config config = {.kernel = (enum clattn__kernel)kernel};
+        struct clattn__config config = {.kernel = (enum clattn__kernel)kernel, .splits = splits};
         char options[CLATTN__OPTIONS_MAX], line[LINE_SIZE];
-        if (!kernel_used(config.kernel, c->passes))
+        if (!kernel_used(config.kernel, c->passes) || (config.kernel == KERNEL_COMBINE && splits == 1))
             continue;
         config.want_dk = (c->passes & CLATTN_BACKWARD_DK) != 0;
         config.want_dv = (c->passes & CLATTN_BACKWARD_DV) != 0;
@@ -50,6 +54,7 @@ static void add_case(struct lines *lines, const struct clattn__device *device, c
         if ((kernel == KERNEL_HEAD && !clattn__config_one_walk(device, engine, &c->problem)) ||
             !clattn__config_choose(device, engine, &c->problem, 0, &config))
             continue;
+        splits = config.kernel == KERNEL_FORWARD ? config.splits : splits;
         clattn__config_options(&config, options);
         snprintf(line, sizeof line, "%s %s", clattn__kernel_names[kernel], options);
         add_once(lines, line);

@@ -138,6 +138,18 @@ void scene_open(struct scene *scene, const struct device *device, const clattn_p
     scene->workspace = device_buffer(device->cl, scene->workspace_bytes, NULL);
 }
 
+void scene_fit(struct scene *scene, const clattn_plan *plan)
+{
+    size_t bytes;
+
+    assert_success(clattn_plan_workspace_size(plan, CLATTN_FORWARD, &bytes));
+    if (bytes > scene->workspace_bytes) {
+        assert_cl(clReleaseMemObject(scene->workspace));
+        scene->workspace_bytes = bytes;
+        scene->workspace = device_buffer(scene->device->cl, bytes, NULL);
+    }
+}
+
 void scene_close(struct scene *scene)
 {
     for (enum scene_tensor i = SCENE_Q; i < SCENE_COUNT; i++) {
@@ -203,7 +215,7 @@ void scene_reset(const struct scene *scene)
 
 clattn_status scene_run(const struct scene *scene, const clattn_plan *plan, cl_command_queue queue)
 {
-    clattn_status status = clattn_enqueue_forward(plan, queue, &scene->tensors, NULL, 0, NULL, NULL);
+    clattn_status status = clattn_enqueue_forward(plan, queue, &scene->tensors, scene->workspace, 0, NULL, NULL);
 
     if (status == CLATTN_SUCCESS) {
         status = clattn_enqueue_backward(plan, queue, &scene->tensors, scene->workspace, 0, NULL, NULL);

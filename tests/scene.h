@@ -27,7 +27,7 @@ struct scene {
     size_t dim[SCENE_COUNT][4]; /* B, H, rows, depth; all 0 where the problem has no such tensor */
     cl_mem mem[SCENE_COUNT];
     clattn_tensors tensors; /* as the calls want them */
-    cl_mem workspace;       /* for a backward pass */
+    cl_mem workspace;       /* for a backward pass, and what scene_fit makes of it */
     size_t workspace_bytes;
 };
 
@@ -36,6 +36,8 @@ struct scene {
 clattn_problem scene_problem(void);
 
 void scene_open(struct scene *scene, const struct device *device, const clattn_problem *problem, uint64_t seed);
+/* Makes the workspace as large as the plan's forward wants it, too. */
+void scene_fit(struct scene *scene, const clattn_plan *plan);
 void scene_close(struct scene *scene);
 
 const char *scene_name(enum scene_tensor tensor);                          /* "q" */

@@ -83,6 +83,8 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[3]", {MASK(1, 1, 1, 8)}},
     {CLATTN_INVALID_SIZE, "problem.q_tile", {SET(q_tile, -1)}},
     {CLATTN_INVALID_SIZE, "problem.k_tile", {SET(k_tile, INT64_MIN)}},
+    {CLATTN_INVALID_SIZE, "problem.kv_splits", {SET(kv_splits, -1)}},
+    {CLATTN_INVALID_SIZE, "problem.kv_splits", {SET(kv_splits, CLATTN_MAX_KV_SPLITS + 1)}},
 };
 
 /* The edge of what is allowed; all with the kernels of scene_problem. */
@@ -91,6 +93,7 @@ static const struct problem_row good_problems[] = {
     {CLATTN_SUCCESS, NULL, {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, -POWER(62))}},
     {CLATTN_SUCCESS, NULL, {SET(align, CLATTN_ALIGN_TOP_LEFT), SET(offset, INT64_MIN)}}, /* not read */
     {CLATTN_SUCCESS, NULL, {SET(q_tile, INT64_MAX), SET(k_tile, INT64_MAX)}},
+    {CLATTN_SUCCESS, NULL, {SET(kv_splits, CLATTN_MAX_KV_SPLITS)}},
     {CLATTN_SUCCESS, NULL, {SET(batch, INT32_MAX), MASK(INT32_MAX, 1, 7, 9)}},
 };
 

@@ -135,7 +135,7 @@ static void check_rules(const struct clattn__device *device, const clattn_proble
     }
 }
 
-/* As kernels/place.cl numbers work-groups: the last one is the last slice, tile, head and batch. */
+/* As kernels/place.cl numbers work-groups: the last one is the last slice, part, tile, head and batch. */
 static void check_groups(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
     const int keys_own = c->kernel == KERNEL_DKDV;
@@ -147,12 +147,36 @@ static void check_groups(const struct clattn__device *device, const clattn_probl
     const uint64_t rows = (uint64_t)(keys_own ? p->kv_len : p->q_len * pack);
     const uint64_t tiles = (rows - 1) / (uint64_t)c->own + 1;
     const uint64_t blocks = (uint64_t)(keys_own ? p->kv_heads : p->q_heads / pack);
+    const uint64_t splits = (uint64_t)c->splits;
     const uint64_t last = clattn__config_groups(c, p) - 1;
 
     HOLDS(last % slices == slices - 1);
-    HOLDS(last / slices % tiles == tiles - 1);
-    HOLDS(last / slices / tiles % blocks == blocks - 1);
-    HOLDS(last / slices / tiles / blocks == (uint64_t)p->batch - 1);
+    HOLDS(last / slices % splits == splits - 1);
+    HOLDS(last / slices / splits % tiles == tiles - 1);
+    HOLDS(last / slices / splits / tiles % blocks == blocks - 1);
+    HOLDS(last / slices / splits / tiles / blocks == (uint64_t)p->batch - 1);
+}
+
+/* No part without a tile of keys; where the number of parts is not asked for, a part is long, and the device needs
+ * them. What the parts take is counted without overflow. */
+static void check_splits(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
+{
+    struct clattn__config whole = *c;
+    const size_t bytes = clattn__split_bytes(p, c->splits);
+    const size_t rows = (size_t)(p->batch * p->q_heads * p->q_len);
+
+    whole.splits = 1;
+    HOLDS(c->splits >= 1 && c->splits <= CLATTN_MAX_KV_SPLITS);
+    HOLDS(c->kernel == KERNEL_FORWARD || c->splits == 1);
+    HOLDS(c->splits == 1 || c->splits <= (p->kv_len - 1) / c->walk + 1);
+    if (p->kv_splits == 0 && c->splits > 1) {
+        HOLDS(p->kv_len / c->splits >= (c->engine == CLATTN_ENGINE_CPU ? 512 : 256));
+        HOLDS(clattn__config_groups(&whole, p) < (uint64_t)device->compute_units);
+    } else {
+        HOLDS(c->splits <= larger(p->kv_splits, 1));
+    }
+    HOLDS(bytes == (c->splits == 1 ? 0 : 4 * rows * (size_t)c->splits * (size_t)((p->v_dim + 3) / 4 * 4 + 2)));
+    HOLDS(bytes / 4 / rows <= (size_t)CLATTN_MAX_KV_SPLITS * 1024);
 }
 
 /* The first `attempts` configurations of a kernel. If these are all, one must fit with everything that the kernel
@@ -167,6 +191,7 @@ static void check_kernel(const struct clattn__device *device, const clattn_probl
     for (; attempt < attempts && clattn__config_choose(device, engine, p, attempt, &config); attempt++) {
         check_rules(device, p, c);
         check_groups(device, p, c);
+        check_splits(device, p, c);
         fits = fits || (engine == CLATTN_ENGINE_CPU ? cpu_bytes(c) : simt_bytes(c)) <= device->local_bytes;
     }
     HOLDS(attempt > 0 && attempt < 100);
@@ -254,6 +279,49 @@ static void test_lengths_and_tiles(void **state)
                 check_problem(&devices[n], &p, 1000);
             }
         }
+    }
+}
+
+/* Few queries and many keys make a busy device; asking decides otherwise. Numbers that nobody's memory holds do not
+ * overflow. */
+static void test_splits(void **state)
+{
+    static const int64_t asked[] = {0, 1, 2, 7, CLATTN_MAX_KV_SPLITS};
+    static const int64_t queries[] = {1, 40, (int64_t)1 << 20, (int64_t)1 << 40};
+    static const int64_t keys[] = {1, 300, 5000, 131072, (int64_t)1 << 40};
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_SIZE(devices); n++) {
+        for (size_t i = 0; i < ARRAY_SIZE(asked) * ARRAY_SIZE(queries) * ARRAY_SIZE(keys); i++) {
+            clattn_problem p = make_problem(queries[i / ARRAY_SIZE(asked) % ARRAY_SIZE(queries)],
+                                            keys[i / ARRAY_SIZE(asked) / ARRAY_SIZE(queries)], 128, i % 2 ? 128 : 300);
+
+            p.kv_splits = asked[i % ARRAY_SIZE(asked)];
+            check_problem(&devices[n], &p, 1);
+        }
+    }
+    for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+        const struct clattn__device wide = {
+            .local_bytes = 48 << 10, .max_group = 1024, .float_width = 8, .compute_units = 132};
+        clattn_problem p = make_problem(1, 131072, 128, 128);
+        struct clattn__config c = {.kernel = KERNEL_FORWARD};
+
+        p.batch = 1;
+        p.q_heads = 32;
+        p.kv_heads = 8;
+        assert_true(clattn__config_choose(&wide, engines[e], &p, 0, &c));
+        assert_true(clattn__config_groups(&c, &p) >= 2 * 132);
+        p.kv_splits = 1;
+        assert_true(clattn__config_choose(&wide, engines[e], &p, 0, &c));
+        assert_int_equal(c.splits, 1);
+        p.kv_splits = 7;
+        p.kv_len = 1000;
+        assert_true(clattn__config_choose(&wide, engines[e], &p, 0, &c));
+        assert_int_equal(c.splits, 7);
+        p.kv_splits = 0;
+        p.q_len = 100000;
+        assert_true(clattn__config_choose(&wide, engines[e], &p, 0, &c));
+        assert_int_equal(c.splits, 1);
     }
 }
 
@@ -355,9 +423,13 @@ static void test_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_head_dim),    cmocka_unit_test(test_every_device),
-        cmocka_unit_test(test_lengths_and_tiles), cmocka_unit_test(test_no_configuration),
-        cmocka_unit_test(test_one_walk),          cmocka_unit_test(test_delta),
+        cmocka_unit_test(test_every_head_dim),
+        cmocka_unit_test(test_every_device),
+        cmocka_unit_test(test_lengths_and_tiles),
+        cmocka_unit_test(test_splits),
+        cmocka_unit_test(test_no_configuration),
+        cmocka_unit_test(test_one_walk),
+        cmocka_unit_test(test_delta),
         cmocka_unit_test(test_options),
     };
 

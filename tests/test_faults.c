@@ -159,7 +159,7 @@ static clattn_status enqueue_forward(const struct fixture *f)
 {
     const struct scene *s = &f->scene;
     cl_event event = NULL;
-    clattn_status status = clattn_enqueue_forward(f->plan, f->device.queue, &s->tensors, NULL, 0, NULL, &event);
+    clattn_status status = clattn_enqueue_forward(f->plan, f->device.queue, &s->tensors, s->workspace, 0, NULL, &event);
     const char *name;
     cl_int error;
 
@@ -183,7 +183,8 @@ static clattn_status enqueue_both(const struct fixture *f)
     const struct scene *s = &f->scene;
     cl_event forward = NULL;
     cl_event backward = NULL;
-    clattn_status status = clattn_enqueue_forward(f->plan, f->device.queue, &s->tensors, NULL, 0, NULL, &forward);
+    clattn_status status =
+        clattn_enqueue_forward(f->plan, f->device.queue, &s->tensors, s->workspace, 0, NULL, &forward);
 
     if (status == CLATTN_SUCCESS) {
         status = clattn_enqueue_backward(f->plan, f->device.queue, &s->tensors, s->workspace, 1, &forward, &backward);
@@ -333,14 +334,18 @@ static void test_tune(void **state)
 static int setup(void **state)
 {
     static struct fixture f;
-    const clattn_problem p = scene_problem();
+    clattn_problem p = scene_problem();
     clattn_options options = device_options();
 
+    p.kv_len = p.mask_dim[3] = 40; /* of several tiles, so that forward has two kernels */
+    p.k_tile = 16;
+    p.kv_splits = 2;
     device_open(&f.device);
     scene_open(&f.scene, &f.device, &p, 1);
     options.max_launch_flops = 1;
     assert_success(clattn_context_create(f.device.cl, f.device.id, &options, &f.context));
     assert_success(clattn_plan_create(f.context, &p, CLATTN_FORWARD | CLATTN_BACKWARD, &f.plan));
+    scene_fit(&f.scene, f.plan);
     assert_success(scene_run(&f.scene, f.plan, f.device.queue));
     f.expected = scene_result(&f.scene);
     scene_reset(&f.scene);

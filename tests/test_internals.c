@@ -236,6 +236,7 @@ static void test_small_device(void **state)
     p.qk_dim = 200;
     p.v_dim = 300;
     p.causal = 1;
+    p.kv_splits = 2;
     device->context->device.local_bytes = 16 << 10;
     device->context->device.max_group = 64;
     assert_success(clattn_plan_create(device->context, &p, CLATTN_FORWARD | CLATTN_BACKWARD, &plan));
@@ -245,6 +246,7 @@ static void test_small_device(void **state)
         assert_true(plan->stages[k].config.group_size <= 64);
     }
     scene_open(&scene, device, &p, 3);
+    scene_fit(&scene, plan);
     assert_success(scene_run(&scene, plan, device->queue));
     check_against_reference(&scene);
     scene_close(&scene);

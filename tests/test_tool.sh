@@ -134,6 +134,7 @@ forward_only "mask=mask4.npy causal" --mask mask4.npy --causal --engine auto
 forward_only "" --engine simt
 forward_only "" --engine cpu
 forward_only "" --q-tile 7 --k-tile 1000000
+forward_only causal --causal --k-tile 16 --kv-splits 2
 
 expect 0 "warning: --kv-len len64.npy: 1 of 2 lengths lie outside 0 to M = 47" $forward --kv-len len64.npy --out out.npy
 that "$helper" reference q.npy k.npy v.npy dout.npy kvlen=len64.npy out=out.npy
@@ -234,6 +235,7 @@ done
 for tile in -1 1.5 64k "" 99999999999999999999 0x10; do
     expect 2 "forward: --q-tile: found \"$tile\"; allowed: a whole number" $forward --out o.npy --q-tile "$tile"
     expect 2 "forward: --k-tile: found \"$tile\"; allowed: a whole number" $forward --out o.npy --k-tile "$tile"
+    expect 2 "forward: --kv-splits: found \"$tile\"; allowed: a whole number" $forward --out o.npy --kv-splits "$tile"
 done
 for align in left 1.5 4611686018427387905 -4611686018427387905 "" +3; do
     expect 2 "forward: --align: found \"$align\"; allowed: top-left, bottom-right, or" $forward --out o.npy --align "$align"

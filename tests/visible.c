@@ -57,6 +57,14 @@ int64_t visible_keys(const clattn_problem *p, const clattn_arrays *a, int64_t b,
     return count;
 }
 
+int visible_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j)
+{
+    size_t step = 0;
+    const unsigned char *mask = mask_row(p, a, b, h, i, &step);
+
+    return j < key_end(p, a, b, i) && (mask == NULL || mask[(size_t)j * step] != 0);
+}
+
 int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j)
 {
     size_t step = 0;

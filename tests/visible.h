@@ -7,6 +7,9 @@
 /* Writes the keys that query i of head h of batch b sees to `keys` (room for M), in order; returns how many. */
 int64_t visible_keys(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t *keys);
 
+/* 1 when query i of head h of batch b sees key j. */
+int visible_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j);
+
 /* 1 when key j is padding for query head h: past the key length, or false in a mask with one row for all queries. */
 int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j);
 

@@ -76,6 +76,7 @@ static void fill_problem(clattn_problem *p, const input_file *in, const options 
     p->offset = o->offset;
     p->q_tile = o->q_tile;
     p->k_tile = o->k_tile;
+    p->kv_splits = o->kv_splits;
 }
 
 int inputs_open(input_file in[INPUTS], const options *o, clattn_problem *p)

@@ -218,6 +218,7 @@ static const struct option_row {
     {"scale", set_scale, 0, PASSES, 0, false},
     {"q-tile", set_tile, offsetof(options, q_tile), PASSES, 0, false},
     {"k-tile", set_tile, offsetof(options, k_tile), PASSES, 0, false},
+    {"kv-splits", set_tile, offsetof(options, kv_splits), VERB_FORWARD, 0, false},
     {"layout", set_layout, 0, PLAIN, 0, false},
     {"dtype", set_dtype, 0, PLAIN | VERB_TUNE, 0, false},
     {"engine", set_engine, 0, PASSES | DEVICE_TESTS, 0, false},

@@ -30,7 +30,7 @@ typedef struct options {
     clattn_align align;
     int64_t offset;
     float scale;
-    int64_t q_tile, k_tile;
+    int64_t q_tile, k_tile, kv_splits;
     clattn_engine engine;
     clattn_dtype dtype; /* of tensors on the device */
     const char *device; /* NULL: the best */

@@ -68,7 +68,8 @@ static const char forward_text[] =
     "  --k FILE          (B,Hk,M,D), Hq a multiple of Hk\n"
     "  --v FILE          (B,Hk,M,Dv)\n"
     "  --out FILE        writes (B,Hq,N,Dv)\n"
-    "  --lse FILE        writes (B,Hq,N), log sum_j exp S_ij; -inf for a query that sees no key\n" PROBLEM_TEXT
+    "  --lse FILE        writes (B,Hq,N), log sum_j exp S_ij; -inf for a query that sees no key\n"
+    "  --kv-splits N     parts that work-groups share the keys out in; 0 and by default tuned\n" PROBLEM_TEXT
         LAYOUT_TEXT TYPED_FILES_TEXT;
 
 static const char backward_text[] =

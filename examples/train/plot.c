@@ -1,6 +1,7 @@
 #include "plot.h"
 
 #include "nn.h"
+#include "svg.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,9 +9,6 @@
 
 /* Of the picture, in its own units; the axes enclose what the margins leave. */
 enum { WIDTH = 860, HEIGHT = 460, LEFT = 70, RIGHT = 190, TOP = 50, BOTTOM = 60, SMOOTH = 8, LEGEND_LINE = 22 };
-
-#define INK "#333333"
-#define PALE "#dddddd"
 
 struct frame {
     FILE *file;
@@ -25,31 +23,6 @@ static double x_of(const struct frame *f, double step)
 static double y_of(const struct frame *f, double loss)
 {
     return TOP + (f->high - loss) / (f->high - f->low) * (HEIGHT - TOP - BOTTOM);
-}
-
-/* 1, 2 or 5 times a power of ten, such that about `wish` of them fill `range`. */
-static double tick_of(double range, double wish)
-{
-    const double power = pow(10.0, floor(log10(range / wish))), part = range / wish / power;
-    return power * (part <= 1.0 ? 1.0 : part <= 2.0 ? 2.0 : part <= 5.0 ? 5.0 : 10.0);
-}
-
-static void line(const struct frame *f, double x1, double y1, double x2, double y2, const char *style)
-{
-    fprintf(f->file, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" %s/>\n", x1, y1, x2, y2, style);
-}
-
-static void text(const struct frame *f, double x, double y, const char *style, const char *what)
-{
-    fprintf(f->file, "<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, style);
-    for (; *what; ++what)
-        if (*what == '<')
-            fputs("&lt;", f->file);
-        else if (*what == '&')
-            fputs("&amp;", f->file);
-        else
-            fputc(*what, f->file);
-    fputs("</text>\n", f->file);
 }
 
 /* Axes end on ticks, and hold every curve and level. */
@@ -70,7 +43,7 @@ static struct frame frame_of(const struct plot *plot, FILE *file)
         f.low = fmin(f.low, plot->levels[l].value);
         f.high = fmax(f.high, plot->levels[l].value);
     }
-    const double tick = tick_of(f.high - f.low + 1e-3, 6.0);
+    const double tick = svg_tick(f.high - f.low + 1e-3, 6.0);
     f.low = floor(f.low / tick) * tick;
     f.high = ceil(f.high / tick) * tick;
     return f;
@@ -79,34 +52,32 @@ static struct frame frame_of(const struct plot *plot, FILE *file)
 static void draw_axes(const struct frame *f, const char *title)
 {
     const double right = WIDTH - RIGHT, bottom = HEIGHT - BOTTOM;
-    const double step = tick_of(f->steps, 6.0), loss = tick_of(f->high - f->low, 6.0);
+    const double step = svg_tick(f->steps, 6.0), loss = svg_tick(f->high - f->low, 6.0);
     char label[32];
     for (double y = f->low; y < f->high + 0.5 * loss; y += loss) {
-        line(f, LEFT, y_of(f, y), right, y_of(f, y), "stroke=\"" PALE "\"");
+        svg_line(f->file, LEFT, y_of(f, y), right, y_of(f, y), "stroke=\"" SVG_PALE "\"");
         snprintf(label, sizeof label, "%.*f", loss < 1.0 ? 1 : 0, y);
-        text(f, LEFT - 8, y_of(f, y) + 4, "text-anchor=\"end\"", label);
+        svg_text(f->file, LEFT - 8, y_of(f, y) + 4, "text-anchor=\"end\"", label);
     }
     for (double x = 0.0; x < f->steps + 0.5; x += step) {
-        line(f, x_of(f, x), bottom, x_of(f, x), bottom + 5, "stroke=\"" INK "\"");
+        svg_line(f->file, x_of(f, x), bottom, x_of(f, x), bottom + 5, "stroke=\"" SVG_INK "\"");
         snprintf(label, sizeof label, "%.0f", x);
-        text(f, x_of(f, x), bottom + 20, "text-anchor=\"middle\"", label);
+        svg_text(f->file, x_of(f, x), bottom + 20, "text-anchor=\"middle\"", label);
     }
-    line(f, LEFT, bottom, right, bottom, "stroke=\"" INK "\"");
-    line(f, LEFT, TOP, LEFT, bottom, "stroke=\"" INK "\"");
-    text(f, 0.5 * (LEFT + right), HEIGHT - 16, "text-anchor=\"middle\"", "step");
-    fprintf(f->file, "<g transform=\"translate(22 %.1f) rotate(-90)\">", 0.5 * (TOP + bottom));
-    text(f, 0, 0, "text-anchor=\"middle\"", "loss, nats a character");
-    fputs("</g>\n", f->file);
-    text(f, LEFT, 28, "font-size=\"16\" font-weight=\"bold\"", title);
+    svg_line(f->file, LEFT, bottom, right, bottom, "stroke=\"" SVG_INK "\"");
+    svg_line(f->file, LEFT, TOP, LEFT, bottom, "stroke=\"" SVG_INK "\"");
+    svg_text(f->file, 0.5 * (LEFT + right), HEIGHT - 16, "text-anchor=\"middle\"", "step");
+    svg_text_upwards(f->file, 22, 0.5 * (TOP + bottom), "loss, nats a character");
+    svg_text(f->file, LEFT, 28, "font-size=\"16\" font-weight=\"bold\"", title);
 }
 
 static void draw_level(const struct frame *f, const struct plot_level *level)
 {
     char label[128];
-    line(f, LEFT, y_of(f, level->value), WIDTH - RIGHT, y_of(f, level->value),
-         "stroke=\"" INK "\" stroke-dasharray=\"6 4\"");
+    svg_line(f->file, LEFT, y_of(f, level->value), WIDTH - RIGHT, y_of(f, level->value),
+             "stroke=\"" SVG_INK "\" stroke-dasharray=\"6 4\"");
     snprintf(label, sizeof label, "%s %.2f", level->name, level->value);
-    text(f, WIDTH - RIGHT + 10, y_of(f, level->value) + 4, "", label);
+    svg_text(f->file, WIDTH - RIGHT + 10, y_of(f, level->value) + 4, "", label);
 }
 
 /* The mean of up to SMOOTH steps to either side of step i: at the start as many to the one as to the other, as losses
@@ -138,7 +109,7 @@ static void draw_curve(const struct frame *f, const struct plot_curve *curve)
     const double x = x_of(f, (double)curve->count), y = y_of(f, curve->held_out);
     fprintf(f->file, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" fill=\"%s\"/>\n", x, y, curve->colour);
     snprintf(label, sizeof label, "held out %.2f", curve->held_out);
-    text(f, x + 10, y + 4, "", label);
+    svg_text(f->file, x + 10, y + 4, "", label);
 }
 
 /* In the empty corner: losses fall. */
@@ -150,8 +121,8 @@ static void draw_legend(const struct frame *f, const struct plot *plot)
         const double y = TOP + 60.0 + LEGEND_LINE * (double)c, x = WIDTH - RIGHT - 190;
         char style[96];
         snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"2.5\"", plot->curves[c].colour);
-        line(f, x, y, x + 28, y, style);
-        text(f, x + 36, y + 4, "", plot->curves[c].name);
+        svg_line(f->file, x, y, x + 28, y, style);
+        svg_text(f->file, x + 36, y + 4, "", plot->curves[c].name);
     }
 }
 
@@ -161,17 +132,14 @@ void plot_write(const struct plot *plot, const char *path)
     if (!file)
         nn_fail(path, "cannot be written");
     const struct frame f = frame_of(plot, file);
-    fprintf(file,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" "
-            "font-size=\"13\" fill=\"" INK "\">\n<rect width=\"%d\" height=\"%d\" fill=\"white\"/>\n",
-            WIDTH, HEIGHT, WIDTH, HEIGHT);
+    svg_begin(file, WIDTH, HEIGHT);
     draw_axes(&f, plot->title);
     for (size_t l = 0; l < plot->level_count; ++l)
         draw_level(&f, &plot->levels[l]);
     for (size_t c = 0; c < plot->curve_count; ++c)
         draw_curve(&f, &plot->curves[c]);
     draw_legend(&f, plot);
-    fputs("</svg>\n", file);
+    svg_end(file);
     if (ferror(file) || fclose(file))
         nn_fail(path, "cannot be written");
 }

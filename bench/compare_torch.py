@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+"""Times PyTorch's scaled_dot_product_attention on the case lines of clattn-bench, and puts both side by side.
+
+    compare_torch.py [--csv FILE] [--backends LIST] [--repeats N] [--threads N] [--join CSV] CASE ...
+    compare_torch.py --join ours.csv            # the cases of that file
+
+Columns of the CSV are those of clattn-bench; the implementation is torch-flash, torch-cudnn, torch-efficient,
+torch-math, or torch-cpu. On CUDA each backend is timed by the device's events, on the CPU by the wall. Inputs rotate
+through sets that are larger than the caches, and forward of a backward pass is not timed. A case that a backend refuses
+is skipped with its reason. Nothing is verified here: that is clattn-bench's part, for clattn.
+"""
+
+import argparse
+import csv
+import re
+import statistics
+import sys
+import time
+import warnings
+
+import torch
+import torch.nn.functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+COLUMNS = (
+    "device,driver,platform,version,commit,implementation,case,pass,dtype,engine,device_ms,device_ms_min,device_ms_max,"
+    "wall_ms,wall_ms_min,wall_ms_max,tflops,peak_share,gb_s,copy_share,input_bytes,output_bytes,workspace_bytes,"
+    "error_ratio,peak_tflops,copy_gb_s"
+).split(",")
+DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+BACKENDS = {
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "cudnn": SDPBackend.CUDNN_ATTENTION,
+    "efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "math": SDPBackend.MATH,
+}
+COLD_BYTES = 256 << 20  # of all sets together: more than any last-level cache of a GPU
+WARM_SECONDS = 0.25
+NARROW = 16  # queries up to which K and V bytes a second are told, as in rates.h
+
+
+class Case:
+    """One line: b2 h4/2 n113 m203 d64 causal dtype=bf16 (what else clattn knows, PyTorch's function does not)."""
+
+    def __init__(self, line):
+        self.line, self.dtype, self.causal, self.backward = line, "f32", False, True
+        sizes = {}
+        for word in line.split():
+            size = re.fullmatch(r"([bhnmd])(\d+)(?:/(\d+))?", word)
+            if size:
+                sizes[size[1]] = (int(size[2]), int(size[3] or size[2]))
+            elif word == "causal":
+                self.causal = True
+            elif word.startswith("dtype=") and word[6:] in DTYPES:
+                self.dtype = word[6:]
+            elif word in ("grad=none", "nolse"):
+                self.backward = False
+            elif word.startswith("seed="):
+                pass
+            else:
+                raise ValueError(f'"{word}" is not for PyTorch')
+        missing = set("bhnmd") - set(sizes)
+        if missing:
+            raise ValueError(f"there is no {min(missing)}")
+        self.b, self.n, self.m = (sizes[letter][0] for letter in "bnm")
+        self.hq, self.hk = sizes["h"]
+        self.d, self.dv = sizes["d"]
+
+    def flops(self, backward):
+        """As clattn-bench counts them."""
+        scores = self.b * self.hq * self.n * self.m * (0.5 if self.causal else 1.0)
+        return scores * (6 * self.d + 4 * self.dv if backward else 2 * (self.d + self.dv))
+
+    def narrow_bytes(self, backward):
+        if backward or self.n > NARROW:
+            return 0
+        return self.b * self.hk * self.m * (self.d + self.dv) * DTYPES[self.dtype].itemsize
+
+
+def cold_sets(bytes_of_one, limit):
+    return max(1, min(COLD_BYTES // bytes_of_one + 1, limit))
+
+
+def make_inputs(case, device, backward):
+    def tensor(heads, rows, depth):
+        x = torch.randn(case.b, heads, rows, depth, device=device, dtype=torch.float32).to(DTYPES[case.dtype])
+        return x.requires_grad_(backward)
+
+    q, k, v = tensor(case.hq, case.n, case.d), tensor(case.hk, case.m, case.d), tensor(case.hk, case.m, case.dv)
+    return q, k, v, tensor(case.hq, case.n, case.dv).detach()
+
+
+def attention(case, q, k, v):
+    """clattn's causal is bottom-right; is_causal is top-left, and the same where N = M. One query sees all keys."""
+    options = {"enable_gqa": True} if case.hq != case.hk else {}
+    if case.causal and case.n not in (1, case.m):
+        raise RuntimeError("causal with N other than M: PyTorch's diagonal is another")
+    return F.scaled_dot_product_attention(q, k, v, is_causal=case.causal and case.n > 1, **options)
+
+
+def passes(case, device, backward, repeats):
+    """Callables, one a set of inputs, each of which runs the pass once."""
+    first = make_inputs(case, device, backward)
+    one = sum(x.numel() * x.element_size() for x in first) * (2 if backward else 1)
+    sets = [first] + [make_inputs(case, device, backward) for _ in range(cold_sets(one, 2 * repeats) - 1)]
+    if not backward:
+        return [lambda s=s: attention(case, *s[:3]) for s in sets]
+
+    def prepared(s):
+        out = attention(case, *s[:3])
+        return lambda: torch.autograd.grad(out, s[:3], s[3], retain_graph=True)
+
+    return [prepared(s) for s in sets]
+
+
+def warm_up(runs, synchronize):
+    start, count = time.perf_counter(), 0
+    while count < 2 or time.perf_counter() - start < WARM_SECONDS:
+        runs[count % len(runs)]()
+        synchronize()
+        count += 1
+
+
+def time_wall(runs, repeats, synchronize):
+    seconds = []
+    for i in range(repeats):
+        start = time.perf_counter()
+        runs[i % len(runs)]()
+        synchronize()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def time_device(runs, repeats):
+    """Between events, the device being kept busy until all is enqueued, so that it never waits for the host."""
+    seconds = []
+    for i in range(repeats):
+        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        torch.cuda._sleep(2_000_000)  # cycles, about a millisecond
+        begin.record()
+        runs[i % len(runs)]()
+        end.record()
+        torch.cuda.synchronize()
+        seconds.append(begin.elapsed_time(end) * 1e-3)
+    return seconds
+
+
+def measure(case, backend, device, backward, repeats):
+    """(device seconds, wall seconds) of `repeats` runs; RuntimeError where the backend refuses."""
+    cuda = device == "cuda"
+    synchronize = torch.cuda.synchronize if cuda else lambda: None
+    with sdpa_kernel([BACKENDS[backend]]) if cuda else torch.enable_grad():
+        runs = passes(case, device, backward, repeats)
+        warm_up(runs, synchronize)
+        wall = time_wall(runs, repeats, synchronize)
+        return (time_device(runs, repeats) if cuda else wall), wall
+
+
+def row_of(case, name, device, backward, times):
+    row = dict.fromkeys(COLUMNS, "")
+    cuda = device == "cuda"
+    row.update({
+        "device": torch.cuda.get_device_name() if cuda else "CPU",
+        "driver": torch.version.cuda if cuda else f"{torch.get_num_threads()} threads",
+        "platform": "PyTorch", "version": torch.__version__, "implementation": name, "case": case.line,
+        "pass": "backward" if backward else "forward", "dtype": case.dtype,
+    })
+    for clock, seconds in zip(("device", "wall"), times):
+        row[f"{clock}_ms"] = f"{1e3 * statistics.median(seconds):.6f}"
+        row[f"{clock}_ms_min"], row[f"{clock}_ms_max"] = (f"{1e3 * f(seconds):.6f}" for f in (min, max))
+    median = statistics.median(times[0])
+    row["tflops"] = f"{1e-12 * case.flops(backward) / median:.6f}"
+    if case.narrow_bytes(backward):
+        row["gb_s"] = f"{1e-9 * case.narrow_bytes(backward) / median:.4f}"
+    return row
+
+
+def measure_or_reason(case, backend, device, backward, repeats):
+    """(times, None), or (None, why the backend refuses): what it warned of, else what it raised."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            return measure(case, backend, device, backward, repeats), None
+        except (RuntimeError, NotImplementedError) as error:
+            reasons = [str(w.message).split("(Triggered")[0].strip() for w in told]
+            return None, (reasons or [str(error).split("\n")[0]])[-1]
+
+
+def run_case(case, backends, device, repeats, rows):
+    for backward in (False, True) if case.backward else (False,):
+        for backend in backends:
+            name = f"torch-{backend}"
+            times, reason = measure_or_reason(case, backend, device, backward, repeats)
+            if device == "cuda":
+                torch.cuda.empty_cache()
+            if reason:
+                kind = "backward" if backward else "forward"
+                print(f"skipped: {name}, {case.line}, {kind}: {reason}", file=sys.stderr)
+                continue
+            rows.append(row_of(case, name, device, backward, times))
+            print_row(rows[-1])
+
+
+def print_row(row):
+    print(f"{row['case']:40} {row['pass']:8} {row['implementation']:16} {float(row['device_ms']):10.3f} "
+          f"{float(row['device_ms_min']):9.3f}-{float(row['device_ms_max']):<9.3f} {float(row['tflops']):8.3f} "
+          f"{row['gb_s']:>9}", flush=True)
+
+
+def read_rows(path):
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or any(column not in rows[0] for column in COLUMNS):
+        sys.exit(f"compare_torch.py: {path} is no CSV of clattn-bench")
+    return rows
+
+
+def print_joined(ours, theirs):
+    """A line a pass of ours: its speed, that of each other implementation, and ours as a part of theirs."""
+    names = list(dict.fromkeys(row["implementation"] for row in ours + theirs if row["implementation"] != "clattn"))
+    others = {(row["case"], row["pass"], row["implementation"]): float(row["tflops"]) for row in ours + theirs}
+    print(f"\nTFLOP/s, and in brackets clattn's as a part of it\n{'case':40} {'pass':8} {'clattn':>9}"
+          + "".join(f" {name:>19}" for name in names))
+    for row in (row for row in ours if row["implementation"] == "clattn"):
+        line = f"{row['case']:40} {row['pass']:8} {float(row['tflops']):9.3f}"
+        for name in names:
+            rate = others.get((row["case"], row["pass"], name))
+            line += f" {rate:11.3f} ({float(row['tflops']) / rate:5.2f})" if rate else f" {'-':>19}"
+        print(line)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("cases", nargs="*", metavar="CASE")
+    parser.add_argument("--csv", help="file that is written, a row a pass")
+    parser.add_argument("--join", metavar="CSV", help="CSV of clattn-bench to compare with")
+    parser.add_argument("--backends", help="with commas: flash, cudnn, efficient, math (default: all; on the CPU: cpu)")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--threads", type=int, help="of the CPU")
+    arguments = parser.parse_args()
+    known = list(BACKENDS) if arguments.device == "cuda" else ["cpu"]
+    arguments.backends = arguments.backends.split(",") if arguments.backends else known
+    if not set(arguments.backends) <= set(known):
+        parser.error(f"--backends: on this device there are {', '.join(known)}")
+    if arguments.repeats < 3:
+        parser.error("--repeats: at least 3")
+    return arguments
+
+
+def main():
+    arguments = parse_arguments()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    ours = read_rows(arguments.join) if arguments.join else []
+    lines = arguments.cases or list(dict.fromkeys(row["case"] for row in ours))
+    rows = []
+    print(f"PyTorch {torch.__version__}, {arguments.device}, {torch.get_num_threads()} threads")
+    for line in lines:
+        try:
+            case = Case(line)
+        except ValueError as error:
+            print(f"skipped: {line}: {error}", file=sys.stderr)
+            continue
+        run_case(case, arguments.backends, arguments.device, arguments.repeats, rows)
+    if arguments.csv:
+        with open(arguments.csv, "w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    if ours:
+        print_joined(ours, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+/* The command line. */
+#ifndef CLATTN_BENCH_OPTIONS_H
+#define CLATTN_BENCH_OPTIONS_H
+
+#include "cases.h"
+
+struct bench_options {
+    const char *device; /* NULL: the best */
+    clattn_options library;
+    int repeats;
+    int memory, startup;    /* instead of timing */
+    const char *csv, *plot; /* files, or NULL */
+    const char *baselines;  /* names with commas; NULL: those that there are */
+    struct test_case *cases;
+    size_t count;
+};
+
+enum bench_start { BENCH_GO, BENCH_HELP, BENCH_BAD };
+
+/* BENCH_BAD: standard error has been told why. Free the options either way. */
+enum bench_start bench_options_read(int argc, char **argv, struct bench_options *options);
+void bench_options_free(struct bench_options *options);
+
+#endif

@@ -1,0 +1,54 @@
+#include "rates.h"
+
+#include "half.h"
+
+#include <stdlib.h>
+
+const char *bench_pass_name(enum bench_pass pass)
+{
+    return pass == BENCH_FORWARD ? "forward" : "backward";
+}
+
+const char *bench_dtype_name(clattn_dtype dtype)
+{
+    return dtype == CLATTN_FLOAT32 ? "f32" : dtype == CLATTN_FLOAT16 ? "f16" : "bf16";
+}
+
+/* FlashAttention counts five products backward where forward has two. A part of the gradients takes its share of them:
+ * S and dP serve all, dQ, dK and dV are one each; dV alone does without dP. */
+double bench_flops(const clattn_problem *p, unsigned passes, enum bench_pass pass)
+{
+    const double scores = (double)p->batch * (double)p->q_heads * (double)p->q_len * (double)p->kv_len;
+    const double d = 2.0 * (double)p->qk_dim, dv = 2.0 * (double)p->v_dim, visible = p->causal ? 0.5 * scores : scores;
+    if (pass == BENCH_FORWARD)
+        return visible * (d + dv);
+    const double for_ds = passes & (CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK) ? dv : 0.0;
+    return visible * (d + for_ds + (passes & CLATTN_BACKWARD_DQ ? d : 0.0) + (passes & CLATTN_BACKWARD_DK ? d : 0.0) +
+                      (passes & CLATTN_BACKWARD_DV ? dv : 0.0));
+}
+
+double bench_narrow_bytes(const clattn_problem *p, enum bench_pass pass)
+{
+    if (pass != BENCH_FORWARD || p->q_len > BENCH_NARROW)
+        return 0.0;
+    return (double)p->batch * (double)p->kv_heads * (double)p->kv_len * (double)(p->qk_dim + p->v_dim) *
+           (double)element_bytes(p->dtype);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, compare);
+    return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
+}
+
+struct bench_times bench_times_of(double *seconds, int count)
+{
+    const double median = bench_median(seconds, count); /* sorts */
+    return (struct bench_times){median, seconds[0], seconds[count - 1]};
+}

@@ -1,0 +1,227 @@
+#include "verify.h"
+
+#include "half.h"
+#include "host_view.h"
+#include "naive.h"
+#include "visible.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- samples ---- */
+
+int verify_sample_make(struct verify_sample *sample, size_t rows, size_t depth)
+{
+    sample->rows = rows;
+    sample->depth = depth;
+    sample->found = malloc(rows * depth * sizeof *sample->found);
+    sample->naive = malloc(rows * depth * sizeof *sample->naive);
+    sample->expected = calloc(rows * depth, sizeof *sample->expected);
+    return sample->found && sample->naive && sample->expected ? 0 : -1;
+}
+
+void verify_sample_free(struct verify_sample *sample)
+{
+    free(sample->found);
+    free(sample->naive);
+    free(sample->expected);
+}
+
+void verify_read_row(const struct data_set *data, enum data_slot slot, int64_t b, int64_t h, int64_t r, float *to)
+{
+    const struct data_view *view = &data->view[slot];
+    const size_t row = ((size_t)b * view->dim[1] + (size_t)h) * view->dim[2] + (size_t)r;
+    elements_read(view->dtype, data->buffer[view->buffer].image + data_row_offset(view, row), view->dim[3], to);
+}
+
+double verify_ratio(enum check_tensor tensor, clattn_dtype dtype, const struct reference_sizes *sizes,
+                    const struct verify_sample *sample)
+{
+    const size_t count = sample->rows * sample->depth;
+    struct check_tolerance tolerance = check_tolerance(tensor, sizes, sample->expected, count);
+    if (dtype != CLATTN_FLOAT32 && tensor != CHECK_LSE)
+        tolerance = check_tolerance_16(tensor, tolerance, check_worst_error(sample->naive, sample->expected, count));
+    return check_worst_ratio(tolerance, sample->found, sample->expected, count, NULL);
+}
+
+static void raise_to(double *worst, double ratio)
+{
+    if (!(ratio <= *worst))
+        *worst = ratio;
+}
+
+/* ---- rows: out, lse, dQ ---- */
+
+/* The keys that one query sees, one after the other, and room for what naive attention makes of them. */
+struct gathered {
+    int64_t *keys;
+    float *k, *v, *dk, *dv; /* (M,D), (M,Dv), twice */
+};
+
+static int gathered_make(struct gathered *g, const clattn_problem *p)
+{
+    const size_t m = (size_t)p->kv_len, d = (size_t)p->qk_dim, dv = (size_t)p->v_dim;
+    g->keys = malloc(m * sizeof *g->keys);
+    g->k = malloc(2 * m * (d + dv) * sizeof *g->k);
+    if (!g->keys || !g->k)
+        return -1;
+    g->v = g->k + m * d;
+    g->dk = g->v + m * dv;
+    g->dv = g->dk + m * d;
+    return 0;
+}
+
+static void gathered_free(struct gathered *g)
+{
+    free(g->keys);
+    free(g->k);
+}
+
+/* Naive attention of one query: that of a problem that has no other, and only the keys that it sees. */
+static int naive_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
+                     struct gathered *g, float *out, float *dq)
+{
+    const struct host_view q = host_view(&a->q, p->q_heads, p->q_len, p->qk_dim);
+    const struct host_view k = host_view(&a->k, p->kv_heads, p->kv_len, p->qk_dim);
+    const struct host_view v = host_view(&a->v, p->kv_heads, p->kv_len, p->v_dim);
+    const struct host_view dout = host_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
+    const size_t d = (size_t)p->qk_dim, dv = (size_t)p->v_dim;
+    const int64_t count = visible_keys(p, a, b, h, i, g->keys), hk = h / (p->q_heads / p->kv_heads);
+    clattn_problem one = CLATTN_PROBLEM_INIT;
+    clattn_arrays arrays = CLATTN_ARRAYS_INIT;
+    memset(out, 0, dv * sizeof *out);
+    memset(dq, 0, d * sizeof *dq);
+    if (count == 0)
+        return 0;
+    for (int64_t n = 0; n < count; ++n) {
+        memcpy(g->k + (size_t)n * d, host_row(&k, b, hk, g->keys[n]), d * sizeof *g->k);
+        memcpy(g->v + (size_t)n * dv, host_row(&v, b, hk, g->keys[n]), dv * sizeof *g->v);
+    }
+    one.batch = one.q_heads = one.kv_heads = one.q_len = 1;
+    one.kv_len = count;
+    one.qk_dim = p->qk_dim;
+    one.v_dim = p->v_dim;
+    one.dtype = p->dtype;
+    one.scale = p->scale;
+    arrays.q.data = (float *)host_row(&q, b, h, i);
+    arrays.k.data = g->k;
+    arrays.v.data = g->v;
+    arrays.dout.data = (float *)host_row(&dout, b, h, i);
+    return naive_attention(&one, &arrays, out, dq, g->dk, g->dv);
+}
+
+struct row_samples {
+    struct verify_sample out, lse, dq;
+    struct gathered gathered;
+};
+
+static int sample_row(const struct test_case *c, const struct data_set *data, const clattn_arrays *arrays, size_t n,
+                      const int64_t at[3], struct row_samples *s, struct reference_sizes sizes[2])
+{
+    const clattn_problem *p = &c->problem;
+    const size_t d = (size_t)p->qk_dim, dv = (size_t)p->v_dim;
+    const int64_t b = at[0], h = at[1], i = at[2];
+    verify_read_row(data, SLOT_OUT, b, h, i, s->out.found + n * dv);
+    if (reference_forward_row(p, arrays, b, h, i, s->out.expected + n * dv, s->lse.expected + n, &sizes[0]))
+        return -1;
+    if (c->want_lse)
+        verify_read_row(data, SLOT_LSE, b, h, i, s->lse.found + n);
+    if (c->passes & CLATTN_BACKWARD_DQ) {
+        verify_read_row(data, SLOT_DQ, b, h, i, s->dq.found + n * d);
+        if (reference_dq_row(p, arrays, b, h, i, s->dq.expected + n * d, &sizes[1]))
+            return -1;
+    }
+    return p->dtype == CLATTN_FLOAT32
+               ? 0
+               : naive_row(p, arrays, b, h, i, &s->gathered, s->out.naive + n * dv, s->dq.naive + n * d);
+}
+
+static int verify_rows(const struct test_case *c, const struct data_set *data, const clattn_arrays *arrays,
+                       struct bench_verdict *verdict)
+{
+    const clattn_problem *p = &c->problem;
+    struct check_random random = {c->seed + 1};
+    struct reference_sizes sizes[2];
+    struct row_samples s;
+    memset(&s, 0, sizeof s);
+    memset(sizes, 0, sizeof sizes);
+    int bad = verify_sample_make(&s.out, VERIFY_ROWS, (size_t)p->v_dim) || verify_sample_make(&s.lse, VERIFY_ROWS, 1) ||
+              verify_sample_make(&s.dq, VERIFY_ROWS, (size_t)p->qk_dim) || gathered_make(&s.gathered, p);
+    for (size_t n = 0; n < VERIFY_ROWS && !bad; ++n) {
+        const int64_t last[3] = {p->batch - 1, p->q_heads - 1, p->q_len - 1};
+        const int64_t drawn[3] = {check_random_below(&random, p->batch), check_random_below(&random, p->q_heads),
+                                  check_random_below(&random, p->q_len)};
+        bad = sample_row(c, data, arrays, n, n == 0 ? last : drawn, &s, sizes);
+    }
+    if (!bad) {
+        raise_to(&verdict->ratio[BENCH_FORWARD], verify_ratio(CHECK_OUT, p->dtype, &sizes[0], &s.out));
+        if (c->want_lse)
+            raise_to(&verdict->ratio[BENCH_FORWARD], verify_ratio(CHECK_LSE, p->dtype, &sizes[0], &s.lse));
+        if (c->passes & CLATTN_BACKWARD_DQ)
+            raise_to(&verdict->ratio[BENCH_BACKWARD], verify_ratio(CHECK_DQ, p->dtype, &sizes[1], &s.dq));
+        verdict->sizes = sizes[0];
+    }
+    verify_sample_free(&s.out);
+    verify_sample_free(&s.lse);
+    verify_sample_free(&s.dq);
+    gathered_free(&s.gathered);
+    return bad ? -1 : 0;
+}
+
+/* ---- all of it ---- */
+
+static int verify_key_gradients(const struct test_case *c, const struct data_set *data, const clattn_arrays *arrays,
+                                struct bench_verdict *verdict)
+{
+    const clattn_problem *p = &c->problem;
+    struct reference_sizes sizes = {0};
+    struct verify_sample dk = {0, 0, NULL, NULL, NULL}, dv = dk;
+    const int bad = verify_sample_make(&dk, VERIFY_KEYS, (size_t)p->qk_dim) ||
+                    verify_sample_make(&dv, VERIFY_KEYS, (size_t)p->v_dim) ||
+                    verify_keys(c, data, arrays, &dk, &dv, &sizes);
+    if (!bad && c->passes & CLATTN_BACKWARD_DK)
+        raise_to(&verdict->ratio[BENCH_BACKWARD], verify_ratio(CHECK_DK, p->dtype, &sizes, &dk));
+    if (!bad && c->passes & CLATTN_BACKWARD_DV)
+        raise_to(&verdict->ratio[BENCH_BACKWARD], verify_ratio(CHECK_DV, p->dtype, &sizes, &dv));
+    verify_sample_free(&dk);
+    verify_sample_free(&dv);
+    return bad ? -1 : 0;
+}
+
+/* Images of outputs start as NaN: a work-group that never ran leaves some. lse may be minus infinite. */
+static int has_no_number(const struct data_set *data, enum data_slot slot, float *row)
+{
+    const struct data_view *view = &data->view[slot];
+    const size_t rows = data_count(view) / view->dim[3];
+    for (size_t n = 0; n < rows; ++n) {
+        elements_read(view->dtype, data->buffer[view->buffer].image + data_row_offset(view, n), view->dim[3], row);
+        for (size_t d = 0; d < view->dim[3]; ++d)
+            if (slot == SLOT_LSE ? isnan(row[d]) : !isfinite(row[d]))
+                return 1;
+    }
+    return 0;
+}
+
+static void verify_numbers(const struct test_case *c, const struct data_set *data, struct bench_verdict *verdict)
+{
+    static const unsigned pass[] = {CLATTN_FORWARD, CLATTN_FORWARD, CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK,
+                                    CLATTN_BACKWARD_DV};
+    float row[CLATTN_MAX_HEAD_DIM];
+    for (int slot = SLOT_OUT; slot < SLOT_COUNT; ++slot)
+        if (c->passes & pass[slot - SLOT_OUT] && (slot != SLOT_LSE || c->want_lse) &&
+            has_no_number(data, (enum data_slot)slot, row))
+            verdict->ratio[slot <= SLOT_LSE ? BENCH_FORWARD : BENCH_BACKWARD] = INFINITY;
+}
+
+int bench_verify(const struct test_case *c, const struct data_set *data, struct bench_verdict *verdict)
+{
+    clattn_arrays arrays;
+    memset(verdict, 0, sizeof *verdict);
+    data_reference_arrays(data, &arrays);
+    int bad = verify_rows(c, data, &arrays, verdict);
+    if (!bad && c->passes & (CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV))
+        bad = verify_key_gradients(c, data, &arrays, verdict);
+    verify_numbers(c, data, verdict);
+    return bad;
+}

@@ -1,0 +1,51 @@
+/* Whether a forward shares the keys out among its work-groups. Where queries are few, so are the tiles of their rows,
+ * and most of a device would idle while a few work-groups walk all keys. The number of parts depends on problem and
+ * device alone: results are the same from run to run. */
+#include "internal.h"
+
+/* Work-items that a compute unit of a GPU should have: enough to load while others multiply. */
+enum { ITEMS_A_UNIT = 384, TILES_A_CORE = 4 };
+/* Keys that a part has at least, or combining costs what splitting gains. */
+enum { LEAST_KEYS_SIMT = 256, LEAST_KEYS_CPU = 512 };
+
+static int64_t at_most(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* As many as make the device busy, and none where it is already. */
+static int64_t tuned(const struct clattn__device *device, const clattn_problem *problem, const struct clattn__config *c)
+{
+    struct clattn__config whole = *c;
+    whole.splits = 1;
+    const bool cpu = c->engine == CLATTN_ENGINE_CPU;
+    const uint64_t groups = clattn__config_groups(&whole, problem), units = (uint64_t)device->compute_units;
+    if (groups >= units)
+        return 1;
+    const uint64_t each = cpu ? TILES_A_CORE : (ITEMS_A_UNIT + c->group_size - 1) / c->group_size;
+    return at_most((int64_t)(units * each / groups), problem->kv_len / (cpu ? LEAST_KEYS_CPU : LEAST_KEYS_SIMT));
+}
+
+int clattn__split_count(const struct clattn__device *device, const clattn_problem *problem,
+                        const struct clattn__config *c)
+{
+    const int64_t rows = problem->batch * problem->q_heads * problem->q_len,
+                  tiles = (problem->kv_len - 1) / c->walk + 1;
+    const int64_t most = INT64_MAX / 16 / (clattn__split_depth(problem) + 2) / rows; /* parts that bytes can count */
+    int64_t splits = problem->kv_splits ? problem->kv_splits : tuned(device, problem, c);
+    splits = at_most(at_most(splits, CLATTN_MAX_KV_SPLITS), at_most(tiles, most));
+    return splits > 1 ? (int)splits : 1;
+}
+
+int clattn__split_depth(const clattn_problem *problem)
+{
+    return ((int)problem->v_dim + 3) / 4 * 4;
+}
+
+size_t clattn__split_bytes(const clattn_problem *problem, int splits)
+{
+    if (splits <= 1)
+        return 0;
+    const size_t rows = (size_t)(problem->batch * problem->q_heads * problem->q_len);
+    return sizeof(float) * rows * (size_t)splits * (size_t)(clattn__split_depth(problem) + 2);
+}

@@ -1,0 +1,241 @@
+/* A forward that is split over the keys: what its plan says, the workspace it takes, queues out of order, the runner.
+ * That its results are right, the case table tells. */
+#include "scene.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PARTS = 3, KEYS = 40, KEY_TILE = 16 };
+
+/* The shared problem with several tiles of keys. */
+static clattn_problem split_problem(int64_t parts)
+{
+    clattn_problem p = scene_problem();
+
+    p.kv_len = p.mask_dim[3] = KEYS;
+    p.k_tile = KEY_TILE;
+    p.kv_splits = parts;
+    return p;
+}
+
+static size_t workspace_of(const clattn_plan *plan)
+{
+    size_t bytes;
+
+    assert_success(clattn_plan_workspace_size(plan, CLATTN_FORWARD, &bytes));
+    return bytes;
+}
+
+static clattn_plan *make_plan(const struct device *device, const clattn_problem *p)
+{
+    clattn_plan *plan;
+
+    assert_success(clattn_plan_create(device->context, p, CLATTN_FORWARD, &plan));
+    return plan;
+}
+
+static void test_as_asked(void **state)
+{
+    const struct device *device = *state;
+    const clattn_problem split = split_problem(PARTS), whole = split_problem(1);
+    const size_t rows = (size_t)(split.batch * split.q_heads * split.q_len);
+    clattn_plan *plan = make_plan(device, &split);
+
+    assert_non_null(strstr(clattn_plan_describe(plan), "keys in 3 parts (as asked)"));
+    assert_non_null(strstr(clattn_plan_describe(plan), "forward_combine: "));
+    assert_true(workspace_of(plan) >= 4 * PARTS * rows * (size_t)(split.v_dim + 2));
+    clattn_plan_destroy(plan);
+    plan = make_plan(device, &whole);
+    assert_null(strstr(clattn_plan_describe(plan), "parts"));
+    assert_null(strstr(clattn_plan_describe(plan), "forward_combine"));
+    assert_int_equal(workspace_of(plan), 0);
+    clattn_plan_destroy(plan);
+}
+
+/* One query of one head is one work-group: the least that keeps no device busy that has several compute units. */
+static void test_by_itself(void **state)
+{
+    const struct device *device = *state;
+    clattn_problem p = CLATTN_PROBLEM_INIT;
+    cl_uint units;
+    clattn_plan *plan;
+
+    assert_cl(clGetDeviceInfo(device->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL));
+    p.batch = p.q_heads = p.kv_heads = p.q_len = 1;
+    p.kv_len = 4096;
+    p.qk_dim = p.v_dim = 8;
+    plan = make_plan(device, &p);
+    assert_int_equal(strstr(clattn_plan_describe(plan), "parts (tuned)") != NULL, units > 1);
+    assert_int_equal(workspace_of(plan) > 0, units > 1);
+    clattn_plan_destroy(plan);
+    p.kv_len = 200; /* too few for two parts */
+    plan = make_plan(device, &p);
+    assert_int_equal(workspace_of(plan), 0);
+    clattn_plan_destroy(plan);
+}
+
+static void test_refused(void **state)
+{
+    const struct device *device = *state;
+    const clattn_problem p = split_problem(PARTS);
+    clattn_plan *plan = make_plan(device, &p);
+    const size_t bytes = workspace_of(plan);
+    const cl_mem small = device_buffer(device->cl, bytes - 1, NULL);
+    struct scene scene;
+    cl_mem inside;
+    cl_int error;
+
+    scene_open(&scene, device, &p, 1);
+    assert_status(clattn_enqueue_forward(plan, device->queue, &scene.tensors, NULL, 0, NULL, NULL),
+                  CLATTN_INVALID_ARGUMENT, "workspace is NULL");
+    assert_status(clattn_enqueue_forward(plan, device->queue, &scene.tensors, small, 0, NULL, NULL),
+                  CLATTN_BUFFER_TOO_SMALL, "workspace has");
+    assert_true(scene_is_untouched(&scene));
+    inside = clCreateBuffer(device->cl, CL_MEM_READ_WRITE, bytes + scene_bytes(&scene, SCENE_OUT), NULL, &error);
+    assert_cl(error);
+    scene.tensors.out.mem = inside; /* out is in the workspace's buffer: behind it, and then in it */
+    scene.tensors.out.offset = bytes / scene_element(&scene, SCENE_OUT);
+    assert_success(clattn_enqueue_forward(plan, device->queue, &scene.tensors, inside, 0, NULL, NULL));
+    scene.tensors.out.offset -= 1;
+    assert_status(clattn_enqueue_forward(plan, device->queue, &scene.tensors, inside, 0, NULL, NULL), CLATTN_OVERLAP,
+                  "workspace");
+    assert_cl(clFinish(device->queue));
+    assert_cl(clReleaseMemObject(inside));
+    assert_cl(clReleaseMemObject(small));
+    scene_close(&scene);
+    clattn_plan_destroy(plan);
+}
+
+/* The second kernel waits for the first without the queue's help, also where each work-group is a launch; and *event is
+ * the end of both. */
+static void run_out_of_order(const struct device *device, uint64_t max_launch_flops)
+{
+    const clattn_problem p = split_problem(PARTS);
+    clattn_options options = device_options();
+    cl_command_queue queue;
+    clattn_context *context;
+    clattn_plan *plan;
+    struct scene scene;
+    unsigned char *expected = NULL;
+    cl_int error;
+
+    queue = clCreateCommandQueue(device->cl, device->id, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &error);
+    if (error == CL_INVALID_QUEUE_PROPERTIES) {
+        print_message("skipped: the device has no out-of-order queues\n");
+        skip();
+    }
+    assert_cl(error);
+    options.max_launch_flops = max_launch_flops;
+    assert_success(clattn_context_create(device->cl, device->id, &options, &context));
+    assert_success(clattn_plan_create(context, &p, CLATTN_FORWARD, &plan));
+    scene_open(&scene, device, &p, 1);
+    scene_fit(&scene, plan);
+    for (int round = 0; round < 10; round++) {
+        const cl_event gate = clCreateUserEvent(device->cl, &error);
+        unsigned char *found;
+        cl_event event;
+
+        assert_cl(error);
+        scene_reset(&scene);
+        assert_success(clattn_enqueue_forward(plan, queue, &scene.tensors, scene.workspace, 1, &gate, &event));
+        assert_cl(clSetUserEventStatus(gate, CL_COMPLETE));
+        assert_cl(clWaitForEvents(1, &event));
+        found = scene_result(&scene);
+        expected = expected != NULL ? expected : found;
+        assert_memory_equal(found, expected, scene_result_bytes(&scene));
+        if (found != expected) {
+            free(found);
+        }
+        assert_cl(clReleaseEvent(event));
+        assert_cl(clReleaseEvent(gate));
+    }
+    assert_false(scene_is_untouched(&scene));
+    free(expected);
+    scene_close(&scene);
+    clattn_plan_destroy(plan);
+    clattn_context_destroy(context);
+    assert_cl(clReleaseCommandQueue(queue));
+}
+
+static void test_out_of_order(void **state)
+{
+    run_out_of_order(*state, 0);
+    run_out_of_order(*state, 1);
+}
+
+/* ---- the runner ---- */
+
+enum { QUERIES = 2, DIM = 8 };
+
+struct arrays {
+    float q[QUERIES * DIM], k[KEYS * DIM], v[KEYS * DIM];
+    float out[QUERIES * DIM], lse[QUERIES], dq[QUERIES * DIM];
+};
+
+/* With `backward` the forward runs as the first half of it. Returns the workspace's bytes. */
+static size_t run(clattn_runner *runner, int64_t parts, int backward, struct arrays *a)
+{
+    clattn_problem p = CLATTN_PROBLEM_INIT;
+    clattn_arrays arrays = CLATTN_ARRAYS_INIT;
+    clattn_run_info info = {.struct_size = sizeof info};
+
+    p.batch = p.q_heads = p.kv_heads = 1;
+    p.q_len = QUERIES;
+    p.kv_len = KEYS;
+    p.qk_dim = p.v_dim = DIM;
+    p.k_tile = KEY_TILE;
+    p.kv_splits = parts;
+    arrays.q.data = arrays.dout.data = a->q;
+    arrays.k.data = a->k;
+    arrays.v.data = a->v;
+    arrays.out.data = a->out;
+    arrays.lse.data = backward ? NULL : a->lse;
+    arrays.dq.data = a->dq;
+    assert_success((backward ? clattn_run_backward : clattn_run_forward)(runner, &p, &arrays, &info));
+    return info.workspace_bytes;
+}
+
+static void assert_close(const float *found, const float *expected, size_t count)
+{
+    for (size_t n = 0; n < count; n++) {
+        if (!(fabsf(found[n] - expected[n]) <= 1e-5f)) {
+            fail_msg("%zu is %g, expected %g", n, (double)found[n], (double)expected[n]);
+        }
+    }
+}
+
+static void test_runner(void **state)
+{
+    const clattn_options options = device_options();
+    static struct arrays whole, split;
+    clattn_runner *runner;
+
+    (void)state;
+    for (int n = 0; n < KEYS * DIM; n++) {
+        whole.k[n] = (float)(n * 37 % 64) / 32.0f - 1.0f;
+        whole.v[n] = (float)(n * 23 % 64) / 32.0f - 1.0f;
+        whole.q[n % (QUERIES * DIM)] = (float)(n * 11 % 64) / 32.0f - 1.0f;
+    }
+    split = whole;
+    assert_success(clattn_runner_create(getenv("CLATTN_TEST_DEVICE"), &options, &runner));
+    for (int backward = 0; backward < 2; backward++) {
+        memset(split.out, 0xff, sizeof split.out);
+        assert_int_equal(run(runner, 1, backward, &whole), backward ? 4 * QUERIES : 0);
+        assert_true(run(runner, PARTS, backward, &split) >= 4 * PARTS * QUERIES * (DIM + 2));
+        assert_close(split.out, whole.out, COUNT_OF(whole.out));
+    }
+    assert_close(split.lse, whole.lse, COUNT_OF(whole.lse));
+    assert_close(split.dq, whole.dq, COUNT_OF(whole.dq));
+    clattn_runner_destroy(runner);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_as_asked),     cmocka_unit_test(test_by_itself), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_out_of_order), cmocka_unit_test(test_runner),
+    };
+
+    return cmocka_run_group_tests_name("split", tests, device_setup, device_teardown);
+}
