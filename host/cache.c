@@ -4,17 +4,13 @@
  * of source, build options, device, driver, platform and library version, so a file never needs to be invalidated.
  * Files appear by rename, whole or not at all; processes need no lock. Whatever fails, the program is built from source
  * instead. */
-#if !defined(_POSIX_C_SOURCE)
-#define _POSIX_C_SOURCE 200809L
-#endif
 #include "internal.h"
 
+#include "files.h"
+
 #include <sha2.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char magic[8] = {'C', 'L', 'A', 'T', 'T', 'N', '0', '1'};
 enum { HEADER_BYTES = 8 + SHA256_DIGEST_LENGTH, MAX_BINARY_BYTES = 256 << 20 };
@@ -36,6 +32,23 @@ static void add_to_hash(SHA2_CTX *hash, const char *chars, size_t length)
     SHA256Update(hash, (const uint8_t *)"", 1); /* "ab","c" is not "a","bc" */
 }
 
+struct clattn__text clattn__cache_path(const clattn_allocator *allocator, const char *folder, const char *const *parts,
+                                       size_t count, const char *suffix)
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    SHA2_CTX hash;
+    SHA256Init(&hash);
+    for (size_t i = 0; i < count; ++i)
+        add_to_hash(&hash, parts[i], strlen(parts[i]));
+    SHA256Final(digest, &hash);
+    struct clattn__text path = {.allocator = allocator};
+    clattn__text_add(&path, "%s/", folder);
+    for (size_t i = 0; i < sizeof digest; ++i)
+        clattn__text_add(&path, "%02x", digest[i]);
+    clattn__text_add(&path, "%s", suffix);
+    return path;
+}
+
 /* cache_dir/key.clbin, or a text that failed. */
 static struct clattn__text entry_path(const clattn_context *context, const struct clattn__text *source,
                                       const char *options)
@@ -43,39 +56,7 @@ static struct clattn__text entry_path(const clattn_context *context, const struc
     const struct clattn__device *device = &context->device;
     const char *const parts[] = {source->chars,  options,          device->name,
                                  device->driver, device->platform, clattn_version_string()};
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    SHA2_CTX hash;
-    SHA256Init(&hash);
-    for (size_t i = 0; i < ARRAY_SIZE(parts); ++i)
-        add_to_hash(&hash, parts[i], strlen(parts[i]));
-    SHA256Final(digest, &hash);
-    struct clattn__text path = {.allocator = &context->allocator};
-    clattn__text_add(&path, "%s/", context->cache_dir);
-    for (size_t i = 0; i < sizeof digest; ++i)
-        clattn__text_add(&path, "%02x", digest[i]);
-    clattn__text_add(&path, ".clbin");
-    return path;
-}
-
-/* The whole file, or NULL. */
-static unsigned char *read_file(const clattn_allocator *allocator, const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return NULL;
-    unsigned char *bytes = NULL;
-    struct stat info;
-    if (!fstat(fileno(file), &info) && S_ISREG(info.st_mode) && info.st_size > HEADER_BYTES &&
-        info.st_size <= MAX_BINARY_BYTES) {
-        *size = (size_t)info.st_size;
-        bytes = clattn__allocate(allocator, *size);
-        if (bytes && fread(bytes, 1, *size, file) != *size) {
-            clattn__release(allocator, bytes);
-            bytes = NULL;
-        }
-    }
-    fclose(file);
-    return bytes;
+    return clattn__cache_path(&context->allocator, context->cache_dir, parts, ARRAY_SIZE(parts), ".clbin");
 }
 
 static void digest_of(const unsigned char *bytes, size_t size, uint8_t digest[SHA256_DIGEST_LENGTH])
@@ -97,9 +78,10 @@ cl_program clattn__cache_load(clattn_context *context, const struct clattn__text
 {
     struct clattn__text path = entry_path(context, source, options);
     size_t size = 0;
-    unsigned char *bytes = path.failed ? NULL : read_file(&context->allocator, path.chars, &size);
+    unsigned char *bytes =
+        path.failed ? NULL : clattn__file_read(&context->allocator, path.chars, MAX_BINARY_BYTES, &size);
     cl_program program = NULL;
-    if (bytes && is_entry(bytes, size)) {
+    if (bytes && size > HEADER_BYTES && is_entry(bytes, size)) {
         const unsigned char *binary = bytes + HEADER_BYTES;
         const size_t binary_size = size - HEADER_BYTES;
         cl_int error;
@@ -114,47 +96,12 @@ cl_program clattn__cache_load(clattn_context *context, const struct clattn__text
     return program;
 }
 
-/* Makes the folder and its parents; whether that worked shows when a file is opened in it. */
-static void make_folder(const clattn_allocator *allocator, const char *folder)
-{
-    char *path = clattn__copy_string(allocator, folder);
-    if (!path)
-        return;
-    for (char *c = path + 1; *c; ++c)
-        if (*c == '/') {
-            *c = '\0';
-            mkdir(path, 0700);
-            *c = '/';
-        }
-    mkdir(path, 0700);
-    clattn__release(allocator, path);
-}
-
-static bool write_file(int descriptor, const unsigned char *binary, size_t size)
+static void write_entry(clattn_context *context, const char *path, const unsigned char *binary, size_t size)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
     digest_of(binary, size, digest);
-    FILE *file = fdopen(descriptor, "wb");
-    if (!file) {
-        close(descriptor);
-        return false;
-    }
-    bool good = fwrite(magic, 1, sizeof magic, file) == sizeof magic &&
-                fwrite(digest, 1, sizeof digest, file) == sizeof digest && fwrite(binary, 1, size, file) == size;
-    if (fclose(file))
-        good = false;
-    return good;
-}
-
-static void write_entry(clattn_context *context, const char *path, const unsigned char *binary, size_t size)
-{
-    struct clattn__text temporary = {.allocator = &context->allocator};
-    clattn__text_add(&temporary, "%s.XXXXXX", path);
-    make_folder(&context->allocator, context->cache_dir);
-    const int descriptor = temporary.failed ? -1 : mkstemp(temporary.chars);
-    if (descriptor >= 0 && (!write_file(descriptor, binary, size) || rename(temporary.chars, path)))
-        unlink(temporary.chars);
-    clattn__text_free(&temporary);
+    const struct clattn__part parts[] = {{magic, sizeof magic}, {digest, sizeof digest}, {binary, size}};
+    clattn__file_replace(&context->allocator, context->cache_dir, path, parts, ARRAY_SIZE(parts));
 }
 
 /* The program's binary for the context's device, or NULL. A program has a binary for each device of its cl_context. */

@@ -1,6 +1,8 @@
 /* Which tiles a kernel uses on a device, and the build options that say so. */
 #include "internal.h"
 
+#include "fields.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -32,8 +34,7 @@ int clattn__config_pack(const clattn_problem *problem)
     return group > 1 && problem->q_len < 64 && !own_padding ? (int)group : 1;
 }
 
-/* Whether keys are the owner rows. */
-static bool keys_own(enum clattn__kernel kernel)
+bool clattn__config_keys_own(enum clattn__kernel kernel)
 {
     return kernel == KERNEL_DKDV || kernel == KERNEL_HEAD;
 }
@@ -45,8 +46,8 @@ static void tile_limits(const clattn_problem *problem, enum clattn__kernel kerne
     const int64_t q_most = problem->q_tile ? problem->q_tile : INT32_MAX,
                   k_most = problem->k_tile ? problem->k_tile : INT32_MAX;
     const int64_t q = queries < q_most ? queries : q_most, k = keys < k_most ? keys : k_most;
-    *own = keys_own(kernel) ? k : q;
-    *walk = keys_own(kernel) ? q : k;
+    *own = clattn__config_keys_own(kernel) ? k : q;
+    *walk = clattn__config_keys_own(kernel) ? q : k;
 }
 
 /* Depth of the output: Dv, D, or the larger where dK and dV are both made. */
@@ -62,12 +63,12 @@ static int output_depth(const struct clattn__config *config)
 /* Tensors of which a work-group keeps an owner tile, score arrays, outputs. */
 static int owner_count(const struct clattn__config *config)
 {
-    return config->kernel == KERNEL_DQ || (keys_own(config->kernel) && config->want_dk) ? 2 : 1;
+    return config->kernel == KERNEL_DQ || (clattn__config_keys_own(config->kernel) && config->want_dk) ? 2 : 1;
 }
 
 static int output_count(const struct clattn__config *config)
 {
-    return keys_own(config->kernel) && config->want_dk && config->want_dv ? 2 : 1;
+    return clattn__config_keys_own(config->kernel) && config->want_dk && config->want_dv ? 2 : 1;
 }
 
 static size_t owner_depth(const struct clattn__config *config, int pad)
@@ -78,7 +79,7 @@ static size_t owner_depth(const struct clattn__config *config, int pad)
     return owner_count(config) == 2 ? one + (size_t)(config->dv_pad + pad) : one;
 }
 
-static enum clattn__mask mask_kind(const clattn_problem *problem)
+enum clattn__mask clattn__config_mask(const clattn_problem *problem)
 {
     if (problem->mask_dim[0] == 0)
         return MASK_NONE;
@@ -149,6 +150,13 @@ static int choose_chunk(const clattn_problem *problem, int unit, int most)
     return best;
 }
 
+static void fit_strip(struct clattn__config *c, int most)
+{
+    c->strip = min_int(most, c->walk);
+    while (c->walk % c->strip)
+        c->strip /= 2;
+}
+
 static void simt_fill(const struct simt_row *row, const clattn_problem *problem, struct clattn__config *c)
 {
     int64_t own, walk;
@@ -161,9 +169,7 @@ static void simt_fill(const struct simt_row *row, const clattn_problem *problem,
         c->own /= 2;
     while (c->walk > walk && c->walk > c->tx)
         c->walk /= 2;
-    c->strip = min_int(row->strip, c->walk);
-    while (c->walk % c->strip)
-        c->strip /= 2;
+    fit_strip(c, row->strip);
     c->unroll = row->unroll;
     c->chunk = choose_chunk(problem, row->chunk < 32 ? row->chunk : 32, row->chunk);
     c->d_pad = round_up((int)problem->qk_dim, c->chunk);
@@ -204,8 +210,9 @@ static bool simt_choose(const struct clattn__device *device, const clattn_proble
 static size_t cpu_local_bytes(const struct clattn__config *c)
 {
     const size_t own = (size_t)c->own, walk = (size_t)c->walk;
-    const size_t walked_count = keys_own(c->kernel) ? 2 : 1;
-    const size_t row_values[KERNEL_COUNT] = {4, 0, 0, 3, 1, 2}, column_values = keys_own(c->kernel) ? 2 : 0;
+    const size_t walked_count = clattn__config_keys_own(c->kernel) ? 2 : 1;
+    const size_t row_values[KERNEL_COUNT] = {4, 0, 0, 3, 1, 2},
+                 column_values = clattn__config_keys_own(c->kernel) ? 2 : 0;
     const size_t values = row_values[c->kernel] * own + column_values * (size_t)c->lanes * walk;
     const size_t rows = c->kernel == KERNEL_HEAD ? own * (size_t)c->d_pad : 0;
     return 4 * (own * owner_depth(c, 0) + rows + walked_count * walk * (size_t)c->chunk +
@@ -263,7 +270,7 @@ static bool cpu_choose(const struct clattn__device *device, const clattn_problem
 {
     const size_t cached = 1024 * 1024; /* of a core's own cache */
     const size_t most = device->local_bytes < cached ? device->local_bytes : cached;
-    const bool swapped = keys_own(c->kernel), one_walk = c->kernel == KERNEL_HEAD;
+    const bool swapped = clattn__config_keys_own(c->kernel), one_walk = c->kernel == KERNEL_HEAD;
     const int pack = clattn__config_pack(problem);
     const int64_t queries = problem->q_len * pack, keys = problem->kv_len;
     const int64_t heads = problem->batch * (swapped ? problem->kv_heads : problem->q_heads / pack);
@@ -293,51 +300,98 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
 /* ---- both ---- */
 
 /* delta and combine see no scores: one program serves all problems. */
-static bool has_tiles(enum clattn__kernel kernel)
+bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {
     return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE;
+}
+
+static void set_problem(clattn_engine engine, const clattn_problem *problem, struct clattn__config *config)
+{
+    config->engine = engine;
+    config->dtype = problem->dtype;
+    config->packed = clattn__config_pack(problem) > 1;
+    config->mask = clattn__config_mask(problem);
 }
 
 bool clattn__config_choose(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
                            int attempt, struct clattn__config *config)
 {
-    config->engine = engine;
-    config->dtype = problem->dtype;
-    config->packed = clattn__config_pack(problem) > 1;
-    config->mask = mask_kind(problem);
-    if (!has_tiles(config->kernel)) {
+    set_problem(engine, problem, config);
+    config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
+    if (!clattn__config_has_tiles(config->kernel)) {
         config->group_size = device->max_group < 64 || engine == CLATTN_ENGINE_CPU ? 1 : 64;
         config->local_bytes = 0;
         return attempt == 0;
     }
     const bool found = engine == CLATTN_ENGINE_CPU ? cpu_choose(device, problem, attempt, config)
                                                    : simt_choose(device, problem, attempt, config);
-    config->splits = found && config->kernel == KERNEL_FORWARD ? clattn__split_count(device, problem, config) : 1;
+    if (found && config->kernel == KERNEL_FORWARD)
+        config->splits = clattn__split_count(device, problem, config);
     return found;
 }
 
-void clattn__config_options(const struct clattn__config *c, char options[CLATTN__OPTIONS_MAX])
+/* ---- a configuration from elsewhere ---- */
+
+/* What the #error lines of the engines ask for, and what a work-group is. */
+static bool simt_divides(const struct clattn__config *c)
 {
-    const bool scores = has_tiles(c->kernel);
-    int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DSTORAGE=%d -DPACKED=%d -DMASK=%d",
-                          (int)c->dtype, scores && c->packed, scores ? (int)c->mask : 0);
-    if (!scores)
-        return;
-    length +=
-        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
-                 " -DENGINE=%d -DD_PAD=%d -DDV_PAD=%d -DOWN=%d -DWALK=%d -DCHUNK=%d -DSLICE=%d -DOWNER_RESIDENT=%d",
-                 (int)c->engine, c->d_pad, c->dv_pad, c->own, c->walk, c->chunk, c->slice, c->owner_resident);
-    if (c->engine == CLATTN_ENGINE_CPU)
-        length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
-                           " -DLANES=%d -DBLOCK_ROWS=%d -DBLOCK_COLS=%d", c->lanes, c->block_rows, c->block_cols);
+    const int group = c->tx * c->ty;
+    return c->own % c->ty == 0 && c->walk % c->tx == 0 && c->walk % c->strip == 0 && c->tx % 4 == 0 &&
+           c->own % 4 == 0 && c->walk % 4 == 0 && c->slice % (4 * c->tx) == 0 &&
+           c->slice < output_depth(c) + 4 * c->tx && c->chunk % 4 == 0 && group >= 64 && group <= 256;
+}
+
+static bool cpu_divides(const struct clattn__config *c)
+{
+    return (c->lanes == 4 || c->lanes == 8 || c->lanes == 16) && c->own % (c->lanes * c->block_cols) == 0 &&
+           c->walk % c->block_rows == 0 && c->chunk % c->lanes == 0 && c->slice % c->chunk == 0 &&
+           c->slice <= output_depth(c) &&
+           (c->kernel != KERNEL_HEAD || (c->owner_resident && c->slice == output_depth(c)));
+}
+
+/* Halves a tile, in whole units, as long as it holds all rows. */
+static int shrink(int tile, int64_t rows, int unit)
+{
+    while (tile / 2 >= rows && tile % (2 * unit) == 0)
+        tile /= 2;
+    return tile;
+}
+
+static bool exceeds_request(const clattn_problem *problem, const struct clattn__config *c)
+{
+    const bool keys_own = clattn__config_keys_own(c->kernel);
+    const int64_t own = keys_own ? problem->k_tile : problem->q_tile,
+                  walk = keys_own ? problem->q_tile : problem->k_tile;
+    return (own && c->own > own) || (walk && c->walk > walk);
+}
+
+bool clattn__config_complete(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
+                             struct clattn__config *c)
+{
+    const bool cpu = engine == CLATTN_ENGINE_CPU;
+    set_problem(engine, problem, c);
+    if (!clattn__config_has_tiles(c->kernel) || !clattn__fields_in_range(c))
+        return false;
+    clattn_problem unbounded = *problem; /* a tile that was asked for refuses a taller one, and does not shrink it */
+    unbounded.q_tile = unbounded.k_tile = 0;
+    int64_t own, walk;
+    tile_limits(&unbounded, c->kernel, &own, &walk);
+    c->own = shrink(c->own, own, cpu ? c->lanes : c->ty);
+    c->walk = shrink(c->walk, walk, cpu ? c->block_rows : c->tx);
+    if (cpu)
+        c->block_cols = min_int(c->own / c->lanes, c->block_cols);
     else
-        length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
-                           " -DTX=%d -DTY=%d -DSTRIP=%d -DUNROLL=%d", c->tx, c->ty, c->strip, c->unroll);
-    if (c->kernel == KERNEL_FORWARD)
-        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DSPLIT=%d", c->splits > 1);
-    if (keys_own(c->kernel))
-        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DWANT_DK=%d -DWANT_DV=%d", c->want_dk,
-                 c->want_dv);
+        fit_strip(c, c->strip);
+    c->d_pad = round_up((int)problem->qk_dim, c->chunk);
+    c->dv_pad = round_up((int)problem->v_dim, c->chunk);
+    c->group_size = cpu ? 1 : (size_t)(c->tx * c->ty);
+    if (c->block_cols == 0 && cpu)
+        return false;
+    if (!(cpu ? cpu_divides(c) : simt_divides(c)) || exceeds_request(problem, c))
+        return false;
+    c->local_bytes = cpu ? cpu_local_bytes(c) : simt_local_bytes(c);
+    c->splits = c->kernel == KERNEL_FORWARD ? clattn__split_count(device, problem, c) : 1;
+    return c->local_bytes <= device->local_bytes && c->group_size <= device->max_group;
 }
 
 uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_problem *problem)

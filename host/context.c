@@ -3,6 +3,7 @@
 
 #include "gemm.h"
 #include "program.h"
+#include "tuned.h"
 
 #include <string.h>
 
@@ -51,14 +52,23 @@ static clattn_status choose_cache(clattn_context *context, const char *cache_dir
 {
     if (cache_dir && !*cache_dir)
         return CLATTN_SUCCESS;
-    if (!cache_dir && context->device.caches_binaries)
+    char *folder = cache_dir ? clattn__copy_string(&context->allocator, cache_dir)
+                             : clattn__cache_default_dir(&context->allocator);
+    if (!folder && cache_dir)
+        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for options.cache_dir");
+    if (!folder)
         return CLATTN_SUCCESS;
-    if (!cache_dir) {
-        context->cache_dir = clattn__cache_default_dir(&context->allocator);
-        return CLATTN_SUCCESS;
+    struct clattn__text tuned = clattn__tuned_path(context, folder);
+    if (cache_dir || !context->device.caches_binaries)
+        context->cache_dir = folder;
+    else
+        clattn__release(&context->allocator, folder);
+    if (tuned.failed) {
+        clattn__text_free(&tuned);
+        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the name of the file of tuned configurations");
     }
-    context->cache_dir = clattn__copy_string(&context->allocator, cache_dir);
-    return context->cache_dir ? CLATTN_SUCCESS : clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for options.cache_dir");
+    context->tuned_path = tuned.chars;
+    return CLATTN_SUCCESS;
 }
 
 static clattn_status copy_build_options(clattn_context *context, const char *build_options)
@@ -92,6 +102,7 @@ static clattn_status describe(clattn_context *context)
                      context->cache_dir        ? context->cache_dir
                      : device->caches_binaries ? " (the driver keeps its own on disk)"
                                                : "");
+    clattn__text_add(&text, "\ntuned configurations: %s", context->tuned_path ? context->tuned_path : "no file");
     context->description = text.chars;
     if (text.failed)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to describe the device");
@@ -102,11 +113,13 @@ static void free_context(clattn_context *context)
 {
     const clattn_allocator allocator = context->allocator;
     clattn__programs_release(context);
+    clattn__tuned_release(context);
     if (context->cl)
         clReleaseContext(context->cl);
     if (context->id)
         clReleaseDevice(context->id);
     clattn__release(&allocator, context->cache_dir);
+    clattn__release(&allocator, context->tuned_path);
     clattn__release(&allocator, context->build_options);
     clattn__release(&allocator, context->description);
     pthread_mutex_destroy(&context->lock);

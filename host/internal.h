@@ -63,6 +63,7 @@ clattn_engine clattn__device_engine(const struct clattn__device *facts);
 /* ---- context.c ---- */
 
 struct clattn__program;
+struct clattn__tuned_table;
 
 struct clattn_context {
     clattn_allocator allocator;
@@ -72,13 +73,15 @@ struct clattn_context {
     clattn_engine engine; /* forced, or AUTO */
     uint64_t max_launch_flops;
     char *cache_dir;     /* NULL: none */
+    char *tuned_path;    /* the file of tuned configurations; NULL: none */
     char *build_options; /* "" where the caller has none */
     char *description;
     bool keep_clblast_parameters;
-    pthread_mutex_t lock;             /* of those below */
-    int references;                   /* its own and one a plan */
-    bool gemm_prepared;               /* clattn__gemm_prepare did its work */
-    struct clattn__program *programs; /* every program built so far */
+    pthread_mutex_t lock;              /* of those below */
+    int references;                    /* its own and one a plan */
+    bool gemm_prepared;                /* clattn__gemm_prepare did its work */
+    struct clattn__program *programs;  /* every program built so far */
+    struct clattn__tuned_table *tuned; /* NULL: not read yet */
 };
 
 void clattn__context_retain(clattn_context *context);
@@ -101,7 +104,7 @@ struct clattn__config {
     int d_pad, dv_pad;                 /* D and Dv rounded up to chunk */
     int chunk;                         /* depth staged at a time for scores */
     int slice;                         /* output depth of one work-group */
-    bool owner_resident;               /* the owner tile is staged once, whole */
+    int owner_resident;                /* 1: the owner tile is staged once, whole */
     int tx, ty;                        /* simt: work-items along walked and owner rows */
     int strip, unroll;                 /* simt: walked rows staged at a time for the output; steps of products */
     int lanes, block_rows, block_cols; /* cpu: vector width, register block */
@@ -115,6 +118,9 @@ struct clattn__config {
 
 extern const char *const clattn__kernel_names[KERNEL_COUNT]; /* also the names of their files in kernels/ */
 
+/* Whether keys are the owner rows. */
+bool clattn__config_keys_own(enum clattn__kernel kernel);
+enum clattn__mask clattn__config_mask(const clattn_problem *problem);
 /* Query heads that share a tile: 1, or the whole group where queries are few. */
 int clattn__config_pack(const clattn_problem *problem);
 /* Whether KERNEL_HEAD should make all gradients, instead of KERNEL_DQ and KERNEL_DKDV. */
@@ -123,6 +129,13 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
  * kernel are given in *config, and to combine, splits. */
 bool clattn__config_choose(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
                            int attempt, struct clattn__config *config);
+/* Completes a configuration whose tunable numbers (fields.h), kernel, want_dk and want_dv are given, from a file or a
+ * search: makes its tiles no taller than the problem needs, and fills in what follows. False where the kernels cannot
+ * be built with it, a tile exceeds the one that the problem asks for, or the device has too little. */
+bool clattn__config_complete(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
+                             struct clattn__config *config);
+/* Whether the kernel works on tiles, so that there is something to tune. */
+bool clattn__config_has_tiles(enum clattn__kernel kernel);
 /* The build options, in canonical order: compiler argument, cache key and log line in one. */
 #define CLATTN__OPTIONS_MAX 512
 void clattn__config_options(const struct clattn__config *config, char options[CLATTN__OPTIONS_MAX]);
@@ -169,6 +182,9 @@ bool clattn__probe_local(clattn_context *context, size_t bytes);
 cl_program clattn__cache_load(clattn_context *context, const struct clattn__text *source, const char *options);
 void clattn__cache_store(clattn_context *context, const struct clattn__text *source, const char *options,
                          cl_program program);
+/* folder/HASH.suffix of `count` texts, or a text that failed. */
+struct clattn__text clattn__cache_path(const clattn_allocator *allocator, const char *folder, const char *const *parts,
+                                       size_t count, const char *suffix);
 /* The default folder, or NULL. */
 char *clattn__cache_default_dir(const clattn_allocator *allocator);
 
@@ -176,6 +192,7 @@ char *clattn__cache_default_dir(const clattn_allocator *allocator);
 
 struct clattn__stage { /* one kernel of the plan */
     bool used;
+    bool tuned; /* the configuration is not from the built-in table */
     struct clattn__config config;
     cl_kernel kernel;
     uint64_t groups;
@@ -193,6 +210,9 @@ struct clattn_plan {
     pthread_mutex_t *lock; /* arguments of the kernels, from setting to enqueue */
     char *description;
 };
+
+/* Some passes, and no others. */
+clattn_status clattn__passes_check(unsigned passes);
 
 /* ---- tensor.c: views against buffers and each other ---- */
 

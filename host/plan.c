@@ -1,6 +1,8 @@
 /* Plans: a checked problem with a configuration and a kernel for each pass asked for. */
 #include "internal.h"
 
+#include "tuned.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -81,7 +83,35 @@ static clattn_engine plan_engine(const clattn_context *context)
     return context->engine ? context->engine : clattn__device_engine(&context->device);
 }
 
-/* Tries configurations, the best first, until one builds to a kernel that the device can run. */
+/* Builds a configuration. Success without stage->used: the device cannot run what came of it. */
+static clattn_status try_config(clattn_plan *plan, const struct clattn__config *config)
+{
+    clattn_context *context = plan->context;
+    struct clattn__stage *stage = &plan->stages[config->kernel];
+    const char *name = clattn__kernel_names[config->kernel];
+    char options[CLATTN__OPTIONS_MAX];
+    cl_program program;
+    clattn__config_options(config, options);
+    clattn_status status = clattn__program_get(context, name, options, &program);
+    if (status)
+        return status;
+    cl_int error;
+    cl_kernel built = clCreateKernel(program, name, &error);
+    if (error)
+        return clattn__fail_opencl(error, "clCreateKernel");
+    if (!kernel_fits(context, config, built, &status)) {
+        clReleaseKernel(built);
+        return status;
+    }
+    stage->used = true;
+    stage->config = *config;
+    stage->kernel = built;
+    limit_launch(context, &plan->problem, stage);
+    return CLATTN_SUCCESS;
+}
+
+/* Tries configurations, the best first, until one builds to a kernel that the device can run. A tuned one that does not
+ * is passed over as if there were none. */
 static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
 {
     clattn_context *context = plan->context;
@@ -91,27 +121,16 @@ static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
     config.want_dk = plan->passes & CLATTN_BACKWARD_DK;
     config.want_dv = plan->passes & CLATTN_BACKWARD_DV;
     config.splits = plan->stages[KERNEL_FORWARD].config.splits;
+    if (clattn__tuned_find(context, engine, &plan->problem, &config)) {
+        const clattn_status status = try_config(plan, &config);
+        stage->tuned = stage->used;
+        if (stage->used || (status && status != CLATTN_BUILD_FAILED))
+            return status;
+    }
     for (int attempt = 0; clattn__config_choose(&context->device, engine, &plan->problem, attempt, &config);
          ++attempt) {
-        char options[CLATTN__OPTIONS_MAX];
-        cl_program program;
-        clattn__config_options(&config, options);
-        clattn_status status = clattn__program_get(context, clattn__kernel_names[kernel], options, &program);
-        if (status)
-            return status;
-        cl_int error;
-        cl_kernel built = clCreateKernel(program, clattn__kernel_names[kernel], &error);
-        if (error)
-            return clattn__fail_opencl(error, "clCreateKernel");
-        if (kernel_fits(context, &config, built, &status)) {
-            stage->used = true;
-            stage->config = config;
-            stage->kernel = built;
-            limit_launch(context, &plan->problem, stage);
-            return CLATTN_SUCCESS;
-        }
-        clReleaseKernel(built);
-        if (status)
+        const clattn_status status = try_config(plan, &config);
+        if (status || stage->used)
             return status;
     }
     return clattn__fail(CLATTN_DEVICE_LIMIT,
@@ -127,8 +146,6 @@ static void describe_tile(struct clattn__text *text, const char *name, int64_t r
     clattn__text_add(text, ", %d %s", used, name);
     if (requested)
         clattn__text_add(text, " (%lld requested)", (long long)requested);
-    else
-        clattn__text_add(text, " (tuned)");
 }
 
 static void describe_stage(struct clattn__text *text, const clattn_plan *plan, const struct clattn__stage *stage)
@@ -142,7 +159,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     } else if (c->kernel == KERNEL_COMBINE) {
         clattn__text_add(text, "one work-group a row adds up %d parts", c->splits);
     } else {
-        const bool keys_own = c->kernel == KERNEL_DKDV || c->kernel == KERNEL_HEAD;
+        const bool keys_own = clattn__config_keys_own(c->kernel);
         clattn__text_add(text, "engine %s", c->engine == CLATTN_ENGINE_CPU ? "cpu" : "simt");
         describe_tile(text, plan->pack > 1 ? "query rows a tile" : "queries a tile", plan->problem.q_tile,
                       keys_own ? c->walk : c->own);
@@ -158,6 +175,8 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     clattn__text_add(text, ", %llu work-groups of %zu", (unsigned long long)stage->groups, c->group_size);
     if (stage->groups_per_launch < stage->groups)
         clattn__text_add(text, ", at most %llu a launch", (unsigned long long)stage->groups_per_launch);
+    if (c->kernel != KERNEL_DELTA)
+        clattn__text_add(text, stage->tuned ? " (tuned on this device)" : " (built-in table)");
     clattn__text_add(text, "; %s\n", options);
 }
 
@@ -186,6 +205,15 @@ static clattn_status make_lock(clattn_plan *plan)
     return plan->lock ? CLATTN_SUCCESS : clattn__fail(CLATTN_OUT_OF_MEMORY, "no mutex for a plan");
 }
 
+clattn_status clattn__passes_check(unsigned passes)
+{
+    const unsigned all = CLATTN_FORWARD | CLATTN_BACKWARD;
+    if (!passes || passes & ~all)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "passes is 0x%x; allowed are the bits of CLATTN_FORWARD and CLATTN_BACKWARD", passes);
+    return CLATTN_SUCCESS;
+}
+
 clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *problem, unsigned passes,
                                  clattn_plan **result)
 {
@@ -194,11 +222,9 @@ clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *
     *result = NULL;
     if (!context || !problem)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", context ? "problem" : "context");
-    const unsigned all = CLATTN_FORWARD | CLATTN_BACKWARD;
-    if (!passes || passes & ~all)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "passes is 0x%x; allowed are the bits of CLATTN_FORWARD and CLATTN_BACKWARD", passes);
-    clattn_status status = clattn__problem_check(problem);
+    clattn_status status = clattn__passes_check(passes);
+    if (!status)
+        status = clattn__problem_check(problem);
     if (status)
         return status;
 

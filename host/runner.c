@@ -101,7 +101,7 @@ static clattn_array array_at(const clattn_arrays *arrays, size_t index)
     return *members[index];
 }
 
-static clattn_tensor *tensor_at(clattn_tensors *tensors, size_t index)
+clattn_tensor *clattn__tensor_at(clattn_tensors *tensors, size_t index)
 {
     clattn_tensor *const members[ROLE_COUNT] = {&tensors->q,          &tensors->k,   &tensors->v,   &tensors->mask,
                                                 &tensors->kv_lengths, &tensors->out, &tensors->lse, &tensors->dout,
@@ -134,7 +134,7 @@ static clattn_status upload(struct run *run)
     struct clattn__transfer *transfer = &run->transfer;
     const clattn_status status = clattn__transfer_upload(transfer);
     for (size_t i = 0; i < transfer->count; ++i) {
-        clattn_tensor *tensor = tensor_at(&run->tensors, transfer->roles[i].index);
+        clattn_tensor *tensor = clattn__tensor_at(&run->tensors, transfer->roles[i].index);
         tensor->mem = transfer->buffers[i];
         memcpy(tensor->stride, transfer->arrays[i].stride, sizeof tensor->stride);
     }

@@ -129,9 +129,9 @@ typedef struct clattn_options {
     size_t struct_size;
     /* Host memory of the context, its plans and its runner. */
     clattn_allocator allocator;
-    /* Folder for compiled kernels. NULL: $XDG_CACHE_HOME/clattn or ~/.cache/clattn, and none on a driver that keeps a
-     * cache itself (PoCL). "": none. A path: that folder, made if it is missing. A cache that cannot be read or written
-     * is silently not used. Copied. */
+    /* Folder for compiled kernels and for tuned configurations (clattn_tune). NULL: $XDG_CACHE_HOME/clattn or
+     * ~/.cache/clattn, and no compiled kernels on a driver that keeps a cache itself (PoCL). "": none. A path: that
+     * folder, made if it is missing. A cache that cannot be read or written is silently not used. Copied. */
     const char *cache_dir;
     /* Forces an engine. */
     clattn_engine engine;
@@ -278,7 +278,8 @@ CLATTN_API void clattn_plan_destroy(clattn_plan *plan);
  *   INVALID_ARGUMENT  a null pointer, or pass neither CLATTN_FORWARD nor CLATTN_BACKWARD (any of its bits) */
 CLATTN_API clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes);
 
-/* The plan for people: one line a kernel with engine, tiles requested and used, local memory, build options, and why.
+/* The plan for people: one line a kernel with engine, tiles requested and used, local memory, where the tiles come from
+ * ("built-in table", or "tuned on this device" by clattn_tune), and build options.
  * Lives as long as the plan; "" for NULL. */
 CLATTN_API const char *clattn_plan_describe(const clattn_plan *plan);
 
@@ -573,6 +574,75 @@ CLATTN_API clattn_status clattn_run_layer_forward(clattn_runner *runner, const c
                                                   const clattn_layer_arrays *arrays, clattn_run_info *info);
 CLATTN_API clattn_status clattn_run_layer_backward(clattn_runner *runner, const clattn_layer *layer,
                                                    const clattn_layer_arrays *arrays, clattn_run_info *info);
+
+/* ---- 8. Tuning ---- */
+
+/* Plans take their tiles from a table that is built in, unless clattn_tune has found better ones on the same device and
+ * driver: it times what the kernels can do and writes what is fastest to a file in the folder of options.cache_dir. A
+ * context reads that file once, with its first plan. A tuned configuration serves problems of the same type, D, Dv,
+ * kind of mask, causality and sharing of tiles by heads; among those of other lengths, batches and heads the nearest is
+ * taken. q_tile and k_tile come first: a configuration that exceeds them is not used. docs/tuning.md tells more. */
+
+/* How far a search is; times of one run of the kernel, backward with the small kernel that goes before it. */
+typedef struct clattn_tune_progress {
+    const char *kernel;     /* as clattn_plan_describe names it: "forward", .. */
+    size_t done, known;     /* configurations of this kernel that were tried, and that are known so far */
+    double seconds, budget; /* of searching for this kernel: spent so far, and in all */
+    double builtin_seconds, best_seconds;
+} clattn_tune_progress;
+
+typedef struct clattn_tune_options {
+    size_t struct_size; /* sizeof(clattn_tune_options) */
+    /* How long to try configurations, shared equally by the kernels; 0: 60. What is being built or run then is finished;
+     * setting the problem up, and building and timing what a plan uses without tuning, come on top. */
+    double seconds;
+    /* Called before each configuration, by the calling thread; may be NULL. Anything but 0 ends the search as the end
+     * of its time does. */
+    int (*progress)(void *user, const clattn_tune_progress *progress);
+    void *user;
+} clattn_tune_options;
+
+#define CLATTN_TUNE_OPTIONS_INIT                                                                                       \
+    {                                                                                                                  \
+        sizeof(clattn_tune_options), 0.0, NULL, NULL                                                                   \
+    }
+
+/* What was found for one kernel. */
+typedef struct clattn_tuned_kernel {
+    const char *kernel;     /* as above */
+    double builtin_seconds; /* medians of the two, one after the other */
+    double best_seconds;
+    int is_builtin;          /* 1: nothing was faster by more than 2 percent */
+    size_t tried, refused;   /* configurations; refused: not built, not run, or not right */
+    char configuration[256]; /* the fastest: "OWN=64 WALK=64 ..." */
+    char engine[8];          /* "simt", "cpu" */
+} clattn_tuned_kernel;
+
+typedef struct clattn_tune_result {
+    size_t struct_size; /* sizeof(clattn_tune_result), set by the caller */
+    size_t count;       /* of kernels: those that a plan of the passes has */
+    clattn_tuned_kernel kernels[4];
+    int stopped; /* 1: by the progress callback */
+} clattn_tune_result;
+
+/* Searches for the fastest configuration of each kernel of `passes` for this problem, on a queue and buffers of its
+ * own, with random tensors. Each candidate's results are compared with the built-in configuration's before it is timed.
+ * What is found is written to the file, kernel by kernel, and used by plans that the context makes from then on; of a
+ * kernel for which nothing but the built-in configuration was tried, nothing is written. `options` may be NULL; q_tile
+ * and k_tile of the problem are ignored. `result` may be NULL, and is written on success only.
+ *
+ * Unlike an enqueue, this call waits, builds and allocates device memory: all tensors of the problem, and on the host
+ * the same again twice. Nothing else should use the device meanwhile. Several threads or processes may tune at once as
+ * far as the file goes, the last writer winning, but not for times that mean anything.
+ *   INVALID_ARGUMENT  as for clattn_plan_create; options or result with a struct_size that is not this version's;
+ *                     seconds negative or not finite; the context has no folder, or the file cannot be written
+ *   and the errors of clattn_plan_create and clattn_enqueue_forward */
+CLATTN_API clattn_status clattn_tune(clattn_context *context, const clattn_problem *problem, unsigned passes,
+                                     const clattn_tune_options *options, clattn_tune_result *result);
+
+/* The file of tuned configurations of the context's device and driver, whether it exists or not; "" where the context
+ * has no folder, and for NULL. Lives as long as the context. */
+CLATTN_API const char *clattn_tune_file(const clattn_context *context);
 
 #ifdef __cplusplus
 }

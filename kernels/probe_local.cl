@@ -4,6 +4,9 @@
 #error "LOCAL_BYTES must be given with -D"
 #endif
 #define ITEMS 64
+#if LOCAL_BYTES < 4 * ITEMS
+#error "LOCAL_BYTES is less than a word for each work-item"
+#endif
 #define WORDS (LOCAL_BYTES / 4)
 
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void probe_local(__global uint *wrong)

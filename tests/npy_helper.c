@@ -6,9 +6,13 @@
  *       are taken as they are. With small the elements are an eighth: weights.
  *   npy_helper lengths FILE TYPE L,L,...
  *       A file of shape (B), TYPE i4 or i8.
+ *   npy_helper constant FILE B,H,N,D X
+ *       A float32 file of X everywhere.
+ *   npy_helper holds FILE X
+ *       Whether every element of a float file is X.
  *   npy_helper reference Q K V DOUT [word...]
  *       Compares results with the double reference, as clattn check does. Words: causal offset=X scale=X mask=F kvlen=F
- *       bnhd, and the results, at least one: out=F lse=F dq=F dk=F dv=F.
+ *       bnhd, dtype=f16|bf16 (the results were stored so), and the results, at least one: out=F lse=F dq=F dk=F dv=F.
  *   npy_helper layer X WQ WKV WO [word...]
  *       The same for a layer; see npy_layer.c.
  *
@@ -16,6 +20,7 @@
 #include "npy_helper.h"
 
 #include "check.h"
+#include "naive.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,7 +34,7 @@ void die(const char *what, const char *why)
 
 void *take(size_t bytes)
 {
-    static void *kept[32]; /* for leak checkers */
+    static void *kept[64]; /* for leak checkers */
     static size_t count;
     if (count == sizeof kept / sizeof kept[0] || !(kept[count] = calloc(bytes + 1, 1))) {
         die("calloc", "out of memory");
@@ -166,6 +171,21 @@ static int lengths(char **argv)
     return end_file(stream);
 }
 
+static int constant(char **argv)
+{
+    int64_t dim[4];
+    int rank = parse_list(argv[3], dim, 4);
+    FILE *stream = begin_file(argv[2], "f4", rank, dim);
+    int64_t count = 1;
+    for (int i = 0; i < rank; i++) {
+        count *= dim[i];
+    }
+    for (int64_t i = 0; i < count; i++) {
+        put_element(stream, "f4", strtod(argv[4], NULL));
+    }
+    return end_file(stream);
+}
+
 /* ---- reference ---- */
 
 void *load(const char *path, unsigned allowed, npy_header *header)
@@ -212,6 +232,19 @@ static float *load_bhnd(const char *path, bool bnhd, int64_t dim[4])
     return sorted;
 }
 
+static int holds(char **argv)
+{
+    npy_header header;
+    const float *data = load(argv[2], NPY_FLOAT32 | NPY_FLOAT16, &header);
+    for (uint64_t i = 0; i < header.count; i++) {
+        if (data[i] != strtof(argv[3], NULL)) {
+            fprintf(stderr, "npy_helper: %s: element %" PRIu64 ": found %.9g\n", argv[2], i, (double)data[i]);
+            return 1;
+        }
+    }
+    return 0;
+}
+
 void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
 {
     npy_header header;
@@ -230,21 +263,55 @@ void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
     } else if (strncmp(word, "kvlen=", 6) == 0) {
         a->kv_lengths.data = load(word + 6, NPY_INT32 | NPY_INT64, &header);
         p->kv_lengths = 1;
+    } else if (strcmp(word, "dtype=f16") == 0 || strcmp(word, "dtype=bf16") == 0) {
+        p->dtype = word[6] == 'b' ? CLATTN_BFLOAT16 : CLATTN_FLOAT16;
     } else if (strcmp(word, "bnhd") != 0 && !strchr(word, '=')) {
         die(word, "unknown word");
     }
 }
 
-static int compare(const char *path, bool bnhd, enum check_tensor tensor, const struct reference_sizes *sizes,
-                   const double *expected, int64_t count)
+/* What is right, and how far a result may be from it. */
+struct truth {
+    int64_t count;
+    double *expected;
+    struct check_tolerance tolerance;
+};
+
+static void find_tolerances(const clattn_problem *p, const clattn_arrays *a, const struct reference_sizes *forward,
+                            const struct reference_sizes *backward, struct truth truth[CHECK_TENSORS])
 {
+    float *naive[CHECK_TENSORS];
+    for (int i = 0; i < CHECK_TENSORS; i++) {
+        truth[i].tolerance = check_tolerance((enum check_tensor)i, i <= CHECK_LSE ? forward : backward,
+                                             truth[i].expected, (size_t)truth[i].count);
+        naive[i] = take((size_t)truth[i].count * sizeof *naive[i]);
+    }
+    if (p->dtype == CLATTN_FLOAT32) {
+        return;
+    }
+    if (naive_attention(p, a, naive[CHECK_OUT], naive[CHECK_DQ], naive[CHECK_DK], naive[CHECK_DV]) != 0) {
+        die("naive attention", "out of memory");
+    }
+    for (int i = 0; i < CHECK_TENSORS; i++) {
+        if (i != CHECK_LSE) {
+            truth[i].tolerance =
+                check_tolerance_16((enum check_tensor)i, truth[i].tolerance,
+                                   check_worst_error(naive[i], truth[i].expected, (size_t)truth[i].count));
+        }
+    }
+}
+
+static int compare(const char *path, bool bnhd, enum check_tensor tensor, const struct truth *truth)
+{
+    const double *expected = truth->expected;
+    const int64_t count = truth->count;
     int64_t dim[4];
     size_t index = 0;
     float *found = load_bhnd(path, bnhd && tensor != CHECK_LSE, dim);
     if (dim[0] * dim[1] * dim[2] * dim[3] != count) {
         die(path, "wrong number of elements");
     }
-    double ratio = check_compare(tensor, sizes, found, expected, (size_t)count, &index);
+    double ratio = check_worst_ratio(truth->tolerance, found, expected, (size_t)count, &index);
     if (!(ratio <= 1)) {
         fprintf(stderr, "npy_helper: %s: element %zu: found %.9g, expected %.9g, %.3g of the tolerance\n", path, index,
                 (double)found[index], expected[index], ratio);
@@ -276,22 +343,24 @@ static int reference(int argc, char **argv)
     p.v_dim = v[3];
     const int64_t q_rows = q[0] * q[1] * q[2], k_rows = k[0] * k[1] * k[2];
     const int64_t count[CHECK_TENSORS] = {q_rows * v[3], q_rows, q_rows * q[3], k_rows * q[3], k_rows * v[3]};
-    double *expected[CHECK_TENSORS];
+    struct truth truth[CHECK_TENSORS];
     struct reference_sizes forward = {0}, backward = {0};
     for (int i = 0; i < CHECK_TENSORS; i++) {
-        expected[i] = take((size_t)count[i] * sizeof(double));
+        truth[i].count = count[i];
+        truth[i].expected = take((size_t)count[i] * sizeof *truth[i].expected);
     }
-    if (reference_forward(&p, &a, expected[CHECK_OUT], expected[CHECK_LSE], &forward) != 0 ||
-        reference_backward(&p, &a, expected[CHECK_DQ], expected[CHECK_DK], expected[CHECK_DV], &backward) != 0) {
+    if (reference_forward(&p, &a, truth[CHECK_OUT].expected, truth[CHECK_LSE].expected, &forward) != 0 ||
+        reference_backward(&p, &a, truth[CHECK_DQ].expected, truth[CHECK_DK].expected, truth[CHECK_DV].expected,
+                           &backward) != 0) {
         die("reference", "out of memory");
     }
+    find_tolerances(&p, &a, &forward, &backward, truth);
     for (int i = 6; i < argc; i++) {
         for (int t = 0; t < CHECK_TENSORS; t++) {
             const char *name = check_tensor_name((enum check_tensor)t);
             size_t length = strlen(name);
             if (strncmp(argv[i], name, length) == 0 && argv[i][length] == '=') {
-                const struct reference_sizes *sizes = t <= CHECK_LSE ? &forward : &backward;
-                int found = compare(argv[i] + length + 1, bnhd, (enum check_tensor)t, sizes, expected[t], count[t]);
+                int found = compare(argv[i] + length + 1, bnhd, (enum check_tensor)t, &truth[t]);
                 code = code == 2 ? found : code | found;
             }
         }
@@ -306,6 +375,12 @@ int main(int argc, char **argv)
     }
     if (argc == 5 && strcmp(argv[1], "lengths") == 0) {
         return lengths(argv);
+    }
+    if (argc == 5 && strcmp(argv[1], "constant") == 0) {
+        return constant(argv);
+    }
+    if (argc == 4 && strcmp(argv[1], "holds") == 0) {
+        return holds(argv);
     }
     if (argc >= 7 && strcmp(argv[1], "reference") == 0) {
         return reference(argc, argv);

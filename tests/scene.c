@@ -225,3 +225,21 @@ clattn_status scene_run(const struct scene *scene, const clattn_plan *plan, cl_c
     }
     return status;
 }
+
+static int try_one(void *user, const clattn_tune_progress *progress)
+{
+    (void)user;
+    return progress->done > 1;
+}
+
+clattn_status scene_tune(clattn_context *context)
+{
+    clattn_tune_options options = CLATTN_TUNE_OPTIONS_INIT;
+    clattn_problem p = CLATTN_PROBLEM_INIT;
+
+    p.batch = p.q_heads = p.kv_heads = 1;
+    p.q_len = p.kv_len = 3000;
+    p.qk_dim = p.v_dim = 8;
+    options.progress = try_one;
+    return clattn_tune(context, &p, CLATTN_FORWARD, &options, NULL);
+}

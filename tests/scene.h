@@ -55,4 +55,8 @@ void scene_reset(const struct scene *scene);            /* and are so again */
  * OPENCL_ERROR. */
 clattn_status scene_run(const struct scene *scene, const clattn_plan *plan, cl_command_queue queue);
 
+/* A search that tries one configuration beside the built-in one, on a problem that takes long enough not to be timed in
+ * repetitions: some hundreds of OpenCL calls. */
+clattn_status scene_tune(clattn_context *context);
+
 #endif

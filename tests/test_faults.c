@@ -65,8 +65,9 @@ static void check_failure(clattn_status status, long nth)
     }
 }
 
-/* Runs the scenario until nothing fails any more. `optional`: where a failure may go unnoticed. */
-static void fail_each_call(const struct fixture *f, scenario run, int optional)
+/* Runs the scenario until nothing fails any more, with each `step`th call failing. `optional`: where a failure may go
+ * unnoticed. */
+static void fail_calls(const struct fixture *f, scenario run, int optional, long step)
 {
     static const struct {
         int and_on;
@@ -78,7 +79,7 @@ static void fail_each_call(const struct fixture *f, scenario run, int optional)
         long fired = 1;
         long nth = 1;
 
-        for (; fired > 0 && nth < MOST_CALLS; nth++) {
+        for (; fired > 0 && nth < MOST_CALLS; nth += step) {
             const char *name;
             cl_int error;
             clattn_status status;
@@ -101,7 +102,10 @@ static void fail_each_call(const struct fixture *f, scenario run, int optional)
     }
 }
 
-/* ---- scenarios ---- */
+static void fail_each_call(const struct fixture *f, scenario run, int optional)
+{
+    fail_calls(f, run, optional, 1);
+}
 
 static clattn_status make_plan(const struct fixture *f, const clattn_options *options)
 {
@@ -304,6 +308,27 @@ static void test_cache(void **state)
     fail_each_call(*state, load, 1);
 }
 
+static clattn_status tune(const struct fixture *f)
+{
+    clattn_options options = device_options();
+    clattn_context *context;
+    clattn_status status;
+
+    options.cache_dir = f->folder;
+    status = clattn_context_create(f->device.cl, f->device.id, &options, &context);
+    if (status == CLATTN_SUCCESS) {
+        status = scene_tune(context);
+    }
+    faults->arm(0, 0, 0);
+    clattn_context_destroy(context);
+    return status;
+}
+
+static void test_tune(void **state)
+{
+    fail_calls(*state, tune, 1, 7); /* of hundreds, the same ones again and again */
+}
+
 /* ---- */
 
 static int setup(void **state)
@@ -356,7 +381,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan),   cmocka_unit_test(test_runner_create), cmocka_unit_test(test_enqueue),
-        cmocka_unit_test(test_runner), cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_runner), cmocka_unit_test(test_cache),         cmocka_unit_test(test_tune),
     };
     void *layer;
     size_t count;

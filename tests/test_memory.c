@@ -265,7 +265,7 @@ static void empty_folder(void)
     assert_non_null(stream);
     while ((entry = readdir(stream)) != NULL) {
         if (entry->d_name[0] != '.') {
-            assert_non_null(strstr(entry->d_name, ".clbin"));
+            assert_true(strstr(entry->d_name, ".clbin") != NULL || strstr(entry->d_name, ".tuned") != NULL);
             assert_int_equal(strlen(entry->d_name), 64 + strlen(".clbin")); /* no temporary file */
             snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
             assert_int_equal(unlink(path), 0);
@@ -301,6 +301,34 @@ static void test_cache(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static clattn_status tune(const struct fixture *f)
+{
+    clattn_options options = pool_options();
+    clattn_context *context;
+    clattn_status status;
+
+    options.cache_dir = folder;
+    status = clattn_context_create(f->device.cl, f->device.id, &options, &context);
+    if (status == CLATTN_SUCCESS) {
+        status = scene_tune(context);
+        if (status == CLATTN_INVALID_ARGUMENT) { /* what is left of a file that cannot be written */
+            assert_non_null(strstr(clattn_last_error(), "cannot be written"));
+            status = CLATTN_OUT_OF_MEMORY;
+        }
+    }
+    clattn_context_destroy(context);
+    return status;
+}
+
+static void test_tune(void **state)
+{
+    strcpy(folder, "/tmp/clattn_memory_XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    fail_each_allocation(*state, tune, 1);
+    empty_folder();
+    assert_int_equal(rmdir(folder), 0);
+}
+
 /* Where all fail, the error of a function that takes no allocator is not the allocator's. */
 static void test_no_memory_at_all(void **state)
 {
@@ -318,8 +346,8 @@ static void test_no_memory_at_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plan),  cmocka_unit_test(test_enqueue),          cmocka_unit_test(test_runner),
-        cmocka_unit_test(test_cache), cmocka_unit_test(test_no_memory_at_all),
+        cmocka_unit_test(test_plan),  cmocka_unit_test(test_enqueue), cmocka_unit_test(test_runner),
+        cmocka_unit_test(test_cache), cmocka_unit_test(test_tune),    cmocka_unit_test(test_no_memory_at_all),
     };
 
     return cmocka_run_group_tests_name("memory", tests, setup, teardown);

@@ -206,6 +206,39 @@ static void test_float16(void **state)
     free(values);
 }
 
+/* They are also read and written as they are, NaN's payload too. */
+static void test_float16_bits(void **state)
+{
+    enum { COUNT = 65536 };
+    const uint64_t dim[2] = {256, 256};
+    uint16_t *bits = malloc(COUNT * sizeof *bits);
+    uint16_t *again = malloc(COUNT * sizeof *again);
+    npy_file file;
+    npy_error error;
+    (void)state;
+    assert_non_null(bits);
+    assert_non_null(again);
+    for (unsigned i = 0; i < COUNT; i++) {
+        bits[i] = (uint16_t)(i * 40503u);
+    }
+    FILE *stream = fopen(path, "wb");
+    assert_non_null(stream);
+    assert_true(npy_write_float16(stream, 2, dim, bits, &error));
+    assert_int_equal(fclose(stream), 0);
+    assert_true(npy_open(&file, path, NPY_FLOAT16, &error));
+    assert_memory_equal(file.header.dim, dim, sizeof dim);
+    assert_true(npy_read_float16(&file, again, &error));
+    assert_memory_equal(again, bits, COUNT * sizeof *bits);
+    npy_close(&file);
+    write_npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (256, 128)}", bits, 2 * COUNT);
+    assert_true(npy_open(&file, path, FLOATS, &error));
+    assert_false(npy_read_float16(&file, again, &error));
+    assert_non_null(strstr(error.text, "allowed: float16 ('<f2')"));
+    npy_close(&file);
+    free(bits);
+    free(again);
+}
+
 static void test_integers(void **state)
 {
     static const unsigned char i8[] = {5,    0,    0,    0,    0,    0,    0,    0,    0xff, 0xff, 0xff, 0xff,
@@ -291,7 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_preambles), cmocka_unit_test(test_odd_files),  cmocka_unit_test(test_folder),
         cmocka_unit_test(test_pipes),     cmocka_unit_test(test_float16),    cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_bytes),     cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_bytes),     cmocka_unit_test(test_round_trip), cmocka_unit_test(test_float16_bits),
     };
     return cmocka_run_group_tests_name("npy", tests, make_path, remove_path);
 }

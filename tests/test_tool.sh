@@ -21,7 +21,7 @@ checks=0
 tool() {
     run_verb=${1:-}
     case $run_verb in
-    forward | backward | check)
+    forward | backward | check | tune)
         shift
         case " $* " in
         *" --engine "*) ;;
@@ -57,7 +57,7 @@ expect() {
         fail "clattn $*: standard error is not empty"
     elif [ -n "$text" ] && ! grep -qF -e "$text" stderr.txt; then
         fail "clattn $*: no \"$text\" on standard error"
-    elif [ "$code" -ne 0 ] && [ -s stdout.txt ] && [ "${1:-}" != check ]; then
+    elif [ "$code" -ne 0 ] && [ -s stdout.txt ] && [ "${1:-}" != check ] && [ "${1:-}" != tune ]; then
         fail "clattn $*: standard output is not empty"
     fi
 }
@@ -90,6 +90,7 @@ for name in q:2,4,33,12:1 k:2,2,47,12:2 v:2,2,47,8:3 dout:2,4,33,8:4; do
     make "$file.half.npy" f2 "${shape%:*}" "$seed"
     make "$file.bnhd.npy" f4 "${shape%:*}" "$seed" bnhd
 done
+make small.npy f4 1,1,20,8 7
 make mask2.npy b1 2,47 5
 make mask4.npy u1 2,1,33,47 6
 "$helper" lengths len32.npy i4 47,20
@@ -117,6 +118,8 @@ both "causal offset=-9" --causal --align -9
 both "causal offset=0 scale=-0.3" --causal --align top-left --scale=-0.3
 both "causal offset=14" --causal --align bottom-right --scale 0
 both "causal kvlen=len32.npy" --causal --kv-len len32.npy
+both dtype=f16 --dtype f16
+both "dtype=bf16 causal" --causal --dtype bf16
 
 # forward_only WORDS OPTIONS...: the same where backward would have to compile more kernels than the tool's own part deserves.
 forward_only() {
@@ -154,6 +157,40 @@ that "$helper" reference q.npy k.npy v.npy dout.npy dq=dq.npy
 that test ! -s stdout.txt
 that test ! -e dk.npy
 
+# ---- storage types ----
+
+# type_of FILE TYPE: the file's elements are of this type.
+type_of() {
+    that grep -qaF "'descr': '<$2'" "$1"
+}
+
+halves="--q q.half.npy --k k.half.npy --v v.half.npy"
+expect 0 "" forward $halves --dtype f16 --causal --out half.npy --lse lse.npy
+expect 0 "" $forward --dtype f16 --causal --out same.npy
+type_of half.npy f2
+type_of lse.npy f4
+that cmp half.npy same.npy
+expect 0 "" backward $halves --dout dout.half.npy --dtype f16 --causal --dq dq.npy
+type_of dq.npy f2
+that "$helper" reference q.npy k.npy v.npy dout.npy causal dtype=f16 out=half.npy lse=lse.npy dq=dq.npy
+expect 0 "" forward $halves --dtype bf16 --causal --out bfloat.npy
+expect 0 "" $forward --dtype bf16 --causal --out same.npy
+type_of bfloat.npy f4
+that cmp bfloat.npy same.npy
+checks=$((checks + 1))
+! cmp -s bfloat.npy out.npy || fail "--dtype bf16 gives float32's bits"
+expect 0 "" $forward --dtype f32 --causal --out same.npy
+that cmp out.npy same.npy
+
+# 1e6 is infinite in float16, and out of one key is its value.
+make one.npy f4 1,1,1,1 1
+"$helper" constant big.npy 1,1,1,2 1e6
+expect 0 "warning: --v big.npy: 2 of 2 numbers are too large for float16 and become infinite" \
+    forward --q one.npy --k one.npy --v big.npy --dtype f16 --out infinite.npy
+that "$helper" holds infinite.npy inf
+expect 0 "" forward --q one.npy --k one.npy --v big.npy --dtype bf16 --out finite.npy
+that "$helper" holds finite.npy 999424
+
 # A pipe is read like a file.
 mkfifo pipe
 cat q.npy >pipe &
@@ -164,9 +201,9 @@ that cmp out.npy piped.npy
 # ---- command lines ----
 
 expect 2 "clattn VERB --help"
-expect 2 "unknown verb: sideways; allowed: devices, forward, backward, layer-forward, layer-backward, check" \
+expect 2 "unknown verb: sideways; allowed: devices, forward, backward, layer-forward, layer-backward, check, tune" \
     sideways
-for verb in devices forward backward check; do
+for verb in devices forward backward check tune; do
     expect 0 "" $verb --help
     that test -s stdout.txt
     expect 0 "" $verb -h
@@ -205,6 +242,7 @@ for align in left 1.5 4611686018427387905 -4611686018427387905 "" +3; do
 done
 expect 2 "allowed: simt, cpu, auto" forward $inputs --out o.npy --engine gpu
 expect 2 "allowed: bhnd, bnhd" $forward --out o.npy --layout bndh
+expect 2 "allowed: f32, f16, bf16" $forward --out o.npy --dtype float16
 expect 2 "no such device at all" forward $inputs --out o.npy --device "no such device at all"
 expect 2 "99999" check --device 99999
 that test ! -e o.npy
@@ -356,6 +394,28 @@ expect 2 "check: --case: " check --case "b2 h4/2 n33 m47 colour"
 expect 2 "check: --case: " check --case "b2 h4/3 n33 m47 d12"
 expect 2 "check: --case and --tier exclude each other" check --tier tiny --case "b1 h1 n1 m1 d1"
 expect 2 "allowed: tiny, quick, full" check --tier enormous
+
+# ---- tune ----
+
+# One kernel, of a few keys: compilers are slow. The file is in a folder of this test's own.
+XDG_CACHE_HOME=$folder/cache
+export XDG_CACHE_HOME
+small="b1 h1 n20 m20 d8 grad=none"
+expect 0 "" tune --case "$small" --seconds 0.5 --export -v
+that grep -q '^forward ' stdout.txt
+that grep -q '^rows of simt_rows' stdout.txt
+that grep -qF "kept in $folder/cache/clattn/" stdout.txt
+that test "$(grep -c '^engine=.* kernel=forward dtype=f32 D=8 ' cache/clattn/*.tuned)" -eq 1
+expect 0 "(tuned on this device)" forward --q small.npy --k small.npy --v small.npy --out o.npy -v
+expect 0 "(built-in table)" forward --q small.npy --k small.npy --v small.npy --out o.npy -v --causal
+expect 2 "tune: --case: " tune --case "b1 h1 n20 m20 colour"
+expect 2 "tune: --case: " tune --case "$small" --case "b1 h1 n20"
+expect 2 "tune: problem.q_heads is 3" tune --case "b1 h3/2 n20 m20 d8"
+for seconds in 0 -1 nan inf 1s "" " 1"; do
+    expect 2 "tune: --seconds: found \"$seconds\"; allowed: a number above 0" tune --seconds "$seconds"
+done
+expect 2 "allowed: f32, f16, bf16" tune --dtype f64
+expect 2 "tune: given twice: --seconds" tune --seconds 1 --seconds 2
 
 echo "$checks checks, $failures failed"
 [ "$failures" -eq 0 ]

@@ -62,7 +62,7 @@ static void tally_add(tally *total, const tally *t)
 
 /* ---- the device ---- */
 
-static void device_close(test_device *device)
+void test_device_close(test_device *device)
 {
     clattn_context_destroy(device->context);
     if (device->queue) {
@@ -73,27 +73,27 @@ static void device_close(test_device *device)
     }
 }
 
-static int device_open(test_device *device, const options *o)
+int test_device_open(test_device *device, const char *name, const options *o)
 {
     cl_int error = CL_SUCCESS;
     clattn_options library = CLATTN_OPTIONS_INIT;
     library.engine = o->engine;
     memset(device, 0, sizeof *device);
-    progress("check: opening the device");
+    progress("%s: opening the device", name);
     clattn_status status = clattn_find_device(o->device, &device->id);
     if (status != CLATTN_SUCCESS) {
-        return library_failed("check", status);
+        return library_failed(name, status);
     }
     device->cl = clCreateContext(NULL, 1, &device->id, NULL, NULL, &error);
     if (!device->cl) {
-        return failed("check: clCreateContext failed with %d", (int)error);
+        return failed("%s: clCreateContext failed with %d", name, (int)error);
     }
     device->queue = clCreateCommandQueue(device->cl, device->id, 0, &error);
     if (!device->queue) {
-        return failed("check: clCreateCommandQueue failed with %d", (int)error);
+        return failed("%s: clCreateCommandQueue failed with %d", name, (int)error);
     }
     status = clattn_context_create(device->cl, device->id, &library, &device->context);
-    return status == CLATTN_SUCCESS ? -1 : library_failed("check", status);
+    return status == CLATTN_SUCCESS ? -1 : library_failed(name, status);
 }
 
 /* ---- the table ---- */
@@ -235,11 +235,11 @@ int check_device(const options *o)
         return bad_input("check: --case: %s", error);
     }
     test_device device;
-    int code = device_open(&device, o);
+    int code = test_device_open(&device, "check", o);
     if (code < 0) {
         code = o->case_line ? run_line(&device, &line) : run_tier(&device, o);
     }
     progress_end();
-    device_close(&device);
+    test_device_close(&device);
     return code;
 }

@@ -1,8 +1,10 @@
 #include "input_files.h"
 
+#include "half.h"
 #include "message.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +109,36 @@ int input_files_open(input_file *files, size_t count)
     return code;
 }
 
+/* Floats, as they were read, to elements of 16 bits in the same place: an element never lies behind its float. */
+static void narrow(input_file *input)
+{
+    const size_t count = (size_t)input->file.header.count;
+    const float *floats = input->data;
+    size_t lost = 0;
+    for (size_t i = 0; i < count; i++) {
+        lost += isfinite(floats[i]) && !isfinite(element_round(input->dtype, (double)floats[i]));
+    }
+    elements_write(input->dtype, floats, count, input->data);
+    if (lost > 0) {
+        note("clattn: warning: %s %s: %zu of %zu numbers are too large for %s and become infinite", input->option,
+             input->path, lost, count, input->dtype == CLATTN_FLOAT16 ? "float16" : "bfloat16");
+    }
+}
+
+static bool read_floats(input_file *input, npy_error *error)
+{
+    if (input->dtype == CLATTN_FLOAT16 && input->file.header.type == NPY_FLOAT16) {
+        return npy_read_float16(&input->file, input->data, error);
+    }
+    if (!npy_read_float32(&input->file, input->data, error)) {
+        return false;
+    }
+    if (input->dtype != CLATTN_FLOAT32) {
+        narrow(input);
+    }
+    return true;
+}
+
 static int read_file(input_file *input)
 {
     npy_error error;
@@ -122,7 +154,7 @@ static int read_file(input_file *input)
     } else if (input->types == INPUT_LENGTHS) {
         good = npy_read_int32(&input->file, input->data, &error);
     } else {
-        good = npy_read_float32(&input->file, input->data, &error);
+        good = read_floats(input, &error);
     }
     npy_close(&input->file);
     return good ? -1 : bad_input("%s %s: %s", input->option, input->path, error.text);

@@ -5,10 +5,11 @@
 #ifndef CLATTN_TOOLS_INPUT_FILES_H
 #define CLATTN_TOOLS_INPUT_FILES_H
 
+#include "clattn.h"
 #include "npy.h"
 
 /* Sets of types: what the elements become in memory follows from them. */
-#define INPUT_FLOATS (NPY_FLOAT32 | NPY_FLOAT16) /* float */
+#define INPUT_FLOATS (NPY_FLOAT32 | NPY_FLOAT16) /* input_file.dtype */
 #define INPUT_TRUTHS (NPY_BOOL | NPY_UINT8)      /* unsigned char */
 #define INPUT_LENGTHS (NPY_INT32 | NPY_INT64)    /* int32_t */
 
@@ -17,6 +18,7 @@ typedef struct input_file {
     const char *path;   /* NULL: not given */
     unsigned types;     /* one of the sets above */
     const char *axes;   /* "(B,H,N,D)", which also says the rank; NULL: any rank */
+    clattn_dtype dtype; /* what floats become: float16 files stay as they are in CLATTN_FLOAT16 */
     npy_file file;
     void *data; /* the elements once they are read; owned */
 } input_file;
@@ -33,7 +35,8 @@ typedef struct input_size {
  * 8 bytes each too. */
 int input_files_open(input_file *files, size_t count);
 
-/* Reads all elements of what is open. */
+/* Reads all elements of what is open. A warning tells of numbers that are finite in the file and too large for the
+ * dtype, where they are infinite. */
 int input_files_read(input_file *files, size_t count);
 
 /* Closes and frees; fine at any time after a zero-initialisation. */

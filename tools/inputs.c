@@ -7,10 +7,11 @@
 static void list_files(input_file in[INPUTS], const options *o)
 {
     const char *axes = o->bnhd ? "(B,N,H,D)" : "(B,H,N,D)";
-    in[IN_Q] = (input_file){.option = "--q", .path = o->q, .types = INPUT_FLOATS, .axes = axes};
-    in[IN_K] = (input_file){.option = "--k", .path = o->k, .types = INPUT_FLOATS, .axes = axes};
-    in[IN_V] = (input_file){.option = "--v", .path = o->v, .types = INPUT_FLOATS, .axes = axes};
-    in[IN_DOUT] = (input_file){.option = "--dout", .path = o->dout, .types = INPUT_FLOATS, .axes = axes};
+    in[IN_Q] = (input_file){.option = "--q", .path = o->q, .types = INPUT_FLOATS, .axes = axes, .dtype = o->dtype};
+    in[IN_K] = (input_file){.option = "--k", .path = o->k, .types = INPUT_FLOATS, .axes = axes, .dtype = o->dtype};
+    in[IN_V] = (input_file){.option = "--v", .path = o->v, .types = INPUT_FLOATS, .axes = axes, .dtype = o->dtype};
+    in[IN_DOUT] =
+        (input_file){.option = "--dout", .path = o->dout, .types = INPUT_FLOATS, .axes = axes, .dtype = o->dtype};
     in[IN_MASK] = (input_file){.option = "--mask", .path = o->mask, .types = INPUT_TRUTHS};
     in[IN_KV_LEN] = (input_file){.option = "--kv-len", .path = o->kv_len, .types = INPUT_LENGTHS};
 }
@@ -68,6 +69,7 @@ static void fill_problem(clattn_problem *p, const input_file *in, const options 
     p->kv_heads = (int64_t)k[o->bnhd ? 2 : 1];
     p->kv_len = (int64_t)k[o->bnhd ? 1 : 2];
     p->v_dim = (int64_t)in[IN_V].file.header.dim[3];
+    p->dtype = o->dtype;
     p->scale = o->scale;
     p->causal = o->causal;
     p->align = o->align;

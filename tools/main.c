@@ -5,6 +5,7 @@
 #include "message.h"
 #include "options.h"
 #include "run.h"
+#include "tune.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,8 @@ static int run_verb(verb which, const options *o)
     case VERB_LAYER_FORWARD:
     case VERB_LAYER_BACKWARD:
         return layer_run_pass(which, o);
+    case VERB_TUNE:
+        return tune_device(o);
     case VERB_CHECK:
         break;
     }
@@ -43,7 +46,8 @@ static int dispatch(int argc, char **argv)
     }
     verb which = options_verb(argv[1]);
     if (which == (verb)0) {
-        return bad_input("unknown verb: %s; allowed: devices, forward, backward, layer-forward, layer-backward, check",
+        return bad_input("unknown verb: %s; allowed: devices, forward, backward, layer-forward, layer-backward, check, "
+                         "tune",
                          argv[1]);
     }
     int code = options_parse(which, argc - 1, argv + 1, &o);

@@ -120,12 +120,18 @@ static int32_t int32_of_int64(const unsigned char *p)
     return bits > INT32_MAX ? INT32_MAX : (int32_t)bits;
 }
 
-/* Converts `count` elements of `type` to values[first...], whose type follows from it. */
-static void convert(npy_type type, const unsigned char *bytes, size_t count, void *values, uint64_t first)
+/* Converts `count` elements of `type` to values[first...], whose type follows from it and from `as_bits`: a float16
+ * may stay one. */
+static void convert(npy_type type, bool as_bits, const unsigned char *bytes, size_t count, void *values, uint64_t first)
 {
     float *floats = (float *)values + first;
     int32_t *ints = (int32_t *)values + first;
-    if (type == NPY_FLOAT32) {
+    uint16_t *halves = (uint16_t *)values + first;
+    if (as_bits) {
+        for (size_t i = 0; i < count; i++) {
+            halves[i] = (uint16_t)load_u16(bytes + 2 * i);
+        }
+    } else if (type == NPY_FLOAT32) {
         for (size_t i = 0; i < count; i++) {
             floats[i] = float_of_bits(load_u32(bytes + 4 * i));
         }
@@ -147,7 +153,7 @@ static void convert(npy_type type, const unsigned char *bytes, size_t count, voi
     }
 }
 
-static bool read_elements(npy_file *file, void *values, npy_error *error)
+static bool read_elements(npy_file *file, bool as_bits, void *values, npy_error *error)
 {
     unsigned char chunk[CHUNK_BYTES];
     const npy_header *header = &file->header;
@@ -163,7 +169,7 @@ static bool read_elements(npy_file *file, void *values, npy_error *error)
         if (got != wanted * bytes) {
             return fail_length(header, done * bytes + got, "", error);
         }
-        convert(header->type, chunk, wanted, values, done);
+        convert(header->type, as_bits, chunk, wanted, values, done);
         done += wanted;
     }
     if (fgetc(file->stream) != EOF) {
@@ -174,26 +180,31 @@ static bool read_elements(npy_file *file, void *values, npy_error *error)
 
 bool npy_read_float32(npy_file *file, float *values, npy_error *error)
 {
-    return npy_check_type(&file->header, NPY_FLOAT32 | NPY_FLOAT16, error) && read_elements(file, values, error);
+    return npy_check_type(&file->header, NPY_FLOAT32 | NPY_FLOAT16, error) && read_elements(file, false, values, error);
 }
 
 bool npy_read_int32(npy_file *file, int32_t *values, npy_error *error)
 {
-    return npy_check_type(&file->header, NPY_INT32 | NPY_INT64, error) && read_elements(file, values, error);
+    return npy_check_type(&file->header, NPY_INT32 | NPY_INT64, error) && read_elements(file, false, values, error);
 }
 
 bool npy_read_bytes(npy_file *file, unsigned char *values, npy_error *error)
 {
-    return npy_check_type(&file->header, NPY_BOOL | NPY_UINT8, error) && read_elements(file, values, error);
+    return npy_check_type(&file->header, NPY_BOOL | NPY_UINT8, error) && read_elements(file, false, values, error);
+}
+
+bool npy_read_float16(npy_file *file, uint16_t *bits, npy_error *error)
+{
+    return npy_check_type(&file->header, NPY_FLOAT16, error) && read_elements(file, true, bits, error);
 }
 
 /* Version 1.0; NumPy pads so that the elements begin at a multiple of 64 bytes. */
-static bool write_header(FILE *stream, int rank, const uint64_t *dim)
+static bool write_header(FILE *stream, size_t element_bytes, int rank, const uint64_t *dim)
 {
     char shape[NPY_SHAPE_TEXT];
     char text[64 + NPY_SHAPE_TEXT + 64];
-    int used = snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }",
-                        npy_shape_text(rank, dim, shape));
+    int used = snprintf(text, sizeof text, "{'descr': '<f%d', 'fortran_order': False, 'shape': %s, }",
+                        (int)element_bytes, npy_shape_text(rank, dim, shape));
     size_t length = (size_t)used;
     do {
         text[length++] = ' ';
@@ -204,30 +215,53 @@ static bool write_header(FILE *stream, int rank, const uint64_t *dim)
     return fwrite(head, 1, sizeof head, stream) == sizeof head && fwrite(text, 1, length, stream) == length;
 }
 
-bool npy_write_float32(FILE *stream, int rank, const uint64_t *dim, const float *values, npy_error *error)
+static uint32_t element_bits(const void *values, size_t element_bytes, uint64_t index)
+{
+    uint32_t bits;
+    if (element_bytes == 2) {
+        return ((const uint16_t *)values)[index];
+    }
+    memcpy(&bits, (const float *)values + index, sizeof bits);
+    return bits;
+}
+
+/* Floats of 4 or 2 bytes. */
+static bool write_floats(FILE *stream, size_t element_bytes, int rank, const uint64_t *dim, const void *values,
+                         npy_error *error)
 {
     unsigned char chunk[CHUNK_BYTES];
+    unsigned char *end;
     uint64_t count = 1;
     for (int i = 0; i < rank; i++) {
         count *= dim[i];
     }
     errno = 0;
-    bool good = write_header(stream, rank, dim);
+    bool good = write_header(stream, element_bytes, rank, dim);
     for (uint64_t done = 0; good && done < count;) {
         uint64_t left = count - done;
-        size_t now = left < CHUNK_BYTES / 4 ? (size_t)left : CHUNK_BYTES / 4;
+        size_t now = left < CHUNK_BYTES / element_bytes ? (size_t)left : CHUNK_BYTES / element_bytes;
+        end = chunk;
         for (size_t i = 0; i < now; i++) {
-            uint32_t bits;
-            memcpy(&bits, &values[done + i], sizeof bits);
-            for (int byte = 0; byte < 4; byte++) {
-                chunk[4 * i + (size_t)byte] = (unsigned char)(bits >> 8 * byte);
+            uint32_t bits = element_bits(values, element_bytes, done + i);
+            for (size_t byte = 0; byte < element_bytes; byte++) {
+                *end++ = (unsigned char)(bits >> 8 * byte);
             }
         }
-        good = fwrite(chunk, 4, now, stream) == now;
+        good = fwrite(chunk, element_bytes, now, stream) == now;
         done += now;
     }
     if (!good || fflush(stream) != 0) {
         return npy_fail(error, "cannot be written: %s", strerror(errno));
     }
     return true;
+}
+
+bool npy_write_float32(FILE *stream, int rank, const uint64_t *dim, const float *values, npy_error *error)
+{
+    return write_floats(stream, sizeof *values, rank, dim, values, error);
+}
+
+bool npy_write_float16(FILE *stream, int rank, const uint64_t *dim, const uint16_t *bits, npy_error *error)
+{
+    return write_floats(stream, sizeof *bits, rank, dim, bits, error);
 }

@@ -77,10 +77,14 @@ bool npy_read_float32(npy_file *file, float *values, npy_error *error);
 bool npy_read_int32(npy_file *file, int32_t *values, npy_error *error);
 bool npy_read_bytes(npy_file *file, unsigned char *values, npy_error *error);
 
+/* The same for a float16 file, whose bits stay as they are. */
+bool npy_read_float16(npy_file *file, uint16_t *bits, npy_error *error);
+
 /* NULL stream is ignored. */
 void npy_close(npy_file *file);
 
-/* Writes a whole float32 file, version 1.0. */
+/* Writes a whole file, version 1.0. */
 bool npy_write_float32(FILE *stream, int rank, const uint64_t *dim, const float *values, npy_error *error);
+bool npy_write_float16(FILE *stream, int rank, const uint64_t *dim, const uint16_t *bits, npy_error *error);
 
 #endif

@@ -37,11 +37,21 @@ static const char *set_causal(options *o, const char *text, size_t member)
     return NULL;
 }
 
-static const char *set_verbose(options *o, const char *text, size_t member)
+static const char *set_flag(options *o, const char *text, size_t member)
 {
     (void)text;
+    *(bool *)((char *)o + member) = true;
+    return NULL;
+}
+
+/* The one option that may be given several times. */
+static const char *add_case(options *o, const char *text, size_t member)
+{
     (void)member;
-    o->verbose = true;
+    if (o->case_count == MOST_CASES) {
+        return "at most 16 cases";
+    }
+    o->cases[o->case_count++] = text;
     return NULL;
 }
 
@@ -105,6 +115,17 @@ static const char *set_scale(options *o, const char *text, size_t member)
     return NULL;
 }
 
+static const char *set_seconds(options *o, const char *text, size_t member)
+{
+    char *end;
+    (void)member;
+    o->seconds = strtod(text, &end);
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || !(o->seconds > 0) || !isfinite(o->seconds)) {
+        return "a number above 0";
+    }
+    return NULL;
+}
+
 static const char *set_engine(options *o, const char *text, size_t member)
 {
     static const struct {
@@ -119,6 +140,19 @@ static const char *set_engine(options *o, const char *text, size_t member)
         }
     }
     return "simt, cpu, auto";
+}
+
+static const char *set_dtype(options *o, const char *text, size_t member)
+{
+    static const char *const names[] = {"f32", "f16", "bf16"}; /* in the order of clattn_dtype */
+    (void)member;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            o->dtype = (clattn_dtype)i;
+            return NULL;
+        }
+    }
+    return "f32, f16, bf16";
 }
 
 static const char *set_layout(options *o, const char *text, size_t member)
@@ -137,6 +171,7 @@ static const char *set_tier(options *o, const char *text, size_t member)
 #define PLAIN (VERB_FORWARD | VERB_BACKWARD)
 #define LAYER (VERB_LAYER_FORWARD | VERB_LAYER_BACKWARD)
 #define PASSES (PLAIN | LAYER)
+#define DEVICE_TESTS (VERB_CHECK | VERB_TUNE)
 #define FORWARDS (VERB_FORWARD | VERB_LAYER_FORWARD)
 #define BACKWARDS (VERB_BACKWARD | VERB_LAYER_BACKWARD)
 #define FILE_OPTION(name) #name, set_file, offsetof(options, name)
@@ -185,17 +220,22 @@ static const struct option_row {
     {"k-tile", set_tile, offsetof(options, k_tile), PASSES, 0, false},
     {"kv-splits", set_tile, offsetof(options, kv_splits), VERB_FORWARD, 0, false},
     {"layout", set_layout, 0, PLAIN, 0, false},
-    {"engine", set_engine, 0, PASSES | VERB_CHECK, 0, false},
-    {"device", set_text, offsetof(options, device), PASSES | VERB_CHECK, 0, false},
+    {"dtype", set_dtype, 0, PLAIN | VERB_TUNE, 0, false},
+    {"engine", set_engine, 0, PASSES | DEVICE_TESTS, 0, false},
+    {"device", set_text, offsetof(options, device), PASSES | DEVICE_TESTS, 0, false},
     {"tier", set_tier, offsetof(options, tier), VERB_CHECK, 0, false},
     {"case", set_text, offsetof(options, case_line), VERB_CHECK, 0, false},
-    {"verbose", set_verbose, 0, PASSES | VERB_CHECK, 0, true},
+    {"case", add_case, 0, VERB_TUNE, 0, false},
+    {"seconds", set_seconds, 0, VERB_TUNE, 0, false},
+    {"export", set_flag, offsetof(options, export_rows), VERB_TUNE, 0, true},
+    {"verbose", set_flag, offsetof(options, verbose), PASSES | DEVICE_TESTS, 0, true},
 };
 
 #define ROWS (sizeof rows / sizeof rows[0])
 #define FIRST_VALUE 256 /* of the table's rows in getopt_long: past every character */
 
-static const char *const verb_names[] = {"devices", "forward", "backward", "layer-forward", "layer-backward", "check"};
+static const char *const verb_names[] = {"devices",        "forward", "backward", "layer-forward",
+                                         "layer-backward", "check",   "tune"};
 
 #define VERBS (sizeof verb_names / sizeof verb_names[0])
 #define DEFAULT_HEADS 8 /* clattn_layer.heads */
@@ -252,7 +292,7 @@ static int refuse(verb which, const char *word)
 
 static int take_option(verb which, size_t row, const char *text, options *o, bool seen[ROWS])
 {
-    if (seen[row]) {
+    if (seen[row] && rows[row].set != add_case) {
         return bad_usage(which, "given twice: --", rows[row].name);
     }
     seen[row] = true;

@@ -13,8 +13,11 @@ typedef enum verb {
     VERB_BACKWARD = 4,
     VERB_LAYER_FORWARD = 8,
     VERB_LAYER_BACKWARD = 16,
-    VERB_CHECK = 32
+    VERB_CHECK = 32,
+    VERB_TUNE = 64
 } verb;
+
+#define MOST_CASES 16 /* that clattn tune takes */
 
 /* File names are NULL when not given; they point into argv. */
 typedef struct options {
@@ -29,11 +32,16 @@ typedef struct options {
     float scale;
     int64_t q_tile, k_tile, kv_splits;
     clattn_engine engine;
+    clattn_dtype dtype; /* of tensors on the device */
     const char *device; /* NULL: the best */
     bool bnhd;          /* files are (B,N,H,D) instead of (B,H,N,D) */
     bool verbose;
     const char *tier;      /* NULL: quick */
     const char *case_line; /* NULL: the whole tier */
+    const char *cases[MOST_CASES];
+    size_t case_count; /* of tune; 0: those that suit the device */
+    double seconds;    /* of tune; 0: the library's default */
+    bool export_rows;
 } options;
 
 /* Reads argv[1...], argv[0] being the verb. Returns -1 when there is something to do, else the exit code: after --help,

@@ -2,6 +2,7 @@
 
 #include "outputs.h"
 
+#include "half.h"
 #include "message.h"
 
 #include <errno.h>
@@ -197,7 +198,7 @@ int outputs_allocate(output outputs[MAX_OUTPUTS])
 {
     for (int i = 0; i < MAX_OUTPUTS; i++) {
         output *o = &outputs[i];
-        size_t bytes = sizeof *o->values;
+        size_t bytes = element_bytes(o->dtype);
         for (int axis = 0; axis < o->rank; axis++) {
             bytes *= (size_t)o->dim[axis];
         }
@@ -208,10 +209,32 @@ int outputs_allocate(output outputs[MAX_OUTPUTS])
     return -1;
 }
 
+static bool write_values(const output *o, npy_error *error)
+{
+    size_t count = 1;
+    if (o->dtype == CLATTN_FLOAT32) {
+        return npy_write_float32(o->stream, o->rank, o->dim, o->values, error);
+    }
+    if (o->dtype == CLATTN_FLOAT16) {
+        return npy_write_float16(o->stream, o->rank, o->dim, o->values, error);
+    }
+    for (int axis = 0; axis < o->rank; axis++) {
+        count *= (size_t)o->dim[axis];
+    }
+    float *floats = malloc(count * sizeof *floats);
+    if (!floats) {
+        return npy_fail(error, "out of host memory: %zu bytes", count * sizeof *floats);
+    }
+    elements_read(o->dtype, o->values, count, floats);
+    bool good = npy_write_float32(o->stream, o->rank, o->dim, floats, error);
+    free(floats);
+    return good;
+}
+
 static int write_output(output *o)
 {
     npy_error error;
-    if (!npy_write_float32(o->stream, o->rank, o->dim, o->values, &error)) {
+    if (!write_values(o, &error)) {
         return failed("%s %s: %s", o->option, o->path, error.text);
     }
     if (fsync(fileno(o->stream)) != 0) {

@@ -12,8 +12,9 @@ typedef struct output {
     const char *path;   /* as given; NULL: not wanted */
     int rank;
     uint64_t dim[4];
-    float *values; /* (dim), NULL before outputs_allocate. Owned, as all below */
-    char *place;   /* path with symbolic links resolved; NULL: not open */
+    clattn_dtype dtype; /* of the values; a bfloat16 becomes float32 in the file, which knows no bfloat16 */
+    void *values;       /* (dim), NULL before outputs_allocate. Owned, as all below */
+    char *place;        /* path with symbolic links resolved; NULL: not open */
     char *temporary;
     FILE *stream;
 } output;

@@ -25,6 +25,7 @@ static void set_output(run *r, int index, const char *option, const char *path, 
     out->option = option;
     out->path = path;
     out->rank = 4;
+    out->dtype = r->problem.dtype;
     out->dim[0] = (uint64_t)r->problem.batch;
     out->dim[1] = (uint64_t)(r->o->bnhd ? rows : heads);
     out->dim[2] = (uint64_t)(r->o->bnhd ? heads : rows);
@@ -38,7 +39,8 @@ static void set_outputs(run *r)
     if (r->which == VERB_FORWARD) {
         set_output(r, 0, "--out", o->out, p->q_heads, p->q_len, p->v_dim);
         set_output(r, 1, "--lse", o->lse, p->q_heads, p->q_len, 1);
-        r->out[1].rank = 3; /* always (B,H,N) */
+        r->out[1].rank = 3; /* always (B,H,N) float32 */
+        r->out[1].dtype = CLATTN_FLOAT32;
         r->out[1].dim[1] = (uint64_t)p->q_heads;
         r->out[1].dim[2] = (uint64_t)p->q_len;
     } else {

@@ -9,6 +9,7 @@ static const char tool_text[] = "clattn - exact attention and its gradients on a
                                 "  clattn layer-forward   attention with its projections, a layer of a transformer\n"
                                 "  clattn layer-backward  its gradients\n"
                                 "  clattn check           test a device against a double-precision reference\n"
+                                "  clattn tune            find the fastest configurations on a device, and keep them\n"
                                 "\n"
                                 "  clattn VERB --help\n"
                                 "  clattn --version\n"
@@ -35,15 +36,28 @@ static const char devices_text[] =
     "  --engine NAME     simt, cpu or auto (the default)\n"                                                            \
     "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"
 
-#define LAYOUT_TEXT "  --layout NAME     bhnd: files are (B,H,N,D) (the default); bnhd: (B,N,H,D)\n"
+#define LAYOUT_TEXT                                                                                                    \
+    "  --layout NAME     bhnd: files are (B,H,N,D) (the default); bnhd: (B,N,H,D)\n"                                   \
+    "  --dtype NAME      of tensors on the device: f32 (the default), f16 or bf16; all arithmetic\n"                   \
+    "                    is float32\n"
 
-#define FILES_TEXT                                                                                                     \
+#define VERBOSE_TEXT                                                                                                   \
     "  -v, --verbose     plan, times and bytes on standard error\n"                                                    \
     "  -h, --help\n"                                                                                                   \
-    "\n"                                                                                                               \
-    "Input is .npy in C order, little-endian, float32 or float16 (converted on reading).\n"                            \
-    "Output is float32. Output files appear whole or not at all, and replace older ones;\n"                            \
-    "they may not be inputs of the same call.\n"
+    "\n"
+
+#define WHOLE_TEXT                                                                                                     \
+    "Output files appear whole or not at all, and replace older ones; they may not be inputs\n"                        \
+    "of the same call.\n"
+
+#define FILES_TEXT                                                                                                     \
+    VERBOSE_TEXT "Input is .npy in C order, little-endian, float32 or float16 (converted on reading).\n"               \
+                 "Output is float32.\n" WHOLE_TEXT
+
+#define TYPED_FILES_TEXT                                                                                               \
+    VERBOSE_TEXT "Input is .npy in C order, little-endian, float32 or float16, converted on reading\n"                 \
+                 "where --dtype is another. Output is float16 with --dtype f16, else float32 (NumPy has no\n"          \
+                 "bfloat16); lse is always float32.\n" WHOLE_TEXT
 
 static const char forward_text[] =
     "usage: clattn forward --q FILE --k FILE --v FILE --out FILE [--lse FILE] [options]\n"
@@ -56,7 +70,7 @@ static const char forward_text[] =
     "  --out FILE        writes (B,Hq,N,Dv)\n"
     "  --lse FILE        writes (B,Hq,N), log sum_j exp S_ij; -inf for a query that sees no key\n"
     "  --kv-splits N     parts that work-groups share the keys out in; 0 and by default tuned\n" PROBLEM_TEXT
-        LAYOUT_TEXT FILES_TEXT;
+        LAYOUT_TEXT TYPED_FILES_TEXT;
 
 static const char backward_text[] =
     "usage: clattn backward --q FILE --k FILE --v FILE --dout FILE [--dq FILE] [--dk FILE]\n"
@@ -70,7 +84,7 @@ static const char backward_text[] =
     "  --dout FILE       (B,Hq,N,Dv), the gradient of out\n"
     "  --dq FILE         writes (B,Hq,N,D)\n"
     "  --dk FILE         writes (B,Hk,M,D)\n"
-    "  --dv FILE         writes (B,Hk,M,Dv)\n" PROBLEM_TEXT LAYOUT_TEXT FILES_TEXT;
+    "  --dv FILE         writes (B,Hk,M,Dv)\n" PROBLEM_TEXT LAYOUT_TEXT TYPED_FILES_TEXT;
 
 #define LAYER_TEXT                                                                                                     \
     "  --x FILE          (B,N,E)\n"                                                                                    \
@@ -128,6 +142,27 @@ static const char check_text[] =
     "\n"
     "Exit status: 0 all passed, 1 not.\n";
 
+static const char tune_text[] =
+    "usage: clattn tune [--device WHICH] [--engine NAME] [--dtype NAME] [--seconds S]\n"
+    "                   [--case \"LINE\"]... [--export]\n"
+    "\n"
+    "Times what the kernels can do on a device, forward and backward, and keeps what is fastest\n"
+    "in a file, which every program that uses clattn reads. Every configuration is verified.\n"
+    "Best on an idle machine. Ctrl-C ends the search and keeps what was found.\n"
+    "\n"
+    "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"
+    "  --engine NAME     simt, cpu or auto (the default)\n"
+    "  --dtype NAME      of the tensors: f32 (the default), f16 or bf16\n"
+    "  --seconds S       of searching for each case; 60 by default\n"
+    "  --case LINE       a problem to tune for, for instance \"b4 h16/4 n2048 m2048 d128 causal\";\n"
+    "                    may be given several times; by default head dimensions 64 and 128, with\n"
+    "                    and without causality\n"
+    "  --export          print what was found as rows of the built-in table of engine simt\n"
+    "  -v, --verbose     how many configurations were refused\n"
+    "  -h, --help\n"
+    "\n"
+    "See docs/tuning.md.\n";
+
 const char *usage(verb which)
 {
     switch (which) {
@@ -143,6 +178,8 @@ const char *usage(verb which)
         return layer_backward_text;
     case VERB_CHECK:
         return check_text;
+    case VERB_TUNE:
+        return tune_text;
     }
     return tool_text;
 }

@@ -1,0 +1,68 @@
+/* Configurations that were found to be the fastest on a device: kept in a file, looked up by plans. */
+#ifndef CLATTN_TUNED_H
+#define CLATTN_TUNED_H
+
+#include "internal.h"
+
+/* What a configuration was tuned for. The first parts must fit exactly, the three logarithms (base 2, rounded down) as
+ * nearly as possible: rows of the owner, rows of the walked side, B Hq. */
+enum clattn__tuned_part {
+    TUNED_ENGINE,
+    TUNED_KERNEL,
+    TUNED_DTYPE,
+    TUNED_D,
+    TUNED_DV,
+    TUNED_MASK,
+    TUNED_CAUSAL,
+    TUNED_PACKED,
+    TUNED_LOG_OWN,
+    TUNED_LOG_WALK,
+    TUNED_LOG_HEADS,
+    TUNED_PARTS
+};
+
+struct clattn__tuned {
+    int part[TUNED_PARTS];
+    struct clattn__config config; /* engine, kernel and tunable fields */
+};
+
+/* The context's file, or a text that is empty where there is none; failed where memory is short. */
+struct clattn__text clattn__tuned_path(const clattn_context *context, const char *folder);
+
+/* The key of config->kernel for the problem. */
+void clattn__tuned_key(clattn_engine engine, enum clattn__kernel kernel, const clattn_problem *problem,
+                       int part[TUNED_PARTS]);
+
+/* The nearest configuration that is legal, in *config, whose kernel, want_dk and want_dv are given; false: none, and
+ * *config is as it was. Reads the file the first time. */
+bool clattn__tuned_find(clattn_context *context, clattn_engine engine, const clattn_problem *problem,
+                        struct clattn__config *config);
+
+/* Adds rows to those of the file, or replaces them, there and in the context; with none, sees whether the file can be
+ * written. On failure the context is as it was.
+ *   INVALID_ARGUMENT  it cannot be written
+ *   OUT_OF_MEMORY */
+clattn_status clattn__tuned_store(clattn_context *context, const struct clattn__tuned *rows, size_t count);
+
+void clattn__tuned_release(clattn_context *context);
+
+/* ---- the text, for tests too ---- */
+
+struct clattn__tuned_table {
+    struct clattn__tuned *rows;
+    size_t count, capacity;
+};
+
+/* Adds the rows of a file's text, which it cuts into words; none of a file of another version. False: no memory. */
+bool clattn__tuned_parse(const clattn_allocator *allocator, char *text, struct clattn__tuned_table *table);
+/* The lines before the rows. */
+void clattn__tuned_begin(const struct clattn__device *device, struct clattn__text *text);
+void clattn__tuned_print(const struct clattn__tuned *row, struct clattn__text *text);
+/* Replaces the row of the same key. False: no memory. */
+bool clattn__tuned_add(const clattn_allocator *allocator, struct clattn__tuned_table *table,
+                       const struct clattn__tuned *row);
+/* The row that clattn__tuned_find takes. */
+bool clattn__tuned_nearest(const struct clattn__tuned_table *table, const struct clattn__device *device,
+                           clattn_engine engine, const clattn_problem *problem, struct clattn__config *config);
+
+#endif
