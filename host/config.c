@@ -92,18 +92,18 @@ enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_ALL = ~0 };
 
 /* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves
  * heads up to `depth` deep and, unless `most` is 0, problems of no more owner rows; chunk and slice are cut to the
- * depth at hand. Measured on an H200, see bench/NOTES.md; those for few rows are reckoned. There each key is used
- * little, and loading is what takes the time: most items stand along the keys, so that few rows keep them all at work,
- * and many keys are picked up at once, by small work-groups of which a compute unit has several. */
+ * depth at hand. Measured on an H200, see bench/NOTES.md. With few rows each key is used little, and loading is what
+ * takes the time: most items stand along the keys, so that few rows keep them all at work, and little is carried in
+ * registers, so that a compute unit has many work-groups. */
 static const struct simt_row {
     int kernels, depth, own, walk, tx, ty, chunk, slice, strip, unroll;
     bool resident;
     int most;
 } simt_rows[] = {
-    {ON_FORWARD, 32, 16, 64, 8, 8, 32, 32, 64, 2, true, 16},
-    {ON_FORWARD, 64, 16, 64, 16, 4, 64, 64, 64, 2, true, 16},
-    {ON_FORWARD, 128, 8, 32, 16, 4, 128, 128, 32, 2, true, 8},
-    {ON_FORWARD, 256, 8, 16, 16, 4, 128, 256, 16, 2, true, 8},
+    {ON_FORWARD, 32, 16, 64, 8, 8, 32, 32, 16, 4, true, 16},
+    {ON_FORWARD, 64, 16, 64, 16, 4, 32, 64, 16, 4, true, 16},
+    {ON_FORWARD, 128, 8, 64, 16, 4, 32, 128, 16, 4, true, 8},
+    {ON_FORWARD, 256, 8, 32, 16, 4, 32, 256, 16, 4, true, 8},
     {ON_ALL, 32, 128, 64, 8, 16, 32, 32, 32, 4, true, 0},
     {ON_ALL, 32, 64, 32, 8, 8, 16, 32, 16, 4, true, 0},
     {ON_FORWARD, 64, 256, 64, 8, 32, 32, 64, 32, 4, true, 0},

@@ -5,7 +5,7 @@
  *   STORE(data, i, x)             and back, rounded to nearest even
  *   LOAD_LANES(n, data)           the first n elements as a vector of n floats, wherever they lie
  *   STORE_LANES(n, data, x)       and back
- *   load4(data), load4_aligned(data)   four elements; the second where the address is a multiple of their size */
+ *   stored4, widen4(x)            four elements as they are stored, and as floats; zeros are zeros */
 #ifndef STORAGE_CL
 #define STORAGE_CL
 
@@ -34,10 +34,8 @@ typedef float stored;
 #define LOAD_LANES(n, data) JOIN(vload, n)(0, data)
 #define STORE_LANES(n, data, x) JOIN(vstore, n)(x, 0, data)
 
-INLINE float4 load4_aligned(const __global stored *data)
-{
-    return *(const __global float4 *)data;
-}
+typedef float4 stored4;
+#define widen4(x) (x)
 
 #elif STORAGE == STORAGE_FLOAT16
 
@@ -63,10 +61,8 @@ DEFINE_HALF_LANES(4)
 DEFINE_HALF_LANES(8)
 DEFINE_HALF_LANES(16)
 
-INLINE float4 load4_aligned(const __global stored *data)
-{
-    return vloada_half4(0, HALF_IN(data));
-}
+typedef ushort4 stored4;
+#define widen4(x) half_lanes4(x)
 
 #elif STORAGE == STORAGE_BFLOAT16
 
@@ -103,10 +99,8 @@ DEFINE_STORE_BITS(4)
 DEFINE_STORE_BITS(8)
 DEFINE_STORE_BITS(16)
 
-INLINE float4 load4_aligned(const __global stored *data)
-{
-    return BITS_LANES(4, *(const __global ushort4 *)data);
-}
+typedef ushort4 stored4;
+#define widen4(x) BITS_LANES(4, x)
 
 #else
 #error "STORAGE is unknown"
@@ -122,10 +116,5 @@ typedef stored result;
 #define STORE_RESULT STORE
 #define STORE_RESULT_LANES STORE_LANES
 #endif
-
-INLINE float4 load4(const __global stored *data)
-{
-    return ((size_t)data & (4 * sizeof(stored) - 1)) == 0 ? load4_aligned(data) : LOAD_LANES(4, data);
-}
 
 #endif

@@ -3,17 +3,17 @@
 #define TILE_SIMT_CL
 
 /* Elements x .. x + 3 of a row of `depth`; those past its end are 0. */
-INLINE float4 load_quad(const __global stored *row, int x, int depth)
+INLINE stored4 load_quad(const __global stored *row, int x, int depth)
 {
     if (x + 4 <= depth)
-        return load4(row + x);
-    float4 value = 0.0f;
+        return vload4(0, row + x);
+    stored4 value = 0;
     if (x < depth)
-        value.x = LOAD(row, x);
+        value.x = row[x];
     if (x + 1 < depth)
-        value.y = LOAD(row, x + 1);
+        value.y = row[x + 1];
     if (x + 2 < depth)
-        value.z = LOAD(row, x + 2);
+        value.z = row[x + 2];
     return value;
 }
 
@@ -38,7 +38,7 @@ INLINE void find_quad(int at, const int count, const int depth, const bool acros
 
 /* Rows first + row at depth d onwards into registers. Whole tiles of whole vectors, nearly all there are, need no
  * question but this one. */
-INLINE void pick_up(float4 *carried, const struct rows *from, long first, const int count, int d, const int depth,
+INLINE void pick_up(stored4 *carried, const struct rows *from, long first, const int count, int d, const int depth,
                     const bool across)
 {
     const bool whole = from->quads && !from->real && first + count <= from->at.count && d + depth <= from->at.depth;
@@ -48,23 +48,23 @@ INLINE void pick_up(float4 *carried, const struct rows *from, long first, const 
         int row, quad;
         find_quad(at, count, depth, across, &row, &quad);
         if (count * depth / 4 % WG_SIZE != 0 && at >= count * depth / 4)
-            carried[n] = 0.0f;
+            carried[n] = 0;
         else if (whole)
-            carried[n] = load4_aligned(data + row * from->at.row + 4 * quad);
+            carried[n] = *(const __global stored4 *)(data + row * from->at.row + 4 * quad);
         else if (row_exists(from, first + row))
             carried[n] = load_quad(from->data + row_offset(&from->at, first + row), d + 4 * quad, from->at.depth);
         else
-            carried[n] = 0.0f;
+            carried[n] = 0;
     }
 }
 
 /* And into a tile, row by row. */
-INLINE void put_down(__local float *tile, const float4 *carried, const int count, const int depth)
+INLINE void put_down(__local float *tile, const stored4 *carried, const int count, const int depth)
 {
     FOR_UNROLLED (n, CARRIED(count, depth)) {
         const int at = (int)get_local_id(0) + n * WG_SIZE;
         if (count * depth / 4 % WG_SIZE == 0 || at < count * depth / 4)
-            *(__local float4 *)(tile + 4 * at) = carried[n];
+            *(__local float4 *)(tile + 4 * at) = widen4(carried[n]);
     }
 }
 
@@ -76,7 +76,7 @@ INLINE int column_place(int column)
 }
 
 /* Or transposed, as tile[x][row]; `permuted` for walked rows. */
-INLINE void put_across(__local float *tile, const int ld, const float4 *carried, const int count, const int depth,
+INLINE void put_across(__local float *tile, const int ld, const stored4 *carried, const int count, const int depth,
                        const bool permuted)
 {
     FOR_UNROLLED (n, CARRIED(count, depth)) {
@@ -86,10 +86,11 @@ INLINE void put_across(__local float *tile, const int ld, const float4 *carried,
         if (count * depth / 4 % WG_SIZE != 0 && at >= count * depth / 4)
             continue;
         __local float *to = tile + 4 * quad * ld + (permuted ? column_place(row) : row);
-        to[0] = carried[n].x;
-        to[ld] = carried[n].y;
-        to[2 * ld] = carried[n].z;
-        to[3 * ld] = carried[n].w;
+        const float4 value = widen4(carried[n]);
+        to[0] = value.x;
+        to[ld] = value.y;
+        to[2 * ld] = value.z;
+        to[3 * ld] = value.w;
     }
 }
 
@@ -100,7 +101,7 @@ INLINE void fetch_owner(__local float *tile, const struct rows *owner, long firs
         for (int row = get_local_id(0); row < OWN; row += WG_SIZE) {
             float4 value = 0.0f;
             if (row_exists(owner, first + row))
-                value = load_quad(owner->data + row_offset(&owner->at, first + row), d + x, owner->at.depth);
+                value = widen4(load_quad(owner->data + row_offset(&owner->at, first + row), d + x, owner->at.depth));
             __local float *to = tile + x * OWNER_LD + row;
             to[0] = value.x;
             to[OWNER_LD] = value.y;
@@ -182,7 +183,7 @@ INLINE void tile_scores(float *S, __local float *owner_tile, const struct rows *
                         __local float *walked_tile, const struct rows *walked, long w, const int depth,
                         const struct span *rows, int cols)
 {
-    float4 of_owner[CARRIED(OWN, CHUNK)], of_walked[CARRIED(WALK, CHUNK)];
+    stored4 of_owner[CARRIED(OWN, CHUNK)], of_walked[CARRIED(WALK, CHUNK)];
     if (!OWNER_RESIDENT)
         pick_up(of_owner, owner, o, OWN, 0, CHUNK, true);
     pick_up(of_walked, walked, w, WALK, 0, CHUNK, true);
@@ -209,7 +210,7 @@ INLINE void tile_output(float4 *out, const float *P, __local float *p_tile, __lo
                         const struct span *rows, int cols)
 {
     __local float *strip = walked_tile + WALK * OWNER_LD;
-    float4 of_walked[CARRIED(STRIP, SLICE)];
+    stored4 of_walked[CARRIED(STRIP, SLICE)];
     pick_up(of_walked, walked, w, STRIP, d, SLICE, false);
     for (int s = 0; s < WALK; s += STRIP) {
         barrier(CLK_LOCAL_MEM_FENCE);
