@@ -1,0 +1,46 @@
+/* What config.c shares with the engines' own choices, config_simt.c and config_cpu.c. */
+#ifndef CLATTN_HOST_CONFIG_H
+#define CLATTN_HOST_CONFIG_H
+
+#include "internal.h"
+
+static inline int clattn__min_int(int64_t a, int b)
+{
+    return a < b ? (int)a : b;
+}
+
+static inline int clattn__round_up(int value, int unit)
+{
+    return (value + unit - 1) / unit * unit;
+}
+
+static inline int clattn__max_int(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* Rows of the owner and of the walked side that there are, or the tiles that were asked for them if those are less. */
+void clattn__tile_limits(const clattn_problem *problem, enum clattn__kernel kernel, int64_t *own, int64_t *walk);
+/* Depth of the output: Dv, D, or the larger where dK and dV are both made. */
+int clattn__output_depth(const struct clattn__config *config);
+/* Tensors of which a work-group keeps an owner tile and score arrays, and outputs. */
+int clattn__owner_count(const struct clattn__config *config);
+int clattn__output_count(const struct clattn__config *config);
+/* A chunk that divides both padded depths, no longer than `most`, with the least padding. Multiples of `unit`. */
+int clattn__choose_chunk(const clattn_problem *problem, int unit, int most);
+
+/* Of each engine: the attempt-th best configuration; bytes of local memory that its kernels declare; whether the
+ * numbers divide each other as its #error lines ask for, and what a work-group may be. */
+bool clattn__simt_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
+                         struct clattn__config *config);
+size_t clattn__simt_local_bytes(const struct clattn__config *config);
+bool clattn__simt_divides(const struct clattn__config *config);
+/* The longest strip that divides the walked tile, up to `most`. */
+void clattn__simt_fit_strip(struct clattn__config *config, int most);
+
+bool clattn__cpu_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
+                        struct clattn__config *config);
+size_t clattn__cpu_local_bytes(const struct clattn__config *config);
+bool clattn__cpu_divides(const struct clattn__config *config);
+
+#endif

@@ -1,0 +1,112 @@
+/* Tiles of engine simt: a table of rows that were measured. */
+#include "config.h"
+
+enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_ALL = ~0 };
+
+/* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves
+ * heads up to `depth` deep and, unless `most` is 0, problems of no more owner rows; chunk and slice are cut to the
+ * depth at hand. Measured on an H200, see bench/NOTES.md. With few rows each key is used little, and loading is what
+ * takes the time: most items stand along the keys, so that few rows keep them all at work, and little is carried in
+ * registers, so that a compute unit has many work-groups. */
+static const struct simt_row {
+    int kernels, depth, own, walk, tx, ty, chunk, slice, strip, unroll;
+    bool resident;
+    int most;
+} simt_rows[] = {
+    {ON_FORWARD, 32, 16, 64, 8, 8, 32, 32, 16, 4, true, 16},
+    {ON_FORWARD, 64, 16, 64, 16, 4, 32, 64, 16, 4, true, 16},
+    {ON_FORWARD, 128, 8, 64, 16, 4, 32, 128, 16, 4, true, 8},
+    {ON_FORWARD, 256, 8, 32, 16, 4, 32, 256, 16, 4, true, 8},
+    {ON_ALL, 32, 128, 64, 8, 16, 32, 32, 32, 4, true, 0},
+    {ON_ALL, 32, 64, 32, 8, 16, 16, 32, 16, 2, true, 0},
+    {ON_FORWARD, 64, 256, 64, 8, 32, 32, 64, 32, 4, true, 0},
+    {ON_FORWARD, 64, 128, 64, 8, 16, 32, 64, 32, 4, true, 0},
+    {ON_FORWARD, 64, 64, 64, 8, 16, 16, 64, 16, 2, true, 0},
+    {ON_ALL, 64, 128, 32, 8, 16, 32, 64, 32, 8, true, 0},
+    {ON_ALL, 64, 64, 32, 8, 16, 16, 64, 16, 2, true, 0},
+    {ON_FORWARD, 96, 128, 96, 12, 16, 32, 96, 32, 4, true, 0},
+    {ON_ALL, 96, 128, 48, 12, 16, 32, 96, 16, 4, true, 0},
+    {ON_FORWARD, 128, 128, 128, 16, 16, 32, 128, 16, 8, true, 0},
+    {ON_ALL, 128, 128, 64, 16, 16, 32, 128, 32, 4, true, 0},
+    {ON_FORWARD, 128, 64, 128, 16, 8, 16, 128, 16, 4, false, 0},
+    {ON_ALL, 128, 64, 64, 16, 8, 16, 128, 16, 4, false, 0},
+    {ON_FORWARD, 256, 64, 128, 32, 8, 16, 256, 16, 4, true, 0},
+    {ON_ALL, 512, 64, 64, 32, 8, 16, 256, 16, 4, false, 0},
+    {ON_ALL, 512, 32, 32, 8, 8, 16, 128, 16, 2, false, 0},
+    {ON_ALL, 512, 16, 16, 4, 16, 16, 64, 16, 2, false, 0},
+    {ON_ALL, 512, 16, 16, 4, 16, 16, 16, 16, 2, false, 0},
+};
+
+size_t clattn__simt_local_bytes(const struct clattn__config *c)
+{
+    const size_t pad = 4, own = (size_t)c->own, walk = (size_t)c->walk, chunk = (size_t)c->chunk;
+    const size_t depths = (size_t)(clattn__owner_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad);
+    const size_t stays = c->owner_resident ? depths * (own + pad) : 0;
+    const size_t for_scores = chunk * (walk + pad) + (c->owner_resident ? 0 : chunk * (own + pad));
+    const size_t for_output = walk * (own + pad) + (size_t)c->strip * (size_t)c->slice;
+    const size_t reduced = c->kernel == KERNEL_FORWARD ? own * (size_t)c->tx : 0;
+    return 4 * (stays + (for_scores > for_output ? for_scores : for_output) + reduced);
+}
+
+void clattn__simt_fit_strip(struct clattn__config *c, int most)
+{
+    c->strip = clattn__min_int(most, c->walk);
+    while (c->walk % c->strip)
+        c->strip /= 2;
+}
+
+static void simt_fill(const struct simt_row *row, const clattn_problem *problem, struct clattn__config *c)
+{
+    int64_t own, walk;
+    clattn__tile_limits(problem, c->kernel, &own, &walk);
+    c->tx = row->tx;
+    c->ty = row->ty;
+    c->own = row->own;
+    c->walk = row->walk;
+    while (c->own > own && c->own > c->ty)
+        c->own /= 2;
+    while (c->walk > walk && c->walk > c->tx)
+        c->walk /= 2;
+    clattn__simt_fit_strip(c, row->strip);
+    c->unroll = row->unroll;
+    c->chunk = clattn__choose_chunk(problem, row->chunk < 32 ? row->chunk : 32, row->chunk);
+    c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
+    c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
+    c->owner_resident = row->resident;
+    c->slice = clattn__min_int(clattn__round_up(clattn__output_depth(c), 4 * c->tx), row->slice);
+    c->group_size = (size_t)(c->tx * c->ty);
+    c->local_bytes = clattn__simt_local_bytes(c);
+}
+
+/* Tiles larger than others that would do must not leave compute units without work. */
+static bool keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
+                       const struct clattn__config *config)
+{
+    return config->own <= 64 || 4 * clattn__config_groups(config, problem) >= 3 * (uint64_t)device->compute_units;
+}
+
+bool clattn__simt_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
+                         struct clattn__config *config)
+{
+    const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
+    int64_t own, walk;
+    clattn__tile_limits(problem, config->kernel, &own, &walk);
+    for (size_t i = 0; i < ARRAY_SIZE(simt_rows); ++i) {
+        const struct simt_row *row = &simt_rows[i];
+        if (row->depth < depth || !(row->kernels & 1 << config->kernel) || (row->most && row->most < own))
+            continue;
+        simt_fill(row, problem, config);
+        const bool fits = config->local_bytes <= device->local_bytes && config->group_size <= device->max_group;
+        if (fits && keeps_busy(device, problem, config) && attempt-- == 0)
+            return true;
+    }
+    return false;
+}
+
+bool clattn__simt_divides(const struct clattn__config *c)
+{
+    const int group = c->tx * c->ty;
+    return c->own % c->ty == 0 && c->walk % c->tx == 0 && c->walk % c->strip == 0 && c->tx % 4 == 0 &&
+           c->own % 4 == 0 && c->walk % 4 == 0 && c->slice % (4 * c->tx) == 0 &&
+           c->slice < clattn__output_depth(c) + 4 * c->tx && c->chunk % 4 == 0 && group >= 64 && group <= 256;
+}
