@@ -18,10 +18,9 @@ status=0
 cases() {
     for length in 8192 2048; do
         batch=$((16384 / length))
-        for heads in "32 d64" "16 d128"; do
-            set -- $heads
+        for shape in "h32 n$length m$length d64" "h16 n$length m$length d128"; do
             for causal in "" " causal"; do
-                echo "b$batch h$1 n$length m$length $2$type$causal"
+                echo "b$batch $shape$type$causal"
             done
         done
     done
