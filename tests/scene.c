@@ -115,6 +115,20 @@ static void fill(const struct scene *scene, enum scene_tensor i, void *content, 
     }
 }
 
+/* In float32 4 B Hq N, whatever the engine; in 16 bits some sum dQ up there too. */
+static size_t backward_workspace(const struct scene *scene)
+{
+    clattn_plan *plan;
+    size_t bytes = scene_bytes(scene, SCENE_LSE);
+
+    if (scene->problem.dtype != CLATTN_FLOAT32) {
+        assert_success(clattn_plan_create(scene->device->context, &scene->problem, CLATTN_BACKWARD, &plan));
+        assert_success(clattn_plan_workspace_size(plan, CLATTN_BACKWARD, &bytes));
+        clattn_plan_destroy(plan);
+    }
+    return bytes;
+}
+
 void scene_open(struct scene *scene, const struct device *device, const clattn_problem *problem, uint64_t seed)
 {
     memset(scene, 0, sizeof *scene);
@@ -134,7 +148,7 @@ void scene_open(struct scene *scene, const struct device *device, const clattn_p
         }
         free(content);
     }
-    scene->workspace_bytes = scene_bytes(scene, SCENE_LSE); /* 4 B Hq N */
+    scene->workspace_bytes = backward_workspace(scene);
     scene->workspace = device_buffer(device->cl, scene->workspace_bytes, NULL);
 }
 

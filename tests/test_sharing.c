@@ -217,7 +217,8 @@ static void test_workspace(void **state)
 
     for (size_t n = 0; n < COUNT_OF(shared); n++) {
         call = refusal_call(r, 1);
-        call.workspace = scene_tensor(&call.tensors, shared[n])->mem;
+        call.workspace = part;
+        place(r, &call, shared[n], ROOM_BYTES / 4);
         assert_refused(r, &call, CLATTN_OVERLAP, "workspace");
         assert_non_null(strstr(clattn_last_error(), scene_name(shared[n])));
     }
