@@ -12,11 +12,13 @@
  *   rows_in_use(&rows, left), cols_in_use(left)     what there is of a tile that has `left` rows, for the loops below
  *   narrow_rows(&rows, first, count)   leaves out what it can of the rows before `first` and past `count`
  *   FOR_ROWS(r, rows), FOR_COLS(c, cols), FOR_OUT(x)   visit an accumulator
- *   OWNER_TILE, WALKED_TILE, OPERAND_TILE, REDUCE_TILE(name)   storage, declared at kernel scope
+ *   WALKED_TILE, REDUCE_TILE(name)   storage, declared at kernel scope, the walked tile first
+ *   OWNER_TILE(name, depth, walked_tile), OPERAND_TILE(name, walked_tile)   more, or parts of the walked tile's
  *   SECOND_TILE(name, walked_tile)   a walked tile more, or the same again where local memory is dear
  *   SCORES, OUTPUT, ROW_VALUES, COL_VALUES(name)   accumulators, and a lane_f a row or column, in ACC
  *   reduce_max, reduce_sum     over the walked direction, of one value a row, what work-items hold of it
  *   lane_max, lane_exp2, row_stat, col_stat, gather_mask   on lanes
+ *   RESCALE_SLACK, NEEDS_RESCALE(factor)   how far the softmax's m may stay behind, and whether to rescale
  *   store_output, store_stat   to global memory
  */
 #ifndef ENGINE_CL

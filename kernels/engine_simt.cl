@@ -3,12 +3,13 @@
  * one operand and COLS, or SLICE / TX, of the other from local memory, four at a time, which the items of its row or
  * column share.
  *
- *   item (ty, tx): score rows 4 (ty + TY g) + 0..3, score columns tx + TX c, output depth 4 (tx + TX x) + 0..3
+ *   item (ty, tx): score rows 4 (ty + TY g) + 0..3 (in runs of 2 or 1 where 4 does not divide ROWS),
+ *                  score columns tx + TX c, output depth 4 (tx + TX x) + 0..3
  *
  * So operands of scores are staged transposed, depth by depth, and P is put down transposed, key by key; the walked
  * rows of a depth are permuted so that the columns of an item are neighbours. What is staged is picked up from global
- * memory into registers while the items multiply what was put down before: for scores a CHUNK of the depth, for the output a
- * STRIP of walked rows.
+ * memory into registers while the items multiply what was put down before: for scores a CHUNK of the depth, for the
+ * output a STRIP of walked rows.
  *
  * Local memory in floats, LD = OWN + PAD: D LD an owner tile that stays; REDUCE: OWN TX; the pool: for scores
  * CHUNK (WALK + PAD), and CHUNK LD where the owner does not stay, for the output WALK LD of P and STRIP SLICE. */

@@ -2,7 +2,7 @@
  * float32, contiguous, one after the other; part_depth is Dv rounded up to a multiple of 4
  *
  *   O (B,Hq,N,parts,part_depth)   sum of exp2(S - m) V over the part
- *   m (B,Hq,N,parts)              the part's largest score, in units of log2; -inf where it has none
+ *   m (B,Hq,N,parts)              the part's m of softmax.cl, in units of log2; -inf where it has no score
  *   l (B,Hq,N,parts)              sum of exp2(S - m) */
 #ifndef PART_CL
 #define PART_CL

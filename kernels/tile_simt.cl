@@ -137,8 +137,7 @@ INLINE void read_rows(float *values, const __local float *at)
 /* S += owner[d ..] x walked^T over CHUNK. */
 INLINE void multiply_scores(float *S, const __local float *owner, const __local float *walked)
 {
-    FOR_STEPS(k, CHUNK)
-    {
+    FOR_STEPS (k, CHUNK) {
         float row[ROWS], column[COLS];
         read_rows(row, owner + k * OWNER_LD);
         read_runs(column, walked + k * SCORES_LD + item_x() * COL_RUN, COLS, COL_RUN, TX * COL_RUN);
@@ -166,8 +165,7 @@ INLINE void put_operand(__local float *tile, const float *S)
 /* out += P x walked, STRIP rows of it, all of SLICE. */
 INLINE void multiply_strip(float4 *out, const __local float *P, const __local float *walked)
 {
-    FOR_STEPS(k, STRIP)
-    {
+    FOR_STEPS (k, STRIP) {
         float p[ROWS];
         read_rows(p, P + k * OWNER_LD);
         FOR_OUT (x) {
