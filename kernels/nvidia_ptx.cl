@@ -36,21 +36,21 @@
 INLINE float ptx_exp2(float x)
 {
     float y;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    __asm__("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
 }
 
 INLINE uint ptx_pack(float x, float y)
 {
     uint pair;
-    asm("cvt.rn." PTX_TYPE "x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(y), "f"(x));
+    __asm__("cvt.rn." PTX_TYPE "x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(y), "f"(x));
     return pair;
 }
 
 INLINE float ptx_from_lane(float x, int mask, __local uint *tile)
 {
     uint y;
-    asm volatile("shfl.sync.bfly.b32 %0, %1, %2, 0x1f, 0xffffffff;" : "=r"(y) : "r"(as_uint(x)), "r"(mask));
+    __asm__ volatile("shfl.sync.bfly.b32 %0, %1, %2, 0x1f, 0xffffffff;" : "=r"(y) : "r"(as_uint(x)), "r"(mask));
     return as_float(y);
 }
 
@@ -61,7 +61,7 @@ INLINE uint ptx_local_address(const __local void *at)
 
 INLINE void ptx_copy(__local stored *to, const __global stored *from, int bytes)
 {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+    __asm__ volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
                  :
                  : "r"(ptx_local_address(to)), "l"(from), "r"(bytes)
                  : "memory");
@@ -69,12 +69,12 @@ INLINE void ptx_copy(__local stored *to, const __global stored *from, int bytes)
 
 INLINE void ptx_copies_wait(void)
 {
-    asm volatile("cp.async.wait_all;" ::: "memory");
+    __asm__ volatile("cp.async.wait_all;" ::: "memory");
 }
 
 INLINE void ptx_read(uint *m, const __local stored *row)
 {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+    __asm__ volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
                  : "r"(ptx_local_address(row))
                  : "memory");
@@ -82,7 +82,7 @@ INLINE void ptx_read(uint *m, const __local stored *row)
 
 INLINE void ptx_read_transposed(uint *m, const __local stored *row)
 {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+    __asm__ volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
                  : "r"(ptx_local_address(row))
                  : "memory");
@@ -94,7 +94,7 @@ INLINE void ptx_read_transposed(uint *m, const __local stored *row)
 
 INLINE void ptx_multiply(float *d, const uint *a, const uint *b, __local uint *tile)
 {
-    asm("mma.sync.aligned.m16n8k16.row.col.f32." PTX_TYPE "." PTX_TYPE ".f32 "
+    __asm__("mma.sync.aligned.m16n8k16.row.col.f32." PTX_TYPE "." PTX_TYPE ".f32 "
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
