@@ -70,6 +70,7 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
         query_rows(&dO, dout, &a, &a.dout, at.batch, head, a.Dv);
         query_layout(&lse_at, &a, &a.lse, at.batch, head, 1);
         delta_layout(&delta_at, &a, at.batch, head);
+        fetch_first(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, &queries);
         for (long i = queries.begin; i < queries.end; i += WALK) {
             const int cols = cols_in_use(queries.end - i);
             FOR_COLS (c, cols) {

@@ -36,8 +36,9 @@ typedef float out_f;
 #define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
 #define LATE_SCALE 1
-#define RESCALE_SLACK 0.0f
-#define NEEDS_RESCALE(factor) true /* cheaper than asking */
+/* P may grow to 2^8, which no type of 16 bits minds, and few tiles rescale. */
+#define RESCALE_SLACK 8.0f
+#define NEEDS_RESCALE(factor) ((factor) != 1.0f)
 
 #define LANE ((int)get_local_id(0) % 32)
 

@@ -6,8 +6,8 @@
  *   ptx_exp2(x)                            2^x, about 2 units in the last place; denormals are 0
  *   ptx_pack(x, y)                         two floats as stored elements, x in the lower half
  *   ptx_from_lane(x, mask, tile)           x of the lane whose number differs in the bits of mask
- *   ptx_copy(to, from, bytes)              16 bytes from global to local memory, on their way until ptx_copies_wait();
- *                                          all after the first `bytes` become 0
+ *   ptx_copy(to, from)                     16 bytes from global to local memory, on their way until ptx_copies_wait()
+ *   ptx_copy_if(to, from, there)           or zeros instead
  *   PTX_READ(m, tile, place, a, b, c), PTX_READ_TRANSPOSED(..)    four 8 x 8 matrices of stored elements; lane l names row
  *                                          l % 8 of matrix l / 8, 8 elements from tile + place(l, a, b, c)
  *   ptx_multiply(d, a, b, tile)            d += a b, 16 x 16 times 16 x 8 */
@@ -59,11 +59,15 @@ INLINE uint ptx_local_address(const __local void *at)
     return (uint)(ulong)at;
 }
 
-INLINE void ptx_copy(__local stored *to, const __global stored *from, int bytes)
+INLINE void ptx_copy(__local stored *to, const __global stored *from)
 {
-    __asm__ volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
-                     :
-                     : "r"(ptx_local_address(to)), "l"(from), "r"(bytes)
+    __asm__ volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(ptx_local_address(to)), "l"(from) : "memory");
+}
+
+INLINE void ptx_copy_if(__local stored *to, const __global stored *from, bool there)
+{
+    __asm__ volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(ptx_local_address(to)), "l"(from),
+                     "r"(there ? 16 : 0)
                      : "memory");
 }
 

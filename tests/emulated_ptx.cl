@@ -46,10 +46,15 @@ INLINE float ptx_from_lane(float x, int mask, __local uint *tile)
     return y;
 }
 
-INLINE void ptx_copy(__local stored *to, const __global stored *from, int bytes)
+INLINE void ptx_copy_if(__local stored *to, const __global stored *from, bool there)
 {
     for (int i = 0; i < 8; ++i)
-        to[i] = i < bytes / 2 ? from[i] : (stored)0;
+        to[i] = there ? from[i] : (stored)0;
+}
+
+INLINE void ptx_copy(__local stored *to, const __global stored *from)
+{
+    ptx_copy_if(to, from, true);
 }
 
 INLINE void ptx_copies_wait(void)
