@@ -8,6 +8,7 @@
  *   ptx_from_lane(x, mask, tile)           x of the lane whose number differs in the bits of mask
  *   ptx_copy(to, from)                     16 bytes from global to local memory, on their way until ptx_copies_wait()
  *   ptx_copy_if(to, from, there)           or zeros instead
+ *   ptx_copy_word(to, from)                the same of 4 bytes
  *   PTX_READ(m, tile, place, a, b, c), PTX_READ_TRANSPOSED(..)    four 8 x 8 matrices of stored elements; lane l names row
  *                                          l % 8 of matrix l / 8, 8 elements from tile + place(l, a, b, c)
  *   ptx_multiply(d, a, b, tile)            d += a b, 16 x 16 times 16 x 8 */
@@ -69,6 +70,11 @@ INLINE void ptx_copy_if(__local stored *to, const __global stored *from, bool th
     __asm__ volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(ptx_local_address(to)), "l"(from),
                      "r"(there ? 16 : 0)
                      : "memory");
+}
+
+INLINE void ptx_copy_word(__local float *to, const __global float *from)
+{
+    __asm__ volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(ptx_local_address(to)), "l"(from) : "memory");
 }
 
 INLINE void ptx_copies_wait(void)

@@ -57,6 +57,11 @@ INLINE void ptx_copy(__local stored *to, const __global stored *from)
     ptx_copy_if(to, from, true);
 }
 
+INLINE void ptx_copy_word(__local float *to, const __global float *from)
+{
+    *to = *from;
+}
+
 INLINE void ptx_copies_wait(void)
 {
 }
