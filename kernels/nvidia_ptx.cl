@@ -9,8 +9,8 @@
  *   ptx_copy(to, from)                     16 bytes from global to local memory, on their way until ptx_copies_wait()
  *   ptx_copy_if(to, from, there)           or zeros instead
  *   ptx_copy_word(to, from)                the same of 4 bytes
- *   PTX_READ(m, tile, place, a, b, c), PTX_READ_TRANSPOSED(..)    four 8 x 8 matrices of stored elements; lane l names row
- *                                          l % 8 of matrix l / 8, 8 elements from tile + place(l, a, b, c)
+ *   PTX_READ(m, tile, place, a, b), PTX_READ_TRANSPOSED(..)    four 8 x 8 matrices of stored elements; lane l names row
+ *                                          l % 8 of matrix l / 8, 8 elements from tile + place(l, a, b)
  *   ptx_multiply(d, a, b, tile)            d += a b, 16 x 16 times 16 x 8 */
 #ifndef NVIDIA_PTX_CL
 #define NVIDIA_PTX_CL
@@ -98,8 +98,8 @@ INLINE void ptx_read_transposed(uint *m, const __local stored *row)
                      : "memory");
 }
 
-#define PTX_READ(m, tile, place, a, b, c) ptx_read(m, (tile) + place(PTX_LANE, a, b, c))
-#define PTX_READ_TRANSPOSED(m, tile, place, a, b, c) ptx_read_transposed(m, (tile) + place(PTX_LANE, a, b, c))
+#define PTX_READ(m, tile, place, a, b) ptx_read(m, (tile) + place(PTX_LANE, a, b))
+#define PTX_READ_TRANSPOSED(m, tile, place, a, b) ptx_read_transposed(m, (tile) + place(PTX_LANE, a, b))
 #define PTX_LANE ((int)get_local_id(0) % 32)
 
 INLINE void ptx_multiply(float *d, const uint *a, const uint *b, __local uint *tile)

@@ -90,17 +90,17 @@ INLINE void tile_scores(float *S, __local stored *owner_tile, const struct rows 
                         const struct span *rows, int cols)
 {
     __local uint *exchange = (__local uint *)(owner_tile + OWN * depth);
+    const __local stored *own_rows = owner_tile + OWNER_WARP * ROW_BLOCKS * 16 * depth;
     walked_tile += buffer_of(w);
     FOR_UNROLLED (s, ROWS * COLS)
         S[s] = 0.0f;
     FOR_UNROLLED (k, depth / 16) {
         uint of_owner[4 * ROW_BLOCKS];
         FOR_UNROLLED (b, ROW_BLOCKS)
-            PTX_READ(of_owner + 4 * b, owner_tile + OWNER_WARP * ROW_BLOCKS * 16 * depth, rows_first, depth / 8, 16 * b,
-                     2 * k);
+            PTX_READ(of_owner + 4 * b, own_rows + tile_corner(depth / 8, 16 * b, 2 * k), rows_first, depth / 8, 2 * k);
         FOR_UNROLLED (n, WALK / 16) {
             uint of_walked[4];
-            PTX_READ(of_walked, walked_tile, depth_first, depth / 8, 16 * n, 2 * k);
+            PTX_READ(of_walked, walked_tile + tile_corner(depth / 8, 16 * n, 2 * k), depth_first, depth / 8, 2 * k);
             FOR_UNROLLED (b, ROW_BLOCKS) {
                 ptx_multiply(S + SCORE(2 * b, 4 * n), of_owner + 4 * b, of_walked, exchange);
                 ptx_multiply(S + SCORE(2 * b, 4 * n + 2), of_owner + 4 * b, of_walked + 2, exchange);
@@ -131,7 +131,8 @@ INLINE void tile_output(float *out, const float *P, __local uint *exchange, __lo
         FOR_UNROLLED (x, SLICE / 16)
             if (d + 16 * x < depth) {
                 uint of_walked[4];
-                PTX_READ_TRANSPOSED(of_walked, walked_tile, rows_first, depth / 8, 16 * k, d / 8 + 2 * x);
+                PTX_READ_TRANSPOSED(of_walked, walked_tile + tile_corner(depth / 8, 16 * k, d / 8 + 2 * x), rows_first,
+                                    depth / 8, d / 8 + 2 * x);
                 FOR_UNROLLED (b, ROW_BLOCKS) {
                     ptx_multiply(out + OUT(2 * b, 4 * x), of_p + 4 * b, of_walked, exchange);
                     ptx_multiply(out + OUT(2 * b, 4 * x + 2), of_p + 4 * b, of_walked + 2, exchange);
