@@ -24,8 +24,11 @@ INLINE void copy_rows(__local stored *tile, const struct rows *from, long first,
     const int chunks = depth / 8, step = WG_SIZE / chunks;
     const int row = (int)get_local_id(0) / chunks, chunk = (int)get_local_id(0) % chunks;
     const __global stored *data = from->data + from->at.origin + (first + row) * from->at.row + 8 * chunk;
-    FOR_UNROLLED (n, count / step) {
-        ptx_copy(tile + tile_element(chunks, row + n * step, chunk), data);
+    if (WG_SIZE % chunks != 0 && row >= step)
+        return;
+    FOR_UNROLLED (n, (count + step - 1) / step) {
+        if (count % step == 0 || row + n * step < count)
+            ptx_copy(tile + tile_element(chunks, row + n * step, chunk), data);
         data += step * from->at.row;
     }
 }
@@ -36,8 +39,7 @@ INLINE void fetch_rows(__local stored *tile, const struct rows *from, long first
 {
     const int chunks = depth / 8;
     const bool by_chunks = has_chunks(from), whole = first + count <= from->at.count && !from->real;
-    if (WG_SIZE % chunks == 0 && count % (WG_SIZE / chunks) == 0 && by_chunks && whole && from->at.depth == depth &&
-        (!PACKED || from->at.heads == 1)) {
+    if (by_chunks && whole && from->at.depth == depth && (!PACKED || from->at.heads == 1)) {
         copy_rows(tile, from, first, count, depth);
         return;
     }
