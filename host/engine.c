@@ -8,6 +8,11 @@
 
 /* The fastest first, where a device can run several. */
 static const struct clattn__engine table[] = {
+    {.id = CLATTN_ENGINE_NVIDIA_MMA,
+     .tested = true,
+     .supports = clattn__mma_supports,
+     .choose = clattn__mma_choose,
+     .complete = clattn__mma_complete},
     {.id = CLATTN_ENGINE_SIMT, .choose = clattn__simt_choose, .complete = clattn__simt_complete},
     {.id = CLATTN_ENGINE_CPU, .choose = clattn__cpu_choose, .complete = clattn__cpu_complete},
 };

@@ -129,6 +129,7 @@ struct clattn__config {
     int tx, ty;                        /* simt: work-items along walked and owner rows */
     int strip, unroll;                 /* simt: walked rows staged at a time for the output; steps of products */
     int lanes, block_rows, block_cols; /* cpu: vector width, register block */
+    int warps;                         /* nvidia_mma: of a work-group */
     bool packed;
     enum clattn__mask mask;
     bool want_dk, want_dv;

@@ -35,6 +35,7 @@ typedef lane_f out_f, owner_f;
 #define OWNER_TILE(name, depth, walked_tile) __local lane_f name[ROWS * OWNER_DEPTH(depth)]
 #define WALKED_TILE(name) __local float __attribute__((aligned(64))) name[WALK * CHUNK]
 #define SECOND_TILE(name, walked_tile) WALKED_TILE(name)
+#define AHEAD_TILE(name, walked_tile) __local float *const name = walked_tile
 #define ROWS_TILE(name, depth) __local lane_f name[OWN * (depth) / LANES] /* owner rows as they lie: [OWN][depth] */
 #define OPERAND_TILE(name, walked_tile) __local float *const name = 0     /* scores are operands as they lie */
 #define REDUCE_TILE(name) __local float *const name = 0
@@ -47,6 +48,7 @@ typedef lane_f out_f, owner_f;
 #define FOR_COLS(c, cols) for (int c = 0; c < (cols); ++c)
 #define FOR_OUT(x) for (int x = 0; x < OUT_COLS; ++x)
 /* A maximum is followed only when it leads by this much, in powers of two: rescaling costs more than large P. */
+#define LATE_SCALE 0
 #define RESCALE_SLACK 8.0f
 #define NEEDS_RESCALE(factor) any((factor) != 1.0f)
 /* The walked tile of the scores serves the output as well, if it holds the whole depth. */

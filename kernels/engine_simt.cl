@@ -44,6 +44,7 @@ typedef float owner_f;
 #define WALKED_TILE(name)                                                                                              \
     __local float __attribute__((aligned(16))) name[SCORES_POOL > OUTPUT_POOL ? SCORES_POOL : OUTPUT_POOL]
 #define SECOND_TILE(name, walked_tile) __local float *const name = walked_tile
+#define AHEAD_TILE(name, walked_tile) __local float *const name = walked_tile
 #if OWNER_RESIDENT
 #define OWNER_TILE(name, depth, walked_tile) __local float __attribute__((aligned(16))) name[(depth)*OWNER_LD]
 #else
@@ -63,6 +64,7 @@ typedef float owner_f;
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
 /* Steps of a product; unrolled too far, some compilers run out of registers. */
 #define FOR_STEPS(k, count) PRAGMA(unroll UNROLL) for (int k = 0; k < (count); ++k)
+#define LATE_SCALE 0
 #define RESCALE_SLACK 0.0f
 #define NEEDS_RESCALE(factor) true /* cheaper than asking */
 
