@@ -6,6 +6,11 @@
 const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",     "forward_combine", "delta",
                                                         "backward_dq", "backward_dkdv",   "backward_head"};
 
+const char *clattn__config_program(const struct clattn__config *config)
+{
+    return config->few ? "forward_few" : clattn__kernel_names[config->kernel];
+}
+
 /* ---- what both engines need ---- */
 
 int clattn__config_pack(const clattn_problem *problem)
@@ -82,6 +87,8 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
 
 /* ---- choosing ---- */
 
+enum { MANY_PARTS = 16 }; /* that combine shares out among more work-items */
+
 /* delta and combine see no scores: one program serves all problems. */
 bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {
@@ -101,8 +108,11 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 {
     set_problem(engine, problem, config);
     config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
+    config->few = 0;
     if (!clattn__config_has_tiles(config->kernel)) {
         config->group_size = device->max_group < 64 || engine == CLATTN_ENGINE_CPU ? 1 : 64;
+        if (config->group_size == 64 && config->splits >= MANY_PARTS && device->max_group >= 256)
+            config->group_size = 256;
         config->local_bytes = 0;
         return attempt == 0;
     }
@@ -114,6 +124,20 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 }
 
 /* ---- a configuration from elsewhere ---- */
+
+static size_t local_bytes(const struct clattn__config *c)
+{
+    if (c->engine == CLATTN_ENGINE_CPU)
+        return clattn__cpu_local_bytes(c);
+    return c->few ? clattn__few_local_bytes(c) : clattn__simt_local_bytes(c);
+}
+
+static bool divides(const struct clattn__config *c)
+{
+    if (c->engine == CLATTN_ENGINE_CPU)
+        return clattn__cpu_divides(c);
+    return c->few ? clattn__few_divides(c) : clattn__simt_divides(c);
+}
 
 /* Halves a tile, in whole units, as long as it holds all rows. */
 static int shrink(int tile, int64_t rows, int unit)
@@ -142,20 +166,20 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
     unbounded.q_tile = unbounded.k_tile = 0;
     int64_t own, walk;
     clattn__tile_limits(&unbounded, c->kernel, &own, &walk);
-    c->own = shrink(c->own, own, cpu ? c->lanes : c->ty);
-    c->walk = shrink(c->walk, walk, cpu ? c->block_rows : c->tx);
+    c->own = shrink(c->own, own, cpu ? c->lanes : c->few ? 1 : c->ty);
+    c->walk = shrink(c->walk, walk, cpu ? c->block_rows : c->few ? 2 * c->ty : c->tx);
     if (cpu)
         c->block_cols = clattn__min_int(c->own / c->lanes, c->block_cols);
     else
-        clattn__simt_fit_strip(c, c->strip);
+        clattn__simt_fit_strip(c, c->few ? clattn__min_int(c->walk / c->ty, c->strip) : c->strip);
     c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
     c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
     c->group_size = cpu ? 1 : (size_t)(c->tx * c->ty);
     if (c->block_cols == 0 && cpu)
         return false;
-    if (!(cpu ? clattn__cpu_divides(c) : clattn__simt_divides(c)) || exceeds_request(problem, c))
+    if (!divides(c) || exceeds_request(problem, c))
         return false;
-    c->local_bytes = cpu ? clattn__cpu_local_bytes(c) : clattn__simt_local_bytes(c);
+    c->local_bytes = local_bytes(c);
     c->splits = c->kernel == KERNEL_FORWARD ? clattn__split_count(device, problem, c) : 1;
     return c->local_bytes <= device->local_bytes && c->group_size <= device->max_group;
 }

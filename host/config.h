@@ -38,6 +38,12 @@ bool clattn__simt_divides(const struct clattn__config *config);
 /* The longest strip that divides the walked tile, up to `most`. */
 void clattn__simt_fit_strip(struct clattn__config *config, int most);
 
+/* The same of engine simt's schedule for few query rows; *attempt is counted down by every configuration there is. */
+bool clattn__few_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                        struct clattn__config *config);
+size_t clattn__few_local_bytes(const struct clattn__config *config);
+bool clattn__few_divides(const struct clattn__config *config);
+
 bool clattn__cpu_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                         struct clattn__config *config);
 size_t clattn__cpu_local_bytes(const struct clattn__config *config);

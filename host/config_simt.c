@@ -90,6 +90,8 @@ bool clattn__simt_choose(const struct clattn__device *device, const clattn_probl
 {
     const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
     int64_t own, walk;
+    if (clattn__few_choose(device, problem, &attempt, config))
+        return true;
     clattn__tile_limits(problem, config->kernel, &own, &walk);
     for (size_t i = 0; i < ARRAY_SIZE(simt_rows); ++i) {
         const struct simt_row *row = &simt_rows[i];

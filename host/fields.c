@@ -20,6 +20,7 @@ const struct clattn__field clattn__fields[] = {
     {"TY", AT(ty), CLATTN_ENGINE_SIMT, 1, 64, STEP_DOUBLE},
     {"STRIP", AT(strip), CLATTN_ENGINE_SIMT, 4, 4096, STEP_DOUBLE},
     {"UNROLL", AT(unroll), CLATTN_ENGINE_SIMT, 1, 16, STEP_DOUBLE},
+    {"FEW", AT(few), CLATTN_ENGINE_SIMT, 0, 1, STEP_NONE},
 };
 const size_t clattn__field_count = ARRAY_SIZE(clattn__fields);
 

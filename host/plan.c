@@ -88,7 +88,7 @@ static clattn_status try_config(clattn_plan *plan, const struct clattn__config *
 {
     clattn_context *context = plan->context;
     struct clattn__stage *stage = &plan->stages[config->kernel];
-    const char *name = clattn__kernel_names[config->kernel];
+    const char *name = clattn__config_program(config);
     char options[CLATTN__OPTIONS_MAX];
     cl_program program;
     clattn__config_options(config, options);

@@ -48,6 +48,8 @@ struct span {
 
 #if ENGINE == ENGINE_CPU
 #include "engine_cpu.cl"
+#elif ENGINE == ENGINE_SIMT && FEW
+#include "engine_few.cl"
 #elif ENGINE == ENGINE_SIMT
 #include "engine_simt.cl"
 #else
