@@ -160,7 +160,8 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
         clattn__text_add(text, "one work-group a row adds up %d parts", c->splits);
     } else {
         const bool keys_own = clattn__config_keys_own(c->kernel);
-        clattn__text_add(text, "engine %s", c->engine == CLATTN_ENGINE_CPU ? "cpu" : "simt");
+        clattn__text_add(text, "engine %s%s", c->engine == CLATTN_ENGINE_CPU ? "cpu" : "simt",
+                         c->few ? " for few query rows" : "");
         describe_tile(text, plan->pack > 1 ? "query rows a tile" : "queries a tile", plan->problem.q_tile,
                       keys_own ? c->walk : c->own);
         describe_tile(text, "keys a tile", plan->problem.k_tile, keys_own ? c->own : c->walk);

@@ -5,6 +5,8 @@
 
 /* Work-items that a compute unit of a GPU should have: enough to load while others multiply. */
 enum { ITEMS_A_UNIT = 384, TILES_A_CORE = 4 };
+/* And work-groups of the schedule for few query rows, whose work is loading alone. */
+enum { FEW_GROUPS_A_UNIT = 8 };
 /* Keys that a part has at least, or combining costs what splitting gains. */
 enum { LEAST_KEYS_SIMT = 256, LEAST_KEYS_CPU = 512 };
 
@@ -20,9 +22,11 @@ static int64_t tuned(const struct clattn__device *device, const clattn_problem *
     whole.splits = 1;
     const bool cpu = c->engine == CLATTN_ENGINE_CPU;
     const uint64_t groups = clattn__config_groups(&whole, problem), units = (uint64_t)device->compute_units;
-    if (groups >= units)
+    const uint64_t each = cpu      ? TILES_A_CORE
+                          : c->few ? FEW_GROUPS_A_UNIT
+                                   : (ITEMS_A_UNIT + c->group_size - 1) / c->group_size;
+    if (groups >= (c->few ? units * each : units))
         return 1;
-    const uint64_t each = cpu ? TILES_A_CORE : (ITEMS_A_UNIT + c->group_size - 1) / c->group_size;
     return at_most((int64_t)(units * each / groups), problem->kv_len / (cpu ? LEAST_KEYS_CPU : LEAST_KEYS_SIMT));
 }
 

@@ -36,6 +36,9 @@
 
 #define ENGINE_SIMT 1 /* as clattn_engine */
 #define ENGINE_CPU 2
+#if ENGINE == ENGINE_SIMT && !defined(FEW)
+#error "FEW must be given with -D"
+#endif
 
 /* Lanes of owner rows that are in use. */
 struct span {

@@ -14,6 +14,9 @@
 #ifndef ENGINE_FEW_CL
 #define ENGINE_FEW_CL
 
+#if !defined(TX) || !defined(TY) || !defined(STRIP) || !defined(UNROLL)
+#error "TX, TY, STRIP and UNROLL must be given with -D"
+#endif
 #define WG_SIZE (TX * TY)
 #define GROUP_KEYS (WALK / TY)
 #define ROWS OWN

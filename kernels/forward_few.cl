@@ -54,7 +54,7 @@ forward_few(const struct call a, const __global stored *restrict q, const __glob
     if (keys.begin < keys.end) {
         pick_up_keys(next_keys, &K, pieces, keys.begin, 0);
         if (carries_values(&V, keys.begin, d_out))
-            pick_up_values(next_values, &V, keys.begin, 0, d_out);
+            pick_up_values(next_values, &V, keys.begin, d_out);
     }
     for (long j = keys.begin; j < keys.end; j += WALK) {
         const bool more = j + WALK < keys.end;

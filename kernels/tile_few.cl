@@ -4,12 +4,25 @@
 
 #include "engine.cl"
 
+/* Four elements of a piece, or of a value: there are as many to convert as to multiply, so by what the device has for
+ * one element, which widen4 does not trust every compiler to find. */
 #if STORAGE == STORAGE_FLOAT32
 #define WIDEN_PIECE(to, bits) ((to)[0] = as_float4(bits))
+#define WIDEN_QUAD(to, quad) (*(to) = (quad))
 #else
-/* By halves of the vector: some compilers read a vector of sixteen bits from local memory one by one. */
-#define WIDEN_PIECE(to, bits)                                                                                          \
-    ((to)[0] = widen4(as_ushort4((bits).lo)), (to)[1] = widen4(as_ushort4((bits).hi)))
+#define WIDEN_PIECE(to, bits) (widen_words((to), (bits).lo), widen_words((to) + 1, (bits).hi))
+#define WIDEN_QUAD(to, quad) widen_words((to), as_uint2(quad))
+INLINE void widen_words(float4 *to, uint2 words)
+{
+#if STORAGE == STORAGE_FLOAT16
+    const ushort4 quad = as_ushort4(words);
+    const ushort bits[4] = {quad.x, quad.y, quad.z, quad.w};
+    const half *halves = (const half *)bits;
+    *to = (float4)(vload_half(0, halves), vload_half(1, halves), vload_half(2, halves), vload_half(3, halves));
+#else
+    *to = as_float4((uint4)(words.x << 16, words.x & 0xffff0000u, words.y << 16, words.y & 0xffff0000u));
+#endif
+}
 #endif
 #define PIECE_QUADS (PIECE / 4)
 
@@ -131,14 +144,24 @@ INLINE bool carries_values(const struct rows *V, long first, int d)
     return V->quads && all_exist(V, first) && d + SLICE <= V->at.depth;
 }
 
-/* Of the group's keys of the tile from `first`, STRIP values from the s-th. */
-INLINE void pick_up_values(stored4 *carried, const struct rows *V, long first, int s, int d)
+/* Where the item's values of a key begin. */
+INLINE const __global stored *values_at(const struct rows *V, long key, int d)
 {
-    const long from = first + item_y() * GROUP_KEYS + s;
-    const __global stored *data = V->data + V->at.origin + from * V->at.row + d + out_depth(0);
+    return V->data + V->at.origin + key * V->at.row + d + out_depth(0);
+}
+
+INLINE void pick_up_value(stored4 *carried, const __global stored *data)
+{
+    FOR_OUT (x)
+        carried[x] = *(const __global stored4 *)(data + 4 * TX * x);
+}
+
+/* The first STRIP values of the group's keys of the tile from `first`. */
+INLINE void pick_up_values(stored4 *carried, const struct rows *V, long first, int d)
+{
+    const __global stored *data = values_at(V, first + item_y() * GROUP_KEYS, d);
     FOR_UNROLLED (k, STRIP) {
-        FOR_OUT (x)
-            carried[OUT(k, x)] = *(const __global stored4 *)(data + 4 * TX * x);
+        pick_up_value(carried + OUT(k, 0), data);
         data += V->at.row;
     }
 }
@@ -149,7 +172,8 @@ INLINE void multiply_value(float4 *O, const __local float *P, const stored4 *val
     float p[ROWS];
     read_rows(p, P);
     FOR_OUT (x) {
-        const float4 v = widen4(value[x]);
+        float4 v;
+        WIDEN_QUAD(&v, value[x]);
         FOR_UNROLLED (r, ROWS)
             O[OUT(r, x)] = mad((float4)(p[r]), v, O[OUT(r, x)]);
     }
@@ -165,13 +189,14 @@ INLINE void multiply_values(float4 *O, const __local float *P, stored4 *carried,
         const bool next = more && carries_values(V, first + WALK, d);
         FOR_ROLLED (s, 0, GROUP_KEYS, STRIP) {
             const bool last = s + STRIP == GROUP_KEYS;
-            stored4 strip[STRIP * OUT_COLS];
-            FOR_UNROLLED (n, STRIP * OUT_COLS)
-                strip[n] = carried[n];
-            if (!last || next)
-                pick_up_values(carried, V, last ? first + WALK : first, last ? 0 : s + STRIP, d);
-            FOR_UNROLLED (k, STRIP)
-                multiply_value(O, own + (s + k) * ROWS, strip + OUT(k, 0));
+            const long key = (last ? first + WALK : first + s + STRIP) + item_y() * GROUP_KEYS;
+            const __global stored *data = values_at(V, key, d);
+            FOR_UNROLLED (k, STRIP) {
+                multiply_value(O, own + (s + k) * ROWS, carried + OUT(k, 0));
+                if (!last || next)
+                    pick_up_value(carried + OUT(k, 0), data);
+                data += V->at.row;
+            }
         }
         return;
     }
