@@ -4,16 +4,16 @@
 enum { MOST_ROWS = 16 };
 
 /* Rows of preference; one serves problems of no more owner rows than `most` in heads up to `depth` deep. Chunks are in
- * bytes of a key's row, strips in keys of 16-bit values; of float32 an item carries half as many. Measured on an H200, see
+ * bytes of a key's row, strips in keys: of float32 an item carries 4 values at most. Measured on an H200, see
  * bench/NOTES.md: few items that have much on its way are faster than many. */
 static const struct few_row {
     int most, depth, walk, tx, ty, chunk_bytes, strip, unroll;
 } few_rows[] = {
-    {4, 64, 128, 8, 8, 128, 8, 2},         {MOST_ROWS, 64, 128, 16, 4, 128, 4, 2},
-    {4, 128, 128, 16, 4, 128, 8, 2},       {MOST_ROWS, 128, 128, 32, 2, 128, 4, 2},
-    {4, 256, 128, 32, 2, 128, 8, 2},       {MOST_ROWS, 256, 64, 64, 2, 128, 4, 2},
-    {4, 512, 128, 64, 1, 128, 8, 2},       {MOST_ROWS, 512, 64, 128, 1, 128, 4, 2},
-    {MOST_ROWS, 128, 32, 32, 2, 64, 4, 2},
+    {4, 64, 128, 8, 8, 128, 8, 2},           {MOST_ROWS, 64, 128, 16, 4, 128, 4, 2},
+    {4, 128, 128, 16, 4, 128, 8, 4},         {8, 128, 128, 32, 2, 128, 8, 2},
+    {MOST_ROWS, 128, 128, 32, 2, 128, 4, 2}, {4, 256, 128, 32, 2, 128, 8, 2},
+    {MOST_ROWS, 256, 64, 64, 2, 128, 4, 2},  {4, 512, 128, 64, 1, 128, 8, 2},
+    {MOST_ROWS, 512, 64, 128, 1, 128, 4, 2}, {MOST_ROWS, 128, 32, 32, 2, 64, 4, 2},
 };
 
 static int element_bytes(const struct clattn__config *c)
@@ -69,7 +69,8 @@ static void few_fill(const struct few_row *row, const clattn_problem *problem, s
     c->walk = few_fit(row->walk, walk, 2 * c->ty);
     while (c->walk > 2 * c->ty && problem->k_tile && c->walk > problem->k_tile)
         c->walk /= 2;
-    c->strip = clattn__min_int(c->walk / c->ty, row->strip * 2 / element_bytes(c));
+    c->strip =
+        clattn__min_int(c->walk / c->ty, c->dtype == CLATTN_FLOAT32 ? clattn__min_int(row->strip, 4) : row->strip);
     c->unroll = row->unroll;
     c->chunk = few_chunk((int)problem->qk_dim, row->chunk_bytes / element_bytes(c));
     c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
