@@ -8,7 +8,7 @@ enum { ITEMS_A_UNIT = 384, TILES_A_CORE = 4 };
 /* And work-groups of the schedule for few query rows, of 64 items with many registers each: four fill a unit. */
 enum { FEW_GROUPS_A_UNIT = 4, ENOUGH_ROUNDS = 4 };
 /* Keys that a part has at least, or combining costs what splitting gains. */
-enum { LEAST_KEYS_SIMT = 256, LEAST_KEYS_FEW = 128, LEAST_KEYS_CPU = 512 };
+enum { LEAST_KEYS_SIMT = 256, LEAST_KEYS_CPU = 512 };
 
 static int64_t at_most(int64_t a, int64_t b)
 {
@@ -43,7 +43,7 @@ static int64_t tuned(const struct clattn__device *device, const clattn_problem *
     if (c->few)
         return groups >= ENOUGH_ROUNDS * FEW_GROUPS_A_UNIT * units
                    ? 1
-                   : at_most(full_rounds(groups, FEW_GROUPS_A_UNIT * units), problem->kv_len / LEAST_KEYS_FEW);
+                   : at_most(full_rounds(groups, FEW_GROUPS_A_UNIT * units), problem->kv_len / LEAST_KEYS_SIMT);
     if (groups >= units)
         return 1;
     const uint64_t each = cpu ? TILES_A_CORE : (ITEMS_A_UNIT + c->group_size - 1) / c->group_size;

@@ -193,7 +193,7 @@ static void check_splits(const struct clattn__device *device, const clattn_probl
     HOLDS(c->kernel == KERNEL_FORWARD || c->splits == 1);
     HOLDS(c->splits == 1 || c->splits <= (p->kv_len - 1) / c->walk + 1);
     if (p->kv_splits == 0 && c->splits > 1) {
-        HOLDS(p->kv_len / c->splits >= (c->few ? 128 : c->engine == CLATTN_ENGINE_CPU ? 512 : 256));
+        HOLDS(p->kv_len / c->splits >= (c->engine == CLATTN_ENGINE_CPU ? 512 : 256));
         HOLDS(clattn__config_groups(&whole, p) < (uint64_t)device->compute_units * (c->few ? 16 : 1));
     } else {
         HOLDS(c->splits <= larger(p->kv_splits, 1));
