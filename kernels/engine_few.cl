@@ -25,7 +25,8 @@
 #define PIECE (16 / (int)sizeof(stored)) /* elements */
 #define PIECES (CHUNK / PIECE)
 #define KEY_LD (PIECES | 1) /* odd: neighbouring keys lie in other banks */
-#if WALK % TY || (WALK / TY > TX && WALK / TY % TX) || WALK / TY < 2 || WALK / TY % STRIP || SLICE % (4 * TX) || CHUNK % 8
+#if WALK % TY || (WALK / TY > TX && WALK / TY % TX) || WALK / TY < 2 || WALK / TY % STRIP || SLICE % (4 * TX) ||       \
+    CHUNK % 8
 #error "TY divides WALK into two keys a group at least, TX or STRIP these, 4 TX divides SLICE, 8 CHUNK"
 #endif
 #if (OWN & (OWN - 1)) || OWN > 16 || !OWNER_RESIDENT
@@ -140,7 +141,8 @@ INLINE void reduce_max(float *value, __local float *tile)
 {
     write_rows(tile + (int)get_local_id(0) * ROWS, value);
     barrier(CLK_LOCAL_MEM_FENCE);
-    FOR_ROLLED (x, 0, GROUP_KEYS < TX ? GROUP_KEYS : TX, 1) {
+    FOR_ROLLED(x, 0, GROUP_KEYS < TX ? GROUP_KEYS : TX, 1)
+    {
         float other[ROWS];
         read_rows(other, tile + (item_y() * TX + x) * ROWS);
         FOR_UNROLLED (r, ROWS)
@@ -154,7 +156,8 @@ INLINE void reduce_sum(float *value, __local float *tile)
     barrier(CLK_LOCAL_MEM_FENCE);
     FOR_UNROLLED (r, ROWS)
         value[r] = 0.0f;
-    FOR_ROLLED (x, 0, TX, 1) {
+    FOR_ROLLED(x, 0, TX, 1)
+    {
         float other[ROWS];
         read_rows(other, tile + (item_y() * TX + x) * ROWS);
         FOR_UNROLLED (r, ROWS)

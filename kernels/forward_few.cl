@@ -61,7 +61,8 @@ forward_few(const struct call a, const __global stored *restrict q, const __glob
         const int cols = cols_of_item();
         FOR_UNROLLED (s, ROWS * COLS)
             S[s] = 0.0f;
-        FOR_ROLLED (d, 0, D_PAD, CHUNK) {
+        FOR_ROLLED(d, 0, D_PAD, CHUNK)
+        {
             if (d > 0) /* else the last tile's barriers came after its keys were read */
                 barrier(CLK_LOCAL_MEM_FENCE);
             put_down_keys(pool, next_keys, &K, pieces, j, d);

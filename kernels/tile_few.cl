@@ -50,7 +50,8 @@ INLINE bool all_exist(const struct rows *t, long first)
 
 INLINE void fetch_queries(__local float4 *tile, const struct rows *Q, long first)
 {
-    FOR_ROLLED (at, (int)get_local_id(0), OWN * D_PAD / 4, WG_SIZE) {
+    FOR_ROLLED(at, (int)get_local_id(0), OWN * D_PAD / 4, WG_SIZE)
+    {
         const int row = at / (D_PAD / 4), d = at % (D_PAD / 4) * 4;
         float4 value = 0.0f;
         if (row_exists(Q, first + row))
@@ -98,7 +99,8 @@ INLINE void put_down_keys(__local uint4 *tile, const uint4 *carried, const struc
                 tile[PIECE_KEY(n) * KEY_LD + PIECE_AT(n)] = carried[n];
         return;
     }
-    FOR_ROLLED (at, (int)get_local_id(0), WALK * PIECES, WG_SIZE) {
+    FOR_ROLLED(at, (int)get_local_id(0), WALK * PIECES, WG_SIZE)
+    {
         const int row = at / PIECES;
         uint4 piece = 0;
         if (row_exists(K, first + row))
@@ -187,7 +189,8 @@ INLINE void multiply_values(float4 *O, const __local float *P, stored4 *carried,
     const __local float *own = P + item_y() * GROUP_KEYS * ROWS;
     if (carries_values(V, first, d)) {
         const bool next = more && carries_values(V, first + WALK, d);
-        FOR_ROLLED (s, 0, GROUP_KEYS, STRIP) {
+        FOR_ROLLED(s, 0, GROUP_KEYS, STRIP)
+        {
             const bool last = s + STRIP == GROUP_KEYS;
             const long key = (last ? first + WALK : first + s + STRIP) + item_y() * GROUP_KEYS;
             const __global stored *data = values_at(V, key, d);
@@ -200,7 +203,8 @@ INLINE void multiply_values(float4 *O, const __local float *P, stored4 *carried,
         }
         return;
     }
-    FOR_ROLLED (k, 0, GROUP_KEYS, 1) {
+    FOR_ROLLED(k, 0, GROUP_KEYS, 1)
+    {
         const long row = first + item_y() * GROUP_KEYS + k;
         stored4 value[OUT_COLS];
         FOR_OUT (x) {
@@ -224,11 +228,11 @@ INLINE void join_groups(float *m, float *l, float *weight, __local float *items,
     barrier(CLK_LOCAL_MEM_FENCE);
     FOR_UNROLLED (r, ROWS) {
         float most = -INFINITY, sum = 0.0f;
-        FOR_ROLLED (y, 0, TY, 1)
-            most = fmax(most, maxima[y * ROWS + r]);
+        FOR_ROLLED(y, 0, TY, 1)
+        most = fmax(most, maxima[y * ROWS + r]);
         const float shift = most == -INFINITY ? 0.0f : most; /* no key at all: keeps -inf - (-inf) out */
-        FOR_ROLLED (y, 0, TY, 1)
-            sum += sums[y * ROWS + r] * exp2(maxima[y * ROWS + r] - shift);
+        FOR_ROLLED(y, 0, TY, 1)
+        sum += sums[y * ROWS + r] * exp2(maxima[y * ROWS + r] - shift);
         weight[r] = exp2(m[r] - shift);
         m[r] = most;
         l[r] = sum;
@@ -243,10 +247,11 @@ INLINE void store_row(const float4 *O, float weight, __local float *tile, __glob
     FOR_OUT (x)
         *(__local float4 *)(tile + item_y() * SLICE + out_depth(x)) = O[x] * weight;
     barrier(CLK_LOCAL_MEM_FENCE);
-    FOR_ROLLED (x, (int)get_local_id(0), SLICE, WG_SIZE) {
+    FOR_ROLLED(x, (int)get_local_id(0), SLICE, WG_SIZE)
+    {
         float sum = 0.0f;
-        FOR_ROLLED (y, 0, TY, 1)
-            sum += tile[y * SLICE + x];
+        FOR_ROLLED(y, 0, TY, 1)
+        sum += tile[y * SLICE + x];
         if (row < at->count && d + x < at->depth)
             STORE_RESULT(data, row_offset(at, row) + d + x, sum);
     }
