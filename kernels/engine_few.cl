@@ -58,6 +58,7 @@ typedef float4 out_f;
 #define FOR_STEPS(k, count) PRAGMA(unroll UNROLL) for (int k = 0; k < (count); ++k)
 /* Registers are for what is on its way: some compilers unroll by themselves until they have none left. */
 #define FOR_ROLLED(i, from, to, step) PRAGMA(unroll 1) for (int i = (from); i < (to); i += (step))
+#define LATE_SCALE 0
 #define RESCALE_SLACK 0.0f
 #define NEEDS_RESCALE(factor) true
 
