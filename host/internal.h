@@ -128,6 +128,7 @@ struct clattn__config {
     int owner_resident;                /* 1: the owner tile is staged once, whole */
     int tx, ty;                        /* simt: work-items along walked and owner rows */
     int strip, unroll;                 /* simt: walked rows staged at a time for the output; steps of products */
+    int few;                           /* simt: 1: the schedule for few query rows */
     int lanes, block_rows, block_cols; /* cpu: vector width, register block */
     int warps;                         /* nvidia_mma: of a work-group */
     bool packed;
@@ -138,7 +139,9 @@ struct clattn__config {
     size_t local_bytes; /* estimate */
 };
 
-extern const char *const clattn__kernel_names[KERNEL_COUNT]; /* also the names of their files in kernels/ */
+extern const char *const clattn__kernel_names[KERNEL_COUNT];
+/* What its file in kernels/, and the function in it, are called: the kernel's name, or that of another schedule. */
+const char *clattn__config_program(const struct clattn__config *config);
 
 /* Whether keys are the owner rows. */
 bool clattn__config_keys_own(enum clattn__kernel kernel);
