@@ -18,7 +18,7 @@ shift 2
 cd "$(dirname "$0")/../kernels"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-"$list" "$tier" | grep -v 'DENGINE=2' >"$scratch/configs"
+"$list" "$tier" | grep -v 'DENGINE=[2-9]' >"$scratch/configs"
 
 # Debian's device library is older than the chips; the ISA files of near relatives serve newer ones.
 mkdir "$scratch/bitcode"
