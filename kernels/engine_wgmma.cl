@@ -1,9 +1,9 @@
-/* Engine `nvidia_wgmma`: warpgroups of 128 work-items on Hopper's tensor cores. OWN / 64 of them consume tiles, 64 owner
- * rows each; one more, the producer, has the copy engine bring them. Its kernels are files of their own
+/* Engine `nvidia_wgmma`: warpgroups of 128 work-items on Hopper's tensor cores. OWN / 64 of them consume tiles, 64
+ * owner rows each; one more, the producer, has the copy engine bring them. Its kernels are files of their own
  * (forward_wgmma.cl); what lies how in an accumulator is said in wgmma.cl.
  *
- * Tiles have OWN = 64, 128 or 192 rows, and WALK rows, a multiple of 16 up to 256; D_PAD and DV_PAD, multiples of 16, are
- * what products compute. STAGES tiles of each walked tensor are on their way or in use. */
+ * Tiles have OWN = 64, 128 or 192 rows, and WALK rows, a multiple of 16 up to 256; D_PAD and DV_PAD, multiples of 16,
+ * are what products compute. STAGES tiles of each walked tensor are on their way or in use. */
 #ifndef ENGINE_WGMMA_CL
 #define ENGINE_WGMMA_CL
 

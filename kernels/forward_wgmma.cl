@@ -1,9 +1,9 @@
 /* forward.cl for engine nvidia_wgmma: the same O and L, by another schedule.
  *
  * Grid: one work-group for OWN query rows of one (batch, head). Its producer brings Q (OWN, D) once, and K and V
- * (WALK rows) through rings of STAGES tiles. Each consumer has 64 of the query rows, and multiplies the next S = Q K^T
- * beside O += P V of the tile before, so that the tensor cores work while it takes exponentials; with TURNS, two consumers
- * do so by turns. The last tile of keys comes first: those with an edge come before those without. */
+ * (WALK rows) through rings of STAGES tiles. Each consumer has 64 of the query rows, and multiplies the next S = Q
+ * K^T beside O += P V of the tile before, so that the tensor cores work while it takes exponentials; with TURNS, two
+ * consumers do so by turns. The last tile of keys comes first: those with an edge come before those without. */
 #include "score.cl"
 
 #if !defined(SPLIT) || SPLIT
@@ -14,15 +14,14 @@
 #define K_BYTES TILE_BYTES(WALK, D_PAD)
 #define V_BYTES TILE_BYTES(WALK, DV_PAD)
 #define TILES_BYTES (Q_BYTES + STAGES * (K_BYTES + V_BYTES))
-#define BARRIER_COUNT (2 + 4 * STAGES)
+#define BARRIER_COUNT (1 + 4 * STAGES)
 
 /* Where things are in local memory, and which tiles of keys there are: tiles `full` .. `count` - 1 have an edge. */
 struct work {
-    uint q, k, v;                                         /* tiles */
-    uint q_full, v_raw, k_full, k_empty, v_full, v_empty; /* barriers */
-    long begin;                                           /* key of the first tile */
+    uint q, k, v;                                  /* tiles */
+    uint q_full, k_full, k_empty, v_full, v_empty; /* barriers */
+    long begin;                                    /* key of the first tile */
     int count, full;
-    int blank_from; /* in the last tile, rows of V from here on are padding, whatever they hold */
 };
 
 INLINE void find_work(struct work *w, const struct call *a, long first, long keys, const __local uchar *tiles,
@@ -32,8 +31,7 @@ INLINE void find_work(struct work *w, const struct call *a, long first, long key
     w->k = w->q + Q_BYTES;
     w->v = w->k + STAGES * K_BYTES;
     w->q_full = local_address((const __local void *)barriers);
-    w->v_raw = w->q_full + 8;
-    w->k_full = w->q_full + 16;
+    w->k_full = w->q_full + 8;
     w->k_empty = w->k_full + 8 * STAGES;
     w->v_full = w->k_empty + 8 * STAGES;
     w->v_empty = w->v_full + 8 * STAGES;
@@ -42,15 +40,11 @@ INLINE void find_work(struct work *w, const struct call *a, long first, long key
     w->begin = range.begin;
     w->count = (int)((range.end - range.begin + WALK - 1) / WALK);
     w->full = (int)(max(range.full_end - range.begin, 0L) / WALK);
-    w->blank_from = WALK;
-    if (keys < a->M && w->count > 0)
-        w->blank_from = (int)min(keys - range.begin - (long)(w->count - 1) * WALK, (long)WALK);
 }
 
 INLINE void init_barriers(const struct work *w)
 {
     barrier_init(w->q_full, 1);
-    barrier_init(w->v_raw, 1);
     FOR_UNROLLED (s, STAGES) {
         barrier_init(w->k_full + 8 * s, 1);
         barrier_init(w->v_full + 8 * s, 1);
@@ -62,42 +56,29 @@ INLINE void init_barriers(const struct work *w)
 
 /* ---- producer ---- */
 
-/* Zeros in rows `from` .. WALK - 1 of the first tile of V to arrive, by one warp. */
-INLINE void blank_rows(const struct work *w, __local uchar *tile)
-{
-    const int lane = (int)get_local_id(0) % 32, chunks = (WALK - w->blank_from) * (PANEL * 2 / 16);
-    barrier_wait(w->v_raw, 0);
-    FOR_UNROLLED (panel, PANELS(DV_PAD)) {
-        __local uint4 *rows = (__local uint4 *)(tile + panel * PANEL_BYTES(WALK) + w->blank_from * (PANEL * 2));
-        for (int i = lane; i < chunks; i += 32)
-            rows[i] = (uint4)(0);
-    }
-    local_to_async();
-    warp_barrier();
-    if (lane == 0)
-        barrier_arrive(w->v_full);
-}
-
 /* One work-item asks for all copies. */
-INLINE void produce(const struct work *w, const struct place *at, int kv_head, ulong q_map, ulong k_map, ulong v_map)
+INLINE void produce(const struct work *w, const struct call *a, const struct place *at, const __global uchar *workspace)
 {
+    const int kv_head = at->head / (a->Hq / a->Hk);
+    const ulong q_map = map_address(workspace, a, MAP_Q, at->batch),
+                k_map = map_address(workspace, a, MAP_K, at->batch),
+                v_map = map_address(workspace, a, MAP_V, at->batch);
     acquire_map(q_map);
     acquire_map(k_map);
     acquire_map(v_map);
     barrier_expect(w->q_full, Q_BYTES);
-    copy_tile(w->q, q_map, OWN, D_PAD, (int)at->first, at->head, at->batch, w->q_full);
+    copy_tile(w->q, q_map, OWN, D_PAD, (int)at->first, at->head, w->q_full);
     struct ring ring = {0, 0};
     for (int t = w->count - 1; t >= 0; --t) {
         const int row = (int)w->begin + t * WALK;
         const uint s = 8 * ring.stage;
-        const uint k_full = w->k_full + s,
-                   v_full = t == w->count - 1 && w->blank_from < WALK ? w->v_raw : w->v_full + s;
+        const uint k_full = w->k_full + s, v_full = w->v_full + s;
         barrier_wait(w->k_empty + s, ring.parity ^ 1);
         barrier_expect(k_full, K_BYTES);
-        copy_tile(w->k + ring.stage * K_BYTES, k_map, WALK, D_PAD, row, kv_head, at->batch, k_full);
+        copy_tile(w->k + ring.stage * K_BYTES, k_map, WALK, D_PAD, row, kv_head, k_full);
         barrier_wait(w->v_empty + s, ring.parity ^ 1);
         barrier_expect(v_full, V_BYTES);
-        copy_tile(w->v + ring.stage * V_BYTES, v_map, WALK, DV_PAD, row, kv_head, at->batch, v_full);
+        copy_tile(w->v + ring.stage * V_BYTES, v_map, WALK, DV_PAD, row, kv_head, v_full);
         ring_next(&ring, STAGES);
     }
 }
@@ -125,8 +106,8 @@ INLINE void begin_output(float *O, const uint *P, uint v_tile)
     WGMMA_COMMIT();
 }
 
-/* The online softmax (softmax.cl) of a tile, with scores that are not scaled yet: their scale is positive, and enters by
- * the multiply-add that subtracts m. */
+/* The online softmax (softmax.cl) of a tile, with scores that are not scaled yet: their scale is positive, and enters
+ * by the multiply-add that subtracts m. */
 INLINE void softmax_tile(float *S, float *m, float *l, float *factor, const struct call *a, const struct edge *e,
                          bool full)
 {
@@ -268,10 +249,7 @@ forward_wgmma(const struct call a, const __global stored *restrict q, const __gl
     if (get_local_id(0) >= CONSUMER_ITEMS) {
         GIVE_REGISTERS(PRODUCER_REGISTERS);
         if (get_local_id(0) == CONSUMER_ITEMS)
-            produce(&w, &at, at.head / (a.Hq / a.Hk), map_address(workspace, a.maps, MAP_Q),
-                    map_address(workspace, a.maps, MAP_K), map_address(workspace, a.maps, MAP_V));
-        else if (get_local_id(0) / 32 == CONSUMER_ITEMS / 32 + 1 && w.blank_from < WALK)
-            blank_rows(&w, tiles + Q_BYTES + STAGES * K_BYTES);
+            produce(&w, &a, &at, workspace);
         return;
     }
     TAKE_REGISTERS(CONSUMER_REGISTERS);
