@@ -248,7 +248,7 @@ forward_wgmma(const struct call a, const __global stored *restrict q, const __gl
     barrier(CLK_LOCAL_MEM_FENCE);
     if (get_local_id(0) >= CONSUMER_ITEMS) {
         GIVE_REGISTERS(PRODUCER_REGISTERS);
-        if (get_local_id(0) == CONSUMER_ITEMS)
+        if (get_local_id(0) == CONSUMER_ITEMS && w.count > 0)
             produce(&w, &a, &at, workspace);
         return;
     }
