@@ -140,7 +140,7 @@ static const char *complaint(struct edit *e)
     if (!e->wrong && !e->entries)
         e->wrong = "it has no entry";
     if (!e->wrong && !e->revealed)
-        e->wrong = "it has no instruction to reveal";
+        e->wrong = "there is nothing to reveal";
     return e->wrong;
 }
 
