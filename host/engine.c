@@ -17,6 +17,11 @@ static const struct clattn__engine table[] = {
      .retarget = true,
      .maps = true,
      .takes = clattn__wgmma_takes},
+    {.id = CLATTN_ENGINE_NVIDIA_MMA,
+     .tested = true,
+     .supports = clattn__mma_supports,
+     .choose = clattn__mma_choose,
+     .complete = clattn__mma_complete},
     {.id = CLATTN_ENGINE_SIMT, .choose = clattn__simt_choose, .complete = clattn__simt_complete},
     {.id = CLATTN_ENGINE_CPU, .choose = clattn__cpu_choose, .complete = clattn__cpu_complete},
 };
