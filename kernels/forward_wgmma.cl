@@ -6,6 +6,7 @@
  * tensor cores work while it takes exponentials; with TURNS, two consumers do so by turns. The last tile of keys comes
  * first: those with an edge come before those without. */
 #include "forward_producer.cl"
+#include "softmax.cl"
 
 /* ---- consumers ---- */
 
@@ -58,41 +59,11 @@ INLINE void begin_output(float *O, const uint *P, uint v_tile)
     WGMMA_COMMIT();
 }
 
-/* The online softmax (softmax.cl) of a tile, with scores that are not scaled yet: their scale is positive, and enters
- * by the multiply-add that subtracts m. */
-INLINE void softmax_tile(float *S, float *m, float *l, float *factor, const struct call *a, const struct edge *e,
-                         const struct span *rows, bool full)
-{
-    float most[ROWS];
-    FOR_ROWS (r, rows) {
-        most[r] = -INFINITY;
-        FOR_COLS (c, WALK) {
-            if (!full && !visible(e, tile_row(r), tile_col(c)))
-                S[SCORE(r, c)] = -INFINITY;
-            most[r] = lane_max(most[r], S[SCORE(r, c)]);
-        }
-    }
-    reduce_max(most, 0, rows);
-    FOR_ROWS (r, rows) {
-        const float m_new = lane_max(m[r], most[r] * a->scale_log2);
-        const float shift = m_new == -INFINITY ? 0.0f : m_new; /* no key yet: keeps -inf - (-inf) out */
-        factor[r] = lane_exp2(m[r] - shift);
-        float sum = 0.0f;
-        FOR_COLS (c, WALK) {
-            const float p = lane_exp2(fma(S[SCORE(r, c)], a->scale_log2, -shift));
-            S[SCORE(r, c)] = p;
-            sum += p;
-        }
-        l[r] = l[r] * factor[r] + sum;
-        m[r] = m_new;
-    }
-}
-
 /* S of a tile, and with it, unless it is the first, O of the tile before; then P of the tile. */
 INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, float *l, const uint *q,
                  const struct room *p, const struct call *a, const struct edge *e, const bool first, const bool full)
 {
-    float factor[ROWS];
+    float factor[ROWS]; /* of O; first the maxima of rows */
     barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
     await(c);
     WGMMA_FENCE();
@@ -108,7 +79,10 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
         WGMMA_WAIT(WALK, 1, S);
     release(p->k_empty + 8 * c->k.stage);
     ring_next(&c->k, STAGES);
-    softmax_tile(S, m, l, factor, a, e, &c->rows, full);
+    softmax_scores(S, factor, a, e, full, &c->rows, WALK);
+    reduce_max(factor, 0, &c->rows);
+    FOR_ROWS (r, &c->rows)
+        factor[r] = softmax_row(S, m, l, factor[r], a, r, WALK);
     if (!first) {
         WGMMA_WAIT(DV_PAD, 0, O);
         release(p->v_empty + 8 * c->v.stage);
