@@ -82,6 +82,21 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
 
 /* ---- choosing ---- */
 
+static void choose_without_tiles(const struct clattn__device *device, clattn_engine engine,
+                                 struct clattn__config *config)
+{
+    const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU;
+    config->group_size = alone ? 1 : 64;
+    config->local_bytes = 0;
+    if (config->kernel != KERNEL_DELTA)
+        return;
+    config->tx = alone ? 1 : 8; /* pieces of 16 bytes: 128 bytes of a row side by side */
+    config->ty = alone ? 1 : clattn__min_int((int64_t)device->max_group / 8, 32);
+    config->own = alone ? 64 : 4 * config->ty;
+    config->group_size = (size_t)(config->tx * config->ty);
+    config->local_bytes = sizeof(float) * (size_t)(config->tx * config->own);
+}
+
 /* delta and combine see no scores: one program serves all problems. */
 bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {
@@ -102,8 +117,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
     set_problem(engine, problem, config);
     config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
     if (!clattn__config_has_tiles(config->kernel)) {
-        config->group_size = device->max_group < 64 || engine == CLATTN_ENGINE_CPU ? 1 : 64;
-        config->local_bytes = 0;
+        choose_without_tiles(device, engine, config);
         return attempt == 0;
     }
     const bool found = engine == CLATTN_ENGINE_CPU ? clattn__cpu_choose(device, problem, attempt, config)
@@ -167,7 +181,7 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
     if (c->kernel == KERNEL_COMBINE)
         return batch * heads * queries;
     if (c->kernel == KERNEL_DELTA)
-        return (batch * heads * queries + c->group_size - 1) / c->group_size;
+        return batch * heads * ((queries + (uint64_t)c->own - 1) / (uint64_t)c->own);
     if (c->kernel == KERNEL_HEAD)
         return batch * (uint64_t)problem->kv_heads;
     const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;

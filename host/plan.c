@@ -155,7 +155,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     clattn__config_options(c, options);
     clattn__text_add(text, "%s: ", clattn__kernel_names[c->kernel]);
     if (c->kernel == KERNEL_DELTA) {
-        clattn__text_add(text, "one work-item a row");
+        clattn__text_add(text, "%d work-items a row, %d rows a work-group", c->tx, c->own);
     } else if (c->kernel == KERNEL_COMBINE) {
         clattn__text_add(text, "one work-group a row adds up %d parts", c->splits);
     } else {
