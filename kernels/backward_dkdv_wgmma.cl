@@ -1,0 +1,283 @@
+/* dV = P^T dO and dK = scale dS^T Q by the schedule of engine nvidia_wgmma, column-tiled as backward_dkdv.cl is, which
+ * says more.
+ *
+ * Grid: one work-group for OWN keys of one (batch, key head); it walks the queries that see them, of every query head
+ * of the group. K (OWN, D) and V (OWN, Dv) stay; Q (WALK, D), dO (WALK, Dv), LSE and delta (WALK) pass through STAGES;
+ * dK and dV (OWN, ..) accumulate. Score arrays are transposed: keys are rows. The products of a tile into dV and dK
+ * are made together with S of the next one; its dP only when S is there, as registers have room for no more. */
+#include "gradient_wgmma.cl"
+
+#if !defined(STAGES)
+#error "STAGES must be given with -D"
+#endif
+#if !defined(WANT_DK) || !defined(WANT_DV) || !(WANT_DK || WANT_DV)
+#error "WANT_DK and WANT_DV must be given with -D, one of them 1"
+#endif
+
+#define K_BYTES TILE_BYTES(OWN, D_PAD)
+#define V_BYTES (WANT_DK ? TILE_BYTES(OWN, DV_PAD) : 0)
+#define Q_BYTES TILE_BYTES(WALK, D_PAD)
+#define DOUT_BYTES TILE_BYTES(WALK, DV_PAD)
+#define STAGE_BYTES (Q_BYTES + DOUT_BYTES)
+#define LANE_STATS (WALK / 32)
+
+/* Addresses in local memory. */
+struct parts {
+    uint k, v, q, dout;       /* tiles; of Q and dO the first stage's */
+    __local float *lse;       /* of the first stage's queries, in units of log2; delta behind them */
+    __local int *edge;        /* the first stage's, see put_edge */
+    uint owners, full, empty; /* barriers; of the ring the first stage's */
+};
+
+INLINE void find_parts(struct parts *p, uint tiles, __local float *stats, __local int *edges,
+                       uint barriers)
+{
+    p->k = tiles;
+    p->v = p->k + K_BYTES;
+    p->q = p->v + V_BYTES;
+    p->dout = p->q + Q_BYTES;
+    p->lse = stats;
+    p->edge = edges;
+    p->owners = barriers;
+    p->full = p->owners + 8;
+    p->empty = p->full + 8 * STAGES;
+}
+
+INLINE void init_parts(const struct parts *p)
+{
+    barrier_init(p->owners, 1);
+    init_ring(p->full, p->empty, STAGES, 4); /* tiles, LSE, delta, edge */
+    barriers_ready();
+}
+
+/* The walk: `tiles` tiles of queries from `begin` on, of each of `heads` query heads from `head` on; tiles full_begin to
+ * full_end - 1 need no predicate. */
+struct walk {
+    int begin, tiles, full_begin, full_end, head, heads;
+};
+
+INLINE void find_walk(struct walk *w, const struct range *queries, int kv_head, int heads)
+{
+    w->begin = (int)queries->begin;
+    w->tiles = (int)((queries->end - queries->begin + WALK - 1) / WALK);
+    w->full_begin = (int)((queries->full_begin - queries->begin + WALK - 1) / WALK);
+    w->full_end = (int)((queries->full_end - queries->begin) / WALK);
+    w->head = kv_head * heads;
+    w->heads = heads;
+}
+
+/* One work-item brings all tiles. */
+INLINE void produce_tiles(const struct parts *p, const struct call *a, const __global void *workspace,
+                          const struct place *at, const struct walk *w)
+{
+    const ulong q = map_address(workspace, a->maps, MAP_Q), dout = map_address(workspace, a->maps, MAP_DOUT),
+                k = map_address(workspace, a->maps, MAP_K), v = map_address(workspace, a->maps, MAP_V);
+    acquire_map(q);
+    acquire_map(dout);
+    acquire_map(k);
+    acquire_map(v);
+    barrier_expect(p->owners, K_BYTES + V_BYTES);
+    copy_tile(p->k, k, OWN, D_PAD, (int)at->first, at->head, at->batch, p->owners);
+    if (WANT_DK)
+        copy_tile(p->v, v, OWN, DV_PAD, (int)at->first, at->head, at->batch, p->owners);
+    struct ring stage = {0, 0};
+    for (int head = w->head; head < w->head + w->heads; ++head)
+        for (int i = w->begin; i < w->begin + w->tiles * WALK; i += WALK) {
+            const uint full = p->full + 8 * stage.stage, to = stage.stage * STAGE_BYTES;
+            barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
+            barrier_expect(full, STAGE_BYTES);
+            copy_tile(p->q + to, q, WALK, D_PAD, i, head, at->batch, full);
+            copy_tile(p->dout + to, dout, WALK, DV_PAD, i, head, at->batch, full);
+            ring_next(&stage, STAGES);
+        }
+}
+
+/* A warp brings LSE of each tile's queries, or delta; queries past the last one have no P. */
+INLINE void produce_stats(const struct parts *p, const __global float *stats, const struct layout *at, long head_stride,
+                          const bool of_delta, const struct walk *w)
+{
+    const int lane = (int)get_local_id(0) % 32, count = (int)at->count;
+    const __global float *from = stats + at->origin;
+    struct ring stage = {0, 0};
+    for (int head = 0; head < w->heads; ++head, from += head_stride)
+        for (int i = w->begin; i < w->begin + w->tiles * WALK; i += WALK) {
+            float values[LANE_STATS];
+            FOR_UNROLLED (n, LANE_STATS) {
+                const int row = i + lane + 32 * n;
+                const float x = row < count ? from[row * at->row] : of_delta ? 0.0f : -INFINITY;
+                values[n] = of_delta ? x : lse_for_gradient(x);
+            }
+            barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
+            __local float *const to = p->lse + (2 * stage.stage + of_delta) * WALK + lane;
+            FOR_UNROLLED (n, LANE_STATS)
+                to[32 * n] = values[n];
+            meet_warp();
+            if (lane == 0)
+                barrier_arrive(p->full + 8 * stage.stage);
+            ring_next(&stage, STAGES);
+        }
+}
+
+/* A work-item brings each tile's edge. */
+INLINE void produce_edges(const struct parts *p, const struct walk *w, const struct edge *first)
+{
+    struct ring stage = {0, 0};
+    for (int head = 0; head < w->heads; ++head)
+        for (int t = 0; t < w->tiles; ++t) {
+            barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
+            put_edge(p->edge + stage.stage * EDGE, first, t * WALK, t >= w->full_begin && t < w->full_end);
+            barrier_arrive(p->full + 8 * stage.stage);
+            ring_next(&stage, STAGES);
+        }
+}
+
+/* S^T becomes P^T. */
+INLINE void dkdv_probabilities(float *S, const __local float *lse, const struct call *a)
+{
+    FOR_UNROLLED (n, WALK / 8) {
+        const float2 l = column_pair(lse, n);
+        FOR_UNROLLED (x, 4)
+            S[4 * n + x] = product_probability(a, S[4 * n + x], x % 2 ? l.y : l.x);
+    }
+}
+
+/* P^T becomes dS^T. */
+INLINE void dkdv_gradients(float *S, const float *dP, const __local float *delta)
+{
+    FOR_UNROLLED (n, WALK / 8) {
+        const float2 d = column_pair(delta, n);
+        FOR_UNROLLED (x, 4)
+            S[4 * n + x] = score_gradient(true, S[4 * n + x], dP[4 * n + x], x % 2 ? d.y : d.x);
+    }
+}
+
+/* S of the tile in stage `stage` becomes P and the operand of dV, then dS and the operand of dK. Its dP is asked for
+ * here, and what follows it is the other consumer's turn. */
+#define DKDV_SCORES()                                                                                                  \
+    do {                                                                                                               \
+        const __local float *const row_lse = p.lse + stage.stage * 2 * WALK;                                           \
+        const __local int *const edge = p.edge + stage.stage * EDGE;                                                   \
+        if (!is_full_tile(edge)) {                                                                                     \
+            struct edge tile_edge;                                                                                     \
+            get_edge(&tile_edge, edge);                                                                                \
+            hide_products(S, &a, &tile_edge, false);                                                                   \
+        }                                                                                                              \
+        if (WANT_DK) {                                                                                                 \
+            WGMMA_FENCE();                                                                                             \
+            SCORE_PRODUCT(dP, v_rows, p.dout + stage.stage * STAGE_BYTES, DV_PAD);                                     \
+        }                                                                                                              \
+        your_turn(consumer);                                                                                           \
+        dkdv_probabilities(S, row_lse, &a);                                                                            \
+        if (WANT_DV)                                                                                                   \
+            pack_operand(P, S, WALK);                                                                                  \
+        if (WANT_DK) {                                                                                                 \
+            WGMMA_WAIT(WALK, 0, dP);                                                                                   \
+            if (!is_full_tile(edge))                                                                                   \
+                hide_gradients(dP, S);                                                                                 \
+            dkdv_gradients(S, dP, row_lse + WALK);                                                                     \
+            pack_operand(dS, S, WALK);                                                                                 \
+        }                                                                                                              \
+    } while (0)
+
+#define DKDV_OUTPUTS(at_stage)                                                                                         \
+    do {                                                                                                               \
+        if (WANT_DV)                                                                                                   \
+            OUTPUT_PRODUCT(dV, P, p.dout + (at_stage)*STAGE_BYTES, DV_PAD);                                            \
+        if (WANT_DK)                                                                                                   \
+            OUTPUT_PRODUCT(dK, dS, p.q + (at_stage)*STAGE_BYTES, D_PAD);                                               \
+    } while (0)
+
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
+backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
+                    const __global stored *restrict v, const __global uchar *restrict mask,
+                    const __global int *restrict kv_lengths, const __global float *restrict lse,
+                    const __global stored *restrict dout, const __global float *restrict delta,
+                    __global stored *restrict dk, __global stored *restrict dv)
+{
+    __local uchar __attribute__((aligned(1024))) tile_storage[K_BYTES + V_BYTES + STAGES * STAGE_BYTES];
+    __local float __attribute__((aligned(16))) stats[STAGES * 2 * WALK];
+    __local int edges[STAGES * EDGE];
+    __local ulong barriers[1 + 2 * STAGES];
+    struct parts p;
+    find_parts(&p, local_address(tile_storage), stats, edges, local_address(barriers));
+    const int item = (int)get_local_id(0), consumer = item / WARPGROUP;
+    if (item == 0)
+        init_parts(&p);
+
+    struct place at;
+    find_place(&at, &a, MAX_PAD, 1, a.M, a.Hk, 1, false);
+    const long key_total = key_count(&a, kv_lengths, at.batch);
+    struct range queries;
+    seeing_queries(&queries, &a, at.first, key_total);
+    struct walk w;
+    find_walk(&w, &queries, at.head, a.Hq / a.Hk);
+    struct edge e;
+    find_edge(&e, &a, queries.begin, at.first, key_total, mask, at.batch, w.head);
+    barrier(CLK_LOCAL_MEM_FENCE);
+
+    if (consumer == CONSUMERS) {
+        GIVE_REGISTERS(LEAVE);
+        struct layout lse_at, delta_at;
+        query_layout(&lse_at, &a, &a.lse, at.batch, w.head, 1);
+        delta_layout(&delta_at, &a, at.batch, w.head);
+        const int warp = item % WARPGROUP / 32;
+        if (warp == 0 && item % 32 == 0)
+            produce_tiles(&p, &a, delta, &at, &w);
+        else if (warp == 1 && item % 32 == 0)
+            produce_edges(&p, &w, &e);
+        else if (warp == 2)
+            produce_stats(&p, lse, &lse_at, a.lse.head, false, &w);
+        else if (warp == 3)
+            produce_stats(&p, delta, &delta_at, a.N, true, &w);
+    } else {
+        TAKE_REGISTERS(TAKE);
+        const uint k_rows = p.k + consumer * PANEL_BYTES(64), v_rows = p.v + consumer * PANEL_BYTES(64);
+        float S[WALK / 2], dP[WALK / 2], dK[D_PAD / 2], dV[DV_PAD / 2];
+        uint P[WALK / 4], dS[WALK / 4];
+        FOR_UNROLLED (n, D_PAD / 2)
+            dK[n] = 0.0f;
+        FOR_UNROLLED (n, DV_PAD / 2)
+            dV[n] = 0.0f;
+        FOR_UNROLLED (n, WALK / 2)
+            S[n] = dP[n] = 0.0f;
+
+        if (w.tiles > 0) {
+            struct ring stage = {0, 0};
+            first_turn(consumer);
+            barrier_wait(p.owners, 0);
+            barrier_wait(p.full, 0);
+            my_turn(consumer);
+            WGMMA_FENCE();
+            SCORE_PRODUCT(S, k_rows, p.q, D_PAD);
+            WGMMA_WAIT(WALK, 0, S);
+            for (int left = w.tiles * w.heads - 1; left > 0; --left) {
+                DKDV_SCORES();
+                const uint last = stage.stage;
+                ring_next(&stage, STAGES);
+                barrier_wait(p.full + 8 * stage.stage, stage.parity);
+                my_turn(consumer);
+                WGMMA_FENCE();
+                DKDV_OUTPUTS(last);
+                SCORE_PRODUCT(S, k_rows, p.q + stage.stage * STAGE_BYTES, D_PAD);
+                WGMMA_WAIT(WALK, 0, S);
+                leave_stage(p.empty + 8 * last);
+            }
+            DKDV_SCORES();
+            my_turn(consumer);
+            WGMMA_FENCE();
+            DKDV_OUTPUTS(stage.stage);
+            last_turn(consumer);
+            WGMMA_WAIT(D_PAD, 0, dK);
+            WGMMA_WAIT(DV_PAD, 0, dV);
+        }
+        struct layout to;
+        if (WANT_DK) {
+            key_layout(&to, &a.dk, at.batch, at.head, a.D, a.M);
+            store_rows(dK, D_PAD, a.scale, dk, &to, at.first);
+        }
+        if (WANT_DV) {
+            key_layout(&to, &a.dv, at.batch, at.head, a.Dv, a.M);
+            store_rows(dV, DV_PAD, 1.0f, dv, &to, at.first);
+        }
+    }
+}
