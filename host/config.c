@@ -1,12 +1,13 @@
 /* Which tiles a kernel uses on a device: the engine's choice, or a configuration from elsewhere that is checked. */
 #include "config.h"
 
+#include "engine.h"
 #include "fields.h"
 
 const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",     "forward_combine", "delta",
                                                         "backward_dq", "backward_dkdv",   "backward_head"};
 
-/* ---- what both engines need ---- */
+/* ---- what all engines need ---- */
 
 int clattn__config_pack(const clattn_problem *problem)
 {
@@ -120,8 +121,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
         choose_without_tiles(device, engine, config);
         return attempt == 0;
     }
-    const bool found = engine == CLATTN_ENGINE_CPU ? clattn__cpu_choose(device, problem, attempt, config)
-                                                   : clattn__simt_choose(device, problem, attempt, config);
+    const bool found = clattn__engine_find(engine)->choose(device, problem, attempt, config);
     if (found && config->kernel == KERNEL_FORWARD)
         config->splits = clattn__split_count(device, problem, config);
     return found;
@@ -129,8 +129,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 
 /* ---- a configuration from elsewhere ---- */
 
-/* Halves a tile, in whole units, as long as it holds all rows. */
-static int shrink(int tile, int64_t rows, int unit)
+int clattn__shrink(int tile, int64_t rows, int unit)
 {
     while (tile / 2 >= rows && tile % (2 * unit) == 0)
         tile /= 2;
@@ -148,7 +147,6 @@ static bool exceeds_request(const clattn_problem *problem, const struct clattn__
 bool clattn__config_complete(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
                              struct clattn__config *c)
 {
-    const bool cpu = engine == CLATTN_ENGINE_CPU;
     set_problem(engine, problem, c);
     if (!clattn__config_has_tiles(c->kernel) || !clattn__fields_in_range(c))
         return false;
@@ -156,20 +154,10 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
     unbounded.q_tile = unbounded.k_tile = 0;
     int64_t own, walk;
     clattn__tile_limits(&unbounded, c->kernel, &own, &walk);
-    c->own = shrink(c->own, own, cpu ? c->lanes : c->ty);
-    c->walk = shrink(c->walk, walk, cpu ? c->block_rows : c->tx);
-    if (cpu)
-        c->block_cols = clattn__min_int(c->own / c->lanes, c->block_cols);
-    else
-        clattn__simt_fit_strip(c, c->strip);
     c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
     c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
-    c->group_size = cpu ? 1 : (size_t)(c->tx * c->ty);
-    if (c->block_cols == 0 && cpu)
+    if (!clattn__engine_find(engine)->complete(problem, own, walk, c) || exceeds_request(problem, c))
         return false;
-    if (!(cpu ? clattn__cpu_divides(c) : clattn__simt_divides(c)) || exceeds_request(problem, c))
-        return false;
-    c->local_bytes = cpu ? clattn__cpu_local_bytes(c) : clattn__simt_local_bytes(c);
     c->splits = c->kernel == KERNEL_FORWARD ? clattn__split_count(device, problem, c) : 1;
     return c->local_bytes <= device->local_bytes && c->group_size <= device->max_group;
 }

@@ -22,6 +22,13 @@
 clattn_status clattn__fail(clattn_status status, const char *format, ...) CLATTN_PRINTF(2, 3);
 /* The same for a failed OpenCL call, named as in "clCreateBuffer(out)". */
 clattn_status clattn__fail_opencl(cl_int error, const char *call);
+/* The thread's last error, put aside while something is tried whose failure is none of the caller's. */
+struct clattn__error {
+    char text[8192];
+    cl_int opencl;
+};
+void clattn__error_keep(struct clattn__error *kept);
+void clattn__error_restore(const struct clattn__error *kept);
 /* CL_OUT_OF_RESOURCES and so on. */
 const char *clattn__opencl_error_name(cl_int error);
 
@@ -60,6 +67,18 @@ struct clattn__device {
 clattn_status clattn__device_query(cl_device_id device, struct clattn__device *facts);
 clattn_engine clattn__device_engine(const struct clattn__device *facts);
 
+/* ---- engine.c, whose own header has the rest ---- */
+
+#define CLATTN__ENGINE_PLUS_ONE(name, value, text) +1
+enum { CLATTN__ENGINE_COUNT = 0 CLATTN_ENGINE_LIST(CLATTN__ENGINE_PLUS_ONE) };
+
+extern const char *const clattn__engine_names[CLATTN__ENGINE_COUNT];
+
+struct clattn__engine_state { /* of one that has to be tried */
+    bool tried, available;
+    char reason[256]; /* why it is not */
+};
+
 /* ---- context.c ---- */
 
 struct clattn__program;
@@ -75,8 +94,10 @@ struct clattn_context {
     char *cache_dir;     /* NULL: none */
     char *tuned_path;    /* the file of tuned configurations; NULL: none */
     char *build_options; /* "" where the caller has none */
-    char *description;
     bool keep_clblast_parameters;
+    pthread_mutex_t engines_lock; /* of the next two; taken before `lock` */
+    struct clattn__engine_state engines[CLATTN__ENGINE_COUNT];
+    char *description;                 /* NULL: nobody asked */
     pthread_mutex_t lock;              /* of those below */
     int references;                    /* its own and one a plan */
     bool gemm_prepared;                /* clattn__gemm_prepare did its work */
@@ -206,11 +227,16 @@ struct clattn_plan {
     bool one_walk; /* KERNEL_HEAD makes all gradients */
     int pack;
     float scale;
+    clattn_engine only; /* the one engine to use, untried; AUTO: as the context says */
     struct clattn__stage stages[KERNEL_COUNT];
-    pthread_mutex_t *lock; /* arguments of the kernels, from setting to enqueue */
+    struct clattn__stage fallbacks[KERNEL_COUNT]; /* for calls whose tensors the stage's engine does not take */
+    pthread_mutex_t *lock;                        /* arguments of the kernels, from setting to enqueue */
     char *description;
 };
 
+/* A plan that uses one engine and no other, whether or not the device is known to run it. */
+clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engine, const clattn_problem *problem,
+                                     unsigned passes, clattn_plan **plan);
 /* Some passes, and no others. */
 clattn_status clattn__passes_check(unsigned passes);
 

@@ -36,6 +36,7 @@
 
 #define ENGINE_SIMT 1 /* as clattn_engine */
 #define ENGINE_CPU 2
+#define ENGINE_NVIDIA_WGMMA 4
 
 /* Lanes of owner rows that are in use. */
 struct span {
@@ -50,6 +51,8 @@ struct span {
 #include "engine_cpu.cl"
 #elif ENGINE == ENGINE_SIMT
 #include "engine_simt.cl"
+#elif ENGINE == ENGINE_NVIDIA_WGMMA
+#include "engine_wgmma.cl"
 #else
 #error "ENGINE is unknown"
 #endif

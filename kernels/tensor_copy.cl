@@ -7,6 +7,7 @@
 #ifndef TENSOR_COPY_CL
 #define TENSOR_COPY_CL
 
+#include "args.h"
 #include "wgmma.cl"
 
 /* ---- barriers ---- */
@@ -67,19 +68,19 @@ INLINE void ring_next(struct ring *r, const uint stages)
 /* ---- copies ---- */
 
 /* To `to`, 64 elements of depth from `depth` on of as many rows from `row` on as the map says; arrives at `barrier`. */
-INLINE void copy_panel(uint to, ulong map, int depth, int row, int head, int batch, uint barrier)
+INLINE void copy_panel(uint to, ulong map, int depth, int row, int head, uint barrier)
 {
-    __asm__ volatile("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], "
-                     "[%1, {%2, %3, %4, %5}], [%6];" ::"r"(to),
-                     "l"(map), "r"(depth), "r"(row), "r"(head), "r"(batch), "r"(barrier)
+    __asm__ volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], "
+                     "[%1, {%2, %3, %4}], [%5];" ::"r"(to),
+                     "l"(map), "r"(depth), "r"(row), "r"(head), "r"(barrier)
                      : "memory");
 }
 
 /* A tile of `rows` rows, `deep` elements deep; its bytes must have been announced. */
-INLINE void copy_tile(uint to, ulong map, const int rows, const int deep, int row, int head, int batch, uint barrier)
+INLINE void copy_tile(uint to, ulong map, const int rows, const int deep, int row, int head, uint barrier)
 {
     FOR_UNROLLED (panel, PANELS(deep))
-        copy_panel(to + panel * PANEL_BYTES(rows), map, panel * PANEL, row, head, batch, barrier);
+        copy_panel(to + panel * PANEL_BYTES(rows), map, panel * PANEL, row, head, barrier);
 }
 
 /* Contiguous bytes, a multiple of 16, both addresses too. */
@@ -105,14 +106,14 @@ INLINE void local_to_async(void)
 
 /* ---- maps ---- */
 
-enum { MAP_Q, MAP_K, MAP_V, MAP_DOUT, MAP_COUNT };
+enum { MAP_Q, MAP_K, MAP_V, MAP_DOUT };
 #define MAP_BYTES 128
 
-/* Address of map `which` in the workspace; maps begin at the next multiple of 128 bytes. */
-INLINE ulong map_address(const __global uchar *workspace, long first_byte, int which)
+/* Address of the map of a tensor's batch b in the workspace; maps begin at the next multiple of 128 bytes. */
+INLINE ulong map_address(const __global uchar *workspace, const struct call *a, int which, int b)
 {
-    const ulong at = (ulong)(workspace + first_byte);
-    return (at + (MAP_BYTES - 1)) / MAP_BYTES * MAP_BYTES + (ulong)(which * MAP_BYTES);
+    const ulong first = ((ulong)(workspace + a->maps) + (MAP_BYTES - 1)) / MAP_BYTES;
+    return (first + (ulong)which * (ulong)a->B + (ulong)b) * MAP_BYTES;
 }
 
 #endif

@@ -171,6 +171,11 @@ INLINE void pass_turn(int id)
     __asm__ volatile("bar.arrive %0, 256;" ::"r"(id) : "memory");
 }
 
+INLINE void warp_barrier(void)
+{
+    __asm__ volatile("bar.warp.sync 0xffffffff;" ::: "memory");
+}
+
 /* ---- registers ---- */
 
 /* Two floats as two neighbouring elements of a tensor, `low` the first. */
