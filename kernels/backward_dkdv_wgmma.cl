@@ -7,9 +7,6 @@
  * are made together with S of the next one; its dP only when S is there, as registers have room for no more. */
 #include "gradient_wgmma.cl"
 
-#if !defined(STAGES)
-#error "STAGES must be given with -D"
-#endif
 #if !defined(WANT_DK) || !defined(WANT_DV) || !(WANT_DK || WANT_DV)
 #error "WANT_DK and WANT_DV must be given with -D, one of them 1"
 #endif
@@ -29,8 +26,7 @@ struct parts {
     uint owners, full, empty; /* barriers; of the ring the first stage's */
 };
 
-INLINE void find_parts(struct parts *p, uint tiles, __local float *stats, __local int *edges,
-                       uint barriers)
+INLINE void find_parts(struct parts *p, uint tiles, __local float *stats, __local int *edges, uint barriers)
 {
     p->k = tiles;
     p->v = p->k + K_BYTES;
@@ -67,27 +63,27 @@ INLINE void find_walk(struct walk *w, const struct range *queries, int kv_head, 
 }
 
 /* One work-item brings all tiles. */
-INLINE void produce_tiles(const struct parts *p, const struct call *a, const __global void *workspace,
+INLINE void produce_tiles(const struct parts *p, const struct call *a, const __global uchar *workspace,
                           const struct place *at, const struct walk *w)
 {
-    const ulong q = map_address(workspace, a->maps, MAP_Q), dout = map_address(workspace, a->maps, MAP_DOUT),
-                k = map_address(workspace, a->maps, MAP_K), v = map_address(workspace, a->maps, MAP_V);
+    const ulong q = map_address(workspace, a, MAP_Q, at->batch), dout = map_address(workspace, a, MAP_DOUT, at->batch),
+                k = map_address(workspace, a, MAP_K, at->batch), v = map_address(workspace, a, MAP_V, at->batch);
     acquire_map(q);
     acquire_map(dout);
     acquire_map(k);
     acquire_map(v);
     barrier_expect(p->owners, K_BYTES + V_BYTES);
-    copy_tile(p->k, k, OWN, D_PAD, (int)at->first, at->head, at->batch, p->owners);
+    copy_tile(p->k, k, OWN, D_PAD, (int)at->first, at->head, p->owners);
     if (WANT_DK)
-        copy_tile(p->v, v, OWN, DV_PAD, (int)at->first, at->head, at->batch, p->owners);
+        copy_tile(p->v, v, OWN, DV_PAD, (int)at->first, at->head, p->owners);
     struct ring stage = {0, 0};
     for (int head = w->head; head < w->head + w->heads; ++head)
         for (int i = w->begin; i < w->begin + w->tiles * WALK; i += WALK) {
             const uint full = p->full + 8 * stage.stage, to = stage.stage * STAGE_BYTES;
             barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
             barrier_expect(full, STAGE_BYTES);
-            copy_tile(p->q + to, q, WALK, D_PAD, i, head, at->batch, full);
-            copy_tile(p->dout + to, dout, WALK, DV_PAD, i, head, at->batch, full);
+            copy_tile(p->q + to, q, WALK, D_PAD, i, head, full);
+            copy_tile(p->dout + to, dout, WALK, DV_PAD, i, head, full);
             ring_next(&stage, STAGES);
         }
 }
@@ -111,7 +107,7 @@ INLINE void produce_stats(const struct parts *p, const __global float *stats, co
             __local float *const to = p->lse + (2 * stage.stage + of_delta) * WALK + lane;
             FOR_UNROLLED (n, LANE_STATS)
                 to[32 * n] = values[n];
-            meet_warp();
+            warp_barrier();
             if (lane == 0)
                 barrier_arrive(p->full + 8 * stage.stage);
             ring_next(&stage, STAGES);
@@ -125,7 +121,9 @@ INLINE void produce_edges(const struct parts *p, const struct walk *w, const str
     for (int head = 0; head < w->heads; ++head)
         for (int t = 0; t < w->tiles; ++t) {
             barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
-            put_edge(p->edge + stage.stage * EDGE, first, t * WALK, t >= w->full_begin && t < w->full_end);
+            struct edge e;
+            later_edge(&e, first, t * WALK, 0);
+            put_edge(p->edge + stage.stage * EDGE, &e, t >= w->full_begin && t < w->full_end);
             barrier_arrive(p->full + 8 * stage.stage);
             ring_next(&stage, STAGES);
         }
@@ -212,17 +210,17 @@ backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, cons
     struct walk w;
     find_walk(&w, &queries, at.head, a.Hq / a.Hk);
     struct edge e;
-    find_edge(&e, &a, queries.begin, at.first, key_total, mask, at.batch, w.head);
+    find_first_edge(&e, &a, queries.begin, at.first, key_total, mask, at.batch, w.head);
     barrier(CLK_LOCAL_MEM_FENCE);
 
     if (consumer == CONSUMERS) {
-        GIVE_REGISTERS(LEAVE);
+        GIVE_REGISTERS(PRODUCER_REGISTERS);
         struct layout lse_at, delta_at;
         query_layout(&lse_at, &a, &a.lse, at.batch, w.head, 1);
         delta_layout(&delta_at, &a, at.batch, w.head);
         const int warp = item % WARPGROUP / 32;
         if (warp == 0 && item % 32 == 0)
-            produce_tiles(&p, &a, delta, &at, &w);
+            produce_tiles(&p, &a, (const __global uchar *)delta, &at, &w);
         else if (warp == 1 && item % 32 == 0)
             produce_edges(&p, &w, &e);
         else if (warp == 2)
@@ -230,7 +228,7 @@ backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, cons
         else if (warp == 3)
             produce_stats(&p, delta, &delta_at, a.N, true, &w);
     } else {
-        TAKE_REGISTERS(TAKE);
+        TAKE_REGISTERS(CONSUMER_REGISTERS);
         const uint k_rows = p.k + consumer * PANEL_BYTES(64), v_rows = p.v + consumer * PANEL_BYTES(64);
         float S[WALK / 2], dP[WALK / 2], dK[D_PAD / 2], dV[DV_PAD / 2];
         uint P[WALK / 4], dS[WALK / 4];
@@ -273,11 +271,11 @@ backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, cons
         struct layout to;
         if (WANT_DK) {
             key_layout(&to, &a.dk, at.batch, at.head, a.D, a.M);
-            store_rows(dK, D_PAD, a.scale, dk, &to, at.first);
+            store_gradient(dK, D_PAD, a.scale, dk, &to, at.first);
         }
         if (WANT_DV) {
             key_layout(&to, &a.dv, at.batch, at.head, a.Dv, a.M);
-            store_rows(dV, DV_PAD, 1.0f, dv, &to, at.first);
+            store_gradient(dV, DV_PAD, 1.0f, dv, &to, at.first);
         }
     }
 }

@@ -5,10 +5,8 @@
  * of a tile are made together with the product of the dS before: K stays a tile longer than V. */
 #include "gradient_wgmma.cl"
 
-#if !defined(K_STAGES) || !defined(V_STAGES)
-#error "K_STAGES and V_STAGES must be given with -D"
-#endif
-
+#define K_STAGES (STAGES + 1)
+#define V_STAGES STAGES
 #define Q_BYTES TILE_BYTES(OWN, D_PAD)
 #define DOUT_BYTES TILE_BYTES(OWN, DV_PAD)
 #define K_BYTES TILE_BYTES(WALK, D_PAD)
@@ -42,29 +40,29 @@ INLINE void init_parts(const struct parts *p)
 }
 
 /* One work-item brings all tiles. */
-INLINE void produce(const struct parts *p, const struct call *a, const __global void *workspace,
+INLINE void produce(const struct parts *p, const struct call *a, const __global uchar *workspace,
                     const struct place *at, const struct range *keys, int tiles)
 {
-    const ulong q = map_address(workspace, a->maps, MAP_Q), dout = map_address(workspace, a->maps, MAP_DOUT),
-                k = map_address(workspace, a->maps, MAP_K), v = map_address(workspace, a->maps, MAP_V);
+    const ulong q = map_address(workspace, a, MAP_Q, at->batch), dout = map_address(workspace, a, MAP_DOUT, at->batch),
+                k = map_address(workspace, a, MAP_K, at->batch), v = map_address(workspace, a, MAP_V, at->batch);
     const int kv_head = at->head / (a->Hq / a->Hk);
     acquire_map(q);
     acquire_map(dout);
     acquire_map(k);
     acquire_map(v);
     barrier_expect(p->owners, Q_BYTES + DOUT_BYTES);
-    copy_tile(p->q, q, OWN, D_PAD, (int)at->first, at->head, at->batch, p->owners);
-    copy_tile(p->dout, dout, OWN, DV_PAD, (int)at->first, at->head, at->batch, p->owners);
+    copy_tile(p->q, q, OWN, D_PAD, (int)at->first, at->head, p->owners);
+    copy_tile(p->dout, dout, OWN, DV_PAD, (int)at->first, at->head, p->owners);
     struct ring k_at = {0, 0}, v_at = {0, 0};
     int j = 0;
     for (int t = 0; t < tiles; ++t, j += WALK) {
         barrier_wait(p->empty_k + 8 * k_at.stage, k_at.parity ^ 1);
         barrier_expect(p->full_k + 8 * k_at.stage, K_BYTES);
-        copy_tile(p->k + k_at.stage * K_BYTES, k, WALK, D_PAD, j, kv_head, at->batch, p->full_k + 8 * k_at.stage);
+        copy_tile(p->k + k_at.stage * K_BYTES, k, WALK, D_PAD, j, kv_head, p->full_k + 8 * k_at.stage);
         ring_next(&k_at, K_STAGES);
         barrier_wait(p->empty_v + 8 * v_at.stage, v_at.parity ^ 1);
         barrier_expect(p->full_v + 8 * v_at.stage, V_BYTES);
-        copy_tile(p->v + v_at.stage * V_BYTES, v, WALK, DV_PAD, j, kv_head, at->batch, p->full_v + 8 * v_at.stage);
+        copy_tile(p->v + v_at.stage * V_BYTES, v, WALK, DV_PAD, j, kv_head, p->full_v + 8 * v_at.stage);
         ring_next(&v_at, V_STAGES);
     }
 }
@@ -72,16 +70,16 @@ INLINE void produce(const struct parts *p, const struct call *a, const __global 
 /* S becomes P. */
 INLINE void dq_probabilities(float *S, const float *lse, const struct call *a)
 {
-    FOR_UNROLLED (r, ROWS)
-        FOR_UNROLLED (c, COLS)
+    FOR_ROWS (r)
+        FOR_COLS (c)
             S[SCORE(r, c)] = product_probability(a, S[SCORE(r, c)], lse[r]);
 }
 
 /* P becomes dS. */
 INLINE void dq_gradients(float *S, const float *dP, const float *delta)
 {
-    FOR_UNROLLED (r, ROWS)
-        FOR_UNROLLED (c, COLS)
+    FOR_ROWS (r)
+        FOR_COLS (c)
             S[SCORE(r, c)] = score_gradient(true, S[SCORE(r, c)], dP[SCORE(r, c)], delta[r]);
 }
 
@@ -92,7 +90,7 @@ INLINE void dq_gradients(float *S, const float *dP, const float *delta)
         WGMMA_WAIT(WALK, s_pending, S);                                                                                \
         if (t >= full_tiles) {                                                                                         \
             struct edge e;                                                                                             \
-            find_edge(&e, &a, at.first, (long)t * WALK, key_total, mask, at.batch, at.head);                           \
+            later_edge(&e, &first_edge, 0, t *WALK);                                                                   \
             hide_products(S, &a, &e, true);                                                                            \
         }                                                                                                              \
         dq_probabilities(S, row_lse, &a);                                                                              \
@@ -128,11 +126,11 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
     barrier(CLK_LOCAL_MEM_FENCE);
 
     if (consumer == CONSUMERS) {
-        GIVE_REGISTERS(LEAVE);
+        GIVE_REGISTERS(PRODUCER_REGISTERS);
         if (item % WARPGROUP == 0)
-            produce(&p, &a, delta, &at, &keys, tiles);
+            produce(&p, &a, (const __global uchar *)delta, &at, &keys, tiles);
     } else {
-        TAKE_REGISTERS(TAKE);
+        TAKE_REGISTERS(CONSUMER_REGISTERS);
         struct layout lse_at, delta_at, dq_at;
         query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
         delta_layout(&delta_at, &a, at.batch, at.head);
@@ -140,7 +138,7 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
         const uint q_rows = p.q + consumer * PANEL_BYTES(64), dout_rows = p.dout + consumer * PANEL_BYTES(64);
         float S[WALK / 2], dP[WALK / 2], dQ[D_PAD / 2], row_lse[ROWS], row_delta[ROWS];
         uint dS[WALK / 4];
-        FOR_UNROLLED (r, ROWS) {
+        FOR_ROWS (r) {
             row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, at.first, r, -INFINITY));
             row_delta[r] = row_stat(delta, &delta_at, at.first, r, 0.0f);
         }
@@ -150,6 +148,8 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
             S[n] = dP[n] = 0.0f;
 
         if (tiles > 0) {
+            struct edge first_edge;
+            find_first_edge(&first_edge, &a, at.first, 0, key_total, mask, at.batch, at.head);
             struct ring k_at = {0, 0}, v_at = {0, 0};
             int t = 0;
             uint k_last = 0;
@@ -187,6 +187,6 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
             last_turn(consumer);
             WGMMA_WAIT(D_PAD, 0, dQ);
         }
-        store_rows(dQ, D_PAD, a.scale, dq, &dq_at, at.first);
+        store_gradient(dQ, D_PAD, a.scale, dq, &dq_at, at.first);
     }
 }

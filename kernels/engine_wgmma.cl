@@ -15,8 +15,8 @@
 #if OWN % 64 || OWN > 192 || WALK % 16 || WALK > 256 || D_PAD % 16 || DV_PAD % 16 || D_PAD > 256 || DV_PAD > 256
 #error "engine nvidia_wgmma: sizes of tiles"
 #endif
-#if SLICE != DV_PAD || PACKED || MASK
-#error "engine nvidia_wgmma: the whole depth, no packed heads, no mask"
+#if PACKED || MASK
+#error "engine nvidia_wgmma: no packed heads, no mask"
 #endif
 #if TURNS && OWN != 128
 #error "TURNS are of two warpgroups"
@@ -58,7 +58,7 @@ INLINE float of_neighbour(float x, int mask)
 
 #define ROWS 2
 #define COLS (WALK / 4)
-#define OUT_COLS (DV_PAD / 4)
+#define OUT_COLS(depth) ((depth) / 4)
 #define SCORE(r, c) ((c) / 2 * 4 + (r)*2 + (c) % 2)
 #define OUT SCORE
 #define FOR_ROWS(r) FOR_UNROLLED (r, ROWS)
@@ -88,9 +88,9 @@ INLINE float row_sum(float x)
     return x + of_neighbour(x, 2);
 }
 
-/* data rows = factor[r] * out; only elements that exist are written. */
-INLINE void store_output(const float *out, const float *factor, __global stored *data, const struct layout *at,
-                         long first)
+/* data rows = factor[r] * out, `depth` deep; only elements that exist are written. */
+INLINE void store_output(const float *out, const int depth, const float *factor, __global stored *data,
+                         const struct layout *at, long first)
 {
     const bool pairs = ((size_t)(data + at->origin) & 3) == 0 && at->row % 2 == 0 && at->depth % 2 == 0;
     FOR_ROWS (r) {
@@ -98,23 +98,29 @@ INLINE void store_output(const float *out, const float *factor, __global stored 
         if (row >= at->count)
             continue;
         __global stored *to = data + row_offset(at, row);
-        FOR_UNROLLED (x, OUT_COLS / 2) {
-            const int depth = tile_col(2 * x);
+        FOR_UNROLLED (x, OUT_COLS(depth) / 2) {
+            const int d = tile_col(2 * x);
             const float low = out[OUT(r, 2 * x)] * factor[r], high = out[OUT(r, 2 * x + 1)] * factor[r];
             if (pairs) {
-                if (depth < at->depth)
-                    *(__global uint *)(to + depth) = pack_pair(low, high);
+                if (d < at->depth)
+                    *(__global uint *)(to + d) = pack_pair(low, high);
             } else {
-                if (depth < at->depth)
-                    STORE(to, depth, low);
-                if (depth + 1 < at->depth)
-                    STORE(to, depth + 1, high);
+                if (d < at->depth)
+                    STORE(to, d, low);
+                if (d + 1 < at->depth)
+                    STORE(to, d + 1, high);
             }
         }
     }
 }
 
-/* One float32 a row. */
+/* One float32 a row, of this work-item's row r; `otherwise` where that does not exist. */
+INLINE float row_stat(const __global float *data, const struct layout *at, long first, int r, float otherwise)
+{
+    const long row = first + tile_row(r);
+    return row < at->count ? data[row_offset(at, row)] : otherwise;
+}
+
 INLINE void store_stat(const float *value, __global float *data, const struct layout *at, long first)
 {
     FOR_ROWS (r)

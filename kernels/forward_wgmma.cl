@@ -9,6 +9,9 @@
 #if !defined(SPLIT) || SPLIT
 #error "SPLIT must be given with -D, and be 0"
 #endif
+#if SLICE != DV_PAD
+#error "a work-group has the whole depth"
+#endif
 
 #define Q_BYTES TILE_BYTES(OWN, D_PAD)
 #define K_BYTES TILE_BYTES(WALK, D_PAD)
@@ -184,7 +187,7 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
         release(w->v_empty + 8 * c->v.stage);
         ring_next(&c->v, STAGES);
         FOR_ROWS (r)
-            FOR_UNROLLED (x, OUT_COLS)
+            FOR_UNROLLED (x, OUT_COLS(DV_PAD))
                 O[OUT(r, x)] *= factor[r];
     }
     pack_operand(P, S, WALK);
@@ -271,7 +274,7 @@ forward_wgmma(const struct call a, const __global stored *restrict q, const __gl
         factor[r] = l[r] == 0.0f ? 0.0f : 1.0f / l[r];
         m[r] = l[r] == 0.0f ? -INFINITY : (m[r] + log2(l[r])) * M_LN2_F;
     }
-    store_output(O, factor, out, &out_at, at.first);
+    store_output(O, DV_PAD, factor, out, &out_at, at.first);
     if (a.store_lse)
         store_stat(m, lse, &lse_at, at.first);
 }

@@ -5,24 +5,14 @@
 
 #include "gradient.cl"
 
-#if OWN % 64 || WALK % 16 || D_PAD % 16 || DV_PAD % 16
-#error "64 must divide OWN, 16 WALK, D_PAD and DV_PAD"
-#endif
-#if !defined(TAKE) || !defined(LEAVE)
-#error "TAKE and LEAVE, registers of a consumer and of the producer, must be given with -D"
-#endif
-
 #define WARPGROUP 128
-#define CONSUMERS (OWN / 64)
-#define WG_SIZE (WARPGROUP * (CONSUMERS + 1))
-#define CONSUMER_WARPS (4 * CONSUMERS)
-#define BARRIER(barriers, n) (local_address(barriers) + 8 * (n))
 
 /* acc (64, WALK) = A B^T over `depth`: the consumer's 64 rows of an owner tile times a walked tile. */
 #define SCORE_PRODUCT(acc, owner_rows, walked, depth)                                                                  \
     do {                                                                                                               \
         FOR_UNROLLED (k, (depth) / 16)                                                                                 \
-            WGMMA_LOCAL(WALK, B_ALONG_DEPTH, k > 0, acc, depth_slice(owner_rows, OWN, k), depth_slice(walked, WALK, k)); \
+            WGMMA_LOCAL(WALK, B_ALONG_DEPTH, k > 0, acc, depth_slice(owner_rows, OWN, k),                              \
+                        depth_slice(walked, WALK, k));                                                                 \
         WGMMA_COMMIT();                                                                                                \
     } while (0)
 
@@ -34,28 +24,29 @@
         WGMMA_COMMIT();                                                                                                \
     } while (0)
 
-/* Two consumers take turns on the tensor cores: one computes probabilities while the other's products are made. */
+/* With TURNS, a consumer has the tensor cores to itself for a while: the other computes probabilities. Barriers 1 and 2
+ * tell consumers 0 and 1 that it is theirs. */
 INLINE void first_turn(int consumer)
 {
-    if (CONSUMERS == 2 && consumer == 1)
+    if (TURNS && consumer == 1)
         pass_turn(1);
 }
 
 INLINE void last_turn(int consumer)
 {
-    if (CONSUMERS == 2 && consumer == 0)
+    if (TURNS && consumer == 0)
         pass_turn(2);
 }
 
 INLINE void my_turn(int consumer)
 {
-    if (CONSUMERS == 2)
+    if (TURNS)
         await_turn(1 + consumer);
 }
 
 INLINE void your_turn(int consumer)
 {
-    if (CONSUMERS == 2)
+    if (TURNS)
         pass_turn(2 - consumer);
 }
 
@@ -64,12 +55,6 @@ INLINE void leave_stage(uint barrier)
 {
     if (get_local_id(0) % 32 == 0)
         barrier_arrive(barrier);
-}
-
-/* What work-items of a warp wrote to local memory, all of them see. */
-INLINE void meet_warp(void)
-{
-    __asm__ volatile("bar.warp.sync 0xffffffff;" ::: "memory");
 }
 
 /* The value of score columns 8 n + 2 (lane % 4) + 0, 1. */
@@ -82,20 +67,35 @@ INLINE void init_ring(uint full, uint empty, const int stages, const int full_co
 {
     for (int i = 0; i < stages; ++i) {
         barrier_init(full + 8 * i, full_count);
-        barrier_init(empty + 8 * i, CONSUMER_WARPS);
+        barrier_init(empty + 8 * i, CONSUMER_ITEMS / 32);
     }
 }
 
-/* Where a tile stands against the edges of what is visible. The producer leaves it in EDGE ints beside the tile, so
- * that consumers need no registers for what it follows from. `first` is the edge of the walk's first tile, and this
- * one's queries are `later`; lengths are below 2^30, so that no diagonal overflows. */
+/* Edges are found once, for the first tile of a walk, in 64 bits; those of other tiles follow from it. Lengths are below
+ * 2^29, so that no diagonal overflows. Here keys are not cut off at what a tile may need. */
+INLINE void find_first_edge(struct edge *e, const struct call *a, long i, long j, long keys, const __global uchar *mask,
+                            int b, int head)
+{
+    find_edge(e, a, i, j, keys, mask, b, head);
+    e->keys = (int)(keys - j);
+}
+
+/* Of a tile whose queries and keys are so much later. */
+INLINE void later_edge(struct edge *e, const struct edge *first, int queries, int keys)
+{
+    e->keys = first->keys - keys;
+    e->diagonal = first->diagonal + queries - keys;
+}
+
+/* The producer may leave an edge beside the tile, in EDGE ints: then consumers need no registers for what it follows
+ * from. */
 #define EDGE 4
 
-INLINE void put_edge(__local int *to, const struct edge *first, int later, bool full)
+INLINE void put_edge(__local int *to, const struct edge *e, bool full)
 {
     to[0] = full;
-    to[1] = first->keys;
-    to[2] = first->diagonal + later;
+    to[1] = e->keys;
+    to[2] = e->diagonal;
 }
 
 INLINE bool is_full_tile(const __local int *from)
@@ -112,9 +112,10 @@ INLINE void get_edge(struct edge *e, const __local int *from)
 /* Products of S that are hidden become what gives no P. */
 INLINE void hide_products(float *S, const struct call *a, const struct edge *e, const bool rows_are_queries)
 {
-    FOR_UNROLLED (r, ROWS)
-        FOR_UNROLLED (c, COLS) {
-            const int i = rows_are_queries ? tile_row(r) : tile_col(c), j = rows_are_queries ? tile_col(c) : tile_row(r);
+    FOR_ROWS (r)
+        FOR_COLS (c) {
+            const int i = rows_are_queries ? tile_row(r) : tile_col(c),
+                      j = rows_are_queries ? tile_col(c) : tile_row(r);
             S[SCORE(r, c)] = visible_product(a, e, S[SCORE(r, c)], i, j);
         }
 }
@@ -126,27 +127,12 @@ INLINE void hide_gradients(float *dP, const float *P)
         dP[n] = P[n] == 0.0f ? 0.0f : dP[n];
 }
 
-/* data rows = factor * acc (64, depth) of each consumer; only elements that exist are written. */
-INLINE void store_rows(const float *acc, const int depth, float factor, __global stored *data,
-                       const struct layout *at, long first)
+/* data rows = factor * acc, `depth` deep; only elements that exist are written. */
+INLINE void store_gradient(const float *acc, const int depth, float factor, __global stored *data,
+                           const struct layout *at, long first)
 {
-    const bool pairs = ((size_t)(data + at->origin) & 3) == 0 && at->row % 2 == 0 && at->depth % 2 == 0;
-    FOR_UNROLLED (r, 2) {
-        const long row = first + tile_row(r);
-        if (row < at->count) {
-            __global stored *const to = data + row_offset(at, row);
-            FOR_UNROLLED (n, depth / 8) {
-                const int d = 8 * n + (int)get_local_id(0) % 4 * 2;
-                const float x = acc[4 * n + 2 * r] * factor, y = acc[4 * n + 2 * r + 1] * factor;
-                if (pairs && d < at->depth)
-                    *(__global uint *)(to + d) = pack_pair(x, y);
-                if (!pairs && d < at->depth)
-                    STORE(to, d, x);
-                if (!pairs && d + 1 < at->depth)
-                    STORE(to, d + 1, y);
-            }
-        }
-    }
+    const float factors[ROWS] = {factor, factor};
+    store_output(acc, depth, factors, data, at, first);
 }
 
 #endif
