@@ -10,9 +10,9 @@
 /* acc (64, WALK) = A B^T over `depth`: the consumer's 64 rows of an owner tile times a walked tile. */
 #define SCORE_PRODUCT(acc, owner_rows, walked, depth)                                                                  \
     do {                                                                                                               \
+        const uint a_tile = fresh(owner_rows), b_tile = walked;                                                        \
         FOR_UNROLLED (k, (depth) / 16)                                                                                 \
-            WGMMA_LOCAL(WALK, B_ALONG_DEPTH, k > 0, acc, depth_slice(owner_rows, OWN, k),                              \
-                        depth_slice(walked, WALK, k));                                                                 \
+            WGMMA_LOCAL(WALK, B_ALONG_DEPTH, k > 0, acc, depth_slice(a_tile, OWN, k), depth_slice(b_tile, WALK, k));   \
         WGMMA_COMMIT();                                                                                                \
     } while (0)
 
