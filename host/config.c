@@ -4,8 +4,8 @@
 #include "engine.h"
 #include "fields.h"
 
-const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",     "forward_combine", "delta",
-                                                        "backward_dq", "backward_dkdv",   "backward_head"};
+const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",       "forward_combine", "delta",     "backward_dq",
+                                                        "backward_dkdv", "backward_head",   "tensor_map"};
 
 /* ---- what all engines need ---- */
 
@@ -86,7 +86,7 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
 static void choose_without_tiles(const struct clattn__device *device, clattn_engine engine,
                                  struct clattn__config *config)
 {
-    const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU;
+    const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU || config->kernel == KERNEL_MAPS;
     config->group_size = alone ? 1 : 64;
     config->local_bytes = 0;
     if (config->kernel != KERNEL_DELTA)
@@ -98,10 +98,10 @@ static void choose_without_tiles(const struct clattn__device *device, clattn_eng
     config->local_bytes = sizeof(float) * (size_t)(config->tx * config->own);
 }
 
-/* delta and combine see no scores: one program serves all problems. */
+/* The others see no scores: one program serves all problems. */
 bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {
-    return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE;
+    return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE && kernel != KERNEL_MAPS;
 }
 
 static void set_problem(clattn_engine engine, const clattn_problem *problem, struct clattn__config *config)
@@ -122,7 +122,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
         return attempt == 0;
     }
     const bool found = clattn__engine_find(engine)->choose(device, problem, attempt, config);
-    if (found && config->kernel == KERNEL_FORWARD)
+    if (found && config->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps)
         config->splits = clattn__split_count(device, problem, config);
     return found;
 }
@@ -158,7 +158,8 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
     c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
     if (!clattn__engine_find(engine)->complete(problem, own, walk, c) || exceeds_request(problem, c))
         return false;
-    c->splits = c->kernel == KERNEL_FORWARD ? clattn__split_count(device, problem, c) : 1;
+    const bool may_split = c->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps;
+    c->splits = may_split ? clattn__split_count(device, problem, c) : 1;
     return c->local_bytes <= device->local_bytes && c->group_size <= device->max_group;
 }
 
@@ -172,6 +173,8 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
         return batch * heads * ((queries + (uint64_t)c->own - 1) / (uint64_t)c->own);
     if (c->kernel == KERNEL_HEAD)
         return batch * (uint64_t)problem->kv_heads;
+    if (c->kernel == KERNEL_MAPS)
+        return batch * CLATTN__MAPS_A_BATCH;
     const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;
     const uint64_t slices = ((uint64_t)clattn__output_depth(c) + slice - 1) / slice;
     if (c->kernel == KERNEL_DKDV)

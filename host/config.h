@@ -37,8 +37,22 @@ bool clattn__simt_choose(const struct clattn__device *device, const clattn_probl
                          struct clattn__config *config);
 bool clattn__simt_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
 
+bool clattn__mma_supports(const struct clattn__device *device, const clattn_problem *problem,
+                          enum clattn__kernel kernel);
+bool clattn__mma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
+                        struct clattn__config *config);
+bool clattn__mma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
+
 bool clattn__cpu_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                         struct clattn__config *config);
 bool clattn__cpu_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
+
+struct call;
+bool clattn__wgmma_supports(const struct clattn__device *device, const clattn_problem *problem,
+                            enum clattn__kernel kernel);
+bool clattn__wgmma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
+                          struct clattn__config *config);
+bool clattn__wgmma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
+bool clattn__wgmma_takes(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call);
 
 #endif

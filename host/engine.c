@@ -8,6 +8,20 @@
 
 /* The fastest first, where a device can run several. */
 static const struct clattn__engine table[] = {
+    {.id = CLATTN_ENGINE_NVIDIA_WGMMA,
+     .tested = true,
+     .supports = clattn__wgmma_supports,
+     .choose = clattn__wgmma_choose,
+     .complete = clattn__wgmma_complete,
+     .names = {[KERNEL_FORWARD] = "forward_wgmma"},
+     .retarget = true,
+     .maps = true,
+     .takes = clattn__wgmma_takes},
+    {.id = CLATTN_ENGINE_NVIDIA_MMA,
+     .tested = true,
+     .supports = clattn__mma_supports,
+     .choose = clattn__mma_choose,
+     .complete = clattn__mma_complete},
     {.id = CLATTN_ENGINE_SIMT, .choose = clattn__simt_choose, .complete = clattn__simt_complete},
     {.id = CLATTN_ENGINE_CPU, .choose = clattn__cpu_choose, .complete = clattn__cpu_complete},
 };
@@ -26,6 +40,12 @@ const struct clattn__engine *clattn__engine_find(clattn_engine id)
         if (table[i].id == id)
             return &table[i];
     return NULL;
+}
+
+const char *clattn__engine_kernel(const struct clattn__config *config)
+{
+    const char *own = clattn__engine_find(config->engine)->names[config->kernel];
+    return own ? own : clattn__kernel_names[config->kernel];
 }
 
 bool clattn__engine_supports(clattn_engine id, const struct clattn__device *device, const clattn_problem *problem,

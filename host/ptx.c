@@ -148,7 +148,7 @@ clattn_status clattn__ptx_retarget(const clattn_allocator *allocator, const char
                                    struct clattn__text *result)
 {
     *result = (struct clattn__text){.allocator = allocator};
-    if (length && ptx[length - 1] == '\0')
+    while (length && ptx[length - 1] == '\0')
         --length;
     struct edit e = {.at = ptx, .end = ptx + length, .kept = ptx, .result = result};
     if (length > INT32_MAX || memchr(ptx, '\0', length))

@@ -11,6 +11,10 @@
 #error "WANT_DK and WANT_DV must be given with -D, one of them 1"
 #endif
 
+#if SLICE != MAX_PAD || WALK % 32
+#error "a work-group has the whole depth, and a warp the statistics of WALK queries"
+#endif
+
 #define K_BYTES TILE_BYTES(OWN, D_PAD)
 #define V_BYTES (WANT_DK ? TILE_BYTES(OWN, DV_PAD) : 0)
 #define Q_BYTES TILE_BYTES(WALK, D_PAD)
@@ -197,7 +201,7 @@ backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, cons
     __local int edges[STAGES * EDGE];
     __local ulong barriers[1 + 2 * STAGES];
     struct parts p;
-    find_parts(&p, local_address(tile_storage), stats, edges, local_address(barriers));
+    find_parts(&p, ptx_local_address(tile_storage), stats, edges, ptx_local_address(barriers));
     const int item = (int)get_local_id(0), consumer = item / WARPGROUP;
     if (item == 0)
         init_parts(&p);
@@ -230,12 +234,10 @@ backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, cons
     } else {
         TAKE_REGISTERS(CONSUMER_REGISTERS);
         const uint k_rows = p.k + consumer * PANEL_BYTES(64), v_rows = p.v + consumer * PANEL_BYTES(64);
-        float S[WALK / 2], dP[WALK / 2], dK[D_PAD / 2], dV[DV_PAD / 2];
+        float S[WALK / 2], dP[WALK / 2], dK[SLICE / 2], dV[SLICE / 2]; /* of which the products fill D_PAD and DV_PAD */
         uint P[WALK / 4], dS[WALK / 4];
-        FOR_UNROLLED (n, D_PAD / 2)
-            dK[n] = 0.0f;
-        FOR_UNROLLED (n, DV_PAD / 2)
-            dV[n] = 0.0f;
+        FOR_UNROLLED (n, SLICE / 2)
+            dK[n] = dV[n] = 0.0f;
         FOR_UNROLLED (n, WALK / 2)
             S[n] = dP[n] = 0.0f;
 
@@ -271,11 +273,11 @@ backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, cons
         struct layout to;
         if (WANT_DK) {
             key_layout(&to, &a.dk, at.batch, at.head, a.D, a.M);
-            store_gradient(dK, D_PAD, a.scale, dk, &to, at.first);
+            store_gradient(dK, a.scale, dk, &to, at.first);
         }
         if (WANT_DV) {
             key_layout(&to, &a.dv, at.batch, at.head, a.Dv, a.M);
-            store_gradient(dV, DV_PAD, 1.0f, dv, &to, at.first);
+            store_gradient(dV, 1.0f, dv, &to, at.first);
         }
     }
 }

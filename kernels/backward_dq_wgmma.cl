@@ -5,6 +5,10 @@
  * of a tile are made together with the product of the dS before: K stays a tile longer than V. */
 #include "gradient_wgmma.cl"
 
+#if SLICE != D_PAD
+#error "a work-group has the whole depth"
+#endif
+
 #define K_STAGES (STAGES + 1)
 #define V_STAGES STAGES
 #define Q_BYTES TILE_BYTES(OWN, D_PAD)
@@ -70,16 +74,16 @@ INLINE void produce(const struct parts *p, const struct call *a, const __global 
 /* S becomes P. */
 INLINE void dq_probabilities(float *S, const float *lse, const struct call *a)
 {
-    FOR_ROWS (r)
-        FOR_COLS (c)
+    FOR_UNROLLED (r, ROWS)
+        FOR_UNROLLED (c, COLS)
             S[SCORE(r, c)] = product_probability(a, S[SCORE(r, c)], lse[r]);
 }
 
 /* P becomes dS. */
 INLINE void dq_gradients(float *S, const float *dP, const float *delta)
 {
-    FOR_ROWS (r)
-        FOR_COLS (c)
+    FOR_UNROLLED (r, ROWS)
+        FOR_UNROLLED (c, COLS)
             S[SCORE(r, c)] = score_gradient(true, S[SCORE(r, c)], dP[SCORE(r, c)], delta[r]);
 }
 
@@ -112,7 +116,7 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
     tile_storage[Q_BYTES + DOUT_BYTES + K_STAGES * K_BYTES + V_STAGES * V_BYTES];
     __local ulong barriers[1 + 2 * (K_STAGES + V_STAGES)];
     struct parts p;
-    find_parts(&p, local_address(tile_storage), local_address(barriers));
+    find_parts(&p, ptx_local_address(tile_storage), ptx_local_address(barriers));
     const int item = (int)get_local_id(0), consumer = item / WARPGROUP;
     if (item == 0)
         init_parts(&p);
@@ -138,7 +142,7 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
         const uint q_rows = p.q + consumer * PANEL_BYTES(64), dout_rows = p.dout + consumer * PANEL_BYTES(64);
         float S[WALK / 2], dP[WALK / 2], dQ[D_PAD / 2], row_lse[ROWS], row_delta[ROWS];
         uint dS[WALK / 4];
-        FOR_ROWS (r) {
+        FOR_UNROLLED (r, ROWS) {
             row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, at.first, r, -INFINITY));
             row_delta[r] = row_stat(delta, &delta_at, at.first, r, 0.0f);
         }
@@ -187,6 +191,6 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
             last_turn(consumer);
             WGMMA_WAIT(D_PAD, 0, dQ);
         }
-        store_gradient(dQ, D_PAD, a.scale, dq, &dq_at, at.first);
+        store_gradient(dQ, a.scale, dq, &dq_at, at.first);
     }
 }

@@ -30,10 +30,10 @@ struct work {
 INLINE void find_work(struct work *w, const struct call *a, long first, long keys, const __local uchar *tiles,
                       const __local ulong *barriers)
 {
-    w->q = local_address(tiles);
+    w->q = ptx_local_address(tiles);
     w->k = w->q + Q_BYTES;
     w->v = w->k + STAGES * K_BYTES;
-    w->q_full = local_address((const __local void *)barriers);
+    w->q_full = ptx_local_address(barriers);
     w->k_full = w->q_full + 8;
     w->k_empty = w->k_full + 8 * STAGES;
     w->v_full = w->k_empty + 8 * STAGES;
@@ -112,20 +112,24 @@ INLINE void begin_output(float *O, const uint *P, uint v_tile)
 /* The online softmax (softmax.cl) of a tile, with scores that are not scaled yet: their scale is positive, and enters
  * by the multiply-add that subtracts m. */
 INLINE void softmax_tile(float *S, float *m, float *l, float *factor, const struct call *a, const struct edge *e,
-                         bool full)
+                         const struct span *rows, bool full)
 {
-    FOR_ROWS (r) {
-        float most = -INFINITY;
-        FOR_COLS (c) {
+    float most[ROWS];
+    FOR_ROWS (r, rows) {
+        most[r] = -INFINITY;
+        FOR_COLS (c, WALK) {
             if (!full && !visible(e, tile_row(r), tile_col(c)))
                 S[SCORE(r, c)] = -INFINITY;
-            most = fmax(most, S[SCORE(r, c)]);
+            most[r] = lane_max(most[r], S[SCORE(r, c)]);
         }
-        const float m_new = fmax(m[r], row_maximum(most) * a->scale_log2);
+    }
+    reduce_max(most, 0, rows);
+    FOR_ROWS (r, rows) {
+        const float m_new = lane_max(m[r], most[r] * a->scale_log2);
         const float shift = m_new == -INFINITY ? 0.0f : m_new; /* no key yet: keeps -inf - (-inf) out */
         factor[r] = lane_exp2(m[r] - shift);
         float sum = 0.0f;
-        FOR_COLS (c) {
+        FOR_COLS (c, WALK) {
             const float p = lane_exp2(fma(S[SCORE(r, c)], a->scale_log2, -shift));
             S[SCORE(r, c)] = p;
             sum += p;
@@ -144,7 +148,8 @@ INLINE void release(uint empty)
 /* A consumer's place in both rings. */
 struct consumer {
     struct ring k, v;
-    int turn; /* its barrier of turns; the other's is 3 - turn */
+    int turn;         /* its barrier of turns; the other's is 3 - turn */
+    struct span rows; /* of accumulators */
 };
 
 INLINE void await(const struct consumer *c)
@@ -181,13 +186,13 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
         WGMMA_WAIT(WALK, 1, S);
     release(w->k_empty + 8 * c->k.stage);
     ring_next(&c->k, STAGES);
-    softmax_tile(S, m, l, factor, a, e, full);
+    softmax_tile(S, m, l, factor, a, e, &c->rows, full);
     if (!first) {
         WGMMA_WAIT(DV_PAD, 0, O);
         release(w->v_empty + 8 * c->v.stage);
         ring_next(&c->v, STAGES);
-        FOR_ROWS (r)
-            FOR_UNROLLED (x, OUT_COLS(DV_PAD))
+        FOR_ROWS (r, &c->rows)
+            FOR_OUT (x)
                 O[OUT(r, x)] *= factor[r];
     }
     pack_operand(P, S, WALK);
@@ -207,16 +212,16 @@ INLINE void finish(struct consumer *c, float *O, const uint *P, const struct wor
 
 /* O, m and l of this warpgroup's rows. */
 INLINE void consume(float *O, float *m, float *l, const struct work *w, const struct call *a, const struct place *at,
-                    const __global uchar *mask, long keys)
+                    const __global uchar *mask, const __local uchar *q_tile, long keys)
 {
     float S[WALK / 2];
     uint P[WALK / 4], q[OWNER_REGISTERS ? D_PAD / 4 : 1];
-    struct consumer c = {{0, 0}, {0, 0}, 1 + (int)get_local_id(0) / 128};
+    struct consumer c = {{0, 0}, {0, 0}, 1 + (int)get_local_id(0) / 128, {0, ROWS}};
     struct edge e;
     barrier_wait(w->q_full, 0);
     if (OWNER_REGISTERS)
         FOR_UNROLLED (k, D_PAD / 16)
-            load_operand(q + 4 * k, w->q, OWN, (int)get_local_id(0) / 32 * 16, k);
+            load_operand(q + 4 * k, q_tile, OWN, (int)get_local_id(0) / 32 * 16, k);
     FOR_UNROLLED (s, WALK / 2)
         S[s] = 0.0f;
     if (c.turn == 2)
@@ -256,25 +261,30 @@ forward_wgmma(const struct call a, const __global stored *restrict q, const __gl
         return;
     }
     TAKE_REGISTERS(CONSUMER_REGISTERS);
-    float O[DV_PAD / 2], m[ROWS], l[ROWS], factor[ROWS];
-    FOR_UNROLLED (o, DV_PAD / 2)
-        O[o] = 0.0f;
-    FOR_ROWS (r) {
+    OUTPUT(O);
+    ROW_VALUES(m);
+    ROW_VALUES(l);
+    ROW_VALUES(factor);
+    struct span rows;
+    rows_in_use(&rows, a.N - at.first);
+    FOR_ROWS (r, &rows) {
         m[r] = -INFINITY;
         l[r] = 0.0f;
+        FOR_OUT (x)
+            O[OUT(r, x)] = 0.0f;
     }
     if (w.count > 0)
-        consume(O, m, l, &w, &a, &at, mask, keys);
+        consume(O, m, l, &w, &a, &at, mask, tiles, keys);
 
     struct layout out_at, lse_at;
     query_layout(&out_at, &a, &a.out, at.batch, at.head, a.Dv);
     query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
-    FOR_ROWS (r) {
-        l[r] = row_sum(l[r]);
+    reduce_sum(l, 0, &rows);
+    FOR_ROWS (r, &rows) {
         factor[r] = l[r] == 0.0f ? 0.0f : 1.0f / l[r];
         m[r] = l[r] == 0.0f ? -INFINITY : (m[r] + log2(l[r])) * M_LN2_F;
     }
-    store_output(O, DV_PAD, factor, out, &out_at, at.first);
+    store_output(O, factor, out, &out_at, at.first, 0, &rows);
     if (a.store_lse)
-        store_stat(m, lse, &lse_at, at.first);
+        store_stat(m, lse, &lse_at, at.first, &rows);
 }

@@ -112,8 +112,8 @@ INLINE void get_edge(struct edge *e, const __local int *from)
 /* Products of S that are hidden become what gives no P. */
 INLINE void hide_products(float *S, const struct call *a, const struct edge *e, const bool rows_are_queries)
 {
-    FOR_ROWS (r)
-        FOR_COLS (c) {
+    FOR_UNROLLED (r, ROWS)
+        FOR_UNROLLED (c, COLS) {
             const int i = rows_are_queries ? tile_row(r) : tile_col(c),
                       j = rows_are_queries ? tile_col(c) : tile_row(r);
             S[SCORE(r, c)] = visible_product(a, e, S[SCORE(r, c)], i, j);
@@ -127,12 +127,15 @@ INLINE void hide_gradients(float *dP, const float *P)
         dP[n] = P[n] == 0.0f ? 0.0f : dP[n];
 }
 
-/* data rows = factor * acc, `depth` deep; only elements that exist are written. */
-INLINE void store_gradient(const float *acc, const int depth, float factor, __global stored *data,
-                           const struct layout *at, long first)
+/* data rows = factor * out; only elements that exist are written. */
+INLINE void store_gradient(const float *out, float factor, __global stored *data, const struct layout *at, long first)
 {
-    const float factors[ROWS] = {factor, factor};
-    store_output(acc, depth, factors, data, at, first);
+    struct span rows;
+    float factors[ROWS];
+    rows_in_use(&rows, at->count - first);
+    FOR_ROWS (r, &rows)
+        factors[r] = factor;
+    store_output(out, factors, data, at, first, 0, &rows);
 }
 
 #endif

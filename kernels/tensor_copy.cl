@@ -3,7 +3,7 @@
  * What a copy needs to know of a tensor is in a map of 128 bytes (tensor_map.cl); rows and depth that the tensor does
  * not have come as zeros. Arrival is told by a barrier, 8 bytes of local memory that count arrivals and bytes: it
  * begins in phase 0, which ends when `count` have arrived and all bytes that were announced have come; then phase 1
- * begins, and so on by turns. All addresses are of local memory, as local_address gives them. */
+ * begins, and so on by turns. All addresses are of local memory, as ptx_local_address gives them. */
 #ifndef TENSOR_COPY_CL
 #define TENSOR_COPY_CL
 

@@ -16,6 +16,8 @@
 
 #include "storage.cl"
 
+#include "nvidia_ptx.cl"
+
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
 
@@ -132,11 +134,6 @@
 #define PANELS(depth) (((depth) + PANEL - 1) / PANEL)
 #define TILE_BYTES(rows, depth) (PANELS(depth) * PANEL_BYTES(rows))
 
-INLINE uint local_address(const __local void *p)
-{
-    return (uint)(size_t)p;
-}
-
 INLINE ulong tile_descriptor(uint at, uint apart)
 {
     return (ulong)((at & 0x3ffffu) >> 4) | (ulong)(apart >> 4) << 16 | (ulong)(1024 >> 4) << 32 | (ulong)1 << 62;
@@ -186,36 +183,20 @@ INLINE void warp_barrier(void)
 
 /* ---- registers ---- */
 
-/* Two floats as two neighbouring elements of a tensor, `low` the first. */
-INLINE uint pack_pair(float low, float high)
-{
-    uint pair;
-#if STORAGE == STORAGE_FLOAT16
-    __asm__("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-#else
-    __asm__("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-#endif
-    return pair;
-}
-
 /* A of depth slice k from the accumulator of an earlier product: a[4 k] to a[4 k + 3] for all its columns. */
 INLINE void pack_operand(uint *a, const float *acc, const int columns)
 {
     FOR_UNROLLED (i, columns / 8) {
-        a[2 * i] = pack_pair(acc[4 * i], acc[4 * i + 1]);
-        a[2 * i + 1] = pack_pair(acc[4 * i + 2], acc[4 * i + 3]);
+        a[2 * i] = ptx_pack(acc[4 * i], acc[4 * i + 1]);
+        a[2 * i + 1] = ptx_pack(acc[4 * i + 2], acc[4 * i + 3]);
     }
 }
 
-/* A of depth slice k from 16 rows of a warp in local memory; `row` is the warp's first one in the tile. */
-INLINE void load_operand(uint *a, uint tile, const int rows, int row, const int k)
+/* A of depth slice k from 16 rows of a warp in a tile of local memory, from `row` on. */
+INLINE void load_operand(uint *a, const __local uchar *tile, const int rows, int row, const int k)
 {
-    const int lane = (int)get_local_id(0) % 32, at = row + lane % 16, chunk = k % 4 * 2 + lane / 16;
-    const uint from = tile + k / 4 * PANEL_BYTES(rows) + at * 128 + ((chunk ^ at % 8) << 4);
-    __asm__ volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
-                     : "=r"(a[0]), "=r"(a[1]), "=r"(a[2]), "=r"(a[3])
-                     : "r"(from)
-                     : "memory");
+    const int lane = (int)get_local_id(0) % 32, at = row + lane % 16, chunk = (k % 4 * 2 + lane / 16) ^ at % 8;
+    ptx_read(a, (const __local stored *)(tile + k / 4 * PANEL_BYTES(rows) + at * 128 + chunk * 16));
 }
 
 #endif
