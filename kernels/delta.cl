@@ -13,6 +13,7 @@
 #error "TY must divide OWN"
 #endif
 #define WG_SIZE (TX * TY)
+#define ITEM_ROWS (OWN / TY)
 
 /* Whether all rows begin where a piece may, and are whole pieces. */
 INLINE bool has_pieces(const __global stored *data, const struct layout *at)
@@ -20,21 +21,36 @@ INLINE bool has_pieces(const __global stored *data, const struct layout *at)
     return ((size_t)(data + at->origin) & 15) == 0 && at->row % PIECE == 0 && at->depth % PIECE == 0;
 }
 
-/* Item x's share of the sum over a row. */
-INLINE float share_of_row(const __global stored *o, const __global stored *g, int depth, int x, bool pieces)
+/* Item (x, y)'s shares of sums over rows y + n TY; past the last of `rows` it takes that one, as nothing is kept of it.
+ * All loads of a depth are on their way before the first is needed. */
+INLINE void shares_of_rows(float *sums, const __global stored *out, const struct layout *out_at,
+                           const __global stored *dout, const struct layout *dout_at, long first, int rows, int x,
+                           int y)
 {
-    float sum = 0.0f;
-    if (pieces) {
-        piece_f sums = 0.0f;
-        for (int d = x * PIECE; d < depth; d += TX * PIECE)
-            sums =
-                mad(widen_piece(*(const __global piece *)(o + d)), widen_piece(*(const __global piece *)(g + d)), sums);
-        sum = sum_of_piece(sums);
-    } else {
-        for (int d = x; d < depth; d += TX)
-            sum = mad(LOAD(o, d), LOAD(g, d), sum);
+    const bool pieces = has_pieces(out, out_at) && has_pieces(dout, dout_at);
+    const int step = pieces ? PIECE : 1;
+    const __global stored *o[ITEM_ROWS], *g[ITEM_ROWS];
+    FOR_UNROLLED (n, ITEM_ROWS) {
+        const long row = first + min(y + n * TY, rows - 1);
+        o[n] = out + row_offset(out_at, row) + x * step;
+        g[n] = dout + row_offset(dout_at, row) + x * step;
+        sums[n] = 0.0f;
     }
-    return sum;
+    const int end = out_at->depth - x * step;
+    if (pieces)
+        for (int d = 0; d < end; d += TX * PIECE) {
+            piece of_o[ITEM_ROWS], of_g[ITEM_ROWS];
+            FOR_UNROLLED (n, ITEM_ROWS) {
+                of_o[n] = *(const __global piece *)(o[n] + d);
+                of_g[n] = *(const __global piece *)(g[n] + d);
+            }
+            FOR_UNROLLED (n, ITEM_ROWS)
+                sums[n] += sum_of_piece(widen_piece(of_o[n]) * widen_piece(of_g[n]));
+        }
+    else
+        for (int d = 0; d < end; d += TX)
+            FOR_UNROLLED (n, ITEM_ROWS)
+                sums[n] = mad(LOAD(o[n], d), LOAD(g[n], d), sums[n]);
 }
 
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void delta(const struct call a,
@@ -51,13 +67,10 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void delta(const s
     struct layout out_at, dout_at;
     key_layout(&out_at, &a.out, b, h, a.Dv, a.N);
     key_layout(&dout_at, &a.dout, b, h, a.Dv, a.N);
-    const bool pieces = has_pieces(out, &out_at) && has_pieces(dout, &dout_at);
-    FOR_UNROLLED (n, OWN / TY) {
-        const int r = y + n * TY;
-        if (r < rows)
-            shares[r * TX + x] = share_of_row(out + row_offset(&out_at, first + r),
-                                              dout + row_offset(&dout_at, first + r), a.Dv, x, pieces);
-    }
+    float sums[ITEM_ROWS];
+    shares_of_rows(sums, out, &out_at, dout, &dout_at, first, rows, x, y);
+    FOR_UNROLLED (n, ITEM_ROWS)
+        shares[(y + n * TY) * TX + x] = sums[n];
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int r = item; r < rows; r += WG_SIZE) {
         float sum = shares[r * TX];
