@@ -4,7 +4,8 @@
  * Grid: one work-group for OWN keys of one (batch, key head); it walks the queries that see them, of every query head
  * of the group. K (OWN, D) and V (OWN, Dv) stay; Q (WALK, D), dO (WALK, Dv), LSE and delta (WALK) pass through STAGES;
  * dK and dV (OWN, ..) accumulate. Score arrays are transposed: keys are rows. The products of a tile into dV and dK
- * are made together with S of the next one; its dP only when S is there, as registers have room for no more. */
+ * are made together with S of the next one; its dP only when S is there, as registers have room for no more. Where
+ * they have none for dK beside dV, each has work-groups of its own, parts 0 and 1 of the grid. */
 #include "gradient_wgmma.cl"
 
 #if !defined(WANT_DK) || !defined(WANT_DV) || !(WANT_DK || WANT_DV)
@@ -15,6 +16,7 @@
 #error "a work-group has the whole depth, and a warp the statistics of WALK queries"
 #endif
 
+#define PARTS (WANT_DK && WANT_DV && D_PAD + DV_PAD > 256 ? 2 : 1)
 #define K_BYTES TILE_BYTES(OWN, D_PAD)
 #define V_BYTES (WANT_DK ? TILE_BYTES(OWN, DV_PAD) : 0)
 #define Q_BYTES TILE_BYTES(WALK, D_PAD)
@@ -68,7 +70,7 @@ INLINE void find_walk(struct walk *w, const struct range *queries, int kv_head, 
 
 /* One work-item brings all tiles. */
 INLINE void produce_tiles(const struct parts *p, const struct call *a, const __global uchar *workspace,
-                          const struct place *at, const struct walk *w)
+                          const struct place *at, const struct walk *w, bool want_dk)
 {
     const ulong q = map_address(workspace, a, MAP_Q, at->batch), dout = map_address(workspace, a, MAP_DOUT, at->batch),
                 k = map_address(workspace, a, MAP_K, at->batch), v = map_address(workspace, a, MAP_V, at->batch);
@@ -76,9 +78,9 @@ INLINE void produce_tiles(const struct parts *p, const struct call *a, const __g
     acquire_map(dout);
     acquire_map(k);
     acquire_map(v);
-    barrier_expect(p->owners, K_BYTES + V_BYTES);
+    barrier_expect(p->owners, K_BYTES + (want_dk ? V_BYTES : 0));
     copy_tile(p->k, k, OWN, D_PAD, (int)at->first, at->head, p->owners);
-    if (WANT_DK)
+    if (want_dk)
         copy_tile(p->v, v, OWN, DV_PAD, (int)at->first, at->head, p->owners);
     struct ring stage = {0, 0};
     for (int head = w->head; head < w->head + w->heads; ++head)
@@ -157,22 +159,22 @@ INLINE void dkdv_gradients(float *S, const float *dP, const __local float *delta
  * here, and what follows it is the other consumer's turn. */
 #define DKDV_SCORES()                                                                                                  \
     do {                                                                                                               \
-        const __local float *const row_lse = p.lse + stage.stage * 2 * WALK;                                           \
-        const __local int *const edge = p.edge + stage.stage * EDGE;                                                   \
+        const __local float *const row_lse = p->lse + stage.stage * 2 * WALK;                                          \
+        const __local int *const edge = p->edge + stage.stage * EDGE;                                                  \
         if (!is_full_tile(edge)) {                                                                                     \
             struct edge tile_edge;                                                                                     \
             get_edge(&tile_edge, edge);                                                                                \
-            hide_products(S, &a, &tile_edge, false);                                                                   \
+            hide_products(S, a, &tile_edge, false);                                                                    \
         }                                                                                                              \
-        if (WANT_DK) {                                                                                                 \
+        if (want_dk) {                                                                                                 \
             WGMMA_FENCE();                                                                                             \
-            SCORE_PRODUCT(dP, v_rows, p.dout + stage.stage * STAGE_BYTES, DV_PAD);                                     \
+            SCORE_PRODUCT(dP, v_rows, p->dout + stage.stage * STAGE_BYTES, DV_PAD);                                    \
         }                                                                                                              \
         your_turn(consumer);                                                                                           \
-        dkdv_probabilities(S, row_lse, &a);                                                                            \
-        if (WANT_DV)                                                                                                   \
+        dkdv_probabilities(S, row_lse, a);                                                                             \
+        if (want_dv)                                                                                                   \
             pack_operand(P, S, WALK);                                                                                  \
-        if (WANT_DK) {                                                                                                 \
+        if (want_dk) {                                                                                                 \
             WGMMA_WAIT(WALK, 0, dP);                                                                                   \
             if (!is_full_tile(edge))                                                                                   \
                 hide_gradients(dP, S);                                                                                 \
@@ -183,11 +185,66 @@ INLINE void dkdv_gradients(float *S, const float *dP, const __local float *delta
 
 #define DKDV_OUTPUTS(at_stage)                                                                                         \
     do {                                                                                                               \
-        if (WANT_DV)                                                                                                   \
-            OUTPUT_PRODUCT(dV, P, p.dout + (at_stage)*STAGE_BYTES, DV_PAD);                                            \
-        if (WANT_DK)                                                                                                   \
-            OUTPUT_PRODUCT(dK, dS, p.q + (at_stage)*STAGE_BYTES, D_PAD);                                               \
+        if (want_dv)                                                                                                   \
+            OUTPUT_PRODUCT(dV, P, p->dout + (at_stage)*STAGE_BYTES, DV_PAD);                                           \
+        if (want_dk)                                                                                                   \
+            OUTPUT_PRODUCT(dK, dS, p->q + (at_stage)*STAGE_BYTES, D_PAD);                                              \
     } while (0)
+
+/* The gradients of this consumer's 64 keys. */
+INLINE void consume(const struct parts *p, const struct call *a, const struct walk *w, const struct place *at,
+                    __global stored *dk, __global stored *dv, const bool want_dk, const bool want_dv)
+{
+    const int consumer = (int)get_local_id(0) / WARPGROUP;
+    const uint k_rows = p->k + consumer * PANEL_BYTES(64), v_rows = p->v + consumer * PANEL_BYTES(64);
+    float S[WALK / 2], dP[WALK / 2], dK[SLICE / 2], dV[SLICE / 2]; /* of which the products fill D_PAD and DV_PAD */
+    uint P[WALK / 4], dS[WALK / 4];
+    FOR_UNROLLED (n, SLICE / 2)
+        dK[n] = dV[n] = 0.0f;
+    FOR_UNROLLED (n, WALK / 2)
+        S[n] = dP[n] = 0.0f;
+
+    if (w->tiles > 0) {
+        struct ring stage = {0, 0};
+        first_turn(consumer);
+        barrier_wait(p->owners, 0);
+        barrier_wait(p->full, 0);
+        my_turn(consumer);
+        WGMMA_FENCE();
+        SCORE_PRODUCT(S, k_rows, p->q, D_PAD);
+        WGMMA_WAIT(WALK, 0, S);
+        for (int left = w->tiles * w->heads - 1; left > 0; --left) {
+            DKDV_SCORES();
+            const uint last = stage.stage;
+            ring_next(&stage, STAGES);
+            barrier_wait(p->full + 8 * stage.stage, stage.parity);
+            my_turn(consumer);
+            WGMMA_FENCE();
+            DKDV_OUTPUTS(last);
+            SCORE_PRODUCT(S, k_rows, p->q + stage.stage * STAGE_BYTES, D_PAD);
+            WGMMA_WAIT(WALK, 0, S);
+            leave_stage(p->empty + 8 * last);
+        }
+        DKDV_SCORES();
+        my_turn(consumer);
+        WGMMA_FENCE();
+        DKDV_OUTPUTS(stage.stage);
+        last_turn(consumer);
+        if (want_dk)
+            WGMMA_WAIT(D_PAD, 0, dK);
+        if (want_dv)
+            WGMMA_WAIT(DV_PAD, 0, dV);
+    }
+    struct layout to;
+    if (want_dk) {
+        key_layout(&to, &a->dk, at->batch, at->head, a->D, a->M);
+        store_gradient(dK, a->scale, dk, &to, at->first);
+    }
+    if (want_dv) {
+        key_layout(&to, &a->dv, at->batch, at->head, a->Dv, a->M);
+        store_gradient(dV, 1.0f, dv, &to, at->first);
+    }
+}
 
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
 backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
@@ -207,7 +264,7 @@ backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, cons
         init_parts(&p);
 
     struct place at;
-    find_place(&at, &a, MAX_PAD, 1, a.M, a.Hk, 1, false);
+    find_place(&at, &a, MAX_PAD, PARTS, a.M, a.Hk, 1, false);
     const long key_total = key_count(&a, kv_lengths, at.batch);
     struct range queries;
     seeing_queries(&queries, &a, at.first, key_total);
@@ -223,8 +280,10 @@ backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, cons
         query_layout(&lse_at, &a, &a.lse, at.batch, w.head, 1);
         delta_layout(&delta_at, &a, at.batch, w.head);
         const int warp = item % WARPGROUP / 32;
+        if (w.tiles == 0)
+            return;
         if (warp == 0 && item % 32 == 0)
-            produce_tiles(&p, &a, (const __global uchar *)delta, &at, &w);
+            produce_tiles(&p, &a, (const __global uchar *)delta, &at, &w, WANT_DK && (PARTS == 1 || at.part == 1));
         else if (warp == 1 && item % 32 == 0)
             produce_edges(&p, &w, &e);
         else if (warp == 2)
@@ -233,51 +292,11 @@ backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, cons
             produce_stats(&p, delta, &delta_at, a.N, true, &w);
     } else {
         TAKE_REGISTERS(CONSUMER_REGISTERS);
-        const uint k_rows = p.k + consumer * PANEL_BYTES(64), v_rows = p.v + consumer * PANEL_BYTES(64);
-        float S[WALK / 2], dP[WALK / 2], dK[SLICE / 2], dV[SLICE / 2]; /* of which the products fill D_PAD and DV_PAD */
-        uint P[WALK / 4], dS[WALK / 4];
-        FOR_UNROLLED (n, SLICE / 2)
-            dK[n] = dV[n] = 0.0f;
-        FOR_UNROLLED (n, WALK / 2)
-            S[n] = dP[n] = 0.0f;
-
-        if (w.tiles > 0) {
-            struct ring stage = {0, 0};
-            first_turn(consumer);
-            barrier_wait(p.owners, 0);
-            barrier_wait(p.full, 0);
-            my_turn(consumer);
-            WGMMA_FENCE();
-            SCORE_PRODUCT(S, k_rows, p.q, D_PAD);
-            WGMMA_WAIT(WALK, 0, S);
-            for (int left = w.tiles * w.heads - 1; left > 0; --left) {
-                DKDV_SCORES();
-                const uint last = stage.stage;
-                ring_next(&stage, STAGES);
-                barrier_wait(p.full + 8 * stage.stage, stage.parity);
-                my_turn(consumer);
-                WGMMA_FENCE();
-                DKDV_OUTPUTS(last);
-                SCORE_PRODUCT(S, k_rows, p.q + stage.stage * STAGE_BYTES, D_PAD);
-                WGMMA_WAIT(WALK, 0, S);
-                leave_stage(p.empty + 8 * last);
-            }
-            DKDV_SCORES();
-            my_turn(consumer);
-            WGMMA_FENCE();
-            DKDV_OUTPUTS(stage.stage);
-            last_turn(consumer);
-            WGMMA_WAIT(D_PAD, 0, dK);
-            WGMMA_WAIT(DV_PAD, 0, dV);
-        }
-        struct layout to;
-        if (WANT_DK) {
-            key_layout(&to, &a.dk, at.batch, at.head, a.D, a.M);
-            store_gradient(dK, a.scale, dk, &to, at.first);
-        }
-        if (WANT_DV) {
-            key_layout(&to, &a.dv, at.batch, at.head, a.Dv, a.M);
-            store_gradient(dV, 1.0f, dv, &to, at.first);
-        }
+        if (PARTS == 1)
+            consume(&p, &a, &w, &at, dk, dv, WANT_DK, WANT_DV);
+        else if (at.part == 0)
+            consume(&p, &a, &w, &at, dk, dv, false, true);
+        else
+            consume(&p, &a, &w, &at, dk, dv, true, false);
     }
 }

@@ -131,7 +131,7 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
 
     if (consumer == CONSUMERS) {
         GIVE_REGISTERS(PRODUCER_REGISTERS);
-        if (item % WARPGROUP == 0)
+        if (item % WARPGROUP == 0 && tiles > 0)
             produce(&p, &a, (const __global uchar *)delta, &at, &keys, tiles);
     } else {
         TAKE_REGISTERS(CONSUMER_REGISTERS);
