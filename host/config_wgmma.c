@@ -83,7 +83,7 @@ static size_t local_bytes(const struct clattn__config *c)
         return owner + second + (stages + 1) * d + stages * dv + 8 * (1 + 2 * (2 * stages + 1));
     if (c->kernel == KERNEL_DKDV)
         return owner + (c->want_dk ? second : 0) + stages * (d + dv + 8 * (size_t)c->walk + 16) + 8 * (1 + 2 * stages);
-    return owner + stages * (d + dv) + 8 * (1 + 4 * stages);
+    return owner + stages * (d + dv) + 8 * (5 + 4 * stages);
 }
 
 int clattn__wgmma_parts(const struct clattn__config *c)
