@@ -18,7 +18,7 @@ static const struct wgmma_row {
     {ON_FORWARD, 256, 128, 64, 2, true, false}, {ON_FORWARD, 256, 64, 64, 2, false, false},
     {ON_DQ, 64, 128, 128, 2, true, false},      {ON_DQ, 64, 64, 128, 2, false, false},
     {ON_DQ, 96, 128, 96, 2, true, false},       {ON_DQ, 96, 64, 96, 2, false, false},
-    {ON_DQ, 128, 128, 80, 2, true, false},      {ON_DQ, 128, 64, 80, 2, false, false},
+    {ON_DQ, 128, 128, 96, 2, true, false},      {ON_DQ, 128, 64, 96, 2, false, false},
     {ON_DQ, 192, 128, 64, 2, true, false},      {ON_DQ, 192, 64, 64, 2, false, false},
     {ON_DQ, 256, 128, 48, 1, true, false},      {ON_DQ, 256, 64, 48, 2, false, false},
     {ON_DKDV, 64, 128, 128, 2, true, false},    {ON_DKDV, 64, 64, 128, 2, false, false},
@@ -78,11 +78,12 @@ static size_t tile_bytes(int rows, int depth)
 static size_t local_bytes(const struct clattn__config *c)
 {
     const size_t stages = (size_t)c->stages, d = tile_bytes(c->walk, c->d_pad), dv = tile_bytes(c->walk, c->dv_pad);
-    const size_t owner = tile_bytes(c->own, c->d_pad), second = tile_bytes(c->own, c->dv_pad);
+    const size_t owner = tile_bytes(c->own, c->d_pad), second = tile_bytes(c->own, c->dv_pad), work = 2 * 44;
     if (c->kernel == KERNEL_DQ)
-        return owner + second + (stages + 1) * d + stages * dv + 8 * (1 + 2 * (2 * stages + 1));
+        return owner + second + (stages + 1) * d + stages * dv + work + 8 * (6 + 2 * (2 * stages + 1));
     if (c->kernel == KERNEL_DKDV)
-        return owner + (c->want_dk ? second : 0) + stages * (d + dv + 8 * (size_t)c->walk + 16) + 8 * (1 + 2 * stages);
+        return owner + (c->want_dk ? second : 0) + stages * (d + dv + 8 * (size_t)c->walk + 16) + work +
+               8 * (6 + 2 * stages);
     return owner + stages * (d + dv) + 8 * (5 + 4 * stages);
 }
 
