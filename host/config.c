@@ -7,6 +7,12 @@
 const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",       "forward_combine", "delta",     "backward_dq",
                                                         "backward_dkdv", "backward_head",   "tensor_map"};
 
+const char *clattn__config_program(const struct clattn__config *config)
+{
+    const char *of_engine = clattn__engine_find(config->engine)->names[config->kernel];
+    return config->few ? "forward_few" : of_engine ? of_engine : clattn__kernel_names[config->kernel];
+}
+
 /* ---- what all engines need ---- */
 
 int clattn__config_pack(const clattn_problem *problem)
@@ -83,11 +89,15 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
 
 /* ---- choosing ---- */
 
+enum { MANY_PARTS = 16 }; /* that combine shares out among more work-items */
+
 static void choose_without_tiles(const struct clattn__device *device, clattn_engine engine,
                                  struct clattn__config *config)
 {
     const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU || config->kernel == KERNEL_MAPS;
     config->group_size = alone ? 1 : 64;
+    if (config->group_size == 64 && config->splits >= MANY_PARTS && device->max_group >= 256)
+        config->group_size = 256;
     config->local_bytes = 0;
     if (config->kernel != KERNEL_DELTA)
         return;
@@ -117,6 +127,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 {
     set_problem(engine, problem, config);
     config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
+    config->few = 0;
     if (!clattn__config_has_tiles(config->kernel)) {
         choose_without_tiles(device, engine, config);
         return attempt == 0;
