@@ -88,6 +88,9 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
     const bool scores = clattn__config_has_tiles(c->kernel);
     int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DSTORAGE=%d -DPACKED=%d -DMASK=%d",
                           (int)c->dtype, scores && c->packed, scores ? (int)c->mask : 0);
+    if (c->kernel == KERNEL_DELTA)
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DTX=%d -DTY=%d -DOWN=%d", c->tx, c->ty,
+                 c->own);
     if (!scores)
         return;
     length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DENGINE=%d -DD_PAD=%d -DDV_PAD=%d",

@@ -225,7 +225,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     clattn__text_add(text, "%s%s: ", clattn__kernel_names[c->kernel],
                      stage == &plan->fallbacks[c->kernel] ? ", tensors with other strides" : "");
     if (c->kernel == KERNEL_DELTA) {
-        clattn__text_add(text, "one work-item a row");
+        clattn__text_add(text, "%d work-items a row, %d rows a work-group", c->tx, c->own);
     } else if (c->kernel == KERNEL_MAPS) {
         clattn__text_add(text, "one work-item a tensor and batch");
     } else if (c->kernel == KERNEL_COMBINE) {

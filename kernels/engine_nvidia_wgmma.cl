@@ -15,8 +15,8 @@
 #if OWN % 64 || OWN > 192 || WALK % 16 || WALK > 256 || D_PAD % 16 || DV_PAD % 16 || D_PAD > 256 || DV_PAD > 256
 #error "engine nvidia_wgmma: sizes of tiles"
 #endif
-#if SLICE != DV_PAD || PACKED || MASK
-#error "engine nvidia_wgmma: the whole depth, no packed heads, no mask"
+#if PACKED || MASK
+#error "engine nvidia_wgmma: no packed heads, no mask"
 #endif
 #if TURNS && OWN != 128
 #error "TURNS are of two warpgroups"
