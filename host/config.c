@@ -127,7 +127,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 {
     set_problem(engine, problem, config);
     config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
-    config->few = 0;
+    config->few = config->stay = 0;
     if (!clattn__config_has_tiles(config->kernel)) {
         choose_without_tiles(device, engine, config);
         return attempt == 0;

@@ -17,7 +17,6 @@ static const struct clattn__engine table[] = {
          {[KERNEL_FORWARD] = "forward_wgmma", [KERNEL_DQ] = "backward_dq_wgmma", [KERNEL_DKDV] = "backward_dkdv_wgmma"},
      .retarget = true,
      .maps = true,
-     .stay = 1u << KERNEL_FORWARD | 1u << KERNEL_DQ | 1u << KERNEL_DKDV,
      .takes = clattn__wgmma_takes},
     {.id = CLATTN_ENGINE_NVIDIA_MMA,
      .tested = true,

@@ -137,7 +137,7 @@ static void test_retarget(void **state)
     cl_program program = NULL;
 
     assert_status(clattn__program_get(device->context, CLATTN_ENGINE_NVIDIA_WGMMA, "delta",
-                                      "-cl-std=CL1.2 -DSTORAGE=1 -DPACKED=0 -DMASK=0", &program),
+                                      "-cl-std=CL1.2 -DSTORAGE=1 -DPACKED=0 -DMASK=0 -DTX=1 -DTY=1 -DOWN=1", &program),
                   CLATTN_BUILD_FAILED, "not PTX as expected");
     assert_null(program);
     assert_null(device->context->programs);
