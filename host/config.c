@@ -167,6 +167,7 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
     clattn__tile_limits(&unbounded, c->kernel, &own, &walk);
     c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
     c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
+    c->stay = clattn__engine_find(engine)->maps ? c->stay : 0; /* not among the numbers of other engines */
     if (!clattn__engine_find(engine)->complete(problem, own, walk, c) || exceeds_request(problem, c))
         return false;
     const bool may_split = c->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps;

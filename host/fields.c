@@ -24,6 +24,7 @@ const struct clattn__field clattn__fields[] = {
     {"FEW", AT(few), CLATTN_ENGINE_SIMT, 0, 1, STEP_NONE},
     {"STAGES", AT(stages), CLATTN_ENGINE_NVIDIA_WGMMA, 1, 8, STEP_DOUBLE},
     {"TURNS", AT(turns), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
+    {"STAY", AT(stay), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
     {"OWNER_REGISTERS", AT(owner_registers), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
     {"STAY", AT(stay), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
 };

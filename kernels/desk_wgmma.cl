@@ -5,10 +5,6 @@
 
 #include "gradient_wgmma.cl"
 
-#ifndef STAY
-#error "STAY must be given with -D"
-#endif
-
 #if OWN > 128
 #error "registers are shared out for one or two consumers"
 #endif

@@ -9,8 +9,8 @@
 
 #include "tensor_copy.cl"
 
-#if !defined(STAGES) || !defined(TURNS) || !defined(OWNER_REGISTERS)
-#error "STAGES, TURNS and OWNER_REGISTERS must be given with -D"
+#if !defined(STAGES) || !defined(TURNS) || !defined(OWNER_REGISTERS) || !defined(STAY)
+#error "STAGES, TURNS, OWNER_REGISTERS and STAY must be given with -D"
 #endif
 #if OWN % 64 || OWN > 192 || WALK % 16 || WALK > 256 || D_PAD % 16 || DV_PAD % 16 || D_PAD > 256 || DV_PAD > 256
 #error "engine nvidia_wgmma: sizes of tiles"
