@@ -102,7 +102,7 @@ static void choose_without_tiles(const struct clattn__device *device, clattn_eng
     if (config->kernel != KERNEL_DELTA)
         return;
     config->tx = alone ? 1 : 8; /* pieces of 16 bytes: 128 bytes of a row side by side */
-    config->ty = alone ? 1 : clattn__min_int((int64_t)device->max_group / 8, 32);
+    config->ty = alone ? 1 : clattn__min_int((int64_t)device->max_group / 8, 16);
     config->own = 4 * config->ty; /* so many loads of an item are on their way at once */
     config->group_size = (size_t)(config->tx * config->ty);
     config->local_bytes = sizeof(float) * (size_t)(config->tx * config->own);
