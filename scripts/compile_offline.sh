@@ -20,8 +20,8 @@ cd "$(dirname "$0")/../kernels"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 "$list" "$tier" >"$scratch/all"
-grep -v 'DENGINE=[2-9]' "$scratch/all" >"$scratch/configs"
-grep 'DENGINE=4' "$scratch/all" >"$scratch/configs_sm_90a"
+grep -v 'DENGINE=[2-9]' "$scratch/all" >"$scratch/configs" || true
+grep 'DENGINE=4' "$scratch/all" >"$scratch/configs_sm_90a" || true
 
 # Debian's device library is older than the chips; the ISA files of near relatives serve newer ones.
 mkdir "$scratch/bitcode"
