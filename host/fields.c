@@ -26,7 +26,6 @@ const struct clattn__field clattn__fields[] = {
     {"TURNS", AT(turns), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
     {"STAY", AT(stay), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
     {"OWNER_REGISTERS", AT(owner_registers), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
-    {"STAY", AT(stay), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
 };
 const size_t clattn__field_count = ARRAY_SIZE(clattn__fields);
 

@@ -64,6 +64,21 @@ static void check_rules(const clattn_problem *p, const struct clattn__config *c)
     assert_true(clattn__config_groups(c, p) == (uint64_t)(3 * 4 * ((p->q_len + c->own - 1) / c->own)));
 }
 
+/* Once each: a number that is told twice would be another's. */
+static void check_options(const struct clattn__config *c)
+{
+    static const char *const names[] = {" -DOWN=", " -DWALK=", " -DSTAGES=", " -DTURNS=", " -DSTAY=", " -DSLICE="};
+    char options[CLATTN__OPTIONS_MAX];
+
+    clattn__config_options(c, options);
+    for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
+        const char *at = strstr(options, names[n]);
+
+        assert_non_null(at);
+        assert_null(strstr(at + 1, names[n]));
+    }
+}
+
 /* Panels of 64 elements of depth; what the kernels declare beside tiles is less than a KiB. */
 static void check_gradient(const clattn_problem *p, const struct clattn__config *c)
 {
@@ -77,6 +92,7 @@ static void check_gradient(const clattn_problem *p, const struct clattn__config 
     assert_true(c->walk % (keys_own ? 32 : 16) == 0 && c->walk <= 256 && c->stages > 0 && c->splits == 1);
     assert_true(c->slice == (keys_own ? larger : c->d_pad) && (!c->turns || c->own == 128));
     assert_true(keys_own || !c->stay);
+    check_options(c);
     assert_true(c->local_bytes >= tiles + (keys_own ? stats : 0) && c->local_bytes <= hopper.local_bytes);
     assert_true(c->group_size == (size_t)(2 * c->own + 128));
     assert_true(clattn__config_groups(c, p) == parts * (uint64_t)(3 * 4 * ((p->q_len + c->own - 1) / c->own)));
