@@ -4,12 +4,13 @@
 #include "engine.h"
 #include "fields.h"
 
-const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",     "forward_combine", "delta",
-                                                        "backward_dq", "backward_dkdv",   "backward_head"};
+const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",       "forward_combine", "delta",     "backward_dq",
+                                                        "backward_dkdv", "backward_head",   "tensor_map"};
 
 const char *clattn__config_program(const struct clattn__config *config)
 {
-    return config->few ? "forward_few" : clattn__kernel_names[config->kernel];
+    const char *of_engine = clattn__engine_find(config->engine)->names[config->kernel];
+    return config->few ? "forward_few" : of_engine ? of_engine : clattn__kernel_names[config->kernel];
 }
 
 /* ---- what all engines need ---- */
@@ -90,10 +91,27 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
 
 enum { MANY_PARTS = 16 }; /* that combine shares out among more work-items */
 
-/* delta and combine see no scores: one program serves all problems. */
+static void choose_without_tiles(const struct clattn__device *device, clattn_engine engine,
+                                 struct clattn__config *config)
+{
+    const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU || config->kernel == KERNEL_MAPS;
+    config->group_size = alone ? 1 : 64;
+    if (config->group_size == 64 && config->splits >= MANY_PARTS && device->max_group >= 256)
+        config->group_size = 256;
+    config->local_bytes = 0;
+    if (config->kernel != KERNEL_DELTA)
+        return;
+    config->tx = alone ? 1 : 8; /* pieces of 16 bytes: 128 bytes of a row side by side */
+    config->ty = alone ? 1 : clattn__min_int((int64_t)device->max_group / 8, 16);
+    config->own = 4 * config->ty; /* so many loads of an item are on their way at once */
+    config->group_size = (size_t)(config->tx * config->ty);
+    config->local_bytes = sizeof(float) * (size_t)(config->tx * config->own);
+}
+
+/* The others see no scores: one program serves all problems. */
 bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {
-    return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE;
+    return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE && kernel != KERNEL_MAPS;
 }
 
 static void set_problem(clattn_engine engine, const clattn_problem *problem, struct clattn__config *config)
@@ -109,16 +127,13 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 {
     set_problem(engine, problem, config);
     config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
-    config->few = 0;
+    config->few = config->stay = 0;
     if (!clattn__config_has_tiles(config->kernel)) {
-        config->group_size = device->max_group < 64 || engine == CLATTN_ENGINE_CPU ? 1 : 64;
-        if (config->group_size == 64 && config->splits >= MANY_PARTS && device->max_group >= 256)
-            config->group_size = 256;
-        config->local_bytes = 0;
+        choose_without_tiles(device, engine, config);
         return attempt == 0;
     }
     const bool found = clattn__engine_find(engine)->choose(device, problem, attempt, config);
-    if (found && config->kernel == KERNEL_FORWARD)
+    if (found && config->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps)
         config->splits = clattn__split_count(device, problem, config);
     return found;
 }
@@ -152,9 +167,11 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
     clattn__tile_limits(&unbounded, c->kernel, &own, &walk);
     c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
     c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
+    c->stay = clattn__engine_find(engine)->maps ? c->stay : 0; /* not among the numbers of other engines */
     if (!clattn__engine_find(engine)->complete(problem, own, walk, c) || exceeds_request(problem, c))
         return false;
-    c->splits = c->kernel == KERNEL_FORWARD ? clattn__split_count(device, problem, c) : 1;
+    const bool may_split = c->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps;
+    c->splits = may_split ? clattn__split_count(device, problem, c) : 1;
     return c->local_bytes <= device->local_bytes && c->group_size <= device->max_group;
 }
 
@@ -165,13 +182,16 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
     if (c->kernel == KERNEL_COMBINE)
         return batch * heads * queries;
     if (c->kernel == KERNEL_DELTA)
-        return (batch * heads * queries + c->group_size - 1) / c->group_size;
+        return batch * heads * ((queries + (uint64_t)c->own - 1) / (uint64_t)c->own);
     if (c->kernel == KERNEL_HEAD)
         return batch * (uint64_t)problem->kv_heads;
+    if (c->kernel == KERNEL_MAPS)
+        return batch * CLATTN__MAPS_A_BATCH;
     const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;
     const uint64_t slices = ((uint64_t)clattn__output_depth(c) + slice - 1) / slice;
+    const uint64_t parts = c->engine == CLATTN_ENGINE_NVIDIA_WGMMA ? (uint64_t)clattn__wgmma_parts(c) : 1;
     if (c->kernel == KERNEL_DKDV)
-        return slices * (((uint64_t)problem->kv_len + own - 1) / own) * (uint64_t)problem->kv_heads * batch;
+        return slices * parts * (((uint64_t)problem->kv_len + own - 1) / own) * (uint64_t)problem->kv_heads * batch;
     const uint64_t pack = (uint64_t)clattn__config_pack(problem);
     return slices * (uint64_t)c->splits * ((queries * pack + own - 1) / own) * (heads / pack) * batch;
 }

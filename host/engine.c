@@ -8,6 +8,16 @@
 
 /* The fastest first, where a device can run several. */
 static const struct clattn__engine table[] = {
+    {.id = CLATTN_ENGINE_NVIDIA_WGMMA,
+     .tested = true,
+     .supports = clattn__wgmma_supports,
+     .choose = clattn__wgmma_choose,
+     .complete = clattn__wgmma_complete,
+     .names =
+         {[KERNEL_FORWARD] = "forward_wgmma", [KERNEL_DQ] = "backward_dq_wgmma", [KERNEL_DKDV] = "backward_dkdv_wgmma"},
+     .retarget = true,
+     .maps = true,
+     .takes = clattn__wgmma_takes},
     {.id = CLATTN_ENGINE_NVIDIA_MMA,
      .tested = true,
      .supports = clattn__mma_supports,

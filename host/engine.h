@@ -17,6 +17,10 @@ struct clattn__engine {
     /* Fills in what follows from the tunable numbers, with tiles no taller than the rows there are; false where the
      * kernels' #error lines refuse them. */
     bool (*complete)(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
+    /* Names of its kernels and their files, where they are its own. */
+    const char *names[KERNEL_COUNT];
+    bool retarget; /* its programs are edited before they are loaded (ptx.h) */
+    bool maps;     /* its kernels find tensors by maps in the workspace (maps.c), and never share the keys out */
     /* Whether the kernel, as it was configured, can read and write the tensors of a call, whose offsets and strides are
      * in it; NULL: any. A stage of an engine that asks has another to fall back to. */
     bool (*takes)(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call);

@@ -114,7 +114,16 @@ clattn_status clattn__problem_check(const clattn_problem *problem);
 
 /* ---- config.c: tiles and build options of one kernel ---- */
 
-enum clattn__kernel { KERNEL_FORWARD, KERNEL_COMBINE, KERNEL_DELTA, KERNEL_DQ, KERNEL_DKDV, KERNEL_HEAD, KERNEL_COUNT };
+enum clattn__kernel {
+    KERNEL_FORWARD,
+    KERNEL_COMBINE,
+    KERNEL_DELTA,
+    KERNEL_DQ,
+    KERNEL_DKDV,
+    KERNEL_HEAD,
+    KERNEL_MAPS, /* behind the stages that need them */
+    KERNEL_COUNT
+};
 enum clattn__mask { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* as in kernels/rows.cl */
 
 struct clattn__config {
@@ -130,6 +139,9 @@ struct clattn__config {
     int strip, unroll;                 /* simt: walked rows staged at a time for the output; steps of products */
     int few;                           /* simt: 1: the schedule for few query rows */
     int lanes, block_rows, block_cols; /* cpu: vector width, register block */
+    int stages;                        /* nvidia_wgmma: tiles of a walked tensor that are on their way or in use */
+    int turns, owner_registers;        /* 1: two consumers take turns; the owner tile is kept in registers */
+    int stay;                          /* 1: a launch has a work-group a compute unit, which take tiles in turn */
     int warps;                         /* nvidia_mma: of a work-group */
     bool packed;
     enum clattn__mask mask;
@@ -190,9 +202,9 @@ struct clattn__program {
     cl_program program;
 };
 
-/* Finds or builds. The program belongs to the context. */
-clattn_status clattn__program_get(clattn_context *context, const char *kernel, const char *options,
-                                  cl_program *program);
+/* Finds or builds the program of kernels/KERNEL.cl, as the engine (AUTO: any) wants it. It belongs to the context. */
+clattn_status clattn__program_get(clattn_context *context, clattn_engine engine, const char *kernel,
+                                  const char *options, cl_program *program);
 
 /* ---- probe.c: what a device can do beyond what it says ---- */
 
@@ -207,6 +219,8 @@ bool clattn__probe_local(clattn_context *context, size_t bytes);
 cl_program clattn__cache_load(clattn_context *context, const struct clattn__text *source, const char *options);
 void clattn__cache_store(clattn_context *context, const struct clattn__text *source, const char *options,
                          cl_program program);
+/* The program's binary for the context's device, or NULL; the caller releases it. */
+unsigned char *clattn__program_binary(clattn_context *context, cl_program program, size_t *size);
 /* folder/HASH.suffix of `count` texts, or a text that failed. */
 struct clattn__text clattn__cache_path(const clattn_allocator *allocator, const char *folder, const char *const *parts,
                                        size_t count, const char *suffix);
@@ -222,6 +236,7 @@ struct clattn__stage { /* one kernel of the plan */
     cl_kernel kernel;
     uint64_t groups;
     uint64_t groups_per_launch;
+    size_t most_groups; /* in a launch, which take turns at the others; 0: all of it */
 };
 
 struct clattn_plan {
@@ -241,8 +256,19 @@ struct clattn_plan {
 /* A plan that uses one engine and no other, whether or not the device is known to run it. */
 clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engine, const clattn_problem *problem,
                                      unsigned passes, clattn_plan **plan);
+/* Bytes of the workspace that hold sums and parts of a pass: all but the tensor maps, which lie behind them. */
+size_t clattn__workspace_sums(const clattn_plan *plan, unsigned pass);
 /* Some passes, and no others. */
 clattn_status clattn__passes_check(unsigned passes);
+
+/* ---- maps.c: where engine nvidia_wgmma finds tensors; launch.h has the rest ---- */
+
+enum { CLATTN__MAPS_A_BATCH = 4 }; /* of q, k, v and dout, as in kernels/tensor_copy.cl */
+
+/* Whether a stage of the plan needs maps. */
+bool clattn__maps_wanted(const clattn_plan *plan);
+/* Bytes that the maps of a pass take in the workspace, behind everything else. */
+size_t clattn__maps_bytes(const clattn_plan *plan, unsigned pass);
 
 /* ---- tensor.c: views against buffers and each other ---- */
 

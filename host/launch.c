@@ -101,7 +101,9 @@ static clattn_status reserve_events(struct clattn__launch *launch, unsigned pass
         const struct clattn__stage *stage = &launch->plan->stages[kernel];
         const struct clattn__stage *fallback = &launch->plan->fallbacks[kernel];
         const bool forward = kernel == KERNEL_FORWARD || kernel == KERNEL_COMBINE;
-        if (stage->used && forward == (pass == CLATTN_FORWARD))
+        if (kernel == KERNEL_MAPS)
+            count += 2 * launches(stage); /* a backward has two stages that may want some */
+        else if (stage->used && forward == (pass == CLATTN_FORWARD))
             count += most_launches(stage, fallback);
     }
     if (count <= SIZE_MAX / sizeof *launch->done)
@@ -146,9 +148,8 @@ static clattn_status set_arguments(const struct clattn__stage *stage, const stru
     return error ? clattn__fail_opencl(error, "clSetKernelArg") : CLATTN_SUCCESS;
 }
 
-/* The stage, or the one that takes tensors which the first does not. */
-static const struct clattn__stage *stage_for(const clattn_plan *plan, enum clattn__kernel kernel,
-                                             const struct call *call)
+const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clattn__kernel kernel,
+                                              const struct call *call)
 {
     const struct clattn__stage *stage = &plan->stages[kernel];
     const struct clattn__engine *engine = clattn__engine_find(stage->config.engine);
@@ -158,14 +159,18 @@ static const struct clattn__stage *stage_for(const clattn_plan *plan, enum clatt
 clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
                                    const cl_mem *buffers, size_t buffer_count, size_t after)
 {
-    const struct clattn__stage *stage = stage_for(launch->plan, kernel, call);
+    const struct clattn__stage *stage = clattn__stage_for(launch->plan, kernel, call);
     const cl_uint wait_count = after ? (cl_uint)after : launch->wait_count;
+    clattn__maps_place(launch->plan, kernel, call);
     clattn_status status = CLATTN_SUCCESS;
     for (uint64_t first = 0; !status && first < stage->groups; first += stage->groups_per_launch) {
         const uint64_t left = stage->groups - first;
         const uint64_t groups = left < stage->groups_per_launch ? left : stage->groups_per_launch;
-        const size_t local = stage->config.group_size, global = (size_t)groups * local;
+        /* The counter by which work-groups take turns is for one launch. */
+        const bool stay = stage->most_groups && groups == stage->groups && groups > stage->most_groups;
+        const size_t local = stage->config.group_size, global = (stay ? stage->most_groups : (size_t)groups) * local;
         call->first_group = (arg_long)first;
+        call->end_group = (arg_long)(first + groups);
         pthread_mutex_lock(launch->plan->lock);
         status = set_arguments(stage, call, buffers, buffer_count);
         if (!status) {

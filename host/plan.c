@@ -23,6 +23,8 @@ static bool stage_wanted(const clattn_plan *plan, enum clattn__kernel kernel)
         return !plan->one_walk && passes & (CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV);
     case KERNEL_HEAD:
         return plan->one_walk;
+    case KERNEL_MAPS:
+        return clattn__maps_wanted(plan);
     case KERNEL_COUNT:
         break;
     }
@@ -45,6 +47,8 @@ static double stage_flops(const struct clattn__stage *stage, const clattn_proble
         return scores * (d + (stage->config.want_dk ? d + dv : 0.0) + (stage->config.want_dv ? dv : 0.0));
     case KERNEL_HEAD:
         return scores * (3.0 * d + 2.0 * dv);
+    case KERNEL_MAPS:
+        return 0.0;
     default:
         return (double)p->batch * (double)p->q_heads * (double)p->q_len * dv;
     }
@@ -55,6 +59,7 @@ static void limit_launch(const clattn_context *context, const clattn_problem *pr
     const uint64_t most = SIZE_MAX / 2 / stage->config.group_size;
     stage->groups = clattn__config_groups(&stage->config, problem);
     stage->groups_per_launch = stage->groups < most ? stage->groups : most;
+    stage->most_groups = stage->config.stay ? (size_t)context->device.compute_units : 0;
     if (context->max_launch_flops) {
         const double each = stage_flops(stage, problem) / (double)stage->groups;
         const double groups = (double)context->max_launch_flops / (each > 1.0 ? each : 1.0);
@@ -76,7 +81,10 @@ static bool kernel_fits(const clattn_context *context, const struct clattn__conf
         *status = clattn__fail_opencl(error, "clGetKernelWorkGroupInfo");
         return false;
     }
-    return group >= config->group_size && local <= context->device.local_bytes;
+    /* A program edited for sm_90a was compiled for its work-group, or not at all; the driver counts as if no work-item
+     * gave registers to others. */
+    const bool sized = clattn__engine_find(config->engine)->retarget || group >= config->group_size;
+    return sized && local <= context->device.local_bytes;
 }
 
 /* Engines that the plan's stages try in turn. */
@@ -101,7 +109,7 @@ static clattn_status try_config(clattn_plan *plan, struct clattn__stage *stage, 
     char options[CLATTN__OPTIONS_MAX];
     cl_program program;
     clattn__config_options(config, options);
-    clattn_status status = clattn__program_get(context, name, options, &program);
+    clattn_status status = clattn__program_get(context, config->engine, name, options, &program);
     if (status)
         return status;
     cl_int error;
@@ -161,6 +169,17 @@ static clattn_status may_use(clattn_plan *plan, enum clattn__kernel kernel, clat
                         clattn__engine_names[engine], context->device.name, clattn__engine_reason(context, engine));
 }
 
+/* For the engine whose stages need them. */
+static clattn_status make_maps(clattn_plan *plan)
+{
+    struct clattn__stage *stage = &plan->stages[KERNEL_MAPS];
+    const clattn_status status = try_engine(plan, KERNEL_MAPS, CLATTN_ENGINE_NVIDIA_WGMMA, stage);
+    if (status || stage->used)
+        return status;
+    return clattn__fail(CLATTN_DEVICE_LIMIT, "kernel %s does not fit %s", clattn__kernel_names[KERNEL_MAPS],
+                        plan->context->device.name);
+}
+
 /* The engines in turn: the first that can makes the stage, and if there are tensors that it does not take, the next the
  * fallback. What does not build is passed over, unless it is the engine that was asked for, or the last. */
 static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
@@ -206,7 +225,9 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     clattn__text_add(text, "%s%s: ", clattn__kernel_names[c->kernel],
                      stage == &plan->fallbacks[c->kernel] ? ", tensors with other strides" : "");
     if (c->kernel == KERNEL_DELTA) {
-        clattn__text_add(text, "one work-item a row");
+        clattn__text_add(text, "%d work-items a row, %d rows a work-group", c->tx, c->own);
+    } else if (c->kernel == KERNEL_MAPS) {
+        clattn__text_add(text, "one work-item a tensor and batch");
     } else if (c->kernel == KERNEL_COMBINE) {
         clattn__text_add(text, "one work-group a row adds up %d parts", c->splits);
     } else {
@@ -226,7 +247,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     clattn__text_add(text, ", %llu work-groups of %zu", (unsigned long long)stage->groups, c->group_size);
     if (stage->groups_per_launch < stage->groups)
         clattn__text_add(text, ", at most %llu a launch", (unsigned long long)stage->groups_per_launch);
-    if (c->kernel != KERNEL_DELTA)
+    if (c->kernel != KERNEL_DELTA && c->kernel != KERNEL_MAPS)
         clattn__text_add(text, stage->tuned ? " (tuned on this device)" : " (built-in table)");
     clattn__text_add(text, "; %s\n", options);
 }
@@ -301,7 +322,7 @@ clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engi
     clattn_status status = make_lock(plan);
     for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
         if (stage_wanted(plan, (enum clattn__kernel)kernel))
-            status = make_stage(plan, (enum clattn__kernel)kernel);
+            status = kernel == KERNEL_MAPS ? make_maps(plan) : make_stage(plan, (enum clattn__kernel)kernel);
     if (!status)
         status = describe(plan);
     if (status)
@@ -330,6 +351,16 @@ void clattn_plan_destroy(clattn_plan *plan)
     clattn__context_release(context);
 }
 
+size_t clattn__workspace_sums(const clattn_plan *plan, unsigned pass)
+{
+    const clattn_problem *p = &plan->problem;
+    const size_t rows = (size_t)(p->batch * p->q_heads * p->q_len);
+    const size_t sums = plan->one_walk && p->dtype != CLATTN_FLOAT32 ? (size_t)p->qk_dim : 0;
+    if (pass == CLATTN_FORWARD)
+        return clattn__split_bytes(p, plan->stages[KERNEL_FORWARD].config.splits);
+    return plan->stages[KERNEL_DELTA].used ? sizeof(float) * rows * (1 + sums) : 0;
+}
+
 clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes)
 {
     if (!plan || !bytes)
@@ -337,13 +368,7 @@ clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass,
     if (pass != CLATTN_FORWARD && (!pass || pass & ~(unsigned)CLATTN_BACKWARD))
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD and CLATTN_BACKWARD",
                             pass);
-    const clattn_problem *p = &plan->problem;
-    const size_t rows = (size_t)(p->batch * p->q_heads * p->q_len);
-    const size_t sums = plan->one_walk && p->dtype != CLATTN_FLOAT32 ? (size_t)p->qk_dim : 0;
-    if (pass == CLATTN_FORWARD)
-        *bytes = clattn__split_bytes(p, plan->stages[KERNEL_FORWARD].config.splits);
-    else
-        *bytes = plan->stages[KERNEL_DELTA].used ? sizeof(float) * rows * (1 + sums) : 0;
+    *bytes = clattn__workspace_sums(plan, pass) + clattn__maps_bytes(plan, pass);
     return CLATTN_SUCCESS;
 }
 

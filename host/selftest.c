@@ -75,7 +75,7 @@ static clattn_status compare(const struct test *t)
 
 /* ---- the device ---- */
 
-enum { Q, K, V, OUT, BUFFERS };
+enum { Q, K, V, OUT, WORKSPACE, BUFFERS };
 
 static clattn_status run_on(cl_command_queue queue, const clattn_plan *plan, const cl_mem *buffers, struct test *t)
 {
@@ -84,7 +84,7 @@ static clattn_status run_on(cl_command_queue queue, const clattn_plan *plan, con
     tensors.k.mem = buffers[K];
     tensors.v.mem = buffers[V];
     tensors.out.mem = buffers[OUT];
-    const clattn_status status = clattn_enqueue_forward(plan, queue, &tensors, NULL, 0, NULL, NULL);
+    const clattn_status status = clattn_enqueue_forward(plan, queue, &tensors, buffers[WORKSPACE], 0, NULL, NULL);
     if (status)
         return status;
     const cl_int error = clEnqueueReadBuffer(queue, buffers[OUT], CL_TRUE, 0, sizeof t->out, t->out, 0, NULL, NULL);
@@ -93,17 +93,20 @@ static clattn_status run_on(cl_command_queue queue, const clattn_plan *plan, con
 
 static clattn_status run(const clattn_context *context, const clattn_plan *plan, struct test *t)
 {
-    void *const data[BUFFERS] = {t->q, t->k, t->v, t->out};
-    const size_t bytes[BUFFERS] = {sizeof t->q, sizeof t->k, sizeof t->v, sizeof t->out};
+    void *const data[BUFFERS] = {t->q, t->k, t->v, t->out, NULL};
+    size_t bytes[BUFFERS] = {sizeof t->q, sizeof t->k, sizeof t->v, sizeof t->out};
     cl_mem buffers[BUFFERS];
     cl_int error;
     cl_command_queue queue = clCreateCommandQueue(context->cl, context->id, 0, &error);
     if (error)
         return clattn__fail_opencl(error, "clCreateCommandQueue");
     size_t count = 0;
+    clattn_status status = clattn_plan_workspace_size(plan, CLATTN_FORWARD, &bytes[WORKSPACE]);
     for (; !error && count < BUFFERS; count += !error)
-        buffers[count] = clCreateBuffer(context->cl, CL_MEM_COPY_HOST_PTR, bytes[count], data[count], &error);
-    const clattn_status status = error ? clattn__fail_opencl(error, "clCreateBuffer") : run_on(queue, plan, buffers, t);
+        buffers[count] = clCreateBuffer(context->cl, data[count] ? CL_MEM_COPY_HOST_PTR : 0,
+                                        bytes[count] ? bytes[count] : 1, data[count], &error);
+    if (!status)
+        status = error ? clattn__fail_opencl(error, "clCreateBuffer") : run_on(queue, plan, buffers, t);
     while (count)
         clReleaseMemObject(buffers[--count]);
     clReleaseCommandQueue(queue);

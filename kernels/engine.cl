@@ -41,6 +41,7 @@
 #define ENGINE_SIMT 1 /* as clattn_engine */
 #define ENGINE_CPU 2
 #define ENGINE_NVIDIA_MMA 3
+#define ENGINE_NVIDIA_WGMMA 4
 #if ENGINE == ENGINE_SIMT && !defined(FEW)
 #error "FEW must be given with -D"
 #endif
@@ -60,6 +61,8 @@ struct span {
 #include "engine_few.cl"
 #elif ENGINE == ENGINE_SIMT
 #include "engine_simt.cl"
+#elif ENGINE == ENGINE_NVIDIA_WGMMA
+#include "engine_nvidia_wgmma.cl"
 #elif ENGINE == ENGINE_NVIDIA_MMA
 #include "engine_nvidia_mma.cl"
 #else

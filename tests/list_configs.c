@@ -3,7 +3,6 @@
  * 16 bits only those of the small tiers count: all that is theirs is in storage.cl, whatever the tiles are. */
 #include "cases.h"
 #include "engine.h"
-#include "internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +76,11 @@ int main(int argc, char **argv)
         {.type = CL_DEVICE_TYPE_CPU, .local_bytes = 256 << 10, .max_group = 4096, .float_width = 8, .compute_units = 8},
         {.type = CL_DEVICE_TYPE_CPU, .local_bytes = 32 << 10, .max_group = 64, .float_width = 4, .compute_units = 64},
     };
+    static const struct clattn__device hopper = {.type = CL_DEVICE_TYPE_GPU,
+                                                 .local_bytes = (227 << 10) - 4,
+                                                 .max_group = 1024,
+                                                 .float_width = 1,
+                                                 .compute_units = 1};
     static const char *const tiers[] = {"tiny", "quick", "full"};
     int tier = 0;
     while (tier < 3 && (argc != 2 || strcmp(argv[1], tiers[tier]) != 0))
@@ -95,6 +99,11 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < count; ++i)
             if (cases[i].problem.dtype == CLATTN_FLOAT32 || cases[i].tier != TIER_FULL)
                 add_case(&lines, &devices[d], clattn__device_engine(&devices[d]), &cases[i]);
+    for (size_t i = 0; i < count; ++i) { /* of every case, as if it were in 16 bits */
+        struct test_case c = cases[i];
+        c.problem.dtype = i % 2 ? CLATTN_FLOAT16 : CLATTN_BFLOAT16;
+        add_case(&lines, &hopper, CLATTN_ENGINE_NVIDIA_WGMMA, &c);
+    }
     for (size_t i = 0; i < count; ++i)
         add_case(&lines, &devices[0], CLATTN_ENGINE_NVIDIA_MMA, &cases[i]);
     for (size_t i = 0; i < lines.count; ++i)

@@ -1,0 +1,217 @@
+/* forward.cl for engine nvidia_wgmma: the same O and L, by another schedule.
+ *
+ * A tile is OWN query rows of one (batch, head); a work-group has one, or with STAY takes one after the other. Its
+ * producer brings Q (OWN, D), and K and V (WALK rows) through rings of STAGES tiles, and is ahead of the consumers,
+ * also into the next tile. Each consumer has 64 of the query rows, and multiplies the next S = Q K^T beside O += P V
+ * of the tile before, so that the tensor cores work while it takes exponentials; with TURNS, two consumers do so by
+ * turns. The last tile of keys comes first: those with an edge come before those without. */
+#include "forward_producer.cl"
+#include "softmax.cl"
+
+/* ---- consumers ---- */
+
+/* A consumer's place in both rings, and the parity of the phase that its next wait for Q or a tile's number is for. */
+struct consumer {
+    struct ring k, v;
+    uint q_parity, next_parity;
+    int turn;         /* its barrier of turns; the other's is 3 - turn */
+    struct span rows; /* of accumulators */
+};
+
+INLINE void await(const struct consumer *c)
+{
+#if TURNS
+    await_turn(c->turn);
+#endif
+}
+
+INLINE void pass(const struct consumer *c)
+{
+#if TURNS
+    pass_turn(3 - c->turn);
+#endif
+}
+
+INLINE void release(uint empty)
+{
+    if (get_local_id(0) % 32 == 0)
+        barrier_arrive(empty);
+}
+
+/* S = Q K^T under way, of the 64 rows of this warpgroup. */
+INLINE void begin_scores(float *S, const uint *q, uint q_tile, uint k_tile)
+{
+    FOR_UNROLLED (k, D_PAD / 16) {
+#if OWNER_REGISTERS
+        WGMMA_REGISTERS(WALK, B_ALONG_DEPTH, k > 0, S, q + 4 * k, depth_slice(k_tile, WALK, k));
+#else
+        WGMMA_LOCAL(WALK, B_ALONG_DEPTH, k > 0, S, depth_slice(q_tile, OWN, k), depth_slice(k_tile, WALK, k));
+#endif
+    }
+    WGMMA_COMMIT();
+}
+
+/* O += P V under way. */
+INLINE void begin_output(float *O, const uint *P, uint v_tile)
+{
+    FOR_UNROLLED (k, WALK / 16)
+        WGMMA_REGISTERS(DV_PAD, B_ALONG_COLUMNS, 1, O, P + 4 * k, row_slice(v_tile, WALK, k));
+    WGMMA_COMMIT();
+}
+
+/* S of a tile, and with it, unless it is the first, O of the tile before; then P of the tile. */
+INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, float *l, const uint *q,
+                 const struct room *p, const struct call *a, const struct edge *e, const bool first, const bool full)
+{
+    float factor[ROWS]; /* of O; first the maxima of rows */
+    barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
+    await(c);
+    WGMMA_FENCE();
+    begin_scores(S, q, p->q + (uint)get_local_id(0) / 128 * PANEL_BYTES(64), p->k + c->k.stage * K_BYTES);
+    if (!first) {
+        barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
+        begin_output(O, P, p->v + c->v.stage * V_BYTES);
+    }
+    pass(c);
+    if (first)
+        WGMMA_WAIT(WALK, 0, S);
+    else
+        WGMMA_WAIT(WALK, 1, S);
+    release(p->k_empty + 8 * c->k.stage);
+    ring_next(&c->k, STAGES);
+    softmax_scores(S, factor, a, e, full, &c->rows, WALK);
+    reduce_max(factor, 0, &c->rows);
+    FOR_ROWS (r, &c->rows)
+        factor[r] = softmax_row(S, m, l, factor[r], a, r, WALK);
+    if (!first) {
+        WGMMA_WAIT(DV_PAD, 0, O);
+        release(p->v_empty + 8 * c->v.stage);
+        ring_next(&c->v, STAGES);
+        FOR_ROWS (r, &c->rows)
+            FOR_OUT (x)
+                O[OUT(r, x)] *= factor[r];
+    }
+    pack_operand(P, S, WALK);
+}
+
+/* O, m and l of this warpgroup's rows. */
+INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, const struct room *p, const struct work *w,
+                 const struct call *a, const __global uchar *mask)
+{
+    uint P[WALK / 4], q[OWNER_REGISTERS ? D_PAD / 4 : 1];
+    struct edge e;
+    barrier_wait(p->q_full, c->q_parity);
+    c->q_parity ^= 1;
+    if (OWNER_REGISTERS) {
+        FOR_UNROLLED (k, D_PAD / 16)
+            load_operand(q + 4 * k, p->tiles, OWN, (int)get_local_id(0) / 32 * 16, k);
+        release(p->q_empty);
+    }
+    int t = w->count - 1;
+    find_edge(&e, a, w->at.first, w->begin + (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
+    step(c, S, O, P, m, l, q, p, a, &e, true, false);
+    for (--t; t >= w->full; --t) {
+        find_edge(&e, a, w->at.first, w->begin + (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
+        step(c, S, O, P, m, l, q, p, a, &e, false, false);
+    }
+    for (; t >= 0; --t)
+        step(c, S, O, P, m, l, q, p, a, &e, false, true);
+    if (!OWNER_REGISTERS)
+        release(p->q_empty);
+    barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
+    await(c);
+    WGMMA_FENCE();
+    begin_output(O, P, p->v + c->v.stage * V_BYTES);
+    pass(c);
+    WGMMA_WAIT(DV_PAD, 0, O);
+    release(p->v_empty + 8 * c->v.stage);
+    ring_next(&c->v, STAGES);
+}
+
+/* Divides O by l and writes O and L. */
+INLINE void store_tile(float *O, float *m, float *l, const struct work *w, const struct call *a,
+                       const struct span *rows, __global stored *out, __global float *lse)
+{
+    ROW_VALUES(factor);
+    struct layout out_at, lse_at;
+    query_layout(&out_at, a, &a->out, w->at.batch, w->at.head, a->Dv);
+    query_layout(&lse_at, a, &a->lse, w->at.batch, w->at.head, 1);
+    reduce_sum(l, 0, rows);
+    FOR_ROWS (r, rows) {
+        factor[r] = l[r] == 0.0f ? 0.0f : 1.0f / l[r];
+        m[r] = l[r] == 0.0f ? -INFINITY : (m[r] + log2(l[r])) * M_LN2_F;
+    }
+    store_output(O, factor, out, &out_at, w->at.first, 0, rows);
+    if (a->store_lse)
+        store_stat(m, lse, &lse_at, w->at.first, rows);
+}
+
+/* The compiler cannot tell what the number is any more. */
+INLINE void forget(long *number)
+{
+    __asm__ volatile("mov.b64 %0, %0;" : "+l"(*number));
+}
+
+INLINE void consume(const struct room *p, const struct call *a, const __global uchar *mask,
+                    const __global int *kv_lengths, __global stored *out, __global float *lse)
+{
+    SCORES(S);
+    OUTPUT(O);
+    ROW_VALUES(m);
+    ROW_VALUES(l);
+    struct consumer c = {{0, 0}, {0, 0}, 0, 0, 1 + (int)get_local_id(0) / 128, {0, ROWS}};
+    FOR_UNROLLED (s, WALK / 2)
+        S[s] = 0.0f;
+    if (c.turn == 2)
+        pass(&c);
+    for (long tile = a->first_group + (long)get_group_id(0); tile < a->end_group;) {
+        struct work w;
+        find_work(&w, a, tile, kv_lengths);
+        FOR_ROWS (r, &c.rows) {
+            m[r] = -INFINITY;
+            l[r] = 0.0f;
+            FOR_OUT (x)
+                O[OUT(r, x)] = 0.0f;
+        }
+        if (w.count > 0)
+            walk(&c, S, O, m, l, p, &w, a, mask);
+#if STAY
+        forget(&tile); /* finds the work again, where registers are free, instead of keeping it while they are not */
+        find_work(&w, a, tile, kv_lengths);
+#endif
+        store_tile(O, m, l, &w, a, &c.rows, out, lse);
+#if STAY
+        barrier_wait(p->next_full, c.next_parity);
+        c.next_parity ^= 1;
+        tile = *p->next;
+        warp_barrier();
+        release(p->next_empty);
+#else
+        tile = a->end_group;
+#endif
+    }
+    if (c.turn == 1)
+        await(&c); /* the turn that is left */
+}
+
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
+forward_wgmma(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
+              const __global stored *restrict v, const __global uchar *restrict mask,
+              const __global int *restrict kv_lengths, __global stored *restrict out, __global float *restrict lse,
+              __global uchar *restrict workspace)
+{
+    __local __attribute__((aligned(1024))) uchar tiles[TILES_BYTES];
+    __local ulong barriers[BARRIER_COUNT];
+    __local long next;
+    struct room p;
+    make_room(&p, tiles, &next, barriers);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (get_local_id(0) < CONSUMER_ITEMS) {
+        TAKE_REGISTERS(CONSUMER_REGISTERS);
+        consume(&p, &a, mask, kv_lengths, out, lse);
+    } else {
+        GIVE_REGISTERS(PRODUCER_REGISTERS);
+        if (get_local_id(0) == CONSUMER_ITEMS)
+            produce(&p, &a, kv_lengths, workspace);
+    }
+}
