@@ -4,7 +4,7 @@
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV, ON_ALL = ~0 };
 enum { BLOCK = 16, MOST_DEPTH = 256, FEW_ROWS = 4 };
 
-/* Rows of preference, the more specific first; the last needs 48 KiB of local memory. A row serves heads up to `depth`
+/* Rows of preference, the more specific first; the last needs 49 KiB of local memory. A row serves heads up to `depth`
  * deep; tiles are cut to the rows that there are and to those asked for. Measured on an H200, see bench/NOTES.md: 32
  * owner rows a warp halve what it reads from local memory for each product, as long as their outputs leave it
  * registers. */
@@ -28,11 +28,13 @@ bool clattn__mma_supports(const struct clattn__device *device, const clattn_prob
            problem->v_dim <= MOST_DEPTH && kernel != KERNEL_HEAD;
 }
 
-/* As engine_nvidia_mma.cl declares it: owner tiles, and two walked ones with two buffers each. */
+/* As engine_nvidia_mma.cl declares it: owner tiles, and two walked ones with two buffers each; where keys are owners,
+ * LSE and delta of the walked queries as well. */
 static size_t local_bytes(const struct clattn__config *c)
 {
     const size_t depths = (size_t)(clattn__owner_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad);
-    return 2 * (size_t)c->own * depths + 8 * (size_t)c->walk * (size_t)clattn__max_int(c->d_pad, c->dv_pad);
+    const size_t stats = clattn__config_keys_own(c->kernel) ? 16 * (size_t)c->walk : 0;
+    return 2 * (size_t)c->own * depths + 8 * (size_t)c->walk * (size_t)clattn__max_int(c->d_pad, c->dv_pad) + stats;
 }
 
 /* No taller than the rows there are, in whole blocks a warp. */

@@ -2,20 +2,25 @@
  * of the fastest. Legal ones only, each once. */
 #include "tune_candidates.h"
 
+#include "config.h"
 #include "fields.h"
 
 /* Numbers that are worth doubling and halving together. */
-static const char *const pairs[][2] = {
-    {"OWN", "TY"}, {"OWN", "WALK"}, {"WALK", "TX"}, {"WALK", "STRIP"}, {"CHUNK", "SLICE"}};
+static const char *const pairs[][2] = {{"OWN", "TY"},  {"OWN", "WARPS"},  {"OWN", "WALK"},
+                                       {"WALK", "TX"}, {"WALK", "STRIP"}, {"CHUNK", "SLICE"}};
 
 /* A work-item with more scores or outputs than this has no registers left for them on any GPU, and takes long to
  * compile. */
 static bool is_sensible(const struct clattn__config *c)
 {
     const int most_scores = 64, most_outputs = 128;
-    const int items = (int)c->group_size;
-    return c->engine != CLATTN_ENGINE_SIMT ||
-           (c->own * c->walk / items <= most_scores && c->own * c->slice / items <= most_outputs);
+    const int items = (int)c->group_size, scores = c->own * c->walk / items, outputs = c->own * c->slice / items;
+    if (c->engine == CLATTN_ENGINE_CPU)
+        return true;
+    if (c->engine == CLATTN_ENGINE_SIMT)
+        return scores <= most_scores && outputs <= most_outputs;
+    const int most_registers = 208; /* of the 255 that there are; the table's rows take 192 */
+    return scores * clattn__owner_count(c) + outputs * clattn__output_count(c) <= most_registers;
 }
 
 static void add_once(struct clattn__candidates *candidates, struct clattn__config config, double promise, bool tried)

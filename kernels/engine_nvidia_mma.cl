@@ -6,7 +6,8 @@
  * a row, so that the same chunk of 8 neighbouring rows lies in different banks. Both walked tiles have two buffers: one
  * is multiplied while the other is filled.
  *
- * Local memory in bytes: 2 D OWN an owner tile, and 4 WALK max(D, Dv) each of the two walked ones. */
+ * Local memory in bytes: 2 D OWN an owner tile, 4 WALK max(D, Dv) each of the two walked ones, and 8 WALK each of LSE
+ * and delta where keys are owners. */
 #ifndef ENGINE_NVIDIA_MMA_CL
 #define ENGINE_NVIDIA_MMA_CL
 

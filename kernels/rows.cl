@@ -47,6 +47,26 @@ INLINE long row_offset(const struct layout *at, long r)
 #endif
 }
 
+/* Whether rows are whole multiples of `elements` apart. */
+INLINE bool rows_apart_by(const struct layout *at, int elements)
+{
+#if PACKED
+    return at->row % elements == 0 && at->head % elements == 0;
+#else
+    return at->row % elements == 0;
+#endif
+}
+
+/* Whether row r is simply r rows from the first. */
+INLINE bool rows_in_line(const struct layout *at)
+{
+#if PACKED
+    return at->heads == 1;
+#else
+    return true;
+#endif
+}
+
 INLINE bool row_exists(const struct rows *t, long r)
 {
     if (r >= t->at.count)
