@@ -22,7 +22,7 @@ static const char help[] =
     "tests/cases.h), after it has verified the results. Without a CASE a short list runs.\n"
     "\n"
     "  --device INDEX|TEXT      an index or part of a name of \"clattn devices\" (default: the best)\n"
-    "  --engine NAME            auto, simt or cpu (default: auto)\n"
+    "  --engine NAME            auto, simt, cpu, nvidia_mma, nvidia_wgmma (default: auto)\n"
     "  --repeats N              runs that each clock takes, 3 to 99 (default: 7)\n"
     "  --baseline LIST          what else is timed: materialised, openblas, none (default: all that there are)\n"
     "  --csv FILE               writes a row a pass, for programs\n"
@@ -41,13 +41,12 @@ static int bad(const char *what, const char *value, const char *allowed)
 
 static int read_engine(const char *name, clattn_engine *engine)
 {
-    static const char *const names[] = {"auto", "simt", "cpu"};
-    for (int i = 0; i < 3; ++i)
-        if (strcmp(name, names[i]) == 0) {
+    for (int i = 0; clattn_engine_name((clattn_engine)i); ++i)
+        if (strcmp(name, clattn_engine_name((clattn_engine)i)) == 0) {
             *engine = (clattn_engine)i;
             return 0;
         }
-    return bad("--engine", name, "auto, simt or cpu");
+    return bad("--engine", name, "auto, simt, cpu, nvidia_mma or nvidia_wgmma");
 }
 
 static int read_repeats(const char *text, int *repeats)

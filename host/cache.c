@@ -104,8 +104,8 @@ static void write_entry(clattn_context *context, const char *path, const unsigne
     clattn__file_replace(&context->allocator, context->cache_dir, path, parts, ARRAY_SIZE(parts));
 }
 
-/* The program's binary for the context's device, or NULL. A program has a binary for each device of its cl_context. */
-static unsigned char *get_binary(clattn_context *context, cl_program program, size_t *size)
+/* A program has a binary for each device of its cl_context. */
+unsigned char *clattn__program_binary(clattn_context *context, cl_program program, size_t *size)
 {
     const clattn_allocator *allocator = &context->allocator;
     cl_uint count = 0;
@@ -140,7 +140,7 @@ void clattn__cache_store(clattn_context *context, const struct clattn__text *sou
                          cl_program program)
 {
     size_t size = 0;
-    unsigned char *binary = get_binary(context, program, &size);
+    unsigned char *binary = clattn__program_binary(context, program, &size);
     if (!binary)
         return;
     struct clattn__text path = entry_path(context, source, options);

@@ -1,12 +1,13 @@
 /* Which tiles a kernel uses on a device: the engine's choice, or a configuration from elsewhere that is checked. */
 #include "config.h"
 
+#include "engine.h"
 #include "fields.h"
 
-const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",     "forward_combine", "delta",
-                                                        "backward_dq", "backward_dkdv",   "backward_head"};
+const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",       "forward_combine", "delta",     "backward_dq",
+                                                        "backward_dkdv", "backward_head",   "tensor_map"};
 
-/* ---- what both engines need ---- */
+/* ---- what all engines need ---- */
 
 int clattn__config_pack(const clattn_problem *problem)
 {
@@ -82,10 +83,10 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
 
 /* ---- choosing ---- */
 
-/* delta and combine see no scores: one program serves all problems. */
+/* The others see no scores: one program serves all problems. */
 bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {
-    return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE;
+    return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE && kernel != KERNEL_MAPS;
 }
 
 static void set_problem(clattn_engine engine, const clattn_problem *problem, struct clattn__config *config)
@@ -102,21 +103,20 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
     set_problem(engine, problem, config);
     config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
     if (!clattn__config_has_tiles(config->kernel)) {
-        config->group_size = device->max_group < 64 || engine == CLATTN_ENGINE_CPU ? 1 : 64;
+        const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU || config->kernel == KERNEL_MAPS;
+        config->group_size = alone ? 1 : 64;
         config->local_bytes = 0;
         return attempt == 0;
     }
-    const bool found = engine == CLATTN_ENGINE_CPU ? clattn__cpu_choose(device, problem, attempt, config)
-                                                   : clattn__simt_choose(device, problem, attempt, config);
-    if (found && config->kernel == KERNEL_FORWARD)
+    const bool found = clattn__engine_find(engine)->choose(device, problem, attempt, config);
+    if (found && config->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps)
         config->splits = clattn__split_count(device, problem, config);
     return found;
 }
 
 /* ---- a configuration from elsewhere ---- */
 
-/* Halves a tile, in whole units, as long as it holds all rows. */
-static int shrink(int tile, int64_t rows, int unit)
+int clattn__shrink(int tile, int64_t rows, int unit)
 {
     while (tile / 2 >= rows && tile % (2 * unit) == 0)
         tile /= 2;
@@ -134,7 +134,6 @@ static bool exceeds_request(const clattn_problem *problem, const struct clattn__
 bool clattn__config_complete(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
                              struct clattn__config *c)
 {
-    const bool cpu = engine == CLATTN_ENGINE_CPU;
     set_problem(engine, problem, c);
     if (!clattn__config_has_tiles(c->kernel) || !clattn__fields_in_range(c))
         return false;
@@ -142,21 +141,12 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
     unbounded.q_tile = unbounded.k_tile = 0;
     int64_t own, walk;
     clattn__tile_limits(&unbounded, c->kernel, &own, &walk);
-    c->own = shrink(c->own, own, cpu ? c->lanes : c->ty);
-    c->walk = shrink(c->walk, walk, cpu ? c->block_rows : c->tx);
-    if (cpu)
-        c->block_cols = clattn__min_int(c->own / c->lanes, c->block_cols);
-    else
-        clattn__simt_fit_strip(c, c->strip);
     c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
     c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
-    c->group_size = cpu ? 1 : (size_t)(c->tx * c->ty);
-    if (c->block_cols == 0 && cpu)
+    if (!clattn__engine_find(engine)->complete(problem, own, walk, c) || exceeds_request(problem, c))
         return false;
-    if (!(cpu ? clattn__cpu_divides(c) : clattn__simt_divides(c)) || exceeds_request(problem, c))
-        return false;
-    c->local_bytes = cpu ? clattn__cpu_local_bytes(c) : clattn__simt_local_bytes(c);
-    c->splits = c->kernel == KERNEL_FORWARD ? clattn__split_count(device, problem, c) : 1;
+    const bool may_split = c->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps;
+    c->splits = may_split ? clattn__split_count(device, problem, c) : 1;
     return c->local_bytes <= device->local_bytes && c->group_size <= device->max_group;
 }
 
@@ -170,6 +160,8 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
         return (batch * heads * queries + c->group_size - 1) / c->group_size;
     if (c->kernel == KERNEL_HEAD)
         return batch * (uint64_t)problem->kv_heads;
+    if (c->kernel == KERNEL_MAPS)
+        return batch * CLATTN__MAPS_A_BATCH;
     const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;
     const uint64_t slices = ((uint64_t)clattn__output_depth(c) + slice - 1) / slice;
     if (c->kernel == KERNEL_DKDV)

@@ -1,4 +1,4 @@
-/* What config.c shares with the engines' own choices, config_simt.c and config_cpu.c. */
+/* What config.c shares with the engines' own choices, config_simt.c and so on. */
 #ifndef CLATTN_HOST_CONFIG_H
 #define CLATTN_HOST_CONFIG_H
 
@@ -29,18 +29,30 @@ int clattn__output_count(const struct clattn__config *config);
 /* A chunk that divides both padded depths, no longer than `most`, with the least padding. Multiples of `unit`. */
 int clattn__choose_chunk(const clattn_problem *problem, int unit, int most);
 
-/* Of each engine: the attempt-th best configuration; bytes of local memory that its kernels declare; whether the
- * numbers divide each other as its #error lines ask for, and what a work-group may be. */
+/* Halves a tile, in whole units, as long as it holds all rows. */
+int clattn__shrink(int tile, int64_t rows, int unit);
+
+/* Of each engine, the functions of its row in engine.c. */
 bool clattn__simt_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                          struct clattn__config *config);
-size_t clattn__simt_local_bytes(const struct clattn__config *config);
-bool clattn__simt_divides(const struct clattn__config *config);
-/* The longest strip that divides the walked tile, up to `most`. */
-void clattn__simt_fit_strip(struct clattn__config *config, int most);
+bool clattn__simt_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
+
+bool clattn__mma_supports(const struct clattn__device *device, const clattn_problem *problem,
+                          enum clattn__kernel kernel);
+bool clattn__mma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
+                        struct clattn__config *config);
+bool clattn__mma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
 
 bool clattn__cpu_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                         struct clattn__config *config);
-size_t clattn__cpu_local_bytes(const struct clattn__config *config);
-bool clattn__cpu_divides(const struct clattn__config *config);
+bool clattn__cpu_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
+
+struct call;
+bool clattn__wgmma_supports(const struct clattn__device *device, const clattn_problem *problem,
+                            enum clattn__kernel kernel);
+bool clattn__wgmma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
+                          struct clattn__config *config);
+bool clattn__wgmma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
+bool clattn__wgmma_takes(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call);
 
 #endif

@@ -10,7 +10,7 @@ static size_t owner_depth(const struct clattn__config *config)
     return clattn__owner_count(config) == 2 ? one + (size_t)config->dv_pad : one;
 }
 
-size_t clattn__cpu_local_bytes(const struct clattn__config *c)
+static size_t cpu_local_bytes(const struct clattn__config *c)
 {
     const size_t own = (size_t)c->own, walk = (size_t)c->walk;
     const size_t walked_count = clattn__config_keys_own(c->kernel) ? 2 : 1;
@@ -56,16 +56,16 @@ static int cpu_walk(int block_rows, int64_t rows, int64_t requested)
  * slice. */
 static void cpu_fit(size_t budget, const clattn_problem *problem, struct clattn__config *c)
 {
-    while (clattn__cpu_local_bytes(c) > budget && c->own > c->lanes)
+    while (cpu_local_bytes(c) > budget && c->own > c->lanes)
         c->own /= 2;
     c->block_cols = clattn__min_int(c->own / c->lanes, c->block_cols);
-    while (clattn__cpu_local_bytes(c) > budget && c->chunk > c->lanes)
+    while (cpu_local_bytes(c) > budget && c->chunk > c->lanes)
         cpu_set_chunk(problem, c->chunk - c->lanes, c);
-    if (clattn__cpu_local_bytes(c) > budget)
+    if (cpu_local_bytes(c) > budget)
         c->owner_resident = false;
-    while (clattn__cpu_local_bytes(c) > budget && c->walk > c->block_rows)
+    while (cpu_local_bytes(c) > budget && c->walk > c->block_rows)
         c->walk -= c->block_rows;
-    if (clattn__cpu_local_bytes(c) > budget)
+    if (cpu_local_bytes(c) > budget)
         c->slice = c->chunk;
 }
 
@@ -88,15 +88,26 @@ bool clattn__cpu_choose(const struct clattn__device *device, const clattn_proble
     c->walk = cpu_walk(c->block_rows, swapped ? queries : keys, swapped ? problem->q_tile : problem->k_tile);
     cpu_set_chunk(problem, 512, c);
     cpu_fit(most >> attempt, problem, c);
-    c->local_bytes = clattn__cpu_local_bytes(c);
+    c->local_bytes = cpu_local_bytes(c);
     return c->local_bytes <= most >> attempt &&
            !(one_walk && (!c->owner_resident || c->slice < clattn__output_depth(c)));
 }
 
-bool clattn__cpu_divides(const struct clattn__config *c)
+static bool cpu_divides(const struct clattn__config *c)
 {
     return (c->lanes == 4 || c->lanes == 8 || c->lanes == 16) && c->own % (c->lanes * c->block_cols) == 0 &&
            c->walk % c->block_rows == 0 && c->chunk % c->lanes == 0 && c->slice % c->chunk == 0 &&
            c->slice <= clattn__output_depth(c) &&
            (c->kernel != KERNEL_HEAD || (c->owner_resident && c->slice == clattn__output_depth(c)));
+}
+
+bool clattn__cpu_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
+{
+    (void)problem;
+    c->own = clattn__shrink(c->own, own, c->lanes);
+    c->walk = clattn__shrink(c->walk, walk, c->block_rows);
+    c->block_cols = clattn__min_int(c->own / c->lanes, c->block_cols);
+    c->group_size = 1;
+    c->local_bytes = cpu_local_bytes(c);
+    return c->block_cols > 0 && cpu_divides(c);
 }

@@ -37,7 +37,7 @@ static const struct simt_row {
     {ON_ALL, 512, 16, 16, 4, 16, 16, 16, 16, 2, false, 0},
 };
 
-size_t clattn__simt_local_bytes(const struct clattn__config *c)
+static size_t simt_local_bytes(const struct clattn__config *c)
 {
     const size_t pad = 4, own = (size_t)c->own, walk = (size_t)c->walk, chunk = (size_t)c->chunk;
     const size_t depths = (size_t)(clattn__owner_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad);
@@ -48,7 +48,8 @@ size_t clattn__simt_local_bytes(const struct clattn__config *c)
     return 4 * (stays + (for_scores > for_output ? for_scores : for_output) + reduced);
 }
 
-void clattn__simt_fit_strip(struct clattn__config *c, int most)
+/* The longest strip that divides the walked tile, up to `most`. */
+static void simt_fit_strip(struct clattn__config *c, int most)
 {
     c->strip = clattn__min_int(most, c->walk);
     while (c->walk % c->strip)
@@ -67,7 +68,7 @@ static void simt_fill(const struct simt_row *row, const clattn_problem *problem,
         c->own /= 2;
     while (c->walk > walk && c->walk > c->tx)
         c->walk /= 2;
-    clattn__simt_fit_strip(c, row->strip);
+    simt_fit_strip(c, row->strip);
     c->unroll = row->unroll;
     c->chunk = clattn__choose_chunk(problem, row->chunk < 32 ? row->chunk : 32, row->chunk);
     c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
@@ -75,7 +76,7 @@ static void simt_fill(const struct simt_row *row, const clattn_problem *problem,
     c->owner_resident = row->resident;
     c->slice = clattn__min_int(clattn__round_up(clattn__output_depth(c), 4 * c->tx), row->slice);
     c->group_size = (size_t)(c->tx * c->ty);
-    c->local_bytes = clattn__simt_local_bytes(c);
+    c->local_bytes = simt_local_bytes(c);
 }
 
 /* Tiles larger than others that would do must not leave compute units without work. */
@@ -103,10 +104,22 @@ bool clattn__simt_choose(const struct clattn__device *device, const clattn_probl
     return false;
 }
 
-bool clattn__simt_divides(const struct clattn__config *c)
+/* As the #error lines of engine_simt.cl ask for, and what a work-group may be. */
+static bool simt_divides(const struct clattn__config *c)
 {
     const int group = c->tx * c->ty;
     return c->own % c->ty == 0 && c->walk % c->tx == 0 && c->walk % c->strip == 0 && c->tx % 4 == 0 &&
            c->own % 4 == 0 && c->walk % 4 == 0 && c->slice % (4 * c->tx) == 0 &&
            c->slice < clattn__output_depth(c) + 4 * c->tx && c->chunk % 4 == 0 && group >= 64 && group <= 256;
+}
+
+bool clattn__simt_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
+{
+    (void)problem;
+    c->own = clattn__shrink(c->own, own, c->ty);
+    c->walk = clattn__shrink(c->walk, walk, c->tx);
+    simt_fit_strip(c, c->strip);
+    c->group_size = (size_t)(c->tx * c->ty);
+    c->local_bytes = simt_local_bytes(c);
+    return simt_divides(c);
 }

@@ -1,6 +1,7 @@
 /* A context: one device, its options, the programs built for it. */
 #include "internal.h"
 
+#include "engine.h"
 #include "gemm.h"
 #include "program.h"
 #include "tuned.h"
@@ -16,10 +17,10 @@ static clattn_status check_options(const clattn_options *options)
     if (!options->allocator.allocate != !options->allocator.release)
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
                             "options.allocator has one function; it must have both or neither");
-    if (options->engine != CLATTN_ENGINE_AUTO && options->engine != CLATTN_ENGINE_SIMT &&
-        options->engine != CLATTN_ENGINE_CPU)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.engine is %d; allowed are AUTO (0), SIMT (1) and CPU (2)",
-                            (int)options->engine);
+    if (!clattn_engine_name(options->engine))
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.engine is %d; allowed are AUTO (0) to %s (%d)",
+                            (int)options->engine, clattn__engine_names[CLATTN__ENGINE_COUNT - 1],
+                            CLATTN__ENGINE_COUNT - 1);
     if (options->keep_clblast_parameters != 0 && options->keep_clblast_parameters != 1)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.keep_clblast_parameters is %d; allowed are 0 and 1",
                             options->keep_clblast_parameters);
@@ -78,11 +79,11 @@ static clattn_status copy_build_options(clattn_context *context, const char *bui
                                   : clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for options.build_options");
 }
 
-static clattn_status describe(clattn_context *context)
+/* Under engines_lock. */
+static void describe(clattn_context *context)
 {
     const struct clattn__device *device = &context->device;
     const bool cpu = clattn__device_engine(device) == CLATTN_ENGINE_CPU;
-    const clattn_engine used = context->engine ? context->engine : clattn__device_engine(device);
     struct clattn__text text = {.allocator = &context->allocator};
     clattn__text_add(&text, "device: %s (%s)\n", device->name, cpu ? "CPU" : "GPU or accelerator");
     clattn__text_add(&text, "platform: %s; driver %s\n", device->platform, device->driver);
@@ -92,10 +93,7 @@ static clattn_status describe(clattn_context *context)
                      device->local_probed ? " (found by trying)" : "", device->max_group, device->float_width);
     clattn__text_add(&text, "memory: %.1f GiB, at most %.1f GiB a buffer\n",
                      (double)device->global_bytes / 1073741824.0, (double)device->max_alloc_bytes / 1073741824.0);
-    clattn__text_add(&text, "engine: %s, %s\n", used == CLATTN_ENGINE_CPU ? "cpu" : "simt",
-                     context->engine ? "as the options ask"
-                     : cpu           ? "because the device is a CPU"
-                                     : "because the device is no CPU");
+    clattn__engines_describe(context, &text);
     clattn__text_add(&text, "layer: %s%s\n", clattn__gemm_library() ? "projections by " : "",
                      clattn__gemm_library() ? clattn__gemm_library() : "not available, built without CLBlast");
     clattn__text_add(&text, "compiled kernels: %s%s", context->cache_dir ? "kept in " : "in memory only",
@@ -103,10 +101,9 @@ static clattn_status describe(clattn_context *context)
                      : device->caches_binaries ? " (the driver keeps its own on disk)"
                                                : "");
     clattn__text_add(&text, "\ntuned configurations: %s", context->tuned_path ? context->tuned_path : "no file");
-    context->description = text.chars;
     if (text.failed)
-        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to describe the device");
-    return CLATTN_SUCCESS;
+        clattn__text_free(&text);
+    context->description = text.chars;
 }
 
 static void free_context(clattn_context *context)
@@ -122,6 +119,7 @@ static void free_context(clattn_context *context)
     clattn__release(&allocator, context->tuned_path);
     clattn__release(&allocator, context->build_options);
     clattn__release(&allocator, context->description);
+    pthread_mutex_destroy(&context->engines_lock);
     pthread_mutex_destroy(&context->lock);
     clattn__release(&allocator, context);
 }
@@ -137,6 +135,16 @@ static clattn_status retain(clattn_context *context, cl_context cl, cl_device_id
         return clattn__fail_opencl(error, "clRetainDevice(device)");
     context->id = device;
     return CLATTN_SUCCESS;
+}
+
+static bool init_locks(clattn_context *context)
+{
+    if (pthread_mutex_init(&context->lock, NULL))
+        return false;
+    if (pthread_mutex_init(&context->engines_lock, NULL) == 0)
+        return true;
+    pthread_mutex_destroy(&context->lock);
+    return false;
 }
 
 clattn_status clattn_context_create(cl_context cl, cl_device_id device, const clattn_options *options,
@@ -159,7 +167,7 @@ clattn_status clattn_context_create(cl_context cl, cl_device_id device, const cl
     clattn_context *context = clattn__allocate(&options->allocator, sizeof *context);
     if (!context)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for a context");
-    if (pthread_mutex_init(&context->lock, NULL)) {
+    if (!init_locks(context)) {
         clattn__release(&options->allocator, context);
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no mutex for a context");
     }
@@ -175,10 +183,8 @@ clattn_status clattn_context_create(cl_context cl, cl_device_id device, const cl
         status = choose_cache(context, options->cache_dir);
     if (!status)
         status = copy_build_options(context, options->build_options);
-    if (!status) {
+    if (!status)
         clattn__probe(context);
-        status = describe(context);
-    }
     if (status)
         free_context(context);
     else
@@ -210,5 +216,14 @@ void clattn_context_destroy(clattn_context *context)
 
 const char *clattn_context_describe(const clattn_context *context)
 {
-    return context ? context->description : "";
+    if (!context)
+        return "";
+    clattn_context *known = (clattn_context *)context; /* what is found out now is no change that a caller sees */
+    clattn__engines_try_all(known);
+    pthread_mutex_lock(&known->engines_lock);
+    if (!known->description)
+        describe(known);
+    const char *description = known->description ? known->description : "";
+    pthread_mutex_unlock(&known->engines_lock);
+    return description;
 }

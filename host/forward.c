@@ -1,4 +1,5 @@
-/* The forward pass: one kernel; where it is split over the keys, a second that combines the parts. */
+/* The forward pass: one kernel; before it one that makes tensor maps, where the engine wants them; and where it is
+ * split over the keys, a second that combines the parts. */
 #include "launch.h"
 
 clattn_status clattn_enqueue_forward(const clattn_plan *plan, cl_command_queue queue, const clattn_tensors *tensors,
@@ -18,8 +19,13 @@ clattn_status clattn_enqueue_forward(const clattn_plan *plan, cl_command_queue q
                               mem[ROLE_MASK],
                               mem[ROLE_KV_LENGTHS],
                               split ? workspace : mem[ROLE_OUT],
-                              split ? workspace : mem[ROLE_LSE]};
-    status = clattn__launch_stage(&launch, KERNEL_FORWARD, &call, buffers, ARRAY_SIZE(buffers), 0);
+                              split ? workspace : mem[ROLE_LSE],
+                              workspace};
+    status = clattn__launch_maps(&launch, KERNEL_FORWARD, &call, workspace);
+    const bool maps = launch.done_count > 0; /* which the kernel then finds by an argument more */
+    if (!status)
+        status = clattn__launch_stage(&launch, KERNEL_FORWARD, &call, buffers, ARRAY_SIZE(buffers) - !maps,
+                                      launch.done_count);
     if (!status && split) {
         const cl_mem of_combine[] = {workspace, mem[ROLE_OUT], mem[ROLE_LSE]};
         status =

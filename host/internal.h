@@ -22,6 +22,13 @@
 clattn_status clattn__fail(clattn_status status, const char *format, ...) CLATTN_PRINTF(2, 3);
 /* The same for a failed OpenCL call, named as in "clCreateBuffer(out)". */
 clattn_status clattn__fail_opencl(cl_int error, const char *call);
+/* The thread's last error, put aside while something is tried whose failure is none of the caller's. */
+struct clattn__error {
+    char text[8192];
+    cl_int opencl;
+};
+void clattn__error_keep(struct clattn__error *kept);
+void clattn__error_restore(const struct clattn__error *kept);
 /* CL_OUT_OF_RESOURCES and so on. */
 const char *clattn__opencl_error_name(cl_int error);
 
@@ -60,6 +67,18 @@ struct clattn__device {
 clattn_status clattn__device_query(cl_device_id device, struct clattn__device *facts);
 clattn_engine clattn__device_engine(const struct clattn__device *facts);
 
+/* ---- engine.c, whose own header has the rest ---- */
+
+#define CLATTN__ENGINE_PLUS_ONE(name, value, text) +1
+enum { CLATTN__ENGINE_COUNT = 0 CLATTN_ENGINE_LIST(CLATTN__ENGINE_PLUS_ONE) };
+
+extern const char *const clattn__engine_names[CLATTN__ENGINE_COUNT];
+
+struct clattn__engine_state { /* of one that has to be tried */
+    bool tried, available;
+    char reason[256]; /* why it is not */
+};
+
 /* ---- context.c ---- */
 
 struct clattn__program;
@@ -75,8 +94,10 @@ struct clattn_context {
     char *cache_dir;     /* NULL: none */
     char *tuned_path;    /* the file of tuned configurations; NULL: none */
     char *build_options; /* "" where the caller has none */
-    char *description;
     bool keep_clblast_parameters;
+    pthread_mutex_t engines_lock; /* of the next two; taken before `lock` */
+    struct clattn__engine_state engines[CLATTN__ENGINE_COUNT];
+    char *description;                 /* NULL: nobody asked */
     pthread_mutex_t lock;              /* of those below */
     int references;                    /* its own and one a plan */
     bool gemm_prepared;                /* clattn__gemm_prepare did its work */
@@ -93,7 +114,16 @@ clattn_status clattn__problem_check(const clattn_problem *problem);
 
 /* ---- config.c: tiles and build options of one kernel ---- */
 
-enum clattn__kernel { KERNEL_FORWARD, KERNEL_COMBINE, KERNEL_DELTA, KERNEL_DQ, KERNEL_DKDV, KERNEL_HEAD, KERNEL_COUNT };
+enum clattn__kernel {
+    KERNEL_FORWARD,
+    KERNEL_COMBINE,
+    KERNEL_DELTA,
+    KERNEL_DQ,
+    KERNEL_DKDV,
+    KERNEL_HEAD,
+    KERNEL_MAPS, /* behind the stages that need them */
+    KERNEL_COUNT
+};
 enum clattn__mask { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* as in kernels/rows.cl */
 
 struct clattn__config {
@@ -108,6 +138,9 @@ struct clattn__config {
     int tx, ty;                        /* simt: work-items along walked and owner rows */
     int strip, unroll;                 /* simt: walked rows staged at a time for the output; steps of products */
     int lanes, block_rows, block_cols; /* cpu: vector width, register block */
+    int stages;                        /* nvidia_wgmma: tiles of a walked tensor that are on their way or in use */
+    int turns, owner_registers;        /* 1: two consumers take turns; the owner tile is kept in registers */
+    int warps;                         /* nvidia_mma: of a work-group */
     bool packed;
     enum clattn__mask mask;
     bool want_dk, want_dv;
@@ -116,7 +149,7 @@ struct clattn__config {
     size_t local_bytes; /* estimate */
 };
 
-extern const char *const clattn__kernel_names[KERNEL_COUNT]; /* also the names of their files in kernels/ */
+extern const char *const clattn__kernel_names[KERNEL_COUNT];
 
 /* Whether keys are the owner rows. */
 bool clattn__config_keys_own(enum clattn__kernel kernel);
@@ -165,9 +198,9 @@ struct clattn__program {
     cl_program program;
 };
 
-/* Finds or builds. The program belongs to the context. */
-clattn_status clattn__program_get(clattn_context *context, const char *kernel, const char *options,
-                                  cl_program *program);
+/* Finds or builds the program of kernels/KERNEL.cl, as the engine (AUTO: any) wants it. It belongs to the context. */
+clattn_status clattn__program_get(clattn_context *context, clattn_engine engine, const char *kernel,
+                                  const char *options, cl_program *program);
 
 /* ---- probe.c: what a device can do beyond what it says ---- */
 
@@ -182,6 +215,8 @@ bool clattn__probe_local(clattn_context *context, size_t bytes);
 cl_program clattn__cache_load(clattn_context *context, const struct clattn__text *source, const char *options);
 void clattn__cache_store(clattn_context *context, const struct clattn__text *source, const char *options,
                          cl_program program);
+/* The program's binary for the context's device, or NULL; the caller releases it. */
+unsigned char *clattn__program_binary(clattn_context *context, cl_program program, size_t *size);
 /* folder/HASH.suffix of `count` texts, or a text that failed. */
 struct clattn__text clattn__cache_path(const clattn_allocator *allocator, const char *folder, const char *const *parts,
                                        size_t count, const char *suffix);
@@ -206,13 +241,29 @@ struct clattn_plan {
     bool one_walk; /* KERNEL_HEAD makes all gradients */
     int pack;
     float scale;
+    clattn_engine only; /* the one engine to use, untried; AUTO: as the context says */
     struct clattn__stage stages[KERNEL_COUNT];
-    pthread_mutex_t *lock; /* arguments of the kernels, from setting to enqueue */
+    struct clattn__stage fallbacks[KERNEL_COUNT]; /* for calls whose tensors the stage's engine does not take */
+    pthread_mutex_t *lock;                        /* arguments of the kernels, from setting to enqueue */
     char *description;
 };
 
+/* A plan that uses one engine and no other, whether or not the device is known to run it. */
+clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engine, const clattn_problem *problem,
+                                     unsigned passes, clattn_plan **plan);
+/* Bytes of the workspace that hold sums and parts of a pass: all but the tensor maps, which lie behind them. */
+size_t clattn__workspace_sums(const clattn_plan *plan, unsigned pass);
 /* Some passes, and no others. */
 clattn_status clattn__passes_check(unsigned passes);
+
+/* ---- maps.c: where engine nvidia_wgmma finds tensors; launch.h has the rest ---- */
+
+enum { CLATTN__MAPS_A_BATCH = 4 }; /* of q, k, v and dout, as in kernels/tensor_copy.cl */
+
+/* Whether a stage of the plan needs maps. */
+bool clattn__maps_wanted(const clattn_plan *plan);
+/* Bytes that the maps of a pass take in the workspace, behind everything else. */
+size_t clattn__maps_bytes(const clattn_plan *plan, unsigned pass);
 
 /* ---- tensor.c: views against buffers and each other ---- */
 

@@ -1,6 +1,8 @@
 /* From a caller's tensors to enqueued kernels: what forward.c and backward.c have in common. */
 #include "launch.h"
 
+#include "engine.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -79,6 +81,17 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
     return status ? status : clattn__views_check_overlap(views, view_count);
 }
 
+static uint64_t launches(const struct clattn__stage *stage)
+{
+    return stage->used ? (stage->groups - 1) / stage->groups_per_launch + 1 : 0;
+}
+
+/* Whichever of the two a call takes. */
+static uint64_t most_launches(const struct clattn__stage *stage, const struct clattn__stage *fallback)
+{
+    return launches(stage) > launches(fallback) ? launches(stage) : launches(fallback);
+}
+
 /* Room in launch->done for an event of every launch of the pass, so that nothing can run short once the first is
  * enqueued. */
 static clattn_status reserve_events(struct clattn__launch *launch, unsigned pass)
@@ -86,9 +99,12 @@ static clattn_status reserve_events(struct clattn__launch *launch, unsigned pass
     uint64_t count = 0;
     for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
         const struct clattn__stage *stage = &launch->plan->stages[kernel];
+        const struct clattn__stage *fallback = &launch->plan->fallbacks[kernel];
         const bool forward = kernel == KERNEL_FORWARD || kernel == KERNEL_COMBINE;
-        if (stage->used && forward == (pass == CLATTN_FORWARD))
-            count += (stage->groups - 1) / stage->groups_per_launch + 1;
+        if (kernel == KERNEL_MAPS)
+            count += 2 * launches(stage); /* a backward has two stages that may want some */
+        else if (stage->used && forward == (pass == CLATTN_FORWARD))
+            count += most_launches(stage, fallback);
     }
     if (count <= SIZE_MAX / sizeof *launch->done)
         launch->done = clattn__allocate(&launch->plan->context->allocator, (size_t)count * sizeof *launch->done);
@@ -132,11 +148,20 @@ static clattn_status set_arguments(const struct clattn__stage *stage, const stru
     return error ? clattn__fail_opencl(error, "clSetKernelArg") : CLATTN_SUCCESS;
 }
 
+const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clattn__kernel kernel,
+                                              const struct call *call)
+{
+    const struct clattn__stage *stage = &plan->stages[kernel];
+    const struct clattn__engine *engine = clattn__engine_find(stage->config.engine);
+    return engine->takes && !engine->takes(plan, kernel, call) ? &plan->fallbacks[kernel] : stage;
+}
+
 clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
                                    const cl_mem *buffers, size_t buffer_count, size_t after)
 {
-    const struct clattn__stage *stage = &launch->plan->stages[kernel];
+    const struct clattn__stage *stage = clattn__stage_for(launch->plan, kernel, call);
     const cl_uint wait_count = after ? (cl_uint)after : launch->wait_count;
+    clattn__maps_place(launch->plan, kernel, call);
     clattn_status status = CLATTN_SUCCESS;
     for (uint64_t first = 0; !status && first < stage->groups; first += stage->groups_per_launch) {
         const uint64_t left = stage->groups - first;

@@ -20,11 +20,22 @@ struct clattn__launch {
 clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_plan *plan, unsigned pass,
                                    cl_command_queue queue, const clattn_tensors *tensors, cl_mem workspace,
                                    cl_uint wait_count, const cl_event *wait_list, struct call *call);
+/* The stage, or the one that takes tensors which the first does not. */
+const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clattn__kernel kernel,
+                                              const struct call *call);
 /* Enqueues a stage behind the first `after` events of launch->done (behind the call's own wait list where that is 0);
  * its events join launch->done. */
 clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
                                    const cl_mem *buffers, size_t buffer_count, size_t after);
 /* Gives the caller one event for everything in launch->done, and releases those. Passes `status` through. */
 clattn_status clattn__launch_end(struct clattn__launch *launch, clattn_status status, cl_event *event);
+
+/* ---- maps.c ---- */
+
+/* Enqueues the kernel that makes the maps for a stage, if it wants any, behind the call's wait list. */
+clattn_status clattn__launch_maps(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
+                                  cl_mem workspace);
+/* Tells a stage's kernel where in the workspace they are. */
+void clattn__maps_place(const clattn_plan *plan, enum clattn__kernel kernel, struct call *call);
 
 #endif

@@ -1,6 +1,7 @@
 /* Plans: a checked problem with a configuration and a kernel for each pass asked for. */
 #include "internal.h"
 
+#include "engine.h"
 #include "tuned.h"
 
 #include <math.h>
@@ -22,6 +23,8 @@ static bool stage_wanted(const clattn_plan *plan, enum clattn__kernel kernel)
         return !plan->one_walk && passes & (CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV);
     case KERNEL_HEAD:
         return plan->one_walk;
+    case KERNEL_MAPS:
+        return clattn__maps_wanted(plan);
     case KERNEL_COUNT:
         break;
     }
@@ -44,6 +47,8 @@ static double stage_flops(const struct clattn__stage *stage, const clattn_proble
         return scores * (d + (stage->config.want_dk ? d + dv : 0.0) + (stage->config.want_dv ? dv : 0.0));
     case KERNEL_HEAD:
         return scores * (3.0 * d + 2.0 * dv);
+    case KERNEL_MAPS:
+        return 0.0;
     default:
         return (double)p->batch * (double)p->q_heads * (double)p->q_len * dv;
     }
@@ -78,21 +83,29 @@ static bool kernel_fits(const clattn_context *context, const struct clattn__conf
     return group >= config->group_size && local <= context->device.local_bytes;
 }
 
-static clattn_engine plan_engine(const clattn_context *context)
+/* Engines that the plan's stages try in turn. */
+static size_t engine_order(const clattn_plan *plan, clattn_engine order[CLATTN__ENGINE_COUNT])
 {
-    return context->engine ? context->engine : clattn__device_engine(&context->device);
+    order[0] = plan->only;
+    return plan->only ? 1 : clattn__engine_order(plan->context, order);
+}
+
+/* The one that is right everywhere. */
+static clattn_engine last_engine(const clattn_plan *plan)
+{
+    clattn_engine order[CLATTN__ENGINE_COUNT];
+    return order[engine_order(plan, order) - 1];
 }
 
 /* Builds a configuration. Success without stage->used: the device cannot run what came of it. */
-static clattn_status try_config(clattn_plan *plan, const struct clattn__config *config)
+static clattn_status try_config(clattn_plan *plan, struct clattn__stage *stage, const struct clattn__config *config)
 {
     clattn_context *context = plan->context;
-    struct clattn__stage *stage = &plan->stages[config->kernel];
-    const char *name = clattn__kernel_names[config->kernel];
+    const char *name = clattn__engine_kernel(config);
     char options[CLATTN__OPTIONS_MAX];
     cl_program program;
     clattn__config_options(config, options);
-    clattn_status status = clattn__program_get(context, name, options, &program);
+    clattn_status status = clattn__program_get(context, config->engine, name, options, &program);
     if (status)
         return status;
     cl_int error;
@@ -110,29 +123,81 @@ static clattn_status try_config(clattn_plan *plan, const struct clattn__config *
     return CLATTN_SUCCESS;
 }
 
-/* Tries configurations, the best first, until one builds to a kernel that the device can run. A tuned one that does not
- * is passed over as if there were none. */
-static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
+/* Tries an engine's configurations, the best first, until one builds to a kernel that the device can run. A tuned one
+ * that does not is passed over as if there were none. Success without stage->used: there is none. */
+static clattn_status try_engine(clattn_plan *plan, enum clattn__kernel kernel, clattn_engine engine,
+                                struct clattn__stage *stage)
 {
     clattn_context *context = plan->context;
-    struct clattn__stage *stage = &plan->stages[kernel];
+    const struct clattn__stage *first = &plan->stages[kernel], *forward = &plan->stages[KERNEL_FORWARD];
     struct clattn__config config = {.kernel = kernel};
-    const clattn_engine engine = plan_engine(context);
     config.want_dk = plan->passes & CLATTN_BACKWARD_DK;
     config.want_dv = plan->passes & CLATTN_BACKWARD_DV;
-    config.splits = plan->stages[KERNEL_FORWARD].config.splits;
+    config.splits = forward->config.splits;
     if (clattn__tuned_find(context, engine, &plan->problem, &config)) {
-        const clattn_status status = try_config(plan, &config);
+        config.splits = first->used ? first->config.splits : config.splits;
+        const clattn_status status = try_config(plan, stage, &config);
         stage->tuned = stage->used;
         if (stage->used || (status && status != CLATTN_BUILD_FAILED))
             return status;
     }
     for (int attempt = 0; clattn__config_choose(&context->device, engine, &plan->problem, attempt, &config);
          ++attempt) {
-        const clattn_status status = try_config(plan, &config);
+        config.splits = first->used ? first->config.splits : config.splits; /* a fallback fills the same workspace */
+        const clattn_status status = try_config(plan, stage, &config);
         if (status || stage->used)
             return status;
     }
+    return CLATTN_SUCCESS;
+}
+
+/* Whether the plan may use the engine for the kernel. An engine that was forced must not be missing. */
+static clattn_status may_use(clattn_plan *plan, enum clattn__kernel kernel, clattn_engine engine, bool *may)
+{
+    clattn_context *context = plan->context;
+    *may = clattn__engine_supports(engine, &context->device, &plan->problem, kernel);
+    if (!*may || plan->only)
+        return CLATTN_SUCCESS;
+    const clattn_status status = clattn__engine_try(context, engine, may);
+    if (status || *may || engine != context->engine)
+        return status;
+    return clattn__fail(CLATTN_DEVICE_LIMIT, "engine %s, which options.engine asks for, is not available on %s: %s",
+                        clattn__engine_names[engine], context->device.name, clattn__engine_reason(context, engine));
+}
+
+/* For the engine whose stages need them. */
+static clattn_status make_maps(clattn_plan *plan)
+{
+    struct clattn__stage *stage = &plan->stages[KERNEL_MAPS];
+    const clattn_status status = try_engine(plan, KERNEL_MAPS, CLATTN_ENGINE_NVIDIA_WGMMA, stage);
+    if (status || stage->used)
+        return status;
+    return clattn__fail(CLATTN_DEVICE_LIMIT, "kernel %s does not fit %s", clattn__kernel_names[KERNEL_MAPS],
+                        plan->context->device.name);
+}
+
+/* The engines in turn: the first that can makes the stage, and if there are tensors that it does not take, the next the
+ * fallback. What does not build is passed over, unless it is the engine that was asked for, or the last. */
+static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
+{
+    const clattn_context *context = plan->context;
+    struct clattn__stage *stage = &plan->stages[kernel];
+    clattn_engine order[CLATTN__ENGINE_COUNT];
+    const size_t count = engine_order(plan, order);
+    for (size_t i = clattn__config_has_tiles(kernel) ? 0 : count - 1; i < count; ++i) {
+        bool may;
+        clattn_status status = may_use(plan, kernel, order[i], &may);
+        if (!status && may)
+            status = try_engine(plan, kernel, order[i], stage);
+        if (status && (status != CLATTN_BUILD_FAILED || i + 1 == count || order[i] == context->engine))
+            return status;
+        if (stage->used && (stage == &plan->fallbacks[kernel] || !clattn__engine_find(order[i])->takes))
+            return CLATTN_SUCCESS;
+        if (stage->used)
+            stage = &plan->fallbacks[kernel];
+    }
+    if (plan->stages[kernel].used)
+        return CLATTN_SUCCESS;
     return clattn__fail(CLATTN_DEVICE_LIMIT,
                         "no configuration of kernel %s fits %s (%zu bytes of local memory, %zu work-items a group)",
                         clattn__kernel_names[kernel], context->device.name, context->device.local_bytes,
@@ -153,14 +218,17 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     const struct clattn__config *c = &stage->config;
     char options[CLATTN__OPTIONS_MAX];
     clattn__config_options(c, options);
-    clattn__text_add(text, "%s: ", clattn__kernel_names[c->kernel]);
+    clattn__text_add(text, "%s%s: ", clattn__kernel_names[c->kernel],
+                     stage == &plan->fallbacks[c->kernel] ? ", tensors with other strides" : "");
     if (c->kernel == KERNEL_DELTA) {
         clattn__text_add(text, "one work-item a row");
+    } else if (c->kernel == KERNEL_MAPS) {
+        clattn__text_add(text, "one work-item a tensor and batch");
     } else if (c->kernel == KERNEL_COMBINE) {
         clattn__text_add(text, "one work-group a row adds up %d parts", c->splits);
     } else {
         const bool keys_own = clattn__config_keys_own(c->kernel);
-        clattn__text_add(text, "engine %s", c->engine == CLATTN_ENGINE_CPU ? "cpu" : "simt");
+        clattn__text_add(text, "engine %s", clattn__engine_names[c->engine]);
         describe_tile(text, plan->pack > 1 ? "query rows a tile" : "queries a tile", plan->problem.q_tile,
                       keys_own ? c->walk : c->own);
         describe_tile(text, "keys a tile", plan->problem.k_tile, keys_own ? c->own : c->walk);
@@ -175,7 +243,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     clattn__text_add(text, ", %llu work-groups of %zu", (unsigned long long)stage->groups, c->group_size);
     if (stage->groups_per_launch < stage->groups)
         clattn__text_add(text, ", at most %llu a launch", (unsigned long long)stage->groups_per_launch);
-    if (c->kernel != KERNEL_DELTA)
+    if (c->kernel != KERNEL_DELTA && c->kernel != KERNEL_MAPS)
         clattn__text_add(text, stage->tuned ? " (tuned on this device)" : " (built-in table)");
     clattn__text_add(text, "; %s\n", options);
 }
@@ -185,10 +253,13 @@ static clattn_status describe(clattn_plan *plan)
     const clattn_context *context = plan->context;
     struct clattn__text text = {.allocator = &context->allocator};
     clattn__text_add(&text, "device %s; %s\n", context->device.name,
-                     context->engine ? "engine as the context's options ask" : "engine by type of device");
-    for (size_t i = 0; i < KERNEL_COUNT; ++i)
+                     context->engine ? "engine as the context's options ask" : "engine by what the device can do");
+    for (size_t i = 0; i < KERNEL_COUNT; ++i) {
         if (plan->stages[i].used)
             describe_stage(&text, plan, &plan->stages[i]);
+        if (plan->fallbacks[i].used)
+            describe_stage(&text, plan, &plan->fallbacks[i]);
+    }
     plan->description = text.chars;
     return text.failed ? clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to describe the plan") : CLATTN_SUCCESS;
 }
@@ -225,9 +296,13 @@ clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *
     clattn_status status = clattn__passes_check(passes);
     if (!status)
         status = clattn__problem_check(problem);
-    if (status)
-        return status;
+    return status ? status : clattn__plan_create_by(context, CLATTN_ENGINE_AUTO, problem, passes, result);
+}
 
+clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engine, const clattn_problem *problem,
+                                     unsigned passes, clattn_plan **result)
+{
+    *result = NULL;
     clattn_plan *plan = clattn__allocate(&context->allocator, sizeof *plan);
     if (!plan)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for a plan");
@@ -235,14 +310,15 @@ clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *
     plan->context = context;
     plan->problem = *problem;
     plan->passes = passes;
+    plan->only = engine;
     plan->pack = clattn__config_pack(problem);
     plan->scale = problem->scale != 0.0f ? problem->scale : (float)(1.0 / sqrt((double)problem->qk_dim));
     plan->one_walk = (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD &&
-                     clattn__config_one_walk(&context->device, plan_engine(context), problem);
-    status = make_lock(plan);
+                     clattn__config_one_walk(&context->device, last_engine(plan), problem);
+    clattn_status status = make_lock(plan);
     for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
         if (stage_wanted(plan, (enum clattn__kernel)kernel))
-            status = make_stage(plan, (enum clattn__kernel)kernel);
+            status = kernel == KERNEL_MAPS ? make_maps(plan) : make_stage(plan, (enum clattn__kernel)kernel);
     if (!status)
         status = describe(plan);
     if (status)
@@ -257,15 +333,28 @@ void clattn_plan_destroy(clattn_plan *plan)
     if (!plan)
         return;
     clattn_context *context = plan->context;
-    for (size_t i = 0; i < KERNEL_COUNT; ++i)
+    for (size_t i = 0; i < KERNEL_COUNT; ++i) {
         if (plan->stages[i].kernel)
             clReleaseKernel(plan->stages[i].kernel);
+        if (plan->fallbacks[i].kernel)
+            clReleaseKernel(plan->fallbacks[i].kernel);
+    }
     if (plan->lock)
         pthread_mutex_destroy(plan->lock);
     clattn__release(&context->allocator, plan->lock);
     clattn__release(&context->allocator, plan->description);
     clattn__release(&context->allocator, plan);
     clattn__context_release(context);
+}
+
+size_t clattn__workspace_sums(const clattn_plan *plan, unsigned pass)
+{
+    const clattn_problem *p = &plan->problem;
+    const size_t rows = (size_t)(p->batch * p->q_heads * p->q_len);
+    const size_t sums = plan->one_walk && p->dtype != CLATTN_FLOAT32 ? (size_t)p->qk_dim : 0;
+    if (pass == CLATTN_FORWARD)
+        return clattn__split_bytes(p, plan->stages[KERNEL_FORWARD].config.splits);
+    return plan->stages[KERNEL_DELTA].used ? sizeof(float) * rows * (1 + sums) : 0;
 }
 
 clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes)
@@ -275,13 +364,7 @@ clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass,
     if (pass != CLATTN_FORWARD && (!pass || pass & ~(unsigned)CLATTN_BACKWARD))
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD and CLATTN_BACKWARD",
                             pass);
-    const clattn_problem *p = &plan->problem;
-    const size_t rows = (size_t)(p->batch * p->q_heads * p->q_len);
-    const size_t sums = plan->one_walk && p->dtype != CLATTN_FLOAT32 ? (size_t)p->qk_dim : 0;
-    if (pass == CLATTN_FORWARD)
-        *bytes = clattn__split_bytes(p, plan->stages[KERNEL_FORWARD].config.splits);
-    else
-        *bytes = plan->stages[KERNEL_DELTA].used ? sizeof(float) * rows * (1 + sums) : 0;
+    *bytes = clattn__workspace_sums(plan, pass) + clattn__maps_bytes(plan, pass);
     return CLATTN_SUCCESS;
 }
 

@@ -43,7 +43,7 @@ bool clattn__probe_local(clattn_context *context, size_t bytes)
     cl_program program;
     cl_int error;
     snprintf(options, sizeof options, "-cl-std=CL1.2 -DLOCAL_BYTES=%zu", bytes);
-    if (clattn__program_get(context, "probe_local", options, &program))
+    if (clattn__program_get(context, CLATTN_ENGINE_AUTO, "probe_local", options, &program))
         return false;
     cl_kernel kernel = clCreateKernel(program, "probe_local", &error);
     if (error)
@@ -55,7 +55,7 @@ bool clattn__probe_local(clattn_context *context, size_t bytes)
 
 void clattn__probe(clattn_context *context)
 {
-    static const size_t sizes[] = {224 << 10, 160 << 10, 96 << 10};
+    static const size_t sizes[] = {(227 << 10) - 4, 160 << 10, 96 << 10};
     struct clattn__device *device = &context->device;
     if (!(device->type & CL_DEVICE_TYPE_GPU) || device->max_group < ITEMS)
         return;

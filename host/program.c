@@ -1,6 +1,9 @@
 /* Programs: found in the context's list, on disk, or built from source. */
 #include "program.h"
 
+#include "engine.h"
+#include "ptx.h"
+
 #include <string.h>
 
 static struct clattn__program *find(clattn_context *context, const char *key)
@@ -45,15 +48,60 @@ static clattn_status build(clattn_context *context, const struct clattn__text *s
     return status;
 }
 
-static clattn_status load_or_build(clattn_context *context, const char *kernel, const char *options,
-                                   cl_program *program)
+/* Replaces a program by its edited self. */
+static clattn_status retarget(clattn_context *context, const char *kernel, const char *options, cl_program *program)
+{
+    size_t size = 0;
+    cl_int error;
+    struct clattn__text text;
+    unsigned char *binary = clattn__program_binary(context, *program, &size);
+    if (!binary)
+        return clattn__fail(CLATTN_BUILD_FAILED, "the compiler does not give kernel %s out", kernel);
+    clattn_status status = clattn__ptx_retarget(&context->allocator, (const char *)binary, size, &text);
+    clattn__release(&context->allocator, binary);
+    if (status)
+        return status;
+    const unsigned char *chars = (const unsigned char *)text.chars;
+    const size_t with_nul = text.length + 1;
+    cl_program edited = clCreateProgramWithBinary(context->cl, 1, &context->id, &with_nul, &chars, NULL, &error);
+    clattn__text_free(&text);
+    if (error)
+        return clattn__fail(CLATTN_BUILD_FAILED, "kernel %s is not taken back when edited: %s", kernel,
+                            clattn__opencl_error_name(error));
+    if (clBuildProgram(edited, 1, &context->id, options, NULL, NULL)) {
+        status = fail_build(context, edited, kernel, options);
+        clReleaseProgram(edited);
+        return status;
+    }
+    clReleaseProgram(*program);
+    *program = edited;
+    return CLATTN_SUCCESS;
+}
+
+static clattn_status build_for(clattn_context *context, clattn_engine engine, const struct clattn__text *source,
+                               const char *kernel, const char *options, cl_program *program)
+{
+    const struct clattn__engine *row = clattn__engine_find(engine);
+    clattn_status status = build(context, source, kernel, options, program);
+    if (!status && row && row->retarget) {
+        status = retarget(context, kernel, options, program);
+        if (status) {
+            clReleaseProgram(*program);
+            *program = NULL;
+        }
+    }
+    return status;
+}
+
+static clattn_status load_or_build(clattn_context *context, clattn_engine engine, const char *kernel,
+                                   const char *options, cl_program *program)
 {
     struct clattn__text source;
     clattn_status status = clattn__source_assemble(&context->allocator, kernel, &source);
     if (!status) {
         *program = context->cache_dir ? clattn__cache_load(context, &source, options) : NULL;
         if (!*program) {
-            status = build(context, &source, kernel, options, program);
+            status = build_for(context, engine, &source, kernel, options, program);
             if (!status && context->cache_dir)
                 clattn__cache_store(context, &source, options, *program);
         }
@@ -76,8 +124,8 @@ static clattn_status remember(clattn_context *context, char *key, cl_program pro
 }
 
 /* The entry of `key`, whose second word on are the build options; it takes the key over when it is new. */
-static clattn_status find_or_make(clattn_context *context, const char *kernel, struct clattn__text *key,
-                                  cl_program *program)
+static clattn_status find_or_make(clattn_context *context, clattn_engine engine, const char *kernel,
+                                  struct clattn__text *key, cl_program *program)
 {
     const struct clattn__program *entry = find(context, key->chars);
     if (entry) {
@@ -85,7 +133,7 @@ static clattn_status find_or_make(clattn_context *context, const char *kernel, s
         return CLATTN_SUCCESS;
     }
     *program = NULL;
-    clattn_status status = load_or_build(context, kernel, key->chars + strlen(kernel) + 1, program);
+    clattn_status status = load_or_build(context, engine, kernel, key->chars + strlen(kernel) + 1, program);
     if (status)
         return status;
     status = remember(context, key->chars, *program);
@@ -97,14 +145,15 @@ static clattn_status find_or_make(clattn_context *context, const char *kernel, s
 }
 
 /* Builds under the context's lock: threads that want the same program wait for one build. */
-clattn_status clattn__program_get(clattn_context *context, const char *kernel, const char *options, cl_program *program)
+clattn_status clattn__program_get(clattn_context *context, clattn_engine engine, const char *kernel,
+                                  const char *options, cl_program *program)
 {
     struct clattn__text key = {.allocator = &context->allocator};
     clattn__text_add(&key, "%s %s %s", kernel, options, context->build_options);
     if (key.failed)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the name of a program");
     pthread_mutex_lock(&context->lock);
-    const clattn_status status = find_or_make(context, kernel, &key, program);
+    const clattn_status status = find_or_make(context, engine, kernel, &key, program);
     pthread_mutex_unlock(&context->lock);
     clattn__text_free(&key);
     return status;

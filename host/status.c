@@ -12,7 +12,7 @@
 #define THREAD_LOCAL __thread
 #endif
 
-static THREAD_LOCAL char last_error[8192];
+static THREAD_LOCAL char last_error[sizeof((struct clattn__error *)NULL)->text];
 static THREAD_LOCAL cl_int last_opencl_error;
 
 int clattn_version(void)
@@ -76,6 +76,18 @@ clattn_status clattn__fail_opencl(cl_int error, const char *call)
     clattn__fail(status, "%s failed with %s (%d)", call, clattn__opencl_error_name(error), (int)error);
     last_opencl_error = error;
     return status;
+}
+
+void clattn__error_keep(struct clattn__error *kept)
+{
+    memcpy(kept->text, last_error, sizeof last_error);
+    kept->opencl = last_opencl_error;
+}
+
+void clattn__error_restore(const struct clattn__error *kept)
+{
+    memcpy(last_error, kept->text, sizeof last_error);
+    last_opencl_error = kept->opencl;
 }
 
 const char *clattn__opencl_error_name(cl_int error)

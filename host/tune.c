@@ -73,6 +73,7 @@ static clattn_status try_builtin(struct search *s)
         status = clattn__trial_time(&s->trial, plan, s->kernel, INFINITY, &s->found.builtin_seconds);
     if (!status)
         s->builtin = s->best = plan->stages[s->kernel].config;
+    s->candidates.engine = s->builtin.engine;
     s->found.best_seconds = s->found.builtin_seconds;
     clattn_plan_destroy(plan);
     return status;
@@ -145,7 +146,7 @@ static void describe(struct search *s)
     s->found.tried = s->candidates.tried;
     clattn__fields_print(&s->best, " ", text, sizeof text);
     snprintf(s->found.configuration, sizeof s->found.configuration, "%.255s", text + 1);
-    strcpy(s->found.engine, s->best.engine == CLATTN_ENGINE_CPU ? "cpu" : "simt");
+    strcpy(s->found.engine, clattn__engine_names[s->best.engine]);
 }
 
 static clattn_status store(struct search *s)
@@ -204,7 +205,6 @@ static clattn_status tune_all(struct search *s, const clattn_problem *problem, u
     if (status)
         return status;
     s->candidates.context = context;
-    s->candidates.engine = context->engine ? context->engine : clattn__device_engine(&context->device);
     s->candidates.problem = &s->trial.problem;
     bool tunable[KERNEL_COUNT] = {false}, has_forward = false; /* out and lse are what a backward needs */
     int count = 0;

@@ -14,7 +14,7 @@ static bool is_sensible(const struct clattn__config *c)
 {
     const int most_scores = 64, most_outputs = 128;
     const int items = (int)c->group_size;
-    return c->engine == CLATTN_ENGINE_CPU ||
+    return c->engine != CLATTN_ENGINE_SIMT ||
            (c->own * c->walk / items <= most_scores && c->own * c->slice / items <= most_outputs);
 }
 

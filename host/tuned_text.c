@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const engines[] = {"simt", "cpu"};
 static const char *const dtypes[] = {"f32", "f16", "bf16"};
 static const char *const masks[] = {"none", "full", "padding"};
 static const char *const flags[] = {"0", "1"};
@@ -23,7 +22,7 @@ static const struct part {
     const char *const *words; /* of the values from `least` on; NULL: numbers */
     int least, most;
 } parts[TUNED_PARTS] = {
-    {"engine", engines, CLATTN_ENGINE_SIMT, CLATTN_ENGINE_CPU},
+    {"engine", clattn__engine_names + CLATTN_ENGINE_SIMT, CLATTN_ENGINE_SIMT, CLATTN__ENGINE_COUNT - 1},
     {"kernel", clattn__kernel_names, 0, KERNEL_COUNT - 1},
     {"dtype", dtypes, 0, CLATTN_BFLOAT16},
     {"D", NULL, 1, CLATTN_MAX_HEAD_DIM},

@@ -108,12 +108,22 @@ CLATTN_API cl_int clattn_last_opencl_error(void);
 
 /* ---- 2. Context: one device and its compiled kernels ---- */
 
-/* How kernels are mapped to a machine. AUTO chooses by what the device is and can do. */
+/* How kernels are mapped to a machine. AUTO takes, for each pass, the fastest that the device is able to run. */
+#define CLATTN_ENGINE_LIST(X)                                                                                          \
+    X(CLATTN_ENGINE_AUTO, 0, "auto")                                                                                   \
+    X(CLATTN_ENGINE_SIMT, 1, "simt") /* work-groups of 64 to 256 items, tiles in local memory: right everywhere */     \
+    X(CLATTN_ENGINE_CPU, 2, "cpu")   /* one work-item a work-group, wide vectors: right everywhere */                  \
+    X(CLATTN_ENGINE_NVIDIA_MMA, 3, "nvidia_mma")     /* matrix instructions of sm_80 and later, 16-bit types */        \
+    X(CLATTN_ENGINE_NVIDIA_WGMMA, 4, "nvidia_wgmma") /* those of sm_90a, 16-bit types */
+
 typedef enum clattn_engine {
-    CLATTN_ENGINE_AUTO = 0,
-    CLATTN_ENGINE_SIMT = 1, /* work-groups of 64 to 256 items, tiles in local memory: GPUs; right on every device */
-    CLATTN_ENGINE_CPU = 2   /* one work-item a work-group, wide vectors: CPU devices; right on every device */
+#define CLATTN_ENGINE_ENUM(name, value, text) name = value,
+    CLATTN_ENGINE_LIST(CLATTN_ENGINE_ENUM)
+#undef CLATTN_ENGINE_ENUM
 } clattn_engine;
+
+/* "simt", as the tool and descriptions call it; NULL for what is no engine, so that counting from 0 lists them all. */
+CLATTN_API const char *clattn_engine_name(clattn_engine engine);
 
 /* Host memory: both functions or neither (malloc and free). `allocate` returns NULL on failure, memory aligned as
  * malloc's otherwise; both may be called from any thread that calls clattn. */
@@ -133,7 +143,8 @@ typedef struct clattn_options {
      * ~/.cache/clattn, and no compiled kernels on a driver that keeps a cache itself (PoCL). "": none. A path: that
      * folder, made if it is missing. A cache that cannot be read or written is silently not used. Copied. */
     const char *cache_dir;
-    /* Forces an engine. */
+    /* Forces an engine. What it does not do (nvidia_mma and nvidia_wgmma: float32, heads deeper than 256, tiles smaller
+     * than theirs) is left to simt; a device that cannot run it refuses plans with CLATTN_DEVICE_LIMIT. */
     clattn_engine engine;
     /* Largest work of one kernel launch in floating-point operations; 0: no bound. More is split into several launches,
      * each of at least one work-group: for devices whose display freezes, or whose watchdog fires, during a long
@@ -165,8 +176,9 @@ CLATTN_API clattn_status clattn_context_create(cl_context cl, cl_device_id devic
 /* Gives the context up; it lives on until its last plan is destroyed. NULL is ignored. */
 CLATTN_API void clattn_context_destroy(clattn_context *context);
 
-/* What clattn found out about the device and which engine it would use, and why: a few lines of text. Lives as long as
- * the context; "" for NULL. */
+/* What clattn found out about the device, which engines it would use, and why not others: a few lines of text. The first
+ * call on a GPU may take seconds, for what no plan has needed yet is tried now. Lives as long as the context; "" for
+ * NULL, and where host memory is out. */
 CLATTN_API const char *clattn_context_describe(const clattn_context *context);
 
 /* ---- 3. Problem: what is to be computed ---- */
@@ -262,7 +274,7 @@ typedef struct clattn_plan clattn_plan;
  *   INVALID_ARGUMENT  a null pointer; passes with unknown bits, or none; struct_size, scale, align, a flag or the shape
  *                     of the mask not allowed
  *   INVALID_SIZE      a size out of the range above, Hq not a multiple of Hk, a tensor of more than 2^58 elements
- *   DEVICE_LIMIT      not even the smallest configuration fits the device
+ *   DEVICE_LIMIT      not even the smallest configuration fits the device, or it cannot run the engine that was forced
  *   BUILD_FAILED      clattn_last_error holds the log
  *   OPENCL_ERROR, OUT_OF_MEMORY */
 CLATTN_API clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *problem, unsigned passes,
@@ -615,7 +627,7 @@ typedef struct clattn_tuned_kernel {
     int is_builtin;          /* 1: nothing was faster by more than 2 percent */
     size_t tried, refused;   /* configurations; refused: not built, not run, or not right */
     char configuration[256]; /* the fastest: "OWN=64 WALK=64 ..." */
-    char engine[8];          /* "simt", "cpu" */
+    char engine[16];         /* "simt", .. */
 } clattn_tuned_kernel;
 
 typedef struct clattn_tune_result {

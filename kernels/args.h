@@ -29,6 +29,7 @@ struct call {
     arg_long N, M;              /* query and key length */
     arg_long offset;            /* diagonal, where it is fixed */
     arg_long first_group;       /* number of this launch's first work-group within the whole pass */
+    arg_long maps;              /* nvidia_wgmma: byte of the workspace at or behind which the tensor maps begin */
     arg_int B, Hq, Hk, D, Dv;
     arg_int pack;         /* query heads that share an owner tile: 1, or Hq / Hk */
     arg_int causal;       /* keys j <= i + offset only */
@@ -37,6 +38,7 @@ struct call {
     arg_int store_lse;
     arg_int parts;        /* of the keys, where a forward is split; and the depth of a part's rows of O */
     arg_int part_depth;
+    arg_int query_rows, key_rows; /* nvidia_wgmma: rows of a tile that the copy engine brings */
     arg_float scale;      /* of Q K^T */
     arg_float scale_log2; /* scale * log2(e): scores are kept in units of powers of two */
 };

@@ -80,6 +80,7 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
             find_edge(&e, &a, i, at.first, key_total, mask, at.batch, head);
             struct span seen = rows;
             narrow_rows(&seen, 0, keys_seen(&e));
+            fetch_tiles(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, i, &queries);
             tile_scores(S, k_tile, &K, at.first, walked_tile, &Q, i, D_PAD, &seen, cols);
             if (WANT_DK)
                 tile_scores(dP, v_tile, &V, at.first, dout_tile, &dO, i, DV_PAD, &seen, cols);

@@ -24,6 +24,7 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
             const __global stored *restrict dout, const __global float *restrict delta, __global stored *restrict dq)
 {
     WALKED_TILE(walked_tile);
+    AHEAD_TILE(v_tile, walked_tile);
     OWNER_TILE(q_tile, D_PAD, walked_tile);
     OWNER_TILE(dout_tile, DV_PAD, walked_tile);
     OPERAND_TILE(ds_tile, walked_tile);
@@ -72,7 +73,8 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
         const int cols = cols_in_use(keys.end - j);
         struct span seeing = rows;
         narrow_rows(&seeing, first_seeing(&e), OWN);
-        tile_scores(dP, dout_tile, &dO, at.first, walked_tile, &V, j, DV_PAD, &seeing, cols);
+        fetch_tiles(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, j, &keys);
+        tile_scores(dP, dout_tile, &dO, at.first, v_tile, &V, j, DV_PAD, &seeing, cols);
         tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, &seeing, cols);
         if (is_full(&keys, j))
             dq_scores(S, dP, row_lse, row_delta, &a, &e, true, &seeing, cols);

@@ -15,6 +15,7 @@
  *   WALKED_TILE, REDUCE_TILE(name)   storage, declared at kernel scope, the walked tile first
  *   OWNER_TILE(name, depth, walked_tile), OPERAND_TILE(name, walked_tile)   more, or parts of the walked tile's
  *   SECOND_TILE(name, walked_tile)   a walked tile more, or the same again where local memory is dear
+ *   AHEAD_TILE(name, walked_tile)    a walked tile more where tiles are fetched ahead, else the same
  *   SCORES, OUTPUT, ROW_VALUES, COL_VALUES(name)   accumulators, and a lane_f a row or column, in ACC
  *   reduce_max, reduce_sum     over the walked direction, of one value a row, what work-items hold of it
  *   lane_max, lane_exp2, row_stat, col_stat, gather_mask   on lanes
@@ -36,6 +37,8 @@
 
 #define ENGINE_SIMT 1 /* as clattn_engine */
 #define ENGINE_CPU 2
+#define ENGINE_NVIDIA_MMA 3
+#define ENGINE_NVIDIA_WGMMA 4
 
 /* Lanes of owner rows that are in use. */
 struct span {
@@ -50,6 +53,10 @@ struct span {
 #include "engine_cpu.cl"
 #elif ENGINE == ENGINE_SIMT
 #include "engine_simt.cl"
+#elif ENGINE == ENGINE_NVIDIA_WGMMA
+#include "engine_nvidia_wgmma.cl"
+#elif ENGINE == ENGINE_NVIDIA_MMA
+#include "engine_nvidia_mma.cl"
 #else
 #error "ENGINE is unknown"
 #endif

@@ -35,6 +35,7 @@ typedef lane_f out_f, owner_f;
 #define OWNER_TILE(name, depth, walked_tile) __local lane_f name[ROWS * OWNER_DEPTH(depth)]
 #define WALKED_TILE(name) __local float __attribute__((aligned(64))) name[WALK * CHUNK]
 #define SECOND_TILE(name, walked_tile) WALKED_TILE(name)
+#define AHEAD_TILE(name, walked_tile) __local float *const name = walked_tile
 #define ROWS_TILE(name, depth) __local lane_f name[OWN * (depth) / LANES] /* owner rows as they lie: [OWN][depth] */
 #define OPERAND_TILE(name, walked_tile) __local float *const name = 0     /* scores are operands as they lie */
 #define REDUCE_TILE(name) __local float *const name = 0

@@ -44,6 +44,7 @@ typedef float owner_f;
 #define WALKED_TILE(name)                                                                                              \
     __local float __attribute__((aligned(16))) name[SCORES_POOL > OUTPUT_POOL ? SCORES_POOL : OUTPUT_POOL]
 #define SECOND_TILE(name, walked_tile) __local float *const name = walked_tile
+#define AHEAD_TILE(name, walked_tile) __local float *const name = walked_tile
 #if OWNER_RESIDENT
 #define OWNER_TILE(name, depth, walked_tile) __local float __attribute__((aligned(16))) name[(depth)*OWNER_LD]
 #else

@@ -20,6 +20,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
         __global result *restrict out, __global float *restrict lse)
 {
     WALKED_TILE(walked_tile);
+    AHEAD_TILE(v_tile, walked_tile);
     OWNER_TILE(q_tile, D_PAD, walked_tile);
     OPERAND_TILE(p_tile, walked_tile);
     REDUCE_TILE(reduce_tile);
@@ -62,6 +63,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
         const int cols = cols_in_use(keys.end - j);
         struct span seeing = rows;
         narrow_rows(&seeing, first_seeing(&e), OWN);
+        fetch_tiles(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, j, &keys);
         tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, &seeing, cols);
         if (is_full(&keys, j))
             softmax_scores(S, row_max, &a, &e, true, &seeing, cols);
@@ -69,7 +71,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
             softmax_scores(S, row_max, &a, &e, false, &seeing, cols);
         reduce_max(row_max, reduce_tile, &seeing);
         softmax_update(S, O, m, l, row_max, &seeing, cols);
-        tile_output(O, S, p_tile, walked_tile, &V, j, at.slice * SLICE, STAGED_NOT, DV_PAD, &seeing, cols);
+        tile_output(O, S, p_tile, v_tile, &V, j, at.slice * SLICE, STAGED_NOT, DV_PAD, &seeing, cols);
     }
 
     struct layout out_at, lse_at;

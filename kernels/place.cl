@@ -32,14 +32,6 @@ INLINE void find_place(struct place *p, const struct call *a, const int depth, c
     p->batch = (int)(group / blocks);
 }
 
-/* Number of keys of batch b: its length, clamped to 0..M. */
-INLINE long key_count(const struct call *a, const __global int *kv_lengths, int b)
-{
-    if (!a->has_kv_lengths)
-        return a->M;
-    return clamp((long)kv_lengths[a->kv_lengths + b * a->kv_lengths_stride], 0L, a->M);
-}
-
 /* Key position of query 0. */
 INLINE long diagonal_offset(const struct call *a, long keys)
 {

@@ -50,6 +50,14 @@ INLINE bool row_exists(const struct rows *t, long r)
     return true;
 }
 
+/* Number of keys of batch b: its length, clamped to 0..M. */
+INLINE long key_count(const struct call *a, const __global int *kv_lengths, int b)
+{
+    if (!a->has_kv_lengths)
+        return a->M;
+    return clamp((long)kv_lengths[a->kv_lengths + b * a->kv_lengths_stride], 0L, a->M);
+}
+
 /* Rows of query heads head .. head + pack - 1. */
 INLINE void query_layout(struct layout *at, const struct call *a, const struct view *v, int b, int head, int depth)
 {

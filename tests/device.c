@@ -29,14 +29,19 @@ void check_cl(const char *call, cl_int found, const char *file, int line)
 static clattn_engine engine_of_environment(void)
 {
     const char *name = getenv("CLATTN_TEST_ENGINE");
+    int engine = 0;
 
-    if (name == NULL || name[0] == '\0' || strcmp(name, "auto") == 0) {
+    if (name == NULL || name[0] == '\0') {
         return CLATTN_ENGINE_AUTO;
     }
-    if (strcmp(name, "simt") != 0 && strcmp(name, "cpu") != 0) {
-        fail_msg("CLATTN_TEST_ENGINE is \"%s\"; it must be simt, cpu or auto", name);
+    while (clattn_engine_name((clattn_engine)engine) != NULL &&
+           strcmp(name, clattn_engine_name((clattn_engine)engine)) != 0) {
+        engine++;
     }
-    return strcmp(name, "simt") == 0 ? CLATTN_ENGINE_SIMT : CLATTN_ENGINE_CPU;
+    if (clattn_engine_name((clattn_engine)engine) == NULL) {
+        fail_msg("CLATTN_TEST_ENGINE is \"%s\"; it must be the name of an engine", name);
+    }
+    return (clattn_engine)engine;
 }
 
 clattn_options device_options(void)

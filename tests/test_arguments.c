@@ -174,7 +174,7 @@ static void test_options(void **state)
     }
     bad[0].struct_size = 0;
     bad[1].struct_size = sizeof good + 8;
-    bad[2].engine = (clattn_engine)3;
+    bad[2].engine = (clattn_engine)5;
     bad[3].engine = (clattn_engine)-1;
     bad[4].allocator.allocate = no_memory;
     bad[5].allocator.release = no_release;

@@ -4,7 +4,7 @@
  *   test_cases b1 h1 n7 m9 d8 causal ...       one case: what a failure prints, to paste back
  *
  * Environment: CLATTN_TEST_DEVICE  device, as for clattn_find_device (default: the best)
- *              CLATTN_TEST_ENGINE  simt, cpu or auto (default) */
+ *              CLATTN_TEST_ENGINE  the name of an engine, or auto (default) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,10 +45,15 @@ static int engine_of_environment(void)
 {
     const char *name = getenv("CLATTN_TEST_ENGINE");
 
-    if (name == NULL || name[0] == '\0' || strcmp(name, "auto") == 0) {
+    if (name == NULL || name[0] == '\0') {
         return CLATTN_ENGINE_AUTO;
     }
-    return strcmp(name, "simt") == 0 ? CLATTN_ENGINE_SIMT : strcmp(name, "cpu") == 0 ? CLATTN_ENGINE_CPU : -1;
+    for (int engine = 0; clattn_engine_name((clattn_engine)engine) != NULL; engine++) {
+        if (strcmp(name, clattn_engine_name((clattn_engine)engine)) == 0) {
+            return engine;
+        }
+    }
+    return -1;
 }
 
 static int open_device(struct device *device)
@@ -58,7 +63,7 @@ static int open_device(struct device *device)
     cl_int status;
 
     if (engine < 0) {
-        return failed("CLATTN_TEST_ENGINE", "must be simt, cpu or auto");
+        return failed("CLATTN_TEST_ENGINE", "must be the name of an engine");
     }
     options.engine = (clattn_engine)engine;
     options.build_options = getenv("CLATTN_TEST_BUILD_OPTIONS");

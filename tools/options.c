@@ -128,18 +128,14 @@ static const char *set_seconds(options *o, const char *text, size_t member)
 
 static const char *set_engine(options *o, const char *text, size_t member)
 {
-    static const struct {
-        const char *name;
-        clattn_engine engine;
-    } engines[] = {{"auto", CLATTN_ENGINE_AUTO}, {"simt", CLATTN_ENGINE_SIMT}, {"cpu", CLATTN_ENGINE_CPU}};
     (void)member;
-    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
-        if (strcmp(text, engines[i].name) == 0) {
-            o->engine = engines[i].engine;
+    for (int i = 0; clattn_engine_name((clattn_engine)i) != NULL; i++) {
+        if (strcmp(text, clattn_engine_name((clattn_engine)i)) == 0) {
+            o->engine = (clattn_engine)i;
             return NULL;
         }
     }
-    return "simt, cpu, auto";
+    return "auto, simt, cpu, nvidia_mma, nvidia_wgmma";
 }
 
 static const char *set_dtype(options *o, const char *text, size_t member)

@@ -33,7 +33,7 @@ static const char devices_text[] =
     "  --scale X         factor of Q K^T; 0 and by default 1/sqrt(D)\n"                                                \
     "  --q-tile N        largest tile of queries; 0 and by default tuned\n"                                            \
     "  --k-tile N        the same for keys\n"                                                                          \
-    "  --engine NAME     simt, cpu or auto (the default)\n"                                                            \
+    "  --engine NAME     simt, cpu, nvidia_mma, nvidia_wgmma or auto (the default)\n"                                  \
     "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"
 
 #define LAYOUT_TEXT                                                                                                    \
@@ -132,7 +132,7 @@ static const char check_text[] =
     "double-precision reference on the host. What to run first on a new device.\n"
     "\n"
     "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"
-    "  --engine NAME     simt, cpu or auto (the default)\n"
+    "  --engine NAME     simt, cpu, nvidia_mma, nvidia_wgmma or auto (the default)\n"
     "  --tier NAME       tiny (seconds), quick (the default), or full: all cases, and one tensor\n"
     "                    of more than 2^31 elements where the device's memory allows\n"
     "  --case LINE       only this case, as printed after a failure, for instance\n"
@@ -151,7 +151,7 @@ static const char tune_text[] =
     "Best on an idle machine. Ctrl-C ends the search and keeps what was found.\n"
     "\n"
     "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"
-    "  --engine NAME     simt, cpu or auto (the default)\n"
+    "  --engine NAME     simt, cpu, nvidia_mma, nvidia_wgmma or auto (the default)\n"
     "  --dtype NAME      of the tensors: f32 (the default), f16 or bf16\n"
     "  --seconds S       of searching for each case; 60 by default\n"
     "  --case LINE       a problem to tune for, for instance \"b4 h16/4 n2048 m2048 d128 causal\";\n"

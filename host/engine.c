@@ -1,0 +1,146 @@
+/* The engines, and which of them a context's device can run: never by its name, always by trying. */
+#include "engine.h"
+
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The fastest first, where a device can run several. */
+static const struct clattn__engine table[] = {
+    {.id = CLATTN_ENGINE_NVIDIA_WGMMA,
+     .tested = true,
+     .supports = clattn__wgmma_supports,
+     .choose = clattn__wgmma_choose,
+     .complete = clattn__wgmma_complete,
+     .names = {[KERNEL_FORWARD] = "forward_wgmma"},
+     .retarget = true,
+     .maps = true,
+     .takes = clattn__wgmma_takes},
+    {.id = CLATTN_ENGINE_NVIDIA_MMA,
+     .tested = true,
+     .supports = clattn__mma_supports,
+     .choose = clattn__mma_choose,
+     .complete = clattn__mma_complete},
+    {.id = CLATTN_ENGINE_SIMT, .choose = clattn__simt_choose, .complete = clattn__simt_complete},
+    {.id = CLATTN_ENGINE_CPU, .choose = clattn__cpu_choose, .complete = clattn__cpu_complete},
+};
+
+#define ENGINE_TEXT(name, value, text) [value] = text,
+const char *const clattn__engine_names[CLATTN__ENGINE_COUNT] = {CLATTN_ENGINE_LIST(ENGINE_TEXT)};
+
+const char *clattn_engine_name(clattn_engine engine)
+{
+    return (unsigned)engine < CLATTN__ENGINE_COUNT ? clattn__engine_names[engine] : NULL;
+}
+
+const struct clattn__engine *clattn__engine_find(clattn_engine id)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(table); ++i)
+        if (table[i].id == id)
+            return &table[i];
+    return NULL;
+}
+
+const char *clattn__engine_kernel(const struct clattn__config *config)
+{
+    const char *own = clattn__engine_find(config->engine)->names[config->kernel];
+    return own ? own : clattn__kernel_names[config->kernel];
+}
+
+bool clattn__engine_supports(clattn_engine id, const struct clattn__device *device, const clattn_problem *problem,
+                             enum clattn__kernel kernel)
+{
+    const struct clattn__engine *engine = clattn__engine_find(id);
+    return !engine || !engine->supports || engine->supports(device, problem, kernel);
+}
+
+size_t clattn__engine_order(const clattn_context *context, clattn_engine order[CLATTN__ENGINE_COUNT])
+{
+    const clattn_engine first = context->engine ? context->engine : clattn__device_engine(&context->device);
+    size_t count = 0;
+    if (!context->engine && first == CLATTN_ENGINE_SIMT)
+        for (size_t i = 0; i < ARRAY_SIZE(table); ++i)
+            if (table[i].tested)
+                order[count++] = table[i].id;
+    order[count++] = first;
+    if (first != CLATTN_ENGINE_SIMT && first != CLATTN_ENGINE_CPU)
+        order[count++] = CLATTN_ENGINE_SIMT;
+    return count;
+}
+
+/* ---- trying ---- */
+
+/* Of the last error the line that says most: a compiler's first complaint, or else the first. */
+static void keep_reason(char *reason, size_t size)
+{
+    const char *line = clattn_last_error(), *complaint = strstr(line, "error: ");
+    line = complaint ? complaint + strlen("error: ") : line;
+    snprintf(reason, size, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+/* Under engines_lock, so that threads which need the engine wait for one test. A success leaves no error behind. */
+static clattn_status try_once(clattn_context *context, clattn_engine id)
+{
+    struct clattn__engine_state *state = &context->engines[id];
+    struct clattn__error before;
+    if (state->tried)
+        return CLATTN_SUCCESS;
+    clattn__error_keep(&before);
+    const clattn_status status = clattn__self_test(context, id);
+    if (status == CLATTN_OUT_OF_MEMORY)
+        return status;
+    state->tried = true;
+    state->available = status == CLATTN_SUCCESS;
+    if (status)
+        keep_reason(state->reason, sizeof state->reason);
+    clattn__error_restore(&before);
+    return CLATTN_SUCCESS;
+}
+
+clattn_status clattn__engine_try(clattn_context *context, clattn_engine id, bool *available)
+{
+    const struct clattn__engine *engine = clattn__engine_find(id);
+    clattn_status status = CLATTN_SUCCESS;
+    *available = engine && !engine->tested;
+    if (!engine || !engine->tested)
+        return CLATTN_SUCCESS;
+    pthread_mutex_lock(&context->engines_lock);
+    status = try_once(context, id);
+    *available = context->engines[id].available;
+    pthread_mutex_unlock(&context->engines_lock);
+    return status;
+}
+
+const char *clattn__engine_reason(const clattn_context *context, clattn_engine id)
+{
+    return clattn__engine_find(id) ? context->engines[id].reason : "the library was built without it";
+}
+
+void clattn__engines_try_all(clattn_context *context)
+{
+    clattn_engine order[CLATTN__ENGINE_COUNT];
+    bool available;
+    const size_t count = clattn__engine_order(context, order);
+    for (size_t i = 0; i < count; ++i)
+        clattn__engine_try(context, order[i], &available);
+}
+
+void clattn__engines_describe(const clattn_context *context, struct clattn__text *text)
+{
+    clattn_engine order[CLATTN__ENGINE_COUNT];
+    const size_t count = clattn__engine_order(context, order);
+    clattn__text_add(text, "engine: ");
+    for (size_t i = 0; i < count; ++i)
+        clattn__text_add(text, "%s%s", i ? ", else " : "", clattn__engine_names[order[i]]);
+    clattn__text_add(text, ", %s\n",
+                     context->engine                         ? "as the options ask"
+                     : order[count - 1] == CLATTN_ENGINE_CPU ? "because the device is a CPU"
+                                                             : "because the device is no CPU");
+    for (size_t i = 0; i + 1 < count; ++i) {
+        const bool available = context->engines[order[i]].available;
+        clattn__text_add(
+            text, "engine %s: %s%s\n", clattn__engine_names[order[i]],
+            available ? "available" : "not available: ", available ? "" : clattn__engine_reason(context, order[i]));
+    }
+}

@@ -1,0 +1,57 @@
+/* Engine `nvidia_mma`: work-groups of WARPS warps, products by the matrix instructions of NVIDIA GPUs from sm_80 on, for
+ * types of 16 bits. A warp has ROW_BLOCKS blocks of 16 owner rows; accumulators are as fragments.cl says, and P is an
+ * operand as it lies in registers.
+ *
+ * Tiles lie in local memory as rows of stored elements, in chunks of 8, which ldmatrix reads. Chunks are permuted within
+ * a row, so that the same chunk of 8 neighbouring rows lies in different banks. Both walked tiles have two buffers: one
+ * is multiplied while the other is filled.
+ *
+ * Local memory in bytes: 2 D OWN an owner tile, and 4 WALK max(D, Dv) each of the two walked ones. */
+#ifndef ENGINE_NVIDIA_MMA_CL
+#define ENGINE_NVIDIA_MMA_CL
+
+#if !defined(WARPS)
+#error "WARPS must be given with -D"
+#endif
+#if OWN % (16 * WARPS) || !OWNER_RESIDENT
+#error "16 WARPS must divide OWN, whose tile stays"
+#endif
+#define WG_SIZE (32 * WARPS)
+#define ROW_BLOCKS (OWN / (16 * WARPS))
+#define OWNER_WARP ((int)get_local_id(0) / 32)
+
+#include "nvidia_ptx.cl"
+
+#include "fragments.cl"
+
+typedef stored owner_f;
+#define BUFFER (WALK * MAX_PAD)
+#define WALKED_TILE(name) __local stored __attribute__((aligned(128))) name[2 * BUFFER]
+#define SECOND_TILE(name, walked_tile) WALKED_TILE(name)
+#define AHEAD_TILE(name, walked_tile) WALKED_TILE(name)
+#define OWNER_TILE(name, depth, walked_tile)                                                                           \
+    __local stored __attribute__((aligned(128))) name[OWN * (depth) + 2 * EXCHANGE_WORDS]
+#define OPERAND_TILE(name, walked_tile) EXCHANGE_TILE(name)
+#define REDUCE_TILE(name) EXCHANGE_TILE(name)
+
+/* First element of chunk `chunk` of a row of `chunks`, of which there are an even number. */
+INLINE int tile_element(const int chunks, int row, int chunk)
+{
+    const int permuted = chunk ^ (chunks % 8 == 0 ? row % 8 : chunks % 4 == 0 ? row / 2 % 4 : row / 4 % 2);
+    return (row * chunks + permuted) * 8;
+}
+
+/* What lane names to read 16 rows, 16 elements deep, from row and chunk on: as the left operand, or transposed as the
+ * right one of two products side by side. */
+INLINE int rows_first(int lane, const int chunks, int row, int chunk)
+{
+    return tile_element(chunks, row + lane % 16, chunk + lane / 16);
+}
+
+/* And as they are, as the right operand of two products side by side. */
+INLINE int depth_first(int lane, const int chunks, int row, int chunk)
+{
+    return tile_element(chunks, row + lane / 16 * 8 + lane % 8, chunk + lane / 8 % 2);
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* Engine `nvidia_wgmma`: warpgroups of 128 work-items on Hopper's tensor cores. OWN / 64 of them consume tiles, 64
+ * owner rows each; one more, the producer, has the copy engine bring them. Its kernels are files of their own
+ * (forward_wgmma.cl); what lies how in an accumulator is said in wgmma.cl.
+ *
+ * Tiles have OWN = 64, 128 or 192 rows, and WALK rows, a multiple of 16 up to 256; D_PAD and DV_PAD, multiples of 16,
+ * are what products compute. STAGES tiles of each walked tensor are on their way or in use. */
+#ifndef ENGINE_NVIDIA_WGMMA_CL
+#define ENGINE_NVIDIA_WGMMA_CL
+
+#include "tensor_copy.cl"
+
+#if !defined(STAGES) || !defined(TURNS) || !defined(OWNER_REGISTERS)
+#error "STAGES, TURNS and OWNER_REGISTERS must be given with -D"
+#endif
+#if OWN % 64 || OWN > 192 || WALK % 16 || WALK > 256 || D_PAD % 16 || DV_PAD % 16 || D_PAD > 256 || DV_PAD > 256
+#error "engine nvidia_wgmma: sizes of tiles"
+#endif
+#if SLICE != DV_PAD || PACKED || MASK
+#error "engine nvidia_wgmma: the whole depth, no packed heads, no mask"
+#endif
+#if TURNS && OWN != 128
+#error "TURNS are of two warpgroups"
+#endif
+
+#define CONSUMERS (OWN / 64)
+#define CONSUMER_ITEMS (CONSUMERS * 128)
+#define WG_SIZE (CONSUMER_ITEMS + 128)
+
+/* Registers of a work-item: 65536 of a compute unit, shared out. */
+#if OWN == 192
+#define CONSUMER_REGISTERS 160
+#define PRODUCER_REGISTERS 32
+#else
+#define CONSUMER_REGISTERS 240
+#define PRODUCER_REGISTERS 24
+#endif
+
+#define OWNER_WARP ((int)get_local_id(0) / 32)
+#define ROW_BLOCKS 1
+
+#include "fragments.cl"
+
+#endif

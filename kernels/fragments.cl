@@ -1,0 +1,165 @@
+/* Accumulators as NVIDIA's matrix instructions leave them in a warp, and what follows from that: engines nvidia_mma
+ * and nvidia_wgmma. A block is 16 rows of one warp; lane l has, of every 16 x 8 of it,
+ *
+ *   rows l / 4 and l / 4 + 8, columns 2 (l % 4) and 2 (l % 4) + 1: four floats, row by row
+ *
+ * Before it: OWNER_WARP (of the warps that own rows, counted from 0), ROW_BLOCKS (of a warp, one after the other),
+ * nvidia_ptx.cl. A row's values lie in four neighbouring lanes, which all keep its m, l and so on. */
+#ifndef FRAGMENTS_CL
+#define FRAGMENTS_CL
+
+#if !defined(OWNER_WARP) || !defined(ROW_BLOCKS)
+#error "OWNER_WARP and ROW_BLOCKS must be defined"
+#endif
+#if WALK % 16 || SLICE % 16 || D_PAD % 16 || DV_PAD % 16
+#error "16 must divide WALK, SLICE, D_PAD and DV_PAD"
+#endif
+
+typedef float lane_f;
+typedef int lane_i;
+typedef float out_f;
+#define LANES 1
+#define ACC __private
+#define ROWS (2 * ROW_BLOCKS)
+#define COLS (WALK / 4)
+#define OUT_COLS (SLICE / 4)
+#define ROW_VALUES(name) float name[ROWS]
+#define COL_VALUES(name) float name[COLS]
+#define SCORES(name) float name[ROWS * COLS]
+#define OUTPUT(name) float name[ROWS * OUT_COLS]
+/* Of 16 x 8 blocks, `columns` of them side by side. */
+#define FRAGMENT(r, c, columns) ((((r) / 2 * (columns) + (c) / 2) * 2 + (r) % 2) * 2 + (c) % 2)
+#define SCORE(r, c) FRAGMENT(r, c, WALK / 8)
+#define OUT(r, x) FRAGMENT(r, x, SLICE / 8)
+
+#define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
+#define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
+#define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
+#define RESCALE_SLACK 0.0f
+#define NEEDS_RESCALE(factor) true /* cheaper than asking */
+
+#define LANE ((int)get_local_id(0) % 32)
+
+INLINE int fragment_column(int c)
+{
+    return c / 2 * 8 + LANE % 4 * 2 + c % 2;
+}
+
+INLINE int tile_row(int r)
+{
+    return (OWNER_WARP * ROW_BLOCKS + r / 2) * 16 + LANE / 4 + r % 2 * 8;
+}
+
+INLINE lane_i tile_col(int c)
+{
+    return fragment_column(c);
+}
+
+/* A warp's lanes work on whole tiles. */
+INLINE void rows_in_use(struct span *rows, long left)
+{
+    rows->begin = 0;
+    rows->end = ROWS;
+}
+
+INLINE void narrow_rows(struct span *rows, int first, int count)
+{
+}
+
+INLINE int cols_in_use(long left)
+{
+    return COLS;
+}
+
+INLINE lane_f lane_exp2(lane_f x)
+{
+    return ptx_exp2(x);
+}
+
+INLINE lane_f lane_max(lane_f x, lane_f y)
+{
+    return fmax(x, y);
+}
+
+/* A float32 a row, of row `row`; `otherwise` where that does not exist. */
+INLINE float stat(const __global float *data, const struct layout *at, long row, float otherwise)
+{
+    return row < at->count ? data[row_offset(at, row)] : otherwise;
+}
+
+INLINE lane_f row_stat(const __global float *data, const struct layout *at, long first, int r, float otherwise)
+{
+    return stat(data, at, first + tile_row(r), otherwise);
+}
+
+INLINE lane_f col_stat(const __global float *data, const struct layout *at, long first, int c, float otherwise)
+{
+    return stat(data, at, first + tile_col(c), otherwise);
+}
+
+INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,
+                          long column)
+{
+    return mask[i * row + head * per_head + j * column];
+}
+
+/* Combine what the four lanes of a row hold. `tile`: see EXCHANGE_TILE. */
+INLINE void reduce_max(ACC float *value, __local uint *tile, const struct span *rows)
+{
+    FOR_ROWS (r, rows) {
+        value[r] = fmax(value[r], ptx_from_lane(value[r], 1, tile));
+        value[r] = fmax(value[r], ptx_from_lane(value[r], 2, tile));
+    }
+}
+
+INLINE void reduce_sum(ACC float *value, __local uint *tile, const struct span *rows)
+{
+    FOR_ROWS (r, rows) {
+        value[r] += ptx_from_lane(value[r], 1, tile);
+        value[r] += ptx_from_lane(value[r], 2, tile);
+    }
+}
+
+/* Two neighbours of an output row; `pairs`: they may be written as one. */
+INLINE void store_pair(__global result *data, long to, float x, float y, int left, bool pairs)
+{
+#if !(defined(SPLIT) && SPLIT)
+    if (pairs && left > 1) {
+        *(__global uint *)(data + to) = ptx_pack(x, y);
+        return;
+    }
+#endif
+    if (left > 0)
+        STORE_RESULT(data, to, x);
+    if (left > 1)
+        STORE_RESULT(data, to + 1, y);
+}
+
+/* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
+INLINE void store_output(const float *out, const ACC float *factor, __global result *data, const struct layout *at,
+                         long first, int d, const struct span *rows)
+{
+    const bool pairs = ((size_t)(data + at->origin) & 3) == 0 && at->row % 2 == 0 && (!PACKED || at->head % 2 == 0);
+    FOR_ROWS (r, rows) {
+        const long row = first + tile_row(r);
+        if (row < at->count) {
+            const long to = row_offset(at, row);
+            FOR_UNROLLED (x, OUT_COLS / 2) {
+                const int depth = d + fragment_column(2 * x);
+                store_pair(data, to + depth, out[OUT(r, 2 * x)] * factor[r], out[OUT(r, 2 * x + 1)] * factor[r],
+                           at->depth - depth, pairs);
+            }
+        }
+    }
+}
+
+/* One float32 a row, written by one lane of the four. */
+INLINE void store_stat(const ACC float *value, __global float *data, const struct layout *at, long first,
+                       const struct span *rows)
+{
+    FOR_ROWS (r, rows)
+        if (LANE % 4 == 0 && first + tile_row(r) < at->count)
+            data[row_offset(at, first + tile_row(r))] = value[r];
+}
+
+#endif

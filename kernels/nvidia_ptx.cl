@@ -1,0 +1,105 @@
+/* The instructions of NVIDIA GPUs from sm_80 on that OpenCL C has no words for. Where PTX_FILE is defined, that file
+ * takes their place: the tests have one in plain OpenCL C. There lanes exchange values through local memory, and so the
+ * functions between lanes are given some; they are called in uniform control flow of the whole work-group.
+ *
+ *   EXCHANGE_TILE(name), EXCHANGE(tile)    such memory; at kernel scope, or as words more that a tile has behind its own
+ *   ptx_exp2(x)                            2^x, about 2 units in the last place; denormals are 0
+ *   ptx_pack(x, y)                         two floats as stored elements, x in the lower half
+ *   ptx_from_lane(x, mask, tile)           x of the lane whose number differs in the bits of mask
+ *   ptx_copy(to, from, bytes)              16 bytes from global to local memory, on their way until ptx_copies_wait();
+ *                                          all after the first `bytes` become 0
+ *   PTX_READ(m, tile, place, a, b, c), PTX_READ_TRANSPOSED(..)    four 8 x 8 matrices of stored elements; lane l names row
+ *                                          l % 8 of matrix l / 8, 8 elements from tile + place(l, a, b, c)
+ *   ptx_multiply(d, a, b, tile)            d += a b, 16 x 16 times 16 x 8 */
+#ifndef NVIDIA_PTX_CL
+#define NVIDIA_PTX_CL
+
+#if STORAGE != STORAGE_FLOAT16 && STORAGE != STORAGE_BFLOAT16
+#error "this engine is for types of 16 bits"
+#endif
+
+#ifdef PTX_FILE
+#include PTX_FILE
+#elif !defined(cl_nv_pragma_unroll)
+#error "the compiler takes no PTX"
+#else
+
+#define EXCHANGE_WORDS 0
+#define EXCHANGE_TILE(name) __local uint *const name = 0
+
+#if STORAGE == STORAGE_FLOAT16
+#define PTX_TYPE "f16"
+#else
+#define PTX_TYPE "bf16"
+#endif
+
+INLINE float ptx_exp2(float x)
+{
+    float y;
+    __asm__("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+INLINE uint ptx_pack(float x, float y)
+{
+    uint pair;
+    __asm__("cvt.rn." PTX_TYPE "x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(y), "f"(x));
+    return pair;
+}
+
+INLINE float ptx_from_lane(float x, int mask, __local uint *tile)
+{
+    uint y;
+    __asm__ volatile("shfl.sync.bfly.b32 %0, %1, %2, 0x1f, 0xffffffff;" : "=r"(y) : "r"(as_uint(x)), "r"(mask));
+    return as_float(y);
+}
+
+INLINE uint ptx_local_address(const __local void *at)
+{
+    return (uint)(ulong)at;
+}
+
+INLINE void ptx_copy(__local stored *to, const __global stored *from, int bytes)
+{
+    __asm__ volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+                 :
+                 : "r"(ptx_local_address(to)), "l"(from), "r"(bytes)
+                 : "memory");
+}
+
+INLINE void ptx_copies_wait(void)
+{
+    __asm__ volatile("cp.async.wait_all;" ::: "memory");
+}
+
+INLINE void ptx_read(uint *m, const __local stored *row)
+{
+    __asm__ volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
+                 : "r"(ptx_local_address(row))
+                 : "memory");
+}
+
+INLINE void ptx_read_transposed(uint *m, const __local stored *row)
+{
+    __asm__ volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
+                 : "r"(ptx_local_address(row))
+                 : "memory");
+}
+
+#define PTX_READ(m, tile, place, a, b, c) ptx_read(m, (tile) + place(PTX_LANE, a, b, c))
+#define PTX_READ_TRANSPOSED(m, tile, place, a, b, c) ptx_read_transposed(m, (tile) + place(PTX_LANE, a, b, c))
+#define PTX_LANE ((int)get_local_id(0) % 32)
+
+INLINE void ptx_multiply(float *d, const uint *a, const uint *b, __local uint *tile)
+{
+    __asm__("mma.sync.aligned.m16n8k16.row.col.f32." PTX_TYPE "." PTX_TYPE ".f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+#endif
+
+#endif

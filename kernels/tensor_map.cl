@@ -1,0 +1,71 @@
+/* Makes the maps by which the copy engine finds tiles of q, k, v and dout: one work-item for each of them and each
+ * batch.
+ *
+ * A map describes a batch of a tensor as (head, row, depth) with its strides, and a tile as PANEL elements of depth
+ * and a number of rows; the tile's layout in local memory is that of wgmma.cl. Keys that a batch does not have are no
+ * rows of its k and v: they come as zeros, whatever is in memory. Tensors begin at multiples of 16 bytes, and so do
+ * their rows, heads and batches. */
+#include "rows.cl"
+#include "tensor_copy.cl"
+
+#define SET_32(field, place, value)                                                                                    \
+    __asm__ volatile("//@ tensormap.replace.tile." field ".global.b1024.b32 [%0], " place "%1;" ::"l"(map),            \
+                     "r"((uint)(value))                                                                                \
+                     : "memory")
+#define SET_64(field, place, value)                                                                                    \
+    __asm__ volatile("//@ tensormap.replace.tile." field ".global.b1024.b64 [%0], " place "%1;" ::"l"(map),            \
+                     "l"((ulong)(value))                                                                               \
+                     : "memory")
+#define SET_CONSTANT(field, value)                                                                                     \
+    __asm__ volatile("//@ tensormap.replace.tile." field ".global.b1024.b32 [%0], " value ";" ::"l"(map) : "memory")
+
+/* The element types and layouts as the instruction numbers them. */
+#if STORAGE == STORAGE_FLOAT16
+#define MAP_ELEMENT "6"
+#else
+#define MAP_ELEMENT "10"
+#endif
+#define MAP_SWIZZLE_128_BYTES "3"
+
+/* `data` begins at the batch. */
+INLINE void make_map(ulong map, const __global stored *data, const struct view *v, int heads, long rows, int depth,
+                     int rows_of_tile)
+{
+    __global ulong *words = (__global ulong *)map;
+    for (int i = 0; i < MAP_BYTES / 8; ++i)
+        words[i] = 0;
+    SET_64("global_address", "", (ulong)data);
+    SET_32("rank", "", 2); /* less one */
+    SET_32("box_dim", "0, ", PANEL);
+    SET_32("box_dim", "1, ", rows_of_tile);
+    SET_32("box_dim", "2, ", 1);
+    SET_32("global_dim", "0, ", depth);
+    SET_32("global_dim", "1, ", rows);
+    SET_32("global_dim", "2, ", heads);
+    SET_64("global_stride", "0, ", v->row * (long)sizeof(stored));
+    SET_64("global_stride", "1, ", v->head * (long)sizeof(stored));
+    SET_32("element_stride", "0, ", 1);
+    SET_32("element_stride", "1, ", 1);
+    SET_32("element_stride", "2, ", 1);
+    SET_CONSTANT("elemtype", MAP_ELEMENT);
+    SET_CONSTANT("interleave_layout", "0");
+    SET_CONSTANT("swizzle_mode", MAP_SWIZZLE_128_BYTES);
+    SET_CONSTANT("fill_mode", "0");
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+tensor_map(const struct call a, const __global stored *q, const __global stored *k, const __global stored *v,
+           const __global stored *dout, const __global int *kv_lengths, __global uchar *workspace)
+{
+    const int which = (int)get_group_id(0) / a.B, b = (int)get_group_id(0) % a.B;
+    const ulong map = map_address(workspace, &a, which, b);
+    const long keys = max(key_count(&a, kv_lengths, b), 1L); /* a tensor has a row; without keys none is asked for */
+    if (which == MAP_Q)
+        make_map(map, q + a.q.offset + b * a.q.batch, &a.q, a.Hq, a.N, a.D, a.query_rows);
+    else if (which == MAP_K)
+        make_map(map, k + a.k.offset + b * a.k.batch, &a.k, a.Hk, keys, a.D, a.key_rows);
+    else if (which == MAP_V)
+        make_map(map, v + a.v.offset + b * a.v.batch, &a.v, a.Hk, keys, a.Dv, a.key_rows);
+    else
+        make_map(map, dout + a.dout.offset + b * a.dout.batch, &a.dout, a.Hq, a.N, a.Dv, a.query_rows);
+}

@@ -1,0 +1,124 @@
+/* Products of engine `nvidia_mma`, and how tiles come to local memory ahead of them. */
+#ifndef TILE_NVIDIA_MMA_CL
+#define TILE_NVIDIA_MMA_CL
+
+#define FETCHES_AHEAD
+
+/* Whether all rows begin where 16 bytes may be copied at once. */
+INLINE bool has_chunks(const struct rows *from)
+{
+    return ((size_t)(from->data + from->at.origin) & 15) == 0 && from->at.row % 8 == 0 &&
+           (!PACKED || from->at.head % 8 == 0);
+}
+
+/* Elements x .. x + 7 of a row, one by one; those past its end are 0. */
+INLINE void load_chunk(__local stored *to, const __global stored *row, int x, int depth)
+{
+    FOR_UNROLLED (i, 8)
+        to[i] = x + i < depth ? row[x + i] : (stored)0;
+}
+
+/* Rows first .. first + count - 1 of `depth` elements; what does not exist becomes 0. They are there after a wait and a
+ * barrier. */
+INLINE void fetch_rows(__local stored *tile, const struct rows *from, long first, const int count, const int depth)
+{
+    const int chunks = depth / 8, each = (count * chunks + WG_SIZE - 1) / WG_SIZE;
+    const bool whole = !from->real && first + count <= from->at.count, by_chunks = has_chunks(from);
+    FOR_UNROLLED (n, each) {
+        const int at = (int)get_local_id(0) + n * WG_SIZE, row = at / chunks, chunk = at % chunks;
+        if (count * chunks % WG_SIZE != 0 && at >= count * chunks)
+            continue;
+        __local stored *to = tile + tile_element(chunks, row, chunk);
+        const int left = whole || row_exists(from, first + row) ? from->at.depth - 8 * chunk : 0;
+        const __global stored *data = from->data + row_offset(&from->at, first + row);
+        if (by_chunks)
+            ptx_copy(to, data + (left > 0 ? 8 * chunk : 0), clamp(left, 0, 8) * (int)sizeof(stored));
+        else
+            load_chunk(to, data + 8 * chunk, 0, left);
+    }
+}
+
+INLINE void fetch_owner(__local stored *tile, const struct rows *owner, long first, int d, const int depth,
+                        const struct span *rows)
+{
+    fetch_rows(tile, owner, first, OWN, depth);
+}
+
+/* Which half of its tile the walked rows from w on are in. */
+INLINE int buffer_of(long w)
+{
+    return (int)((ulong)w / WALK % 2) * BUFFER;
+}
+
+INLINE void fetch_tiles(__local stored *a_tile, const struct rows *a, const int a_depth, __local stored *b_tile,
+                        const struct rows *b, const int b_depth, long w, const struct range *range)
+{
+    if (w == range->begin) {
+        barrier(CLK_LOCAL_MEM_FENCE); /* another walk may have used the tiles */
+        fetch_rows(a_tile + buffer_of(w), a, w, WALK, a_depth);
+        fetch_rows(b_tile + buffer_of(w), b, w, WALK, b_depth);
+    }
+    ptx_copies_wait();
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (w + WALK < range->end) {
+        fetch_rows(a_tile + buffer_of(w + WALK), a, w + WALK, WALK, a_depth);
+        fetch_rows(b_tile + buffer_of(w + WALK), b, w + WALK, WALK, b_depth);
+    }
+}
+
+/* S = owner x walked^T. */
+INLINE void tile_scores(float *S, __local stored *owner_tile, const struct rows *owner, long o,
+                        __local stored *walked_tile, const struct rows *walked, long w, const int depth,
+                        const struct span *rows, int cols)
+{
+    __local uint *exchange = (__local uint *)(owner_tile + OWN * depth);
+    walked_tile += buffer_of(w);
+    FOR_UNROLLED (s, ROWS * COLS)
+        S[s] = 0.0f;
+    FOR_UNROLLED (k, depth / 16) {
+        uint of_owner[4 * ROW_BLOCKS];
+        FOR_UNROLLED (b, ROW_BLOCKS)
+            PTX_READ(of_owner + 4 * b, owner_tile, rows_first, depth / 8, (OWNER_WARP * ROW_BLOCKS + b) * 16, 2 * k);
+        FOR_UNROLLED (n, WALK / 16) {
+            uint of_walked[4];
+            PTX_READ(of_walked, walked_tile, depth_first, depth / 8, 16 * n, 2 * k);
+            FOR_UNROLLED (b, ROW_BLOCKS) {
+                ptx_multiply(S + SCORE(2 * b, 4 * n), of_owner + 4 * b, of_walked, exchange);
+                ptx_multiply(S + SCORE(2 * b, 4 * n + 2), of_owner + 4 * b, of_walked + 2, exchange);
+            }
+        }
+    }
+}
+
+/* The 16 columns 16 k .. of P as a left operand. */
+INLINE void pack_operand(uint *a, const float *P, const int b, const int k)
+{
+    FOR_UNROLLED (i, 4) {
+        const int at = SCORE(2 * b + i % 2, 4 * k + i / 2 * 2);
+        a[i] = ptx_pack(P[at], P[at + 1]);
+    }
+}
+
+/* out += P x walked, for the depth slice from d. */
+INLINE void tile_output(float *out, const float *P, __local uint *exchange, __local stored *walked_tile,
+                        const struct rows *walked, long w, int d, const int staged, const int depth,
+                        const struct span *rows, int cols)
+{
+    walked_tile += buffer_of(w);
+    FOR_UNROLLED (k, WALK / 16) {
+        uint of_p[4 * ROW_BLOCKS];
+        FOR_UNROLLED (b, ROW_BLOCKS)
+            pack_operand(of_p + 4 * b, P, b, k);
+        FOR_UNROLLED (x, SLICE / 16)
+            if (d + 16 * x < depth) {
+                uint of_walked[4];
+                PTX_READ_TRANSPOSED(of_walked, walked_tile, rows_first, depth / 8, 16 * k, d / 8 + 2 * x);
+                FOR_UNROLLED (b, ROW_BLOCKS) {
+                    ptx_multiply(out + OUT(2 * b, 4 * x), of_p + 4 * b, of_walked, exchange);
+                    ptx_multiply(out + OUT(2 * b, 4 * x + 2), of_p + 4 * b, of_walked + 2, exchange);
+                }
+            }
+    }
+}
+
+#endif

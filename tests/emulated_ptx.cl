@@ -1,0 +1,90 @@
+/* What kernels/nvidia_ptx.cl does by instructions of NVIDIA GPUs, in plain OpenCL C: for -DPTX_FILE, so that the engines
+ * that need it run on any device. Lanes see each other's values through local memory, six words each. */
+#ifndef EMULATED_PTX_CL
+#define EMULATED_PTX_CL
+
+#define EXCHANGE_WORDS (6 * WG_SIZE)
+#define EXCHANGE_TILE(name) __local uint name[EXCHANGE_WORDS]
+#define PTX_LANE ((int)get_local_id(0) % 32)
+#undef FOR_UNROLLED /* a loop that has a barrier stays one */
+#define FOR_UNROLLED(i, count) for (int i = 0; i < (count); ++i)
+
+INLINE float ptx_exp2(float x)
+{
+    return exp2(x);
+}
+
+INLINE uint ptx_pack(float x, float y)
+{
+#if STORAGE == STORAGE_FLOAT16
+    uint pair;
+    vstore_half_rte(x, 0, (half *)&pair);
+    vstore_half_rte(y, 1, (half *)&pair);
+    return pair;
+#else
+    return float_bits(x) | (uint)float_bits(y) << 16;
+#endif
+}
+
+/* The two elements of a word. */
+INLINE float2 ptx_unpack(uint pair)
+{
+#if STORAGE == STORAGE_FLOAT16
+    return vload_half2(0, (const half *)&pair);
+#else
+    return (float2)(as_float(pair << 16), as_float(pair & 0xffff0000u));
+#endif
+}
+
+INLINE float ptx_from_lane(float x, int mask, __local uint *tile)
+{
+    const int item = (int)get_local_id(0);
+    tile[item] = as_uint(x);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    const float y = as_float(tile[item ^ mask]);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return y;
+}
+
+INLINE void ptx_copy(__local stored *to, const __global stored *from, int bytes)
+{
+    for (int i = 0; i < 8; ++i)
+        to[i] = i < bytes / 2 ? from[i] : (stored)0;
+}
+
+INLINE void ptx_copies_wait(void)
+{
+}
+
+#define PTX_READ(m, tile, place, a, b, c)                                                                              \
+    for (int ptx_i = 0; ptx_i < 4; ++ptx_i) {                                                                          \
+        const __local stored *ptx_row = (tile) + place(8 * ptx_i + PTX_LANE / 4, a, b, c);                             \
+        (m)[ptx_i] = ptx_row[PTX_LANE % 4 * 2] | (uint)ptx_row[PTX_LANE % 4 * 2 + 1] << 16;                            \
+    }
+#define PTX_READ_TRANSPOSED(m, tile, place, a, b, c)                                                                   \
+    for (int ptx_i = 0; ptx_i < 4; ++ptx_i) {                                                                          \
+        const int ptx_row = 8 * ptx_i + PTX_LANE % 4 * 2;                                                              \
+        (m)[ptx_i] = (tile)[place(ptx_row, a, b, c) + PTX_LANE / 4] |                                                  \
+                     (uint)(tile)[place(ptx_row + 1, a, b, c) + PTX_LANE / 4] << 16;                                   \
+    }
+
+/* Lane l of a has rows l / 4 and + 8, columns 2 (l % 4), + 1, + 8, + 9; of b rows 2 (l % 4), + 1, + 8, + 9 of column
+ * l / 4. */
+INLINE void ptx_multiply(float *d, const uint *a, const uint *b, __local uint *tile)
+{
+    const int item = (int)get_local_id(0), first = item - PTX_LANE;
+    for (int i = 0; i < 6; ++i)
+        tile[6 * item + i] = i < 4 ? a[i] : b[i - 4];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int i = 0; i < 4; ++i) {
+        const int row = PTX_LANE / 4, column = PTX_LANE % 4 * 2 + i % 2;
+        for (int k = 0; k < 8; ++k) {
+            const float2 x = ptx_unpack(tile[6 * (first + 4 * row + k % 4) + k / 4 * 2 + i / 2]);
+            const float2 y = ptx_unpack(tile[6 * (first + 4 * column + k % 4) + 4 + k / 4]);
+            d[i] += x.x * y.x + x.y * y.y;
+        }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+}
+
+#endif
