@@ -6,24 +6,24 @@ from collections import namedtuple
 from pathlib import Path
 
 # One line of tests/list_table.c. options: "NAME=VALUE ..."
-Config = namedtuple("Config", "kernel items local_bytes options")
+Config = namedtuple("Config", "engine kernel items local_bytes options")
 # Of a work-item: registers; what was put out of registers (registers on AMD and Intel, bytes on NVIDIA); bytes of
-# memory of its own, spills and arrays (on some of Intel's: of a hardware thread, in steps).
+# memory of its own, spills and arrays. On Intel that is what is set aside before loops are unrolled, arrays that end up in
+# registers included, of a work-item or of a hardware thread in steps: spills tell there.
 Figures = namedtuple("Figures", "registers spills stack")
-# vendor; processor as its compiler names it; local memory of a work-group; engines that run there (kernels/engine.cl)
+# vendor; processor as its compiler names it; local memory of a work-group; engines that run there
 Target = namedtuple("Target", "vendor processor local_bytes engines")
 
-SIMT = 1
 TARGETS = {
-    "gfx90a": Target("amd", "gfx90a", 64 << 10, {SIMT}),
-    "gfx942": Target("amd", "gfx942", 64 << 10, {SIMT}),
-    "gfx1030": Target("amd", "gfx1030", 64 << 10, {SIMT}),
-    "gfx1100": Target("amd", "gfx1100", 64 << 10, {SIMT}),
-    "tgllp": Target("intel", "tgllp", 64 << 10, {SIMT}),
-    "acm-g10": Target("intel", "acm-g10", 64 << 10, {SIMT}),
-    "pvc": Target("intel", "pvc", 128 << 10, {SIMT}),
-    "sm_80": Target("nvidia", "sm_80", 48 << 10, {SIMT}),
-    "sm_90a": Target("nvidia", "sm_90a", 227 << 10, {SIMT}),
+    "gfx90a": Target("amd", "gfx90a", 64 << 10, {"simt"}),
+    "gfx942": Target("amd", "gfx942", 64 << 10, {"simt"}),
+    "gfx1030": Target("amd", "gfx1030", 64 << 10, {"simt"}),
+    "gfx1100": Target("amd", "gfx1100", 64 << 10, {"simt"}),
+    "tgllp": Target("intel", "tgllp", 64 << 10, {"simt"}),
+    "acm-g10": Target("intel", "acm-g10", 64 << 10, {"simt"}),
+    "pvc": Target("intel", "pvc", 128 << 10, {"simt"}),
+    "sm_80": Target("nvidia", "sm_80", 48 << 10, {"simt", "nvidia_mma"}),
+    "sm_90a": Target("nvidia", "sm_90a", 227 << 10, {"simt", "nvidia_mma", "nvidia_wgmma"}),
 }
 KERNELS = Path(__file__).resolve().parent.parent / "kernels"
 BITCODE = Path("/usr/lib/x86_64-linux-gnu/amdgcn/bitcode")  # rocm-device-libs
@@ -36,9 +36,9 @@ def read_configs(list_table, few):
     done = subprocess.run([list_table] + ["few"] * few, stdout=subprocess.PIPE, text=True, check=True)
     configs = []
     for line in dict.fromkeys(done.stdout.splitlines()):
-        kernel, items, local_bytes, options = line.split(" ", 3)
+        engine, kernel, items, local_bytes, options = line.split(" ", 4)
         options = options.replace("-cl-std=CL1.2 ", "").replace("-D", "")
-        configs.append(Config(kernel, int(items), int(local_bytes), options))
+        configs.append(Config(engine, kernel, int(items), int(local_bytes), options))
     return configs
 
 
@@ -52,19 +52,20 @@ def find_ptxas():
 
 def missing_tools(vendor):
     """What has to be installed before anything can be compiled for the vendor's GPUs."""
-    tools = {"amd": ["clang-19", BITCODE], "intel": ["ocloc"], "nvidia": ["clang-19", LIBCLC]}[vendor]
-    return [str(tool) for tool in tools if not (tool.exists() if isinstance(tool, Path) else shutil.which(tool))]
+    tools = {"amd": ["clang-19", BITCODE], "intel": ["ocloc"], "nvidia": ["clang-19", LIBCLC]}
+    return [str(tool) for tool in tools[vendor] if not shutil.which(tool) and not Path(tool).exists()]
 
 
-def runs_on(target, config):
-    """Whether the target has the local memory and, where the kernel is an engine's, that engine."""
-    engine = re.search(r"\bENGINE=(\d+)", config.options)
-    return config.local_bytes <= target.local_bytes and (not engine or int(engine.group(1)) in target.engines)
+def configs_of(target, configs):
+    """Those that the target has the engine and the local memory for, each once: some serve several engines."""
+    fitting = {(config.kernel, config.options): config for config in configs
+               if config.local_bytes <= target.local_bytes and config.engine in target.engines}
+    return list(fitting.values())
 
 
-def run(command):
+def run(command, text=None):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                          cwd=KERNELS)
+                          cwd=KERNELS, input=text)
     if done.returncode:
         raise CompileError(done.stdout)
     return done.stdout
@@ -84,8 +85,9 @@ def versions(vendor):
     return f"{clang}, ptxas {re.search(r'release ([0-9.]+)', run([ptxas, '--version'])).group(1)}"
 
 
-def prepare(folder):
-    """What the compilers need beside the kernels, in a folder of our own."""
+def prepare(folder, tests):
+    """What the compilers need beside the kernels, in a folder of our own; `tests`: that of tests/retarget_ptx."""
+    (Path(folder) / "retarget_ptx").symlink_to(Path(tests).resolve() / "retarget_ptx")
     bitcode = Path(folder) / "bitcode"
     bitcode.mkdir()
     for file in BITCODE.glob("*.bc"):
@@ -97,7 +99,7 @@ def prepare(folder):
 
 
 def clang(config, output, *more):
-    run(["clang-19", "-x", "cl", "-cl-std=CL1.2", "-O3", "-S", "-I.", "-Wno-unused-parameter", "-o", str(output), *more]
+    run(["clang-19", "-x", "cl", "-cl-std=CL1.2", "-S", "-I.", "-Wno-unused-parameter", "-o", str(output), *more]
         + ["-D" + option for option in config.options.split()] + [config.kernel + ".cl"])
     return output.read_text()
 
@@ -108,7 +110,7 @@ def number(pattern, text):
 
 
 def compile_amd(target, config, folder):
-    listing = clang(config, folder / "out.s", "-target", "amdgcn-amd-amdhsa", "-mcpu=" + target.processor,
+    listing = clang(config, folder / "out.s", "-O3", "-target", "amdgcn-amd-amdhsa", "-mcpu=" + target.processor,
                     f"--rocm-device-lib-path={folder.parent / 'bitcode'}")
     if "s_swappc" in listing:
         raise CompileError("a function is called, not inlined")
@@ -130,10 +132,12 @@ def compile_intel(target, config, folder):
 
 
 def compile_nvidia(target, config, folder):
-    # libclc's exp2 and log2 are long; NVIDIA's own compiler takes the machine's.
-    ptx = clang(config, folder / "out.ptx", "-target", "nvptx64-nvidia-nvcl", "-Xclang", "-target-cpu", "-Xclang",
-                target.processor.rstrip("a"), "-Wno-linker-warnings", "-Xclang", "-mlink-builtin-bitcode", "-Xclang",
-                str(LIBCLC), "-Dexp2(x)=__nvvm_ex2_approx_f(x)", "-Dlog2(x)=__nvvm_lg2_approx_f(x)")
+    # As near to NVIDIA's own compiler as it gets: that takes the machine's exp2 and log2, and spills less than clang's
+    # -O3. cl_nv_pragma_unroll is how kernels know a compiler that takes PTX.
+    ptx = clang(config, folder / "out.ptx", "-O1", "-target", "nvptx64-nvidia-nvcl", "-Xclang", "-target-cpu",
+                "-Xclang", target.processor.rstrip("a"), "-Wno-linker-warnings", "-Xclang", "-mlink-builtin-bitcode",
+                "-Xclang", str(LIBCLC), "-Dexp2(x)=__nvvm_ex2_approx_f(x)", "-Dlog2(x)=__nvvm_lg2_approx_f(x)",
+                "-Dcl_nv_pragma_unroll")
     if re.search(r"\bcall\b", ptx):
         raise CompileError("a function is called, not inlined")
     ptxas = find_ptxas()
@@ -141,8 +145,12 @@ def compile_nvidia(target, config, folder):
         return None
     # clang leaves the work-group's size out, which bounds the registers of a work-item.
     ptx = re.sub(r"(\.entry [^{]*\))\s*\{", rf"\1\n.reqntid {config.items}, 1, 1\n{{", ptx)
+    if "//@" in ptx:
+        ptx = run([str(folder.parent / "retarget_ptx")], ptx)
     (folder / "out.ptx").write_text(ptx)
     log = run([ptxas, "-v", "-arch=" + target.processor, str(folder / "out.ptx"), "-o", str(folder / "out.cubin")])
+    if re.search(r"C75\d\d", log):  # products wait for each other, or setmaxnreg is ignored
+        raise CompileError(log)
     return Figures(number(r"Used (\d+) registers", log), number(r"(\d+) bytes spill stores", log),
                    number(r"(\d+) bytes stack frame", log))
 

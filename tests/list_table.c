@@ -1,7 +1,7 @@
 /* Prints what the engines' built-in tables give to GPUs of several sizes, for compilers that have no device here:
- * "NAME ITEMS LOCAL_BYTES OPTIONS" a line, ITEMS and LOCAL_BYTES of a work-group, some lines more than once. Every
- * storage type, head dimensions from 32 to 256; with the argument `few`, 64 and 128, on large devices only. */
-#include "internal.h"
+ * "ENGINE NAME ITEMS LOCAL_BYTES OPTIONS" a line, ITEMS and LOCAL_BYTES of a work-group, some lines more than once.
+ * Every storage type, head dimensions from 32 to 256; with the argument `few`, 64 and 128, on large devices only. */
+#include "engine.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,14 +17,16 @@ static void list_kernel(const struct clattn__device *device, clattn_engine engin
 {
     char options[CLATTN__OPTIONS_MAX];
     struct clattn__config config = {.kernel = kernel, .splits = 2, .want_dk = true, .want_dv = true};
-    if (!clattn__config_choose(device, engine, problem, 0, &config))
+    if (!clattn__engine_supports(engine, device, problem, kernel) ||
+        !clattn__config_choose(device, engine, problem, 0, &config))
         return;
     clattn__config_options(&config, options);
-    printf("%s %zu %zu %s\n", clattn__kernel_names[kernel], config.group_size, config.local_bytes, options);
+    printf("%s %s %zu %zu %s\n", clattn_engine_name(engine), clattn__engine_kernel(&config), config.group_size,
+           config.local_bytes, options);
 }
 
 static void list_shape(const struct clattn__device *device, clattn_engine engine, const struct shape *shape, int dim,
-                       bool every_type)
+                       bool every_type) /* or the first that the engine has */
 {
     clattn_problem problem = CLATTN_PROBLEM_INIT;
     problem.batch = 4;
@@ -37,8 +39,10 @@ static void list_shape(const struct clattn__device *device, clattn_engine engine
         const int64_t mask[] = {1, 1, shape->mask_rows, problem.kv_len};
         memcpy(problem.mask_dim, mask, sizeof mask);
     }
-    for (int dtype = 0; dtype <= (every_type ? CLATTN_BFLOAT16 : CLATTN_FLOAT32); ++dtype) {
+    for (int dtype = 0; dtype <= CLATTN_BFLOAT16; ++dtype) {
         problem.dtype = (clattn_dtype)dtype;
+        if (!clattn__engine_supports(engine, device, &problem, KERNEL_FORWARD))
+            continue;
         list_kernel(device, engine, &problem, KERNEL_FORWARD);
         if (shape->q_len == 1) {
             list_kernel(device, engine, &problem, KERNEL_COMBINE);
@@ -47,6 +51,10 @@ static void list_shape(const struct clattn__device *device, clattn_engine engine
             list_kernel(device, engine, &problem, KERNEL_DQ);
             list_kernel(device, engine, &problem, KERNEL_DKDV);
         }
+        if (clattn__engine_find(engine)->maps)
+            list_kernel(device, engine, &problem, KERNEL_MAPS);
+        if (!every_type)
+            break;
     }
 }
 
@@ -57,7 +65,7 @@ int main(int argc, char **argv)
         size_t local_kib, max_group;
         int units;
     } sizes[] = {{224, 1024, 132}, {64, 1024, 64}, {48, 256, 32}, {32, 256, 8}, {16, 128, 8}};
-    static const clattn_engine engines[] = {CLATTN_ENGINE_SIMT};
+    static const clattn_engine engines[] = {CLATTN_ENGINE_SIMT, CLATTN_ENGINE_NVIDIA_MMA, CLATTN_ENGINE_NVIDIA_WGMMA};
     static const int dims[] = {64, 128, 32, 96, 192, 256};
     static const struct shape shapes[] = {
         {8192, 16, 16, 0, true}, {8192, 16, 16, 1, false}, {8192, 16, 16, 8192, false},

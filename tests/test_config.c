@@ -4,8 +4,6 @@
 #include "internal.h"
 
 #include <setjmp.h>
-#include <stdio.h>
-#include <string.h>
 /* after setjmp.h, stdarg.h, stddef.h, stdint.h */
 #include <cmocka.h>
 
@@ -377,52 +375,6 @@ static void test_delta(void **state)
     }
 }
 
-/* Fails unless the options say NAME=value, and NAME once. */
-static void check_option(const char *options, const char *name, int value)
-{
-    char padded[CLATTN__OPTIONS_MAX + 1], word[64], part[80];
-    const char *at;
-
-    snprintf(padded, sizeof padded, "%s ", options);
-    snprintf(word, sizeof word, " -D%s=", name);
-    snprintf(part, sizeof part, "%s%d ", word, value);
-    at = strstr(padded, part);
-    if (at == NULL || strstr(at + 1, word) != NULL) {
-        fail_msg("not once \"%s\": %s", part, options);
-    }
-}
-
-static void test_options(void **state)
-{
-    clattn_problem p = make_problem(1000, 1000, 300, 40);
-    struct clattn__config c = {.kernel = KERNEL_DKDV, .want_dk = true};
-    char options[CLATTN__OPTIONS_MAX];
-
-    (void)state;
-    for (int n = 0; n < 6; n++) {
-        const int cpu = n % 2;
-
-        p.dtype = (clattn_dtype)(n / 2);
-        assert_true(clattn__config_choose(&devices[0], engines[cpu], &p, 0, &c));
-        clattn__config_options(&c, options);
-        check_option(options, "STORAGE", n / 2);
-        check_option(options, "ENGINE", (int)c.engine);
-        check_option(options, "D_PAD", c.d_pad);
-        check_option(options, "DV_PAD", c.dv_pad);
-        check_option(options, "OWN", c.own);
-        check_option(options, "WALK", c.walk);
-        check_option(options, "CHUNK", c.chunk);
-        check_option(options, "SLICE", c.slice);
-        check_option(options, "OWNER_RESIDENT", c.owner_resident);
-        check_option(options, "PACKED", 0);
-        check_option(options, "MASK", 0);
-        check_option(options, "WANT_DK", 1);
-        check_option(options, "WANT_DV", 0);
-        check_option(options, cpu ? "LANES" : "TX", cpu ? c.lanes : c.tx);
-        check_option(options, cpu ? "BLOCK_ROWS" : "TY", cpu ? c.block_rows : c.ty);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,7 +385,6 @@ int main(void)
         cmocka_unit_test(test_no_configuration),
         cmocka_unit_test(test_one_walk),
         cmocka_unit_test(test_delta),
-        cmocka_unit_test(test_options),
     };
 
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);

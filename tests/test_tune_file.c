@@ -95,8 +95,8 @@ static void test_read(void **state)
     assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 0);
 }
 
-/* A row that is legal but does not build, here by a macro that spoils what the file of test_read asks for, is passed over:
- * the plan is made as if there were none. */
+/* A row that is legal but does not build, here by a macro that spoils what the file of test_read asks for, is passed
+ * over: the plan is made as if there were none. */
 static void test_does_not_build(void **state)
 {
 #define TRAP "-D__kernel=TRAP(OWNER_RESIDENT) -DTRAP(x)=TRAP_(x) -DTRAP_(x)=trap_##x -Dtrap_OWNER_RESIDENT=kernel "

@@ -1,5 +1,5 @@
-/* What the tests of clattn_tune share: a device, a folder for its file, a search that ends early, and what plans have from
- * the file. */
+/* What the tests of clattn_tune share: a device, a folder for its file, a search that ends early, and what plans have
+ * from the file. */
 #ifndef CLATTN_TESTS_TUNE_SCENE_H
 #define CLATTN_TESTS_TUNE_SCENE_H
 
@@ -22,8 +22,8 @@ struct test_case tune_scene_parse(const char *line);
 /* A context with the folder, the scene's or another, and further build options or NULL. */
 clattn_context *tune_scene_context(const struct tune_scene *s, const char *folder, const char *build_options);
 
-/* Tries `configurations` beside the built-in one of the passes' only kernel. The search is stopped by its callback, since
- * compilers are slow. */
+/* Tries `configurations` beside the built-in one of the passes' only kernel. The search is stopped by its callback,
+ * since compilers are slow. */
 clattn_tune_result tune_scene_tune(clattn_context *context, const clattn_problem *p, unsigned passes,
                                    int configurations);
 
