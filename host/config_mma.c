@@ -18,8 +18,9 @@ bool clattn__mma_supports(const struct clattn__device *device, const clattn_prob
                           enum clattn__kernel kernel)
 {
     (void)device;
-    return problem->dtype != CLATTN_FLOAT32 && problem->qk_dim <= MOST_DEPTH && problem->v_dim <= MOST_DEPTH &&
-           kernel != KERNEL_HEAD;
+    const bool late_scale = problem->scale >= 0.0f; /* as softmax.cl asks for; 0 is the default's */
+    return late_scale && problem->dtype != CLATTN_FLOAT32 && problem->qk_dim <= MOST_DEPTH &&
+           problem->v_dim <= MOST_DEPTH && kernel != KERNEL_HEAD;
 }
 
 /* As engine_nvidia_mma.cl declares it: owner tiles, and two walked ones with two buffers each. */

@@ -1,7 +1,7 @@
 /* Tiles of engine simt: a table of rows that were measured. */
 #include "config.h"
 
-enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_ALL = ~0 };
+enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_ALL = ~0 };
 
 /* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves
  * heads up to `depth` deep and, unless `most` is 0, problems of no more owner rows; chunk and slice are cut to the
@@ -19,15 +19,16 @@ static const struct simt_row {
     {ON_FORWARD, 256, 8, 32, 16, 4, 32, 256, 16, 4, true, 8},
     {ON_ALL, 32, 128, 64, 8, 16, 32, 32, 32, 4, true, 0},
     {ON_ALL, 32, 64, 32, 8, 16, 16, 32, 16, 2, true, 0},
-    {ON_FORWARD, 64, 256, 64, 8, 32, 32, 64, 32, 4, true, 0},
+    {ON_FORWARD, 64, 256, 64, 8, 32, 64, 64, 64, 16, true, 0},
     {ON_FORWARD, 64, 128, 64, 8, 16, 32, 64, 32, 4, true, 0},
     {ON_FORWARD, 64, 64, 64, 8, 16, 16, 64, 16, 2, true, 0},
-    {ON_ALL, 64, 128, 32, 8, 16, 32, 64, 32, 8, true, 0},
+    {ON_DQ, 64, 256, 64, 8, 32, 32, 64, 16, 16, true, 0},
+    {ON_ALL, 64, 128, 32, 8, 16, 32, 64, 32, 16, true, 0},
     {ON_ALL, 64, 64, 32, 8, 16, 16, 64, 16, 2, true, 0},
     {ON_FORWARD, 96, 128, 96, 12, 16, 32, 96, 32, 4, true, 0},
     {ON_ALL, 96, 128, 48, 12, 16, 32, 96, 16, 4, true, 0},
-    {ON_FORWARD, 128, 128, 128, 16, 16, 32, 128, 16, 8, true, 0},
-    {ON_ALL, 128, 128, 64, 16, 16, 32, 128, 32, 4, true, 0},
+    {ON_FORWARD, 128, 128, 128, 16, 16, 16, 128, 16, 16, true, 0},
+    {ON_ALL, 128, 128, 64, 16, 16, 16, 128, 16, 16, true, 0},
     {ON_FORWARD, 128, 64, 128, 16, 8, 16, 128, 16, 4, false, 0},
     {ON_ALL, 128, 64, 64, 16, 8, 16, 128, 16, 4, false, 0},
     {ON_FORWARD, 256, 64, 128, 32, 8, 16, 256, 16, 4, true, 0},

@@ -19,6 +19,7 @@
  *   SCORES, OUTPUT, ROW_VALUES, COL_VALUES(name)   accumulators, and a lane_f a row or column, in ACC
  *   reduce_max, reduce_sum     over the walked direction, of one value a row, what work-items hold of it
  *   lane_max, lane_exp2, row_stat, col_stat, gather_mask   on lanes
+ *   LATE_SCALE                 see softmax.cl
  *   RESCALE_SLACK, NEEDS_RESCALE(factor)   how far the softmax's m may stay behind, and whether to rescale
  *   store_output, store_stat   to global memory
  */

@@ -48,6 +48,7 @@ typedef lane_f out_f, owner_f;
 #define FOR_COLS(c, cols) for (int c = 0; c < (cols); ++c)
 #define FOR_OUT(x) for (int x = 0; x < OUT_COLS; ++x)
 /* A maximum is followed only when it leads by this much, in powers of two: rescaling costs more than large P. */
+#define LATE_SCALE 0
 #define RESCALE_SLACK 8.0f
 #define NEEDS_RESCALE(factor) any((factor) != 1.0f)
 /* The walked tile of the scores serves the output as well, if it holds the whole depth. */

@@ -64,6 +64,7 @@ typedef float owner_f;
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
 /* Steps of a product; unrolled too far, some compilers run out of registers. */
 #define FOR_STEPS(k, count) PRAGMA(unroll UNROLL) for (int k = 0; k < (count); ++k)
+#define LATE_SCALE 0
 #define RESCALE_SLACK 0.0f
 #define NEEDS_RESCALE(factor) true /* cheaper than asking */
 

@@ -70,7 +70,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
         else
             softmax_scores(S, row_max, &a, &e, false, &seeing, cols);
         reduce_max(row_max, reduce_tile, &seeing);
-        softmax_update(S, O, m, l, row_max, &seeing, cols);
+        softmax_update(S, O, m, l, row_max, &a, &seeing, cols);
         tile_output(O, S, p_tile, v_tile, &V, j, at.slice * SLICE, STAGED_NOT, DV_PAD, &seeing, cols);
     }
 

@@ -35,6 +35,7 @@ typedef float out_f;
 #define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
 #define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
+#define LATE_SCALE 1
 #define RESCALE_SLACK 0.0f
 #define NEEDS_RESCALE(factor) true /* cheaper than asking */
 

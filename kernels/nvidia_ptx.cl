@@ -62,9 +62,9 @@ INLINE uint ptx_local_address(const __local void *at)
 INLINE void ptx_copy(__local stored *to, const __global stored *from, int bytes)
 {
     __asm__ volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
-                 :
-                 : "r"(ptx_local_address(to)), "l"(from), "r"(bytes)
-                 : "memory");
+                     :
+                     : "r"(ptx_local_address(to)), "l"(from), "r"(bytes)
+                     : "memory");
 }
 
 INLINE void ptx_copies_wait(void)
@@ -75,17 +75,17 @@ INLINE void ptx_copies_wait(void)
 INLINE void ptx_read(uint *m, const __local stored *row)
 {
     __asm__ volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
-                 : "r"(ptx_local_address(row))
-                 : "memory");
+                     : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
+                     : "r"(ptx_local_address(row))
+                     : "memory");
 }
 
 INLINE void ptx_read_transposed(uint *m, const __local stored *row)
 {
     __asm__ volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
-                 : "r"(ptx_local_address(row))
-                 : "memory");
+                     : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
+                     : "r"(ptx_local_address(row))
+                     : "memory");
 }
 
 #define PTX_READ(m, tile, place, a, b, c) ptx_read(m, (tile) + place(PTX_LANE, a, b, c))
@@ -95,9 +95,9 @@ INLINE void ptx_read_transposed(uint *m, const __local stored *row)
 INLINE void ptx_multiply(float *d, const uint *a, const uint *b, __local uint *tile)
 {
     __asm__("mma.sync.aligned.m16n8k16.row.col.f32." PTX_TYPE "." PTX_TYPE ".f32 "
-        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
 #endif

@@ -78,11 +78,16 @@ INLINE lane_i visible(const struct edge *e, lane_i row, lane_i j)
     return seen;
 }
 
+/* s; -inf where j is hidden from i. */
+INLINE lane_f unless_hidden(const struct edge *e, bool full, lane_f s, lane_i i, lane_i j)
+{
+    return full ? s : visible(e, i, j) ? s : (lane_f)(-INFINITY);
+}
+
 /* The score of x = (Q K^T)_ij in units of log2; -inf where j is hidden from i. */
 INLINE lane_f score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    const lane_f s = x * a->scale_log2;
-    return full ? s : visible(e, i, j) ? s : (lane_f)(-INFINITY);
+    return unless_hidden(e, full, x * a->scale_log2, i, j);
 }
 
 /* P_ij from its score and the row's log-sum-exp in units of log2: +inf there makes it 0, whatever the score. */

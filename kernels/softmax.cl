@@ -5,6 +5,18 @@
 
 #include "score.cl"
 
+/* With LATE_SCALE, S keeps x = (Q K^T)_ij, -inf where hidden, until the exponential scales it and takes m away in one
+ * step: for engines whose problems have a positive scale. */
+#if LATE_SCALE
+#define SOFTMAX_SCORE(a, e, full, x, i, j) unless_hidden(e, full, x, i, j)
+#define MAXIMUM(a, x) ((x) * (a)->scale_log2)
+#define EXPONENT(a, x, shift) fma(x, (a)->scale_log2, -(shift))
+#else
+#define SOFTMAX_SCORE score
+#define MAXIMUM(a, s) (s)
+#define EXPONENT(a, s, shift) ((s) - (shift))
+#endif
+
 /* Scores the tile and gives the maximum of each row. */
 INLINE void softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call *a, const struct edge *e, bool full,
                            const struct span *rows, int cols)
@@ -13,17 +25,17 @@ INLINE void softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call
         const lane_i i = tile_row(r);
         lane_f most = -INFINITY;
         FOR_COLS (c, cols) {
-            const lane_f s = score(a, e, full, S[SCORE(r, c)], i, tile_col(c));
+            const lane_f s = SOFTMAX_SCORE(a, e, full, S[SCORE(r, c)], i, tile_col(c));
             S[SCORE(r, c)] = s;
             most = lane_max(most, s);
         }
-        row_max[r] = most;
+        row_max[r] = MAXIMUM(a, most);
     }
 }
 
 /* S becomes P = exp2(S - m) for the new m; l and O move to it. */
 INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_f *l, const ACC lane_f *row_max,
-                           const struct span *rows, int cols)
+                           const struct call *a, const struct span *rows, int cols)
 {
     FOR_ROWS (r, rows) {
         const lane_f m_new = row_max[r] > m[r] + RESCALE_SLACK ? row_max[r] : m[r];
@@ -31,7 +43,7 @@ INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_
         const lane_f rescale = lane_exp2(m[r] - shift);
         lane_f sum = 0.0f;
         FOR_COLS (c, cols) {
-            const lane_f p = lane_exp2(S[SCORE(r, c)] - shift);
+            const lane_f p = lane_exp2(EXPONENT(a, S[SCORE(r, c)], shift));
             S[SCORE(r, c)] = p;
             sum += p;
         }

@@ -3,6 +3,8 @@
 #define TILE_NVIDIA_MMA_CL
 
 #define FETCHES_AHEAD
+/* Unrolled too far, their addresses take the registers of accumulators. */
+#define FOR_COPIES(n, count) PRAGMA(unroll 4) for (int n = 0; n < (count); ++n)
 
 /* Whether all rows begin where 16 bytes may be copied at once. */
 INLINE bool has_chunks(const struct rows *from)
@@ -18,16 +20,31 @@ INLINE void load_chunk(__local stored *to, const __global stored *row, int x, in
         to[i] = x + i < depth ? row[x + i] : (stored)0;
 }
 
+/* Whole rows that chunks may be copied from, as nearly all there are: an item copies the same chunk of several. */
+INLINE void copy_rows(__local stored *tile, const struct rows *from, long first, const int count, const int depth)
+{
+    const int chunks = depth / 8, step = WG_SIZE / chunks;
+    const int row = (int)get_local_id(0) / chunks, chunk = (int)get_local_id(0) % chunks;
+    const int left = from->at.depth - 8 * chunk;
+    const __global stored *data = from->data + row_offset(&from->at, first + row) + (left > 0 ? 8 * chunk : 0);
+    FOR_COPIES (n, count / step) {
+        ptx_copy(tile + tile_element(chunks, row + n * step, chunk), data, clamp(left, 0, 8) * (int)sizeof(stored));
+        data += step * from->at.row;
+    }
+}
+
 /* Rows first .. first + count - 1 of `depth` elements; what does not exist becomes 0. They are there after a wait and a
  * barrier. */
 INLINE void fetch_rows(__local stored *tile, const struct rows *from, long first, const int count, const int depth)
 {
-    const int chunks = depth / 8, each = (count * chunks + WG_SIZE - 1) / WG_SIZE;
+    const int chunks = depth / 8;
     const bool whole = !from->real && first + count <= from->at.count, by_chunks = has_chunks(from);
-    FOR_UNROLLED (n, each) {
-        const int at = (int)get_local_id(0) + n * WG_SIZE, row = at / chunks, chunk = at % chunks;
-        if (count * chunks % WG_SIZE != 0 && at >= count * chunks)
-            continue;
+    if (!PACKED && WG_SIZE % chunks == 0 && count % (WG_SIZE / chunks) == 0 && whole && by_chunks) {
+        copy_rows(tile, from, first, count, depth);
+        return;
+    }
+    for (int at = (int)get_local_id(0); at < count * chunks; at += WG_SIZE) {
+        const int row = at / chunks, chunk = at % chunks;
         __local stored *to = tile + tile_element(chunks, row, chunk);
         const int left = whole || row_exists(from, first + row) ? from->at.depth - 8 * chunk : 0;
         const __global stored *data = from->data + row_offset(&from->at, first + row);

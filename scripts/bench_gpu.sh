@@ -1,15 +1,19 @@
 #!/bin/sh
-# The figures of docs/performance.md on a GPU, beside PyTorch where python3 has it: ./scripts/bench_gpu.sh BINARIES RESULTS
+# The figures of docs/performance.md on a GPU, beside PyTorch where python3 has it: ./scripts/bench_gpu.sh BINARIES RESULTS [GROUP ...]
 #
-# BINARIES: a folder with clattn-bench and the library. RESULTS: a folder for the CSV files and logs. Takes about five minutes.
+# BINARIES: a folder with clattn-bench and the library. RESULTS: a folder for the CSV files and plots. GROUPs: start float32 query
+# half; all by default, about five minutes.
 set -u
 
-if [ $# -ne 2 ]; then
-    sed -n '2,4s/^# \{0,1\}//p' "$0" >&2
+if [ $# -lt 2 ]; then
+    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 binaries=$1
 results=$2
+shift 2
+[ $# -gt 0 ] || set -- start float32 query half
+groups=$*
 here=$(dirname "$0")/..
 mkdir -p "$results"
 status=0
@@ -20,38 +24,60 @@ cases() {
         batch=$((16384 / length))
         for shape in "h32 n$length m$length d64" "h16 n$length m$length d128"; do
             for causal in "" " causal"; do
-                echo "b$batch $shape$type$causal"
+                echo "b$batch $shape$1$causal"
             done
         done
     done
 }
 
-# compare NAME BACKENDS: the lines on standard input, by clattn and by PyTorch.
+# compare NAME BACKENDS ENGINE ...: the lines on standard input, by clattn's engines and by PyTorch.
 compare() {
     name=$1
     backends=$2
+    engines=$(shift 2 && echo "$@")
     set --
     while IFS= read -r line; do
         set -- "$@" "$line"
     done
-    "$binaries/clattn-bench" --csv "$results/$name.csv" "$@" || status=1
+    for engine in $engines; do
+        "$binaries/clattn-bench" --engine "$engine" --baseline none --csv "$results/$name-$engine.csv" \
+            --plot "$results/$name-$engine.svg" "$@" || status=1
+    done
     if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
         python3 "$here/bench/compare_torch.py" --backends "$backends" --csv "$results/$name-torch.csv" \
-            --join "$results/$name.csv" "$@" || status=1
+            --join "$results/$name-${engines%% *}.csv" "$@" || status=1
     fi
 }
 
-echo "== start-up, first and with compiled kernels on disk"
-"$binaries/clattn-bench" --startup
-"$binaries/clattn-bench" --startup
-"$binaries/clattn-bench" --startup
-echo "== memory"
-"$binaries/clattn-bench" --memory "b1 h1 n65536 m65536 d64" "b1 h1 n65536 m65536 d128"
-type=
-cases | compare gpu-float32 efficient,math
-echo "b1 h32/8 n1 m131072 d128 dtype=f16 grad=none
-b16 h32/8 n1 m8192 d128 dtype=f16 grad=none
-b1 h32/8 n1 m8192 d128 dtype=f16 grad=none" | compare gpu-one-query flash,cudnn
-type=" dtype=f16"
-cases | head -n 4 | compare gpu-float16 flash,cudnn
+for group in $groups; do
+    case $group in
+    start)
+        for run in first second third; do
+            echo "== start-up, $run: compiled kernels are on disk from the second on"
+            "$binaries/clattn-bench" --startup
+        done
+        echo "== memory"
+        "$binaries/clattn-bench" --memory "b1 h1 n65536 m65536 d64" "b1 h1 n65536 m65536 d128"
+        ;;
+    float32) cases "" | compare float32 efficient simt ;;
+    query)
+        for shape in "b1 h32/8 n1 m131072" "b16 h32/8 n1 m8192" "b64 h32/8 n1 m4096" "b1 h32/8 n1 m8192"; do
+            echo "$shape d128 dtype=f16 grad=none"
+        done | compare one-query flash,cudnn auto nvidia_mma simt
+        ;;
+    half)
+        for type in f16 bf16; do
+            {
+                cases " dtype=$type"
+                echo "b2 h8 n8192 m8192 d256 dtype=$type"
+                echo "b2 h8 n8192 m8192 d256 dtype=$type causal"
+                echo "b32 h32 n512 m512 d64 dtype=$type"
+                echo "b32 h16 n512 m512 d128 dtype=$type"
+            } | compare "$type" flash,cudnn nvidia_wgmma nvidia_mma
+        done
+        echo "b2 h32 n8192 m8192 d64 dtype=f16
+b2 h16 n8192 m8192 d128 dtype=f16" | compare f16-portable flash simt
+        ;;
+    esac
+done
 exit $status
