@@ -55,12 +55,12 @@ static size_t tile_bytes(int rows, int depth)
     return (size_t)rows * (size_t)clattn__round_up(depth, PANEL) * 2;
 }
 
-/* As kernels/forward_wgmma.cl declares it. */
+/* As kernels/forward_wgmma.cl declares them. */
 static size_t local_bytes(const struct clattn__config *c)
 {
-    const size_t stages = (size_t)c->stages, barriers = 1 + 4 * stages;
+    const size_t stages = (size_t)c->stages, words = 5 + 4 * stages; /* barriers and a tile's number */
     return tile_bytes(c->own, c->d_pad) + stages * (tile_bytes(c->walk, c->d_pad) + tile_bytes(c->walk, c->dv_pad)) +
-           8 * barriers;
+           8 * words;
 }
 
 /* As the #error lines of engine_wgmma.cl ask for. */

@@ -16,6 +16,7 @@ static const struct clattn__engine table[] = {
      .names = {[KERNEL_FORWARD] = "forward_wgmma"},
      .retarget = true,
      .maps = true,
+     .stay = 1u << KERNEL_FORWARD,
      .takes = clattn__wgmma_takes},
     {.id = CLATTN_ENGINE_NVIDIA_MMA,
      .tested = true,

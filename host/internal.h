@@ -232,6 +232,7 @@ struct clattn__stage { /* one kernel of the plan */
     cl_kernel kernel;
     uint64_t groups;
     uint64_t groups_per_launch;
+    size_t most_groups; /* in a launch, which take turns at the others; 0: all of it */
 };
 
 struct clattn_plan {

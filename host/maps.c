@@ -19,12 +19,12 @@ bool clattn__maps_wanted(const clattn_plan *plan)
     return wanted;
 }
 
-/* Bytes of a stage's maps, and what it takes to begin at a multiple of a map's size. */
+/* Bytes of a stage's maps and counter, and what it takes to begin at a multiple of a map's size. */
 static size_t bytes_of(const clattn_plan *plan, enum clattn__kernel kernel)
 {
     enum { MAP_BYTES = 128 };
     const size_t maps = (size_t)plan->problem.batch * CLATTN__MAPS_A_BATCH;
-    return has_maps(&plan->stages[kernel]) ? (maps + 1) * MAP_BYTES : 0;
+    return has_maps(&plan->stages[kernel]) ? (maps + 2) * MAP_BYTES : 0;
 }
 
 size_t clattn__maps_bytes(const clattn_plan *plan, unsigned pass)

@@ -59,6 +59,8 @@ static void limit_launch(const clattn_context *context, const clattn_problem *pr
     const uint64_t most = SIZE_MAX / 2 / stage->config.group_size;
     stage->groups = clattn__config_groups(&stage->config, problem);
     stage->groups_per_launch = stage->groups < most ? stage->groups : most;
+    const bool stay = clattn__engine_find(stage->config.engine)->stay & 1u << stage->config.kernel;
+    stage->most_groups = stay ? (size_t)context->device.compute_units : 0;
     if (context->max_launch_flops) {
         const double each = stage_flops(stage, problem) / (double)stage->groups;
         const double groups = (double)context->max_launch_flops / (each > 1.0 ? each : 1.0);

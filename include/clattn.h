@@ -287,7 +287,7 @@ CLATTN_API void clattn_plan_destroy(clattn_plan *plan);
  * (clattn_problem.kv_splits), 4 B Hq N (Dv + 2) for each part, with Dv rounded up to a multiple of 4; only problems
  * with few queries are split without being asked to, and their workspace is some MiB at most. Backward at most 4 B Hq
  * N, and in 16 bits 4 B Hq N (1 + D), which is needed on CPUs where key heads are enough to keep the compute units
- * busy.
+ * busy. Engine nvidia_wgmma takes 512 B + 256 more for each kernel of its own: one of the forward, two of the backward.
  *   INVALID_ARGUMENT  a null pointer, or pass neither CLATTN_FORWARD nor CLATTN_BACKWARD (any of its bits) */
 CLATTN_API clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes);
 

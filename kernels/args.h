@@ -29,6 +29,7 @@ struct call {
     arg_long N, M;              /* query and key length */
     arg_long offset;            /* diagonal, where it is fixed */
     arg_long first_group;       /* number of this launch's first work-group within the whole pass */
+    arg_long end_group;         /* and behind its last; there are fewer where work-groups take several in turn */
     arg_long maps;              /* nvidia_wgmma: byte of the workspace at or behind which the tensor maps begin */
     arg_int B, Hq, Hk, D, Dv;
     arg_int pack;         /* query heads that share an owner tile: 1, or Hq / Hk */

@@ -14,13 +14,12 @@ struct place {
 
 /* Work-groups are numbered slice of `depth` first, then part of the keys, tile, head block, batch. With causality the
  * last query tiles see most keys: they start first, so that no long tile is left over at the end. */
-INLINE void find_place(struct place *p, const struct call *a, const int depth, const int parts, long rows, int heads,
-                       int heads_per_block, bool last_first)
+INLINE void find_place_of(struct place *p, const struct call *a, long group, const int depth, const int parts,
+                          long rows, int heads, int heads_per_block, bool last_first)
 {
     const int slices = (depth + SLICE - 1) / SLICE;
     const long tiles = (rows + OWN - 1) / OWN;
     const int blocks = heads / heads_per_block;
-    long group = a->first_group + (long)get_group_id(0);
     p->slice = (int)(group % slices);
     group /= slices;
     p->part = (int)(group % parts);
@@ -30,6 +29,13 @@ INLINE void find_place(struct place *p, const struct call *a, const int depth, c
     group /= tiles;
     p->head = (int)(group % blocks) * heads_per_block;
     p->batch = (int)(group / blocks);
+}
+
+INLINE void find_place(struct place *p, const struct call *a, const int depth, const int parts, long rows, int heads,
+                       int heads_per_block, bool last_first)
+{
+    const long group = a->first_group + (long)get_group_id(0);
+    find_place_of(p, a, group, depth, parts, rows, heads, heads_per_block, last_first);
 }
 
 /* Key position of query 0. */

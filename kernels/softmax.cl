@@ -33,22 +33,30 @@ INLINE void softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call
     }
 }
 
-/* S becomes P = exp2(S - m) for the new m; l and O move to it. */
+/* Row r of S becomes P = exp2(S - m) for the new m, and l moves to it. Returns by what O moves. */
+INLINE lane_f softmax_row(ACC lane_f *S, ACC lane_f *m, ACC lane_f *l, lane_f row_max, const struct call *a, int r,
+                          int cols)
+{
+    const lane_f m_new = row_max > m[r] + RESCALE_SLACK ? row_max : m[r];
+    const lane_f shift = m_new == -INFINITY ? (lane_f)(0.0f) : m_new; /* no key yet: keeps -inf - (-inf) out */
+    const lane_f rescale = lane_exp2(m[r] - shift);
+    lane_f sum = 0.0f;
+    FOR_COLS (c, cols) {
+        const lane_f p = lane_exp2(EXPONENT(a, S[SCORE(r, c)], shift));
+        S[SCORE(r, c)] = p;
+        sum += p;
+    }
+    l[r] = l[r] * rescale + sum;
+    m[r] = m_new;
+    return rescale;
+}
+
+/* All rows of S, and O. */
 INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_f *l, const ACC lane_f *row_max,
                            const struct call *a, const struct span *rows, int cols)
 {
     FOR_ROWS (r, rows) {
-        const lane_f m_new = row_max[r] > m[r] + RESCALE_SLACK ? row_max[r] : m[r];
-        const lane_f shift = m_new == -INFINITY ? (lane_f)(0.0f) : m_new; /* no key yet: keeps -inf - (-inf) out */
-        const lane_f rescale = lane_exp2(m[r] - shift);
-        lane_f sum = 0.0f;
-        FOR_COLS (c, cols) {
-            const lane_f p = lane_exp2(EXPONENT(a, S[SCORE(r, c)], shift));
-            S[SCORE(r, c)] = p;
-            sum += p;
-        }
-        l[r] = l[r] * rescale + sum;
-        m[r] = m_new;
+        const lane_f rescale = softmax_row(S, m, l, row_max[r], a, r, cols);
         if (NEEDS_RESCALE(rescale))
             FOR_OUT (x)
                 O[OUT(r, x)] *= rescale;

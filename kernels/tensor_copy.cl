@@ -104,16 +104,29 @@ INLINE void local_to_async(void)
     __asm__ volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
-/* ---- maps ---- */
-
+/* ---- what is in the workspace ----
+ *
+ * From the next multiple of 128 bytes on: a counter of the work that has been taken, which begins at 0, and the maps. */
 enum { MAP_Q, MAP_K, MAP_V, MAP_DOUT };
 #define MAP_BYTES 128
 
-/* Address of the map of a tensor's batch b in the workspace; maps begin at the next multiple of 128 bytes. */
+INLINE ulong counter_address(const __global uchar *workspace, const struct call *a)
+{
+    return ((ulong)(workspace + a->maps) + (MAP_BYTES - 1)) / MAP_BYTES * MAP_BYTES;
+}
+
+/* Of the map of a tensor's batch b. */
 INLINE ulong map_address(const __global uchar *workspace, const struct call *a, int which, int b)
 {
-    const ulong first = ((ulong)(workspace + a->maps) + (MAP_BYTES - 1)) / MAP_BYTES;
-    return (first + (ulong)which * (ulong)a->B + (ulong)b) * MAP_BYTES;
+    return counter_address(workspace, a) + ((ulong)which * (ulong)a->B + (ulong)b + 1) * MAP_BYTES;
+}
+
+/* Work-groups that stay take the work of others that there might be in turn: the first by their number, the next by the
+ * counter. Which one does what changes nothing in the result. */
+INLINE long next_group(__global uchar *workspace, const struct call *a)
+{
+    volatile __global uint *counter = (volatile __global uint *)counter_address(workspace, a);
+    return a->first_group + (long)get_num_groups(0) + (long)atomic_inc(counter);
 }
 
 #endif

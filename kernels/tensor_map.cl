@@ -59,6 +59,8 @@ tensor_map(const struct call a, const __global stored *q, const __global stored 
 {
     const int which = (int)get_group_id(0) / a.B, b = (int)get_group_id(0) % a.B;
     const ulong map = map_address(workspace, &a, which, b);
+    if (get_group_id(0) == 0)
+        *(__global uint *)counter_address(workspace, &a) = 0;
     const long keys = max(key_count(&a, kv_lengths, b), 1L); /* a tensor has a row; without keys none is asked for */
     if (which == MAP_Q)
         make_map(map, q + a.q.offset + b * a.q.batch, &a.q, a.Hq, a.N, a.D, a.query_rows);

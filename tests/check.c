@@ -56,8 +56,9 @@ static int check_workspace(struct run *run, size_t forward, size_t backward)
     const size_t parts = p->kv_splits == 1 ? 0 : p->kv_splits > 1 ? (size_t)p->kv_splits : (size_t)p->kv_len / 256;
 
     const size_t sums = p->dtype == CLATTN_FLOAT32 ? 0 : (size_t)p->qk_dim;
+    const size_t maps = p->dtype == CLATTN_FLOAT32 ? 0 : 512 * (size_t)p->batch + 256;
 
-    if (forward > row * parts * ((size_t)p->v_dim + 3 + 2) || backward > row * (1 + sums)) {
+    if (forward > row * parts * ((size_t)p->v_dim + 3 + 2) + maps || backward > row * (1 + sums) + 2 * maps) {
         return compare_fail(run->x.result, "workspace: forward %zu or backward %zu bytes are too many", forward,
                             backward);
     }

@@ -4,7 +4,9 @@
  *   test_cases b1 h1 n7 m9 d8 causal ...       one case: what a failure prints, to paste back
  *
  * Environment: CLATTN_TEST_DEVICE  device, as for clattn_find_device (default: the best)
- *              CLATTN_TEST_ENGINE  the name of an engine, or auto (default) */
+ *              CLATTN_TEST_ENGINE  the name of an engine, or auto (default)
+ *              CLATTN_TEST_DTYPE   f16 or bf16: the whole table in that type
+ *              CLATTN_TEST_BUILD_OPTIONS  for the compiler */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -146,6 +148,26 @@ static int run_cases(const struct device *device, const struct test_case *cases,
     return _cmocka_run_group_tests("cases", tests, used, NULL, NULL);
 }
 
+/* Changes all cases to the type of CLATTN_TEST_DTYPE, if it names one. */
+static int set_dtype(struct test_case *cases, size_t count)
+{
+    static const char *const names[] = {"f16", "bf16"};
+    const char *name = getenv("CLATTN_TEST_DTYPE");
+
+    if (name == NULL || name[0] == '\0') {
+        return 1;
+    }
+    for (int dtype = 0; dtype < 2; dtype++) {
+        if (strcmp(name, names[dtype]) == 0) {
+            for (size_t n = 0; n < count; n++) {
+                cases[n].problem.dtype = dtype == 0 ? CLATTN_FLOAT16 : CLATTN_BFLOAT16;
+            }
+            return 1;
+        }
+    }
+    return failed("CLATTN_TEST_DTYPE", "must be f16 or bf16");
+}
+
 static int run_tier(const struct device *device, enum case_tier tier)
 {
     size_t count = case_table(tier, NULL, 0);
@@ -154,7 +176,9 @@ static int run_tier(const struct device *device, enum case_tier tier)
 
     if (cases != NULL) {
         case_table(tier, cases, count);
-        status = run_cases(device, cases, count);
+        if (set_dtype(cases, count)) {
+            status = run_cases(device, cases, count);
+        }
     }
     free(cases);
     return status;

@@ -125,6 +125,19 @@ static void test_build_failure(void **state)
     clattn_plan_destroy(plan);
 }
 
+/* A program that is to be edited, of a compiler that writes no PTX, is a failure to build, and leaves nothing. */
+static void test_retarget(void **state)
+{
+    const struct device *device = *state;
+    cl_program program = NULL;
+
+    assert_status(clattn__program_get(device->context, CLATTN_ENGINE_NVIDIA_WGMMA, "delta",
+                                      "-cl-std=CL1.2 -DSTORAGE=1 -DPACKED=0 -DMASK=0", &program),
+                  CLATTN_BUILD_FAILED, "not PTX as expected");
+    assert_null(program);
+    assert_null(device->context->programs);
+}
+
 /* A sentence that is too long is cut. */
 static void test_long_sentence(void **state)
 {
@@ -300,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_of_kernels),
         cmocka_unit_test_setup_teardown(test_build_failure, device_setup, device_teardown),
+        cmocka_unit_test_setup_teardown(test_retarget, device_setup, device_teardown),
         cmocka_unit_test_setup_teardown(test_long_sentence, device_setup, device_teardown),
         cmocka_unit_test_setup_teardown(test_programs_are_shared, device_setup, device_teardown),
         cmocka_unit_test_setup_teardown(test_device_limit, device_setup, device_teardown),

@@ -240,7 +240,7 @@ done
 for align in left 1.5 4611686018427387905 -4611686018427387905 "" +3; do
     expect 2 "forward: --align: found \"$align\"; allowed: top-left, bottom-right, or" $forward --out o.npy --align "$align"
 done
-expect 2 "allowed: simt, cpu, auto" forward $inputs --out o.npy --engine gpu
+expect 2 "allowed: auto, simt, cpu, nvidia_mma, nvidia_wgmma" forward $inputs --out o.npy --engine gpu
 expect 2 "allowed: bhnd, bnhd" $forward --out o.npy --layout bndh
 expect 2 "allowed: f32, f16, bf16" $forward --out o.npy --dtype float16
 expect 2 "no such device at all" forward $inputs --out o.npy --device "no such device at all"

@@ -1,0 +1,158 @@
+/* Configurations of engine nvidia_wgmma, for devices that do not exist: they keep the rules of
+ * kernels/engine_nvidia_wgmma.cl, declare no more local memory than there is, and are offered only for problems that the
+ * kernels can do. */
+#include "engine.h"
+#include "internal.h"
+
+#include <setjmp.h>
+#include <string.h>
+/* after setjmp.h, stdarg.h, stddef.h, stdint.h */
+#include <cmocka.h>
+
+static const struct clattn__device hopper = {.type = CL_DEVICE_TYPE_GPU,
+                                             .local_bytes = (227 << 10) - 4,
+                                             .max_group = 1024,
+                                             .float_width = 1,
+                                             .compute_units = 132};
+
+static clattn_problem make_problem(int64_t n, int d, int dv)
+{
+    clattn_problem p = CLATTN_PROBLEM_INIT;
+
+    p.batch = 3;
+    p.q_heads = p.kv_heads = 4;
+    p.q_len = p.kv_len = n;
+    p.qk_dim = d;
+    p.v_dim = dv;
+    p.dtype = CLATTN_FLOAT16;
+    return p;
+}
+
+static bool choose(const struct clattn__device *device, const clattn_problem *p, int attempt, struct clattn__config *c)
+{
+    *c = (struct clattn__config){.kernel = KERNEL_FORWARD};
+    return clattn__config_choose(device, CLATTN_ENGINE_NVIDIA_WGMMA, p, attempt, c);
+}
+
+/* Q, and a ring of K and of V in panels of 64 elements of depth; four barriers, four a stage, and a number. */
+static size_t forward_bytes(const struct clattn__config *c)
+{
+    const size_t d = (size_t)(c->d_pad + 63) / 64 * 128, dv = (size_t)(c->dv_pad + 63) / 64 * 128;
+    const size_t stages = (size_t)c->stages;
+
+    return (size_t)c->own * d + stages * (size_t)c->walk * (d + dv) + 8 * (4 + 4 * stages) + 8;
+}
+
+static void check_rules(const clattn_problem *p, const struct clattn__config *c)
+{
+    assert_true(c->own == 64 || c->own == 128 || c->own == 192);
+    assert_true(c->walk % 16 == 0 && c->walk >= 16 && c->walk <= 256);
+    assert_true(c->d_pad % 16 == 0 && c->d_pad >= p->qk_dim && c->d_pad < p->qk_dim + 16);
+    assert_true(c->dv_pad % 16 == 0 && c->dv_pad >= p->v_dim && c->dv_pad < p->v_dim + 16);
+    assert_true(c->slice == c->dv_pad && c->chunk == 16 && c->stages > 0 && c->splits == 1);
+    assert_true(!c->turns || c->own == 128);
+    assert_true(c->group_size == (size_t)(2 * c->own + 128));
+    assert_true(c->local_bytes == forward_bytes(c) && c->local_bytes <= hopper.local_bytes);
+    assert_true(!p->q_tile || c->own <= p->q_tile);
+    assert_true(!p->k_tile || c->walk <= p->k_tile);
+    assert_true(clattn__config_groups(c, p) == (uint64_t)(3 * 4 * ((p->q_len + c->own - 1) / c->own)));
+}
+
+static void test_every_head_dim(void **state)
+{
+    static const int64_t lengths[] = {1, 65, 200, 8192, (int64_t)1 << 30};
+
+    (void)state;
+    for (int d = 1; d <= 256; d++)
+        for (int dv = 1; dv <= 256; dv += 5)
+            for (size_t n = 0; n < ARRAY_SIZE(lengths); n++) {
+                const clattn_problem p = make_problem(lengths[n], d, dv);
+                struct clattn__config c;
+                int attempt = 0;
+
+                for (; choose(&hopper, &p, attempt, &c); attempt++)
+                    check_rules(&p, &c);
+                assert_true(attempt > 0 && attempt < 20);
+            }
+}
+
+static void test_tiles_asked_for(void **state)
+{
+    static const int64_t q_tiles[] = {0, 64, 100, 128, 191, 5000}, k_tiles[] = {0, 16, 31, 64, 100, 5000};
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_SIZE(q_tiles) * ARRAY_SIZE(k_tiles); n++) {
+        clattn_problem p = make_problem(8192, 128, 64);
+        struct clattn__config c;
+
+        p.q_tile = q_tiles[n % ARRAY_SIZE(q_tiles)];
+        p.k_tile = k_tiles[n / ARRAY_SIZE(q_tiles)];
+        assert_true(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &p, KERNEL_FORWARD));
+        assert_true(choose(&hopper, &p, 0, &c));
+        check_rules(&p, &c);
+    }
+}
+
+/* What the kernels cannot do, or others do better, is not theirs. */
+static void test_supports(void **state)
+{
+    const clattn_problem good = make_problem(8192, 128, 128);
+    clattn_problem p[13];
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_SIZE(p); n++)
+        p[n] = good;
+    p[0].dtype = CLATTN_FLOAT32;
+    p[1].qk_dim = 257;
+    p[2].v_dim = 512;
+    p[3].scale = -1.0f;
+    p[4].mask_dim[0] = p[4].mask_dim[1] = p[4].mask_dim[2] = 1;
+    p[4].mask_dim[3] = p[4].kv_len;
+    p[5].kv_heads = 1; /* packed */
+    p[5].q_len = 1;
+    p[6].kv_splits = 2;
+    p[7].q_len = 1; /* a device that would idle */
+    p[8].q_tile = 63;
+    p[9].k_tile = 15;
+    p[10].kv_len = (int64_t)1 << 31;
+    p[11].q_len = (int64_t)1 << 31;
+    p[12].mask_dim[0] = p[12].mask_dim[1] = p[12].mask_dim[3] = 1;
+    p[12].mask_dim[2] = p[12].q_len;
+    assert_true(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &good, KERNEL_FORWARD));
+    assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &good, KERNEL_HEAD));
+    for (size_t n = 0; n < ARRAY_SIZE(p); n++)
+        assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &p[n], KERNEL_FORWARD));
+    p[7].kv_splits = 1; /* asked to */
+    assert_true(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &p[7], KERNEL_FORWARD));
+}
+
+/* Less local memory takes smaller tiles, or none. */
+static void test_small_device(void **state)
+{
+    const clattn_problem p = make_problem(8192, 256, 256);
+    struct clattn__device small = hopper;
+    struct clattn__config c;
+
+    (void)state;
+    assert_true(choose(&hopper, &p, 0, &c));
+    small.local_bytes = c.local_bytes - 1;
+    assert_true(choose(&small, &p, 0, &c));
+    assert_true(c.local_bytes <= small.local_bytes);
+    small.local_bytes = 48 << 10;
+    assert_false(choose(&small, &p, 0, &c));
+    small = hopper;
+    small.max_group = 128;
+    assert_false(choose(&small, &p, 0, &c));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_head_dim),
+        cmocka_unit_test(test_tiles_asked_for),
+        cmocka_unit_test(test_supports),
+        cmocka_unit_test(test_small_device),
+    };
+
+    return cmocka_run_group_tests_name("config_wgmma", tests, NULL, NULL);
+}
