@@ -166,7 +166,8 @@ clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__k
     for (uint64_t first = 0; !status && first < stage->groups; first += stage->groups_per_launch) {
         const uint64_t left = stage->groups - first;
         const uint64_t groups = left < stage->groups_per_launch ? left : stage->groups_per_launch;
-        const bool stay = stage->most_groups && groups > stage->most_groups;
+        /* The counter by which work-groups take turns is for one launch. */
+        const bool stay = stage->most_groups && groups == stage->groups && groups > stage->most_groups;
         const size_t local = stage->config.group_size, global = (stay ? stage->most_groups : (size_t)groups) * local;
         call->first_group = (arg_long)first;
         call->end_group = (arg_long)(first + groups);

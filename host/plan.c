@@ -82,7 +82,10 @@ static bool kernel_fits(const clattn_context *context, const struct clattn__conf
         *status = clattn__fail_opencl(error, "clGetKernelWorkGroupInfo");
         return false;
     }
-    return group >= config->group_size && local <= context->device.local_bytes;
+    /* A program edited for sm_90a was compiled for its work-group, or not at all; the driver counts as if no work-item
+     * gave registers to others. */
+    const bool sized = clattn__engine_find(config->engine)->retarget || group >= config->group_size;
+    return sized && local <= context->device.local_bytes;
 }
 
 /* Engines that the plan's stages try in turn. */
