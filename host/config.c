@@ -7,6 +7,11 @@
 const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",       "forward_combine", "delta",     "backward_dq",
                                                         "backward_dkdv", "backward_head",   "tensor_map"};
 
+const char *clattn__config_program(const struct clattn__config *config)
+{
+    return config->few ? "forward_few" : clattn__engine_kernel(config);
+}
+
 /* ---- what all engines need ---- */
 
 int clattn__config_pack(const clattn_problem *problem)
@@ -83,6 +88,8 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
 
 /* ---- choosing ---- */
 
+enum { MANY_PARTS = 16 }; /* that combine shares out among more work-items */
+
 /* The others see no scores: one program serves all problems. */
 bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {
@@ -102,9 +109,12 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 {
     set_problem(engine, problem, config);
     config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
+    config->few = 0;
     if (!clattn__config_has_tiles(config->kernel)) {
         const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU || config->kernel == KERNEL_MAPS;
         config->group_size = alone ? 1 : 64;
+        if (!alone && config->splits >= MANY_PARTS && device->max_group >= 256)
+            config->group_size = 256;
         config->local_bytes = 0;
         return attempt == 0;
     }

@@ -43,6 +43,13 @@ bool clattn__mma_choose(const struct clattn__device *device, const clattn_proble
                         struct clattn__config *config);
 bool clattn__mma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
 
+/* The same of engine simt's schedule for few query rows; *attempt is counted down by every configuration there is. */
+bool clattn__few_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                        struct clattn__config *config);
+bool clattn__few_complete(int64_t own, int64_t walk, struct clattn__config *config);
+/* The longest strip that divides the walked tile, up to `most`. */
+void clattn__simt_fit_strip(struct clattn__config *config, int most);
+
 bool clattn__cpu_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                         struct clattn__config *config);
 bool clattn__cpu_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);

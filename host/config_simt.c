@@ -4,38 +4,33 @@
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_ALL = ~0 };
 
 /* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves
- * heads up to `depth` deep and, unless `most` is 0, problems of no more owner rows; chunk and slice are cut to the
- * depth at hand. Measured on an H200, see bench/NOTES.md. With few rows each key is used little, and loading is what
- * takes the time: most items stand along the keys, so that few rows keep them all at work, and little is carried in
- * registers, so that a compute unit has many work-groups. */
+ * heads up to `depth` deep; chunk and slice are cut to the depth at hand. Measured on an H200, see bench/NOTES.md. Few
+ * query rows have a table of their own, config_few.c. */
 static const struct simt_row {
     int kernels, depth, own, walk, tx, ty, chunk, slice, strip, unroll;
     bool resident;
-    int most;
 } simt_rows[] = {
-    {ON_FORWARD, 32, 16, 64, 8, 8, 32, 32, 16, 4, true, 16},
-    {ON_FORWARD, 64, 16, 64, 16, 4, 32, 64, 16, 4, true, 16},
-    {ON_FORWARD, 128, 8, 64, 16, 4, 32, 128, 16, 4, true, 8},
-    {ON_FORWARD, 256, 8, 32, 16, 4, 32, 256, 16, 4, true, 8},
-    {ON_ALL, 32, 128, 64, 8, 16, 32, 32, 32, 4, true, 0},
-    {ON_ALL, 32, 64, 32, 8, 16, 16, 32, 16, 2, true, 0},
-    {ON_FORWARD, 64, 256, 64, 8, 32, 64, 64, 64, 16, true, 0},
-    {ON_FORWARD, 64, 128, 64, 8, 16, 32, 64, 32, 4, true, 0},
-    {ON_FORWARD, 64, 64, 64, 8, 16, 16, 64, 16, 2, true, 0},
-    {ON_DQ, 64, 256, 64, 8, 32, 32, 64, 16, 16, true, 0},
-    {ON_ALL, 64, 128, 32, 8, 16, 32, 64, 32, 16, true, 0},
-    {ON_ALL, 64, 64, 32, 8, 16, 16, 64, 16, 2, true, 0},
-    {ON_FORWARD, 96, 128, 96, 12, 16, 32, 96, 32, 4, true, 0},
-    {ON_ALL, 96, 128, 48, 12, 16, 32, 96, 16, 4, true, 0},
-    {ON_FORWARD, 128, 128, 128, 16, 16, 16, 128, 16, 16, true, 0},
-    {ON_ALL, 128, 128, 64, 16, 16, 16, 128, 16, 16, true, 0},
-    {ON_FORWARD, 128, 64, 128, 16, 8, 16, 128, 16, 4, false, 0},
-    {ON_ALL, 128, 64, 64, 16, 8, 16, 128, 16, 4, false, 0},
-    {ON_FORWARD, 256, 64, 128, 32, 8, 16, 256, 16, 4, true, 0},
-    {ON_ALL, 512, 64, 64, 32, 8, 16, 256, 16, 4, false, 0},
-    {ON_ALL, 512, 32, 32, 8, 8, 16, 128, 16, 2, false, 0},
-    {ON_ALL, 512, 16, 16, 4, 16, 16, 64, 16, 2, false, 0},
-    {ON_ALL, 512, 16, 16, 4, 16, 16, 16, 16, 2, false, 0},
+    /* clang-format off */
+    {ON_ALL, 32, 128, 64, 8, 16, 32, 32, 32, 4, true},
+    {ON_ALL, 32, 64, 32, 8, 16, 16, 32, 16, 2, true},
+    {ON_FORWARD, 64, 256, 64, 8, 32, 64, 64, 64, 16, true},
+    {ON_FORWARD, 64, 128, 64, 8, 16, 32, 64, 32, 4, true},
+    {ON_FORWARD, 64, 64, 64, 8, 16, 16, 64, 16, 2, true},
+    {ON_DQ, 64, 256, 64, 8, 32, 32, 64, 16, 16, true},
+    {ON_ALL, 64, 128, 32, 8, 16, 32, 64, 32, 16, true},
+    {ON_ALL, 64, 64, 32, 8, 16, 16, 64, 16, 2, true},
+    {ON_FORWARD, 96, 128, 96, 12, 16, 32, 96, 32, 4, true},
+    {ON_ALL, 96, 128, 48, 12, 16, 32, 96, 16, 4, true},
+    {ON_FORWARD, 128, 128, 128, 16, 16, 16, 128, 16, 16, true},
+    {ON_ALL, 128, 128, 64, 16, 16, 16, 128, 16, 16, true},
+    {ON_FORWARD, 128, 64, 128, 16, 8, 16, 128, 16, 4, false},
+    {ON_ALL, 128, 64, 64, 16, 8, 16, 128, 16, 4, false},
+    {ON_FORWARD, 256, 64, 128, 32, 8, 16, 256, 16, 4, true},
+    {ON_ALL, 512, 64, 64, 32, 8, 16, 256, 16, 4, false},
+    {ON_ALL, 512, 32, 32, 8, 8, 16, 128, 16, 2, false},
+    {ON_ALL, 512, 16, 16, 4, 16, 16, 64, 16, 2, false},
+    {ON_ALL, 512, 16, 16, 4, 16, 16, 16, 16, 2, false},
+    /* clang-format on */
 };
 
 static size_t simt_local_bytes(const struct clattn__config *c)
@@ -49,8 +44,7 @@ static size_t simt_local_bytes(const struct clattn__config *c)
     return 4 * (stays + (for_scores > for_output ? for_scores : for_output) + reduced);
 }
 
-/* The longest strip that divides the walked tile, up to `most`. */
-static void simt_fit_strip(struct clattn__config *c, int most)
+void clattn__simt_fit_strip(struct clattn__config *c, int most)
 {
     c->strip = clattn__min_int(most, c->walk);
     while (c->walk % c->strip)
@@ -69,7 +63,7 @@ static void simt_fill(const struct simt_row *row, const clattn_problem *problem,
         c->own /= 2;
     while (c->walk > walk && c->walk > c->tx)
         c->walk /= 2;
-    simt_fit_strip(c, row->strip);
+    clattn__simt_fit_strip(c, row->strip);
     c->unroll = row->unroll;
     c->chunk = clattn__choose_chunk(problem, row->chunk < 32 ? row->chunk : 32, row->chunk);
     c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
@@ -91,11 +85,11 @@ bool clattn__simt_choose(const struct clattn__device *device, const clattn_probl
                          struct clattn__config *config)
 {
     const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
-    int64_t own, walk;
-    clattn__tile_limits(problem, config->kernel, &own, &walk);
+    if (clattn__few_choose(device, problem, &attempt, config))
+        return true;
     for (size_t i = 0; i < ARRAY_SIZE(simt_rows); ++i) {
         const struct simt_row *row = &simt_rows[i];
-        if (row->depth < depth || !(row->kernels & 1 << config->kernel) || (row->most && row->most < own))
+        if (row->depth < depth || !(row->kernels & 1 << config->kernel))
             continue;
         simt_fill(row, problem, config);
         const bool fits = config->local_bytes <= device->local_bytes && config->group_size <= device->max_group;
@@ -117,9 +111,11 @@ static bool simt_divides(const struct clattn__config *c)
 bool clattn__simt_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
 {
     (void)problem;
+    if (c->few)
+        return clattn__few_complete(own, walk, c);
     c->own = clattn__shrink(c->own, own, c->ty);
     c->walk = clattn__shrink(c->walk, walk, c->tx);
-    simt_fit_strip(c, c->strip);
+    clattn__simt_fit_strip(c, c->strip);
     c->group_size = (size_t)(c->tx * c->ty);
     c->local_bytes = simt_local_bytes(c);
     return simt_divides(c);

@@ -16,14 +16,15 @@ const struct clattn__field clattn__fields[] = {
     {"LANES", AT(lanes), CLATTN_ENGINE_CPU, 4, 16, STEP_NONE},
     {"BLOCK_ROWS", AT(block_rows), CLATTN_ENGINE_CPU, 1, 16, STEP_NONE},
     {"BLOCK_COLS", AT(block_cols), CLATTN_ENGINE_CPU, 1, 8, STEP_DOUBLE},
-    {"TX", AT(tx), CLATTN_ENGINE_SIMT, 4, 64, STEP_DOUBLE},
+    {"TX", AT(tx), CLATTN_ENGINE_SIMT, 4, 128, STEP_DOUBLE},
     {"TY", AT(ty), CLATTN_ENGINE_SIMT, 1, 64, STEP_DOUBLE},
-    {"STRIP", AT(strip), CLATTN_ENGINE_SIMT, 4, 4096, STEP_DOUBLE},
+    {"STRIP", AT(strip), CLATTN_ENGINE_SIMT, 2, 4096, STEP_DOUBLE},
     {"WARPS", AT(warps), CLATTN_ENGINE_NVIDIA_MMA, 1, 16, STEP_DOUBLE},
     {"UNROLL", AT(unroll), CLATTN_ENGINE_SIMT, 1, 16, STEP_DOUBLE},
     {"STAGES", AT(stages), CLATTN_ENGINE_NVIDIA_WGMMA, 1, 8, STEP_DOUBLE},
     {"TURNS", AT(turns), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
     {"OWNER_REGISTERS", AT(owner_registers), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
+    {"FEW", AT(few), CLATTN_ENGINE_SIMT, 0, 1, STEP_NONE},
 };
 const size_t clattn__field_count = ARRAY_SIZE(clattn__fields);
 

@@ -137,6 +137,7 @@ struct clattn__config {
     int owner_resident;                /* 1: the owner tile is staged once, whole */
     int tx, ty;                        /* simt: work-items along walked and owner rows */
     int strip, unroll;                 /* simt: walked rows staged at a time for the output; steps of products */
+    int few;                           /* simt: 1: the schedule for few query rows */
     int lanes, block_rows, block_cols; /* cpu: vector width, register block */
     int stages;                        /* nvidia_wgmma: tiles of a walked tensor that are on their way or in use */
     int turns, owner_registers;        /* 1: two consumers take turns; the owner tile is kept in registers */
@@ -150,6 +151,8 @@ struct clattn__config {
 };
 
 extern const char *const clattn__kernel_names[KERNEL_COUNT];
+/* What its file in kernels/, and the function in it, are called: the kernel's name, or that of another schedule. */
+const char *clattn__config_program(const struct clattn__config *config);
 
 /* Whether keys are the owner rows. */
 bool clattn__config_keys_own(enum clattn__kernel kernel);

@@ -106,7 +106,7 @@ static clattn_engine last_engine(const clattn_plan *plan)
 static clattn_status try_config(clattn_plan *plan, struct clattn__stage *stage, const struct clattn__config *config)
 {
     clattn_context *context = plan->context;
-    const char *name = clattn__engine_kernel(config);
+    const char *name = clattn__config_program(config);
     char options[CLATTN__OPTIONS_MAX];
     cl_program program;
     clattn__config_options(config, options);
@@ -233,7 +233,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
         clattn__text_add(text, "one work-group a row adds up %d parts", c->splits);
     } else {
         const bool keys_own = clattn__config_keys_own(c->kernel);
-        clattn__text_add(text, "engine %s", clattn__engine_names[c->engine]);
+        clattn__text_add(text, "engine %s%s", clattn__engine_names[c->engine], c->few ? " for few query rows" : "");
         describe_tile(text, plan->pack > 1 ? "query rows a tile" : "queries a tile", plan->problem.q_tile,
                       keys_own ? c->walk : c->own);
         describe_tile(text, "keys a tile", plan->problem.k_tile, keys_own ? c->own : c->walk);

@@ -5,12 +5,32 @@
 
 /* Work-items that a compute unit of a GPU should have: enough to load while others multiply. */
 enum { ITEMS_A_UNIT = 384, TILES_A_CORE = 4 };
+/* And work-groups of the schedule for few query rows, of 64 items with many registers each: four fill a unit. */
+enum { FEW_GROUPS_A_UNIT = 4, ENOUGH_ROUNDS = 4 };
 /* Keys that a part has at least, or combining costs what splitting gains. */
 enum { LEAST_KEYS_SIMT = 256, LEAST_KEYS_CPU = 512 };
 
 static int64_t at_most(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+/* With the schedule for few query rows all work-groups take equally long. A device that takes `at_once` of them is busy
+ * to the end where that divides their number, or nearly does: the fewest parts that waste no more than a tenth of it. */
+static int64_t full_rounds(uint64_t groups, uint64_t at_once)
+{
+    const uint64_t first = groups < at_once ? at_once / groups : 1, last = first + 8;
+    uint64_t best = first;
+    double most = 0.0;
+    for (uint64_t parts = first; parts < last && most < 0.9; ++parts) {
+        const uint64_t rounds = (groups * parts - 1) / at_once + 1;
+        const double busy = (double)(groups * parts) / (double)(rounds * at_once);
+        if (busy > most) {
+            best = parts;
+            most = busy;
+        }
+    }
+    return (int64_t)best;
 }
 
 /* As many as make the device busy, and none where it is already. */
@@ -20,6 +40,10 @@ static int64_t tuned(const struct clattn__device *device, const clattn_problem *
     whole.splits = 1;
     const bool cpu = c->engine == CLATTN_ENGINE_CPU;
     const uint64_t groups = clattn__config_groups(&whole, problem), units = (uint64_t)device->compute_units;
+    if (c->few)
+        return groups >= ENOUGH_ROUNDS * FEW_GROUPS_A_UNIT * units
+                   ? 1
+                   : at_most(full_rounds(groups, FEW_GROUPS_A_UNIT * units), problem->kv_len / LEAST_KEYS_SIMT);
     if (groups >= units)
         return 1;
     const uint64_t each = cpu ? TILES_A_CORE : (ITEMS_A_UNIT + c->group_size - 1) / c->group_size;

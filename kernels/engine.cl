@@ -40,6 +40,9 @@
 #define ENGINE_CPU 2
 #define ENGINE_NVIDIA_MMA 3
 #define ENGINE_NVIDIA_WGMMA 4
+#if ENGINE == ENGINE_SIMT && !defined(FEW)
+#error "FEW must be given with -D"
+#endif
 
 /* Lanes of owner rows that are in use. */
 struct span {
@@ -52,6 +55,8 @@ struct span {
 
 #if ENGINE == ENGINE_CPU
 #include "engine_cpu.cl"
+#elif ENGINE == ENGINE_SIMT && FEW
+#include "engine_few.cl"
 #elif ENGINE == ENGINE_SIMT
 #include "engine_simt.cl"
 #elif ENGINE == ENGINE_NVIDIA_WGMMA

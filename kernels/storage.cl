@@ -106,6 +106,21 @@ typedef ushort4 stored4;
 #error "STORAGE is unknown"
 #endif
 
+/* Elements x .. x + 3 of a row of `depth`; those past its end are 0. */
+INLINE stored4 load_quad(const __global stored *row, int x, int depth)
+{
+    if (x + 4 <= depth)
+        return vload4(0, row + x);
+    stored4 value = 0;
+    if (x < depth)
+        value.x = row[x];
+    if (x + 1 < depth)
+        value.y = row[x + 1];
+    if (x + 2 < depth)
+        value.z = row[x + 2];
+    return value;
+}
+
 /* An element of a kernel's output, and its stores: as of a tensor, but float32 where it is a part of a sum (SPLIT). */
 #if defined(SPLIT) && SPLIT
 typedef float result;

@@ -2,21 +2,6 @@
 #ifndef TILE_SIMT_CL
 #define TILE_SIMT_CL
 
-/* Elements x .. x + 3 of a row of `depth`; those past its end are 0. */
-INLINE stored4 load_quad(const __global stored *row, int x, int depth)
-{
-    if (x + 4 <= depth)
-        return vload4(0, row + x);
-    stored4 value = 0;
-    if (x < depth)
-        value.x = row[x];
-    if (x + 1 < depth)
-        value.y = row[x + 1];
-    if (x + 2 < depth)
-        value.z = row[x + 2];
-    return value;
-}
-
 /* What one item carries of `count` rows, `depth` deep: quads, four neighbours along the depth. */
 #define CARRIED(count, depth) (((count) * (depth) / 4 + WG_SIZE - 1) / WG_SIZE)
 

@@ -78,6 +78,8 @@ const struct case_line case_lines[] = {
     {TIER_TINY, "splits", "b2 h2/1 n5 m36 d8/5 causal kvlen splits=2 layout=bnhd tile=12x16 grad=dv"},
     {TIER_TINY, "splits", "b1 h1 n13 m40 d8 dtype=f16 mask=deadrows:1,1,13,40 splits=4 tile=12x16 grad=none"},
 
+    {TIER_TINY, "splits", "b1 h4/2 n2 m75 d72/40 dtype=f16 causal splits=2 tile=12x16 grad=none"},
+
     {TIER_QUICK, "splits", "b1 h1 n1 m1500 d64"},
     {TIER_QUICK, "splits", "b1 h1 n1 m1500 d64 dtype=f16 splits=5"},
     {TIER_QUICK, "splits", "b1 h8/2 n1 m1100 d64 dtype=f16 kvlen splits=16"},
@@ -85,8 +87,15 @@ const struct case_line case_lines[] = {
     {TIER_QUICK, "splits", "b2 h4/2 n3 m190 d40/24 causal kvlen splits=4 layout=padded grad=none"},
     {TIER_QUICK, "splits", "b1 h2 n97 m203 d32 dtype=bf16 causal align=top-left splits=6 grad=none"},
     {TIER_QUICK, "splits", "b2 h2 n3 m190 d32 mask=suffix:2,1,1,190 splits=8 data=nanpad nolse"},
+    {TIER_QUICK, "splits", "b1 h4/1 n2 m700 d64 dtype=bf16 causal splits=2 layout=bnhd grad=none"},
+    {TIER_QUICK, "splits", "b2 h4/1 n3 m300 d111/80 dtype=f16 mask=deadrows:2,4,3,300 layout=padded grad=none"},
 
     {TIER_FULL, "splits", "b3 h1 n2 m1 d32 splits=2 grad=none"},
+    {TIER_FULL, "splits", "b2 h4/2 n1 m300 d32 kvlen=0 splits=2 grad=none"},
+    {TIER_FULL, "splits", "b2 h4/1 n4 m600 d96 causal align=-1 kvlen splits=3 data=nanpad grad=none"},
+    {TIER_FULL, "splits", "b1 h1 n3 m300 d512 dtype=f16 causal splits=2 grad=none"},
+    {TIER_FULL, "splits", "b1 h16/1 n1 m300 d512 grad=none"},
+    {TIER_FULL, "splits", "b1 h16/1 n1 m300 d256 dtype=bf16 kvlen=280 splits=2 grad=none"},
     {TIER_FULL, "splits", "b1 h1 n1 m2100 d32 causal kvlen"},
     {TIER_FULL, "splits", "b1 h8/1 n1 m4200 d128 dtype=bf16 grad=none"},
     {TIER_FULL, "splits", "b2 h2 n3 m333 d32 causal align=1000 kvlen splits=3 layout=padded"},

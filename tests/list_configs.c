@@ -56,7 +56,7 @@ static void add_case(struct lines *lines, const struct clattn__device *device, c
             continue;
         splits = config.kernel == KERNEL_FORWARD ? config.splits : splits;
         clattn__config_options(&config, options);
-        snprintf(line, sizeof line, "%s %s", clattn__kernel_names[kernel], options);
+        snprintf(line, sizeof line, "%s %s", clattn__config_program(&config), options);
         add_once(lines, line);
     }
 }

@@ -21,7 +21,7 @@ static void list_kernel(const struct clattn__device *device, clattn_engine engin
         !clattn__config_choose(device, engine, problem, 0, &config))
         return;
     clattn__config_options(&config, options);
-    printf("%s %s %zu %zu %s\n", clattn_engine_name(engine), clattn__engine_kernel(&config), config.group_size,
+    printf("%s %s %zu %zu %s\n", clattn_engine_name(engine), clattn__config_program(&config), config.group_size,
            config.local_bytes, options);
 }
 

@@ -81,6 +81,17 @@ static size_t simt_bytes(const struct clattn__config *c)
     return sizeof(float) * (size_t)(stays + (for_scores > for_output ? for_scores : for_output) + reduced);
 }
 
+/* As engine_few.cl does. */
+static size_t few_bytes(const struct clattn__config *c)
+{
+    const int bytes = c->dtype == CLATTN_FLOAT32 ? 4 : 2;
+    const int pieces = c->chunk * bytes / 16;
+    const int keys = 16 * c->walk * (pieces % 2 ? pieces : pieces + 1);
+    const int output = 4 * c->ty * c->slice;
+
+    return (size_t)(4 * c->own * (c->d_pad + c->tx * c->ty + c->walk) + (keys > output ? keys : output));
+}
+
 /* As engine_cpu.cl does; forward has most values a row, dkdv has values a column. */
 static size_t cpu_bytes(const struct clattn__config *c)
 {
@@ -109,8 +120,8 @@ static void check_tiles(const struct clattn__device *device, const clattn_proble
     const int simt = c->engine == CLATTN_ENGINE_SIMT;
 
     HOLDS(c->own > 0 && c->walk > 0);
-    HOLDS(c->own <= larger(keys_own ? k_most : q_most, simt ? c->ty : c->lanes));
-    HOLDS(c->walk <= larger(keys_own ? q_most : k_most, simt ? larger(c->tx, 4) : c->block_rows));
+    HOLDS(c->own <= larger(keys_own ? k_most : q_most, c->few ? 1 : simt ? c->ty : c->lanes));
+    HOLDS(c->walk <= larger(keys_own ? q_most : k_most, c->few ? 2 * c->ty : simt ? larger(c->tx, 4) : c->block_rows));
 }
 
 static void check_rules(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
@@ -121,7 +132,16 @@ static void check_rules(const struct clattn__device *device, const clattn_proble
     HOLDS(c->dv_pad % c->chunk == 0 && c->dv_pad >= p->v_dim && c->dv_pad < p->v_dim + c->chunk);
     HOLDS(c->group_size <= device->max_group);
     HOLDS(c->local_bytes <= device->local_bytes);
-    if (c->engine == CLATTN_ENGINE_SIMT) {
+    if (c->few) {
+        const int keys = c->walk / c->ty;
+
+        HOLDS(c->engine == CLATTN_ENGINE_SIMT && c->kernel == KERNEL_FORWARD && c->owner_resident);
+        HOLDS(c->own <= 16 && (c->own & (c->own - 1)) == 0);
+        HOLDS(c->walk % c->ty == 0 && keys >= 2 && keys % c->strip == 0 && (keys <= c->tx || keys % c->tx == 0));
+        HOLDS(c->slice % (4 * c->tx) == 0 && c->slice >= p->v_dim && c->chunk % 8 == 0 && c->unroll > 0);
+        HOLDS(c->group_size == (size_t)(c->tx * c->ty) && c->group_size >= 64 && c->group_size <= 256);
+        HOLDS(c->local_bytes == few_bytes(c));
+    } else if (c->engine == CLATTN_ENGINE_SIMT) {
         HOLDS(c->tx % 4 == 0 && c->own % c->ty == 0 && c->walk % c->tx == 0 && c->own % 4 == 0 && c->walk % 4 == 0);
         HOLDS(c->slice % (4 * c->tx) == 0 && c->chunk % 4 == 0);
         HOLDS(c->walk % c->strip == 0 && c->unroll > 0);
@@ -172,7 +192,7 @@ static void check_splits(const struct clattn__device *device, const clattn_probl
     HOLDS(c->splits == 1 || c->splits <= (p->kv_len - 1) / c->walk + 1);
     if (p->kv_splits == 0 && c->splits > 1) {
         HOLDS(p->kv_len / c->splits >= (c->engine == CLATTN_ENGINE_CPU ? 512 : 256));
-        HOLDS(clattn__config_groups(&whole, p) < (uint64_t)device->compute_units);
+        HOLDS(clattn__config_groups(&whole, p) < (uint64_t)device->compute_units * (c->few ? 16 : 1));
     } else {
         HOLDS(c->splits <= larger(p->kv_splits, 1));
     }
@@ -193,7 +213,9 @@ static void check_kernel(const struct clattn__device *device, const clattn_probl
         check_rules(device, p, c);
         check_groups(device, p, c);
         check_splits(device, p, c);
-        fits = fits || (engine == CLATTN_ENGINE_CPU ? cpu_bytes(c) : simt_bytes(c)) <= device->local_bytes;
+        fits = fits || (c->few                        ? few_bytes(c)
+                        : engine == CLATTN_ENGINE_CPU ? cpu_bytes(c)
+                                                      : simt_bytes(c)) <= device->local_bytes;
     }
     HOLDS(attempt > 0 && attempt < 100);
     HOLDS(fits || attempt == attempts);

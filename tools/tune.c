@@ -120,11 +120,27 @@ static int number_of(const char *configuration, const char *name)
     return 0;
 }
 
-/* A row of simt_rows, host/config.c. */
+/* A row of few_rows, host/config_few.c. */
+static void export_few(const clattn_tuned_kernel *k, const struct test_case *c, const char *line, FILE *stream)
+{
+    const int64_t depth = c->problem.qk_dim > c->problem.v_dim ? c->problem.qk_dim : c->problem.v_dim;
+    const int bytes = c->problem.dtype == CLATTN_FLOAT32 ? 4 : 2;
+    const char *text = k->configuration;
+    fprintf(stream, "    {%d, %d, %d, %d, %d, %d, %d, %d}, /* %s: %.3f ms, before %.3f */\n", number_of(text, "OWN"),
+            (int)depth, number_of(text, "WALK"), number_of(text, "TX"), number_of(text, "TY"),
+            number_of(text, "CHUNK") * bytes, number_of(text, "STRIP"), number_of(text, "UNROLL"), line,
+            k->best_seconds * 1e3, k->builtin_seconds * 1e3);
+}
+
+/* A row of simt_rows, host/config_simt.c. */
 static void export_kernel(const clattn_tuned_kernel *k, const struct test_case *c, const char *line, FILE *stream)
 {
     static const char *const names[] = {"OWN", "WALK", "TX", "TY", "CHUNK", "SLICE", "STRIP", "UNROLL"};
     const int64_t depth = c->problem.qk_dim > c->problem.v_dim ? c->problem.qk_dim : c->problem.v_dim;
+    if (number_of(k->configuration, "FEW")) {
+        export_few(k, c, line, stream);
+        return;
+    }
     const char *kernel = strcmp(k->kernel, "forward") == 0       ? "KERNEL_FORWARD"
                          : strcmp(k->kernel, "backward_dq") == 0 ? "KERNEL_DQ"
                                                                  : "KERNEL_DKDV"; /* simt has no others */
