@@ -17,7 +17,7 @@ static void list_kernel(const struct clattn__device *device, clattn_engine engin
 {
     char options[CLATTN__OPTIONS_MAX];
     struct clattn__config config = {.kernel = kernel, .splits = 2, .want_dk = true, .want_dv = true};
-    if (!clattn__engine_supports(engine, device, problem, kernel) ||
+    if ((kernel != KERNEL_MAPS && !clattn__engine_supports(engine, device, problem, kernel)) ||
         !clattn__config_choose(device, engine, problem, 0, &config))
         return;
     clattn__config_options(&config, options);

@@ -348,55 +348,6 @@ static void test_splits(void **state)
     }
 }
 
-/* A device that has too little for anything gets nothing. */
-static void test_no_configuration(void **state)
-{
-    const struct clattn__device none = {.local_bytes = 512, .max_group = 1024, .float_width = 8, .compute_units = 1};
-    const struct clattn__device narrow = {.local_bytes = 65536, .max_group = 63, .float_width = 8, .compute_units = 1};
-    const clattn_problem p = make_problem(100, 100, 64, 64);
-    struct clattn__config c = {.kernel = KERNEL_FORWARD};
-
-    (void)state;
-    assert_false(clattn__config_choose(&none, CLATTN_ENGINE_SIMT, &p, 0, &c));
-    assert_false(clattn__config_choose(&none, CLATTN_ENGINE_CPU, &p, 0, &c));
-    assert_false(clattn__config_choose(&narrow, CLATTN_ENGINE_SIMT, &p, 0, &c));
-    assert_true(clattn__config_choose(&narrow, CLATTN_ENGINE_CPU, &p, 0, &c));
-}
-
-/* Only where heads keep most compute units busy, to the last; and engine simt has no such kernel. */
-static void test_one_walk(void **state)
-{
-    const struct clattn__device device = {
-        .local_bytes = 1 << 20, .max_group = 1, .float_width = 16, .compute_units = 12};
-    clattn_problem p = make_problem(100, 100, 64, 64);
-
-    (void)state;
-    for (int heads = 1; heads <= 48; heads++) {
-        p.batch = 1;
-        p.q_heads = p.kv_heads = heads;
-        const int rounds = (heads + 11) / 12;
-        assert_int_equal(clattn__config_one_walk(&device, CLATTN_ENGINE_CPU, &p), 5 * 12 * rounds <= 7 * heads);
-        assert_false(clattn__config_one_walk(&device, CLATTN_ENGINE_SIMT, &p));
-    }
-}
-
-static void test_delta(void **state)
-{
-    (void)state;
-    for (size_t n = 0; n < ARRAY_SIZE(devices); n++) {
-        for (int64_t length = 1; length < 200; length += 9) {
-            const clattn_problem p = make_problem(length, 5, 8, 8);
-            struct clattn__config c = {.kernel = KERNEL_DELTA};
-            const uint64_t rows = (uint64_t)(3 * 4 * length);
-
-            assert_true(clattn__config_choose(&devices[n], engines[n % 2], &p, 0, &c));
-            assert_true(c.group_size >= 1 && c.group_size <= devices[n].max_group);
-            assert_true(clattn__config_groups(&c, &p) == (rows + c.group_size - 1) / c.group_size);
-            assert_false(clattn__config_choose(&devices[n], engines[n % 2], &p, 1, &c));
-        }
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,9 +355,6 @@ int main(void)
         cmocka_unit_test(test_every_device),
         cmocka_unit_test(test_lengths_and_tiles),
         cmocka_unit_test(test_splits),
-        cmocka_unit_test(test_no_configuration),
-        cmocka_unit_test(test_one_walk),
-        cmocka_unit_test(test_delta),
     };
 
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
