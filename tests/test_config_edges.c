@@ -1,4 +1,5 @@
-/* host/config.c where there is no tile to choose: too small a device, all gradients in one walk, a kernel without tiles. */
+/* host/config.c where there is no tile to choose: too small a device, all gradients in one walk, a kernel without
+ * tiles. */
 #include "internal.h"
 
 #include <setjmp.h>
