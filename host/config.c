@@ -9,7 +9,8 @@ const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",       "forwar
 
 const char *clattn__config_program(const struct clattn__config *config)
 {
-    return config->few ? "forward_few" : clattn__engine_kernel(config);
+    const char *of_engine = clattn__engine_find(config->engine)->names[config->kernel];
+    return config->few ? "forward_few" : of_engine ? of_engine : clattn__kernel_names[config->kernel];
 }
 
 /* ---- what all engines need ---- */
@@ -113,7 +114,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
     if (!clattn__config_has_tiles(config->kernel)) {
         const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU || config->kernel == KERNEL_MAPS;
         config->group_size = alone ? 1 : 64;
-        if (!alone && config->splits >= MANY_PARTS && device->max_group >= 256)
+        if (config->group_size == 64 && config->splits >= MANY_PARTS && device->max_group >= 256)
             config->group_size = 256;
         config->local_bytes = 0;
         return attempt == 0;

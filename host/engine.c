@@ -43,12 +43,6 @@ const struct clattn__engine *clattn__engine_find(clattn_engine id)
     return NULL;
 }
 
-const char *clattn__engine_kernel(const struct clattn__config *config)
-{
-    const char *own = clattn__engine_find(config->engine)->names[config->kernel];
-    return own ? own : clattn__kernel_names[config->kernel];
-}
-
 bool clattn__engine_supports(clattn_engine id, const struct clattn__device *device, const clattn_problem *problem,
                              enum clattn__kernel kernel)
 {

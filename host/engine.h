@@ -27,8 +27,6 @@ struct clattn__engine {
     bool (*takes)(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call);
 };
 
-/* Name of the configuration's kernel, and of its file in kernels/. */
-const char *clattn__engine_kernel(const struct clattn__config *config);
 /* NULL where the library has no such engine. */
 const struct clattn__engine *clattn__engine_find(clattn_engine id);
 /* Whether the engine has a kernel for it. */

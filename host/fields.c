@@ -21,10 +21,10 @@ const struct clattn__field clattn__fields[] = {
     {"STRIP", AT(strip), CLATTN_ENGINE_SIMT, 2, 4096, STEP_DOUBLE},
     {"WARPS", AT(warps), CLATTN_ENGINE_NVIDIA_MMA, 1, 16, STEP_DOUBLE},
     {"UNROLL", AT(unroll), CLATTN_ENGINE_SIMT, 1, 16, STEP_DOUBLE},
+    {"FEW", AT(few), CLATTN_ENGINE_SIMT, 0, 1, STEP_NONE},
     {"STAGES", AT(stages), CLATTN_ENGINE_NVIDIA_WGMMA, 1, 8, STEP_DOUBLE},
     {"TURNS", AT(turns), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
     {"OWNER_REGISTERS", AT(owner_registers), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
-    {"FEW", AT(few), CLATTN_ENGINE_SIMT, 0, 1, STEP_NONE},
 };
 const size_t clattn__field_count = ARRAY_SIZE(clattn__fields);
 

@@ -2,7 +2,7 @@
  * line, for lint_kernels.sh and for compilers that have no device here. Argument: tiny, quick or full. Of the cases in
  * 16 bits only those of the small tiers count: all that is theirs is in storage.cl, whatever the tiles are. */
 #include "cases.h"
-#include "internal.h"
+#include "engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,8 @@ static int kernel_used(enum clattn__kernel kernel, unsigned passes)
     return kernel == KERNEL_HEAD ? (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD : (passes & used_by[kernel]) != 0;
 }
 
-static void add_case(struct lines *lines, const struct clattn__device *device, const struct test_case *c)
+static void add_case(struct lines *lines, const struct clattn__device *device, clattn_engine engine,
+                     const struct test_case *c)
 {
     int splits = 1; /* of the forward, which comes first */
     for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
@@ -50,8 +51,8 @@ static void add_case(struct lines *lines, const struct clattn__device *device, c
             continue;
         config.want_dk = (c->passes & CLATTN_BACKWARD_DK) != 0;
         config.want_dv = (c->passes & CLATTN_BACKWARD_DV) != 0;
-        const clattn_engine engine = clattn__device_engine(device);
-        if ((kernel == KERNEL_HEAD && !clattn__config_one_walk(device, engine, &c->problem)) ||
+        if (!clattn__engine_supports(engine, device, &c->problem, config.kernel) ||
+            (kernel == KERNEL_HEAD && !clattn__config_one_walk(device, engine, &c->problem)) ||
             !clattn__config_choose(device, engine, &c->problem, 0, &config))
             continue;
         splits = config.kernel == KERNEL_FORWARD ? config.splits : splits;
@@ -74,6 +75,11 @@ int main(int argc, char **argv)
         {.type = CL_DEVICE_TYPE_CPU, .local_bytes = 256 << 10, .max_group = 4096, .float_width = 8, .compute_units = 8},
         {.type = CL_DEVICE_TYPE_CPU, .local_bytes = 32 << 10, .max_group = 64, .float_width = 4, .compute_units = 64},
     };
+    static const struct clattn__device hopper = {.type = CL_DEVICE_TYPE_GPU,
+                                                 .local_bytes = (227 << 10) - 4,
+                                                 .max_group = 1024,
+                                                 .float_width = 1,
+                                                 .compute_units = 1};
     static const char *const tiers[] = {"tiny", "quick", "full"};
     int tier = 0;
     while (tier < 3 && (argc != 2 || strcmp(argv[1], tiers[tier]) != 0))
@@ -91,7 +97,12 @@ int main(int argc, char **argv)
     for (size_t d = 0; d < ARRAY_SIZE(devices); ++d)
         for (size_t i = 0; i < count; ++i)
             if (cases[i].problem.dtype == CLATTN_FLOAT32 || cases[i].tier != TIER_FULL)
-                add_case(&lines, &devices[d], &cases[i]);
+                add_case(&lines, &devices[d], clattn__device_engine(&devices[d]), &cases[i]);
+    for (size_t i = 0; i < count; ++i) { /* of every case, as if it were in 16 bits */
+        struct test_case c = cases[i];
+        c.problem.dtype = i % 2 ? CLATTN_FLOAT16 : CLATTN_BFLOAT16;
+        add_case(&lines, &hopper, CLATTN_ENGINE_NVIDIA_WGMMA, &c);
+    }
     for (size_t i = 0; i < lines.count; ++i)
         puts(lines.line[i]);
     free(lines.line);

@@ -70,9 +70,11 @@ static void test_text_of_kernels(void **state)
     const clattn_allocator heap = {NULL, NULL, NULL};
 
     (void)state;
-    for (size_t k = 0; k <= KERNEL_COUNT; k++) {
+    for (size_t k = 0; k <= 2 * KERNEL_COUNT; k++) {
         const struct clattn__config config = {.kernel = (enum clattn__kernel)(k % KERNEL_COUNT),
-                                              .few = k == KERNEL_COUNT};
+                                              .engine =
+                                                  k < KERNEL_COUNT ? CLATTN_ENGINE_NVIDIA_WGMMA : CLATTN_ENGINE_SIMT,
+                                              .few = k == 2 * KERNEL_COUNT};
         const char *name = clattn__config_program(&config);
         struct clattn__text text;
         char mark[64];
