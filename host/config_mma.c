@@ -2,16 +2,19 @@
 #include "config.h"
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV, ON_ALL = ~0 };
-enum { BLOCK = 16, MOST_DEPTH = 256 };
+enum { BLOCK = 16, MOST_DEPTH = 256, FEW_ROWS = 4 };
 
 /* Rows of preference, the more specific first; the last needs 48 KiB of local memory. A row serves heads up to `depth`
- * deep; tiles are cut to the rows that there are and to those asked for. Measured on an H200, see bench/NOTES.md. */
+ * deep; tiles are cut to the rows that there are and to those asked for. Measured on an H200, see bench/NOTES.md: 32
+ * owner rows a warp halve what it reads from local memory for each product, as long as their outputs leave it
+ * registers. */
 static const struct mma_row {
     int kernels, depth, own, walk, warps, slice;
 } mma_rows[] = {
-    {ON_FORWARD, 64, 64, 64, 4, 64}, {ON_ALL, 64, 64, 64, 4, 64},       {ON_FORWARD, 128, 64, 64, 4, 128},
-    {ON_ALL, 128, 64, 64, 4, 128},   {ON_FORWARD, 256, 64, 32, 4, 256}, {ON_DQ, 256, 64, 32, 4, 256},
-    {ON_DKDV, 256, 64, 32, 4, 128},  {ON_ALL, 256, 16, 16, 1, 128},
+    {ON_FORWARD, 64, 128, 128, 4, 64},  {ON_DQ, 64, 128, 64, 4, 64},   {ON_DKDV, 64, 128, 32, 4, 64},
+    {ON_FORWARD, 128, 128, 64, 4, 128}, {ON_DQ, 128, 128, 32, 4, 128}, {ON_FORWARD, 256, 64, 32, 4, 256},
+    {ON_ALL, 128, 64, 64, 4, 128},      {ON_DQ, 256, 64, 32, 4, 256},  {ON_DKDV, 256, 64, 32, 4, 128},
+    {ON_ALL, 128, 64, 32, 4, 128},      {ON_ALL, 256, 16, 16, 1, 128},
 };
 
 bool clattn__mma_supports(const struct clattn__device *device, const clattn_problem *problem,
@@ -19,7 +22,9 @@ bool clattn__mma_supports(const struct clattn__device *device, const clattn_prob
 {
     (void)device;
     const bool late_scale = problem->scale >= 0.0f; /* as softmax.cl asks for; 0 is the default's */
-    return late_scale && problem->dtype != CLATTN_FLOAT32 && problem->qk_dim <= MOST_DEPTH &&
+    /* Most of a block would be empty, and simt has a forward for so few rows that loads faster. */
+    const bool few = kernel == KERNEL_FORWARD && problem->q_len * clattn__config_pack(problem) <= FEW_ROWS;
+    return late_scale && !few && problem->dtype != CLATTN_FLOAT32 && problem->qk_dim <= MOST_DEPTH &&
            problem->v_dim <= MOST_DEPTH && kernel != KERNEL_HEAD;
 }
 
@@ -78,6 +83,13 @@ static bool fill(const struct mma_row *row, const clattn_problem *problem, struc
     return fits;
 }
 
+/* Tiles larger than others that would do must not leave compute units without work. */
+static bool keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
+                       const struct clattn__config *config)
+{
+    return config->own <= 64 || 4 * clattn__config_groups(config, problem) >= 3 * (uint64_t)device->compute_units;
+}
+
 bool clattn__mma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                         struct clattn__config *c)
 {
@@ -85,7 +97,8 @@ bool clattn__mma_choose(const struct clattn__device *device, const clattn_proble
     for (size_t i = 0; i < ARRAY_SIZE(mma_rows); ++i) {
         const struct mma_row *row = &mma_rows[i];
         if (row->depth >= depth && row->kernels & 1 << c->kernel && fill(row, problem, c) &&
-            c->local_bytes <= device->local_bytes && c->group_size <= device->max_group && attempt-- == 0)
+            c->local_bytes <= device->local_bytes && c->group_size <= device->max_group &&
+            keeps_busy(device, problem, c) && attempt-- == 0)
             return true;
     }
     return false;

@@ -36,6 +36,8 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
     ROW_VALUES(factor);
     COL_VALUES(column_lse);
     COL_VALUES(column_delta);
+    COL_TILE(lse_tile);
+    COL_TILE(delta_tile);
 
     struct place at;
     find_place(&at, &a, MAX_PAD, 1, a.M, a.Hk, 1, false);
@@ -65,25 +67,30 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
     seeing_queries(&queries, &a, at.first, key_total);
     for (int head = first_head; head < first_head + group; head += a.pack) {
         struct rows Q, dO;
-        struct layout lse_at, delta_at;
+        struct stats of_lse, of_delta;
         query_rows(&Q, q, &a, &a.q, at.batch, head, a.D);
         query_rows(&dO, dout, &a, &a.dout, at.batch, head, a.Dv);
-        query_layout(&lse_at, &a, &a.lse, at.batch, head, 1);
-        delta_layout(&delta_at, &a, at.batch, head);
+        lse_stats(&of_lse, lse, lse_tile, &a, at.batch, head);
+        delta_stats(&of_delta, delta, delta_tile, &a, at.batch, head);
+        fetch_first(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, &queries);
+        fetch_stats(&of_lse, queries.begin);
+        fetch_stats(&of_delta, queries.begin);
         for (long i = queries.begin; i < queries.end; i += WALK) {
             const int cols = cols_in_use(queries.end - i);
-            FOR_COLS (c, cols) {
-                column_lse[c] = lse_for_gradient(col_stat(lse, &lse_at, i, c, -INFINITY));
-                column_delta[c] = WANT_DK ? col_stat(delta, &delta_at, i, c, 0.0f) : (lane_f)(0.0f);
-            }
+            if (!STATS_AHEAD)
+                column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
             struct edge e;
             find_edge(&e, &a, i, at.first, key_total, mask, at.batch, head);
             struct span seen = rows;
             narrow_rows(&seen, 0, keys_seen(&e));
             fetch_tiles(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, i, &queries);
+            fetch_stats(&of_lse, i + WALK);
+            fetch_stats(&of_delta, i + WALK);
             tile_scores(S, k_tile, &K, at.first, walked_tile, &Q, i, D_PAD, &seen, cols);
             if (WANT_DK)
                 tile_scores(dP, v_tile, &V, at.first, dout_tile, &dO, i, DV_PAD, &seen, cols);
+            if (STATS_AHEAD)
+                column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
             if (is_full(&queries, i))
                 dkdv_scores(S, dP, column_lse, column_delta, &a, &e, true, &seen, cols);
             else

@@ -67,6 +67,7 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
 
     struct range keys;
     visible_keys(&keys, &a, at.first, key_total);
+    fetch_first(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, &keys);
     for (long j = keys.begin; j < keys.end; j += WALK) {
         struct edge e;
         find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);

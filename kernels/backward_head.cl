@@ -66,20 +66,17 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
         seeing_queries(&queries, &a, j, key_total);
         for (int head = first_head; head < first_head + group; head += a.pack) {
             struct rows Q, dO, real_K = K; /* NaN in a padding key must not reach dQ */
-            struct layout lse_at, delta_at;
+            struct stats of_lse, of_delta;
             query_rows(&Q, q, &a, &a.q, batch, head, a.D);
             query_rows(&dO, dout, &a, &a.dout, batch, head, a.Dv);
-            query_layout(&lse_at, &a, &a.lse, batch, head, 1);
-            delta_layout(&delta_at, &a, batch, head);
+            lse_stats(&of_lse, lse, 0, &a, batch, head);
+            delta_stats(&of_delta, delta, 0, &a, batch, head);
             query_layout(&sums_at, &a, &a.dq_sums, batch, head, a.D);
             blank_padding(&real_K, &a, mask, batch, head);
             fetch_rows(k_rows, &real_K, j, D_PAD, &rows);
             for (long i = queries.begin; i < queries.end; i += WALK) {
                 const int cols = cols_in_use(queries.end - i);
-                FOR_COLS (c, cols) {
-                    column_lse[c] = lse_for_gradient(col_stat(lse, &lse_at, i, c, -INFINITY));
-                    column_delta[c] = col_stat(delta, &delta_at, i, c, 0.0f);
-                }
+                column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
                 struct edge e;
                 struct span seen = rows;
                 find_edge(&e, &a, i, j, key_total, mask, batch, head);

@@ -16,8 +16,10 @@
  *   OWNER_TILE(name, depth, walked_tile), OPERAND_TILE(name, walked_tile)   more, or parts of the walked tile's
  *   SECOND_TILE(name, walked_tile)   a walked tile more, or the same again where local memory is dear
  *   AHEAD_TILE(name, walked_tile)    a walked tile more where tiles are fetched ahead, else the same
+ *   COL_TILE(name)             for the stats of walked rows, if they are fetched ahead of a step: STATS_AHEAD
  *   SCORES, OUTPUT, ROW_VALUES, COL_VALUES(name)   accumulators, and a lane_f a row or column, in ACC
  *   reduce_max, reduce_sum     over the walked direction, of one value a row, what work-items hold of it
+ *   fetch_stats(of, w)         of the walked rows from w on, before fetch_tiles of the step that begins there
  *   lane_max, lane_exp2, row_stat, col_stat, gather_mask   on lanes
  *   LATE_SCALE                 see softmax.cl
  *   RESCALE_SLACK, NEEDS_RESCALE(factor)   how far the softmax's m may stay behind, and whether to rescale

@@ -38,6 +38,7 @@ typedef lane_f out_f, owner_f;
 #define AHEAD_TILE(name, walked_tile) __local float *const name = walked_tile
 #define ROWS_TILE(name, depth) __local lane_f name[OWN * (depth) / LANES] /* owner rows as they lie: [OWN][depth] */
 #define OPERAND_TILE(name, walked_tile) __local float *const name = 0     /* scores are operands as they lie */
+#define COL_TILE(name) __local float *const name = 0
 #define REDUCE_TILE(name) __local float *const name = 0
 #define ROW_VALUES(name) __local lane_f name[ROWS]
 #define COL_VALUES(name) __local lane_f name[COLS]
@@ -48,6 +49,8 @@ typedef lane_f out_f, owner_f;
 #define FOR_COLS(c, cols) for (int c = 0; c < (cols); ++c)
 #define FOR_OUT(x) for (int x = 0; x < OUT_COLS; ++x)
 /* A maximum is followed only when it leads by this much, in powers of two: rescaling costs more than large P. */
+#define STATS_AHEAD false
+#define fetch_stats(of, w) ((void)0)
 #define LATE_SCALE 0
 #define RESCALE_SLACK 8.0f
 #define NEEDS_RESCALE(factor) any((factor) != 1.0f)
@@ -179,9 +182,9 @@ INLINE lane_f row_stat(const __global float *data, const struct layout *at, long
     return COLLECT(v);
 }
 
-INLINE lane_f col_stat(const __global float *data, const struct layout *at, long first, int c, float otherwise)
+INLINE lane_f col_stat(const struct stats *of, long first, int c)
 {
-    return first + c < at->count ? data[row_offset(at, first + c)] : otherwise;
+    return first + c < of->at.count ? of->data[row_offset(&of->at, first + c)] : of->otherwise;
 }
 
 /* 2^x to 2 ulp for x <= 127, and exactly 0 below -126, where float32 has no normal numbers: 2^x = 2^n 2^f, n the

@@ -34,24 +34,39 @@ typedef stored owner_f;
 #define OPERAND_TILE(name, walked_tile) EXCHANGE_TILE(name)
 #define REDUCE_TILE(name) EXCHANGE_TILE(name)
 
-/* First element of chunk `chunk` of a row of `chunks`, of which there are an even number. */
+/* Chunks are permuted in runs of 8, or of 4 or 2 where their number has no more such factors. */
+#define RUN(chunks) ((chunks) % 8 == 0 ? 8 : (chunks) % 4 == 0 ? 4 : 2)
+
+/* First element of chunk `chunk` of a row of `chunks`. */
 INLINE int tile_element(const int chunks, int row, int chunk)
 {
-    const int permuted = chunk ^ (chunks % 8 == 0 ? row % 8 : chunks % 4 == 0 ? row / 2 % 4 : row / 4 % 2);
-    return (row * chunks + permuted) * 8;
+    const int run = RUN(chunks), permuted = chunk % run ^ row / (8 / run) % run;
+    return (row * chunks + chunk - chunk % run + permuted) * 8;
 }
 
-/* What lane names to read 16 rows, 16 elements deep, from row and chunk on: as the left operand, or transposed as the
- * right one of two products side by side. */
-INLINE int rows_first(int lane, const int chunks, int row, int chunk)
+/* The same of row first + row and chunk depth + chunk, in two parts: one that is the same for all lanes, and one of few
+ * values, so that most of an address is a constant. `first` is a multiple of 16, `depth` of 2. */
+INLINE int tile_corner(const int chunks, int first, int depth)
 {
-    return tile_element(chunks, row + lane % 16, chunk + lane / 16);
+    return (first * chunks + depth - depth % RUN(chunks)) * 8;
+}
+
+INLINE int past_corner(const int chunks, int depth, int row, int chunk)
+{
+    return tile_element(chunks, row, depth % RUN(chunks) + chunk);
+}
+
+/* What lane names to read 16 rows, 16 elements deep: as the left operand, or transposed as the right one of two products
+ * side by side. */
+INLINE int rows_first(int lane, const int chunks, int depth)
+{
+    return past_corner(chunks, depth, lane % 16, lane / 16);
 }
 
 /* And as they are, as the right operand of two products side by side. */
-INLINE int depth_first(int lane, const int chunks, int row, int chunk)
+INLINE int depth_first(int lane, const int chunks, int depth)
 {
-    return tile_element(chunks, row + lane / 16 * 8 + lane % 8, chunk + lane / 8 % 2);
+    return past_corner(chunks, depth, lane / 16 * 8 + lane % 8, lane / 8 % 2);
 }
 
 #endif

@@ -51,6 +51,7 @@ typedef float owner_f;
 #define OWNER_TILE(name, depth, walked_tile) __local float *const name = walked_tile + CHUNK * SCORES_LD
 #endif
 #define OPERAND_TILE(name, walked_tile) __local float *const name = walked_tile
+#define COL_TILE(name) __local float *const name = 0
 #define REDUCE_TILE(name) __local float __attribute__((aligned(16))) name[OWN * TX]
 #define ROW_VALUES(name) float name[ROWS]
 #define COL_VALUES(name) float name[COLS]
@@ -64,6 +65,8 @@ typedef float owner_f;
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
 /* Steps of a product; unrolled too far, some compilers run out of registers. */
 #define FOR_STEPS(k, count) PRAGMA(unroll UNROLL) for (int k = 0; k < (count); ++k)
+#define STATS_AHEAD false
+#define fetch_stats(of, w) ((void)0)
 #define LATE_SCALE 0
 #define RESCALE_SLACK 0.0f
 #define NEEDS_RESCALE(factor) true /* cheaper than asking */
@@ -168,9 +171,9 @@ INLINE lane_f row_stat(const __global float *data, const struct layout *at, long
     return stat(data, at, first + tile_row(r), otherwise);
 }
 
-INLINE lane_f col_stat(const __global float *data, const struct layout *at, long first, int c, float otherwise)
+INLINE lane_f col_stat(const struct stats *of, long first, int c)
 {
-    return stat(data, at, first + tile_col(c), otherwise);
+    return stat(of->data, &of->at, first + tile_col(c), of->otherwise);
 }
 
 INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,

@@ -57,6 +57,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     visible_keys(&keys, &a, at.first, key_total);
     if (SPLIT)
         take_part(&keys, at.part, a.parts);
+    fetch_first(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, &keys);
     for (long j = keys.begin; j < keys.end; j += WALK) {
         struct edge e;
         find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);

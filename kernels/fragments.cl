@@ -25,6 +25,8 @@ typedef float out_f;
 #define OUT_COLS (SLICE / 4)
 #define ROW_VALUES(name) float name[ROWS]
 #define COL_VALUES(name) float name[COLS]
+#define STATS_AHEAD true
+#define COL_TILE(name) __local float name[2 * WALK]
 #define SCORES(name) float name[ROWS * COLS]
 #define OUTPUT(name) float name[ROWS * OUT_COLS]
 /* Of 16 x 8 blocks, `columns` of them side by side. */
@@ -36,8 +38,9 @@ typedef float out_f;
 #define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
 #define LATE_SCALE 1
-#define RESCALE_SLACK 0.0f
-#define NEEDS_RESCALE(factor) true /* cheaper than asking */
+/* P may grow to 2^8, which no type of 16 bits minds, and few tiles rescale. */
+#define RESCALE_SLACK 8.0f
+#define NEEDS_RESCALE(factor) ((factor) != 1.0f)
 
 #define LANE ((int)get_local_id(0) % 32)
 
@@ -93,9 +96,25 @@ INLINE lane_f row_stat(const __global float *data, const struct layout *at, long
     return stat(data, at, first + tile_row(r), otherwise);
 }
 
-INLINE lane_f col_stat(const __global float *data, const struct layout *at, long first, int c, float otherwise)
+/* Where the stats of the walked rows from w on are in their tile: those of one step and of the next. */
+INLINE int stats_of(long w)
 {
-    return stat(data, at, first + tile_col(c), otherwise);
+    return (int)((ulong)w / WALK % 2) * WALK;
+}
+
+/* Those of a step are there after a wait and a barrier. */
+INLINE void fetch_stats(const struct stats *of, long w)
+{
+    for (int i = (int)get_local_id(0); i < WALK; i += WG_SIZE)
+        if (w + i < of->at.count)
+            ptx_copy_word(of->tile + stats_of(w) + i, of->data + row_offset(&of->at, w + i));
+        else
+            of->tile[stats_of(w) + i] = of->otherwise;
+}
+
+INLINE lane_f col_stat(const struct stats *of, long first, int c)
+{
+    return of->tile[stats_of(first) + tile_col(c)];
 }
 
 INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,

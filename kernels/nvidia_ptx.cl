@@ -6,10 +6,11 @@
  *   ptx_exp2(x)                            2^x, about 2 units in the last place; denormals are 0
  *   ptx_pack(x, y)                         two floats as stored elements, x in the lower half
  *   ptx_from_lane(x, mask, tile)           x of the lane whose number differs in the bits of mask
- *   ptx_copy(to, from, bytes)              16 bytes from global to local memory, on their way until ptx_copies_wait();
- *                                          all after the first `bytes` become 0
- *   PTX_READ(m, tile, place, a, b, c), PTX_READ_TRANSPOSED(..)    four 8 x 8 matrices of stored elements; lane l names row
- *                                          l % 8 of matrix l / 8, 8 elements from tile + place(l, a, b, c)
+ *   ptx_copy(to, from)                     16 bytes from global to local memory, on their way until ptx_copies_wait()
+ *   ptx_copy_if(to, from, there)           or zeros instead
+ *   ptx_copy_word(to, from)                the same of 4 bytes
+ *   PTX_READ(m, tile, place, a, b), PTX_READ_TRANSPOSED(..)    four 8 x 8 matrices of stored elements; lane l names row
+ *                                          l % 8 of matrix l / 8, 8 elements from tile + place(l, a, b)
  *   ptx_multiply(d, a, b, tile)            d += a b, 16 x 16 times 16 x 8 */
 #ifndef NVIDIA_PTX_CL
 #define NVIDIA_PTX_CL
@@ -59,12 +60,21 @@ INLINE uint ptx_local_address(const __local void *at)
     return (uint)(ulong)at;
 }
 
-INLINE void ptx_copy(__local stored *to, const __global stored *from, int bytes)
+INLINE void ptx_copy(__local stored *to, const __global stored *from)
 {
-    __asm__ volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
-                     :
-                     : "r"(ptx_local_address(to)), "l"(from), "r"(bytes)
+    __asm__ volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(ptx_local_address(to)), "l"(from) : "memory");
+}
+
+INLINE void ptx_copy_if(__local stored *to, const __global stored *from, bool there)
+{
+    __asm__ volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(ptx_local_address(to)), "l"(from),
+                     "r"(there ? 16 : 0)
                      : "memory");
+}
+
+INLINE void ptx_copy_word(__local float *to, const __global float *from)
+{
+    __asm__ volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(ptx_local_address(to)), "l"(from) : "memory");
 }
 
 INLINE void ptx_copies_wait(void)
@@ -88,8 +98,8 @@ INLINE void ptx_read_transposed(uint *m, const __local stored *row)
                      : "memory");
 }
 
-#define PTX_READ(m, tile, place, a, b, c) ptx_read(m, (tile) + place(PTX_LANE, a, b, c))
-#define PTX_READ_TRANSPOSED(m, tile, place, a, b, c) ptx_read_transposed(m, (tile) + place(PTX_LANE, a, b, c))
+#define PTX_READ(m, tile, place, a, b) ptx_read(m, (tile) + place(PTX_LANE, a, b))
+#define PTX_READ_TRANSPOSED(m, tile, place, a, b) ptx_read_transposed(m, (tile) + place(PTX_LANE, a, b))
 #define PTX_LANE ((int)get_local_id(0) % 32)
 
 INLINE void ptx_multiply(float *d, const uint *a, const uint *b, __local uint *tile)

@@ -25,6 +25,14 @@ struct rows {
     bool quads; /* all rows begin where a vector of four elements may, and are whole vectors */
 };
 
+/* A float32 a row: LSE or delta, and what rows have that do not exist. `tile`: see COL_TILE. */
+struct stats {
+    const __global float *data;
+    struct layout at;
+    float otherwise;
+    __local float *tile;
+};
+
 INLINE bool has_quads(const __global stored *data, const struct layout *at)
 {
     return ((size_t)(data + at->origin) & (4 * sizeof(stored) - 1)) == 0 && at->row % 4 == 0 && at->depth % 4 == 0;

@@ -21,13 +21,14 @@ struct edge {
 INLINE void find_edge(struct edge *e, const struct call *a, long i0, long j0, long keys, const __global uchar *mask,
                       int b, int head)
 {
-    const long query = i0 / a->pack;
+    const int heads = PACKED ? a->pack : 1;
+    const long query = i0 / heads;
     e->keys = (int)min(keys - j0, (long)WALK + OWN);
     e->diagonal = INT_MAX / 2;
     if (a->causal)
         e->diagonal = (int)clamp(query + diagonal_offset(a, keys) - j0, -(long)(INT_MAX / 2), (long)(INT_MAX / 2));
-    e->heads = a->pack;
-    e->phase = (int)(i0 % a->pack);
+    e->heads = heads;
+    e->phase = (int)(i0 % heads);
     e->queries = (int)min(a->N - query, (long)WALK + OWN);
     e->mask_row = a->mask.row;
     e->mask_head = a->mask.head;

@@ -1,9 +1,9 @@
 /* The two products of every pass, as the engine does them:
  *
  *   fetch_owner(tile, owner, first, d, depth, rows)     owner rows to a tile that stays; what does not exist becomes 0
- *   fetch_tiles(a_tile, a, a_depth, b_tile, b, b_depth, w, range)
- *                     before the products of each step of a walk through `range`: an engine that fetches ahead waits for
- *                     the rows from w on, of both that are walked, and starts to fetch those of the next step
+ *   fetch_first(a_tile, a, a_depth, b_tile, b, b_depth, range), fetch_tiles(.., w, range)
+ *                     before a walk through `range`, and before the products of each of its steps: an engine that fetches
+ *                     ahead waits for the rows from w on, of both that are walked, and starts to fetch those of the next
  *   tile_scores(S, owner_tile, owner, o, walked_tile, walked, w, depth, rows, cols)
  *                     S = owner x walked^T over `depth`; owner_tile holds the owner's rows already if OWNER_RESIDENT
  *   tile_output(out, P, p_tile, walked_tile, walked, w, d, staged, depth, rows, cols)
@@ -28,6 +28,7 @@ enum { STAGED_NOT, STAGED_BEFORE, STAGED_LAST };
 #endif
 
 #ifndef FETCHES_AHEAD
+#define fetch_first(a_tile, a, a_depth, b_tile, b, b_depth, range) ((void)0)
 #define fetch_tiles(a_tile, a, a_depth, b_tile, b, b_depth, w, range) ((void)0)
 #endif
 

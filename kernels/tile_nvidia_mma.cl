@@ -3,32 +3,32 @@
 #define TILE_NVIDIA_MMA_CL
 
 #define FETCHES_AHEAD
-/* Unrolled too far, their addresses take the registers of accumulators. */
-#define FOR_COPIES(n, count) PRAGMA(unroll 4) for (int n = 0; n < (count); ++n)
 
-/* Whether all rows begin where 16 bytes may be copied at once. */
+/* Whether all rows are whole chunks, which begin where 16 bytes may be copied at once. */
 INLINE bool has_chunks(const struct rows *from)
 {
-    return ((size_t)(from->data + from->at.origin) & 15) == 0 && from->at.row % 8 == 0 &&
+    return ((size_t)(from->data + from->at.origin) & 15) == 0 && from->at.row % 8 == 0 && from->at.depth % 8 == 0 &&
            (!PACKED || from->at.head % 8 == 0);
 }
 
-/* Elements x .. x + 7 of a row, one by one; those past its end are 0. */
-INLINE void load_chunk(__local stored *to, const __global stored *row, int x, int depth)
+/* Elements of a chunk of which `left` are there, one by one. */
+INLINE void load_chunk(__local stored *to, const __global stored *from, int left)
 {
     FOR_UNROLLED (i, 8)
-        to[i] = x + i < depth ? row[x + i] : (stored)0;
+        to[i] = i < left ? from[i] : (stored)0;
 }
 
-/* Whole rows that chunks may be copied from, as nearly all there are: an item copies the same chunk of several. */
+/* Whole rows that have all chunks, as nearly all do: an item copies the same chunk of several. */
 INLINE void copy_rows(__local stored *tile, const struct rows *from, long first, const int count, const int depth)
 {
     const int chunks = depth / 8, step = WG_SIZE / chunks;
     const int row = (int)get_local_id(0) / chunks, chunk = (int)get_local_id(0) % chunks;
-    const int left = from->at.depth - 8 * chunk;
-    const __global stored *data = from->data + row_offset(&from->at, first + row) + (left > 0 ? 8 * chunk : 0);
-    FOR_COPIES (n, count / step) {
-        ptx_copy(tile + tile_element(chunks, row + n * step, chunk), data, clamp(left, 0, 8) * (int)sizeof(stored));
+    const __global stored *data = from->data + from->at.origin + (first + row) * from->at.row + 8 * chunk;
+    if (WG_SIZE % chunks != 0 && row >= step)
+        return;
+    FOR_UNROLLED (n, (count + step - 1) / step) {
+        if (count % step == 0 || row + n * step < count)
+            ptx_copy(tile + tile_element(chunks, row + n * step, chunk), data);
         data += step * from->at.row;
     }
 }
@@ -38,8 +38,8 @@ INLINE void copy_rows(__local stored *tile, const struct rows *from, long first,
 INLINE void fetch_rows(__local stored *tile, const struct rows *from, long first, const int count, const int depth)
 {
     const int chunks = depth / 8;
-    const bool whole = !from->real && first + count <= from->at.count, by_chunks = has_chunks(from);
-    if (!PACKED && WG_SIZE % chunks == 0 && count % (WG_SIZE / chunks) == 0 && whole && by_chunks) {
+    const bool by_chunks = has_chunks(from), whole = first + count <= from->at.count && !from->real;
+    if (by_chunks && whole && from->at.depth == depth && (!PACKED || from->at.heads == 1)) {
         copy_rows(tile, from, first, count, depth);
         return;
     }
@@ -49,9 +49,9 @@ INLINE void fetch_rows(__local stored *tile, const struct rows *from, long first
         const int left = whole || row_exists(from, first + row) ? from->at.depth - 8 * chunk : 0;
         const __global stored *data = from->data + row_offset(&from->at, first + row);
         if (by_chunks)
-            ptx_copy(to, data + (left > 0 ? 8 * chunk : 0), clamp(left, 0, 8) * (int)sizeof(stored));
+            ptx_copy_if(to, data + (left > 0 ? 8 * chunk : 0), left > 0);
         else
-            load_chunk(to, data + 8 * chunk, 0, left);
+            load_chunk(to, data + 8 * chunk, left);
     }
 }
 
@@ -67,14 +67,17 @@ INLINE int buffer_of(long w)
     return (int)((ulong)w / WALK % 2) * BUFFER;
 }
 
+INLINE void fetch_first(__local stored *a_tile, const struct rows *a, const int a_depth, __local stored *b_tile,
+                        const struct rows *b, const int b_depth, const struct range *range)
+{
+    barrier(CLK_LOCAL_MEM_FENCE); /* another walk may have used the tiles */
+    fetch_rows(a_tile + buffer_of(range->begin), a, range->begin, WALK, a_depth);
+    fetch_rows(b_tile + buffer_of(range->begin), b, range->begin, WALK, b_depth);
+}
+
 INLINE void fetch_tiles(__local stored *a_tile, const struct rows *a, const int a_depth, __local stored *b_tile,
                         const struct rows *b, const int b_depth, long w, const struct range *range)
 {
-    if (w == range->begin) {
-        barrier(CLK_LOCAL_MEM_FENCE); /* another walk may have used the tiles */
-        fetch_rows(a_tile + buffer_of(w), a, w, WALK, a_depth);
-        fetch_rows(b_tile + buffer_of(w), b, w, WALK, b_depth);
-    }
     ptx_copies_wait();
     barrier(CLK_LOCAL_MEM_FENCE);
     if (w + WALK < range->end) {
@@ -89,16 +92,17 @@ INLINE void tile_scores(float *S, __local stored *owner_tile, const struct rows 
                         const struct span *rows, int cols)
 {
     __local uint *exchange = (__local uint *)(owner_tile + OWN * depth);
+    const __local stored *own_rows = owner_tile + OWNER_WARP * ROW_BLOCKS * 16 * depth;
     walked_tile += buffer_of(w);
     FOR_UNROLLED (s, ROWS * COLS)
         S[s] = 0.0f;
     FOR_UNROLLED (k, depth / 16) {
         uint of_owner[4 * ROW_BLOCKS];
         FOR_UNROLLED (b, ROW_BLOCKS)
-            PTX_READ(of_owner + 4 * b, owner_tile, rows_first, depth / 8, (OWNER_WARP * ROW_BLOCKS + b) * 16, 2 * k);
+            PTX_READ(of_owner + 4 * b, own_rows + tile_corner(depth / 8, 16 * b, 2 * k), rows_first, depth / 8, 2 * k);
         FOR_UNROLLED (n, WALK / 16) {
             uint of_walked[4];
-            PTX_READ(of_walked, walked_tile, depth_first, depth / 8, 16 * n, 2 * k);
+            PTX_READ(of_walked, walked_tile + tile_corner(depth / 8, 16 * n, 2 * k), depth_first, depth / 8, 2 * k);
             FOR_UNROLLED (b, ROW_BLOCKS) {
                 ptx_multiply(S + SCORE(2 * b, 4 * n), of_owner + 4 * b, of_walked, exchange);
                 ptx_multiply(S + SCORE(2 * b, 4 * n + 2), of_owner + 4 * b, of_walked + 2, exchange);
@@ -129,7 +133,8 @@ INLINE void tile_output(float *out, const float *P, __local uint *exchange, __lo
         FOR_UNROLLED (x, SLICE / 16)
             if (d + 16 * x < depth) {
                 uint of_walked[4];
-                PTX_READ_TRANSPOSED(of_walked, walked_tile, rows_first, depth / 8, 16 * k, d / 8 + 2 * x);
+                PTX_READ_TRANSPOSED(of_walked, walked_tile + tile_corner(depth / 8, 16 * k, d / 8 + 2 * x), rows_first,
+                                    depth / 8, d / 8 + 2 * x);
                 FOR_UNROLLED (b, ROW_BLOCKS) {
                     ptx_multiply(out + OUT(2 * b, 4 * x), of_p + 4 * b, of_walked, exchange);
                     ptx_multiply(out + OUT(2 * b, 4 * x + 2), of_p + 4 * b, of_walked + 2, exchange);

@@ -46,26 +46,36 @@ INLINE float ptx_from_lane(float x, int mask, __local uint *tile)
     return y;
 }
 
-INLINE void ptx_copy(__local stored *to, const __global stored *from, int bytes)
+INLINE void ptx_copy_if(__local stored *to, const __global stored *from, bool there)
 {
     for (int i = 0; i < 8; ++i)
-        to[i] = i < bytes / 2 ? from[i] : (stored)0;
+        to[i] = there ? from[i] : (stored)0;
+}
+
+INLINE void ptx_copy(__local stored *to, const __global stored *from)
+{
+    ptx_copy_if(to, from, true);
+}
+
+INLINE void ptx_copy_word(__local float *to, const __global float *from)
+{
+    *to = *from;
 }
 
 INLINE void ptx_copies_wait(void)
 {
 }
 
-#define PTX_READ(m, tile, place, a, b, c)                                                                              \
+#define PTX_READ(m, tile, place, a, b)                                                                                 \
     for (int ptx_i = 0; ptx_i < 4; ++ptx_i) {                                                                          \
-        const __local stored *ptx_row = (tile) + place(8 * ptx_i + PTX_LANE / 4, a, b, c);                             \
+        const __local stored *ptx_row = (tile) + place(8 * ptx_i + PTX_LANE / 4, a, b);                                \
         (m)[ptx_i] = ptx_row[PTX_LANE % 4 * 2] | (uint)ptx_row[PTX_LANE % 4 * 2 + 1] << 16;                            \
     }
-#define PTX_READ_TRANSPOSED(m, tile, place, a, b, c)                                                                   \
+#define PTX_READ_TRANSPOSED(m, tile, place, a, b)                                                                      \
     for (int ptx_i = 0; ptx_i < 4; ++ptx_i) {                                                                          \
         const int ptx_row = 8 * ptx_i + PTX_LANE % 4 * 2;                                                              \
-        (m)[ptx_i] = (tile)[place(ptx_row, a, b, c) + PTX_LANE / 4] |                                                  \
-                     (uint)(tile)[place(ptx_row + 1, a, b, c) + PTX_LANE / 4] << 16;                                   \
+        (m)[ptx_i] =                                                                                                   \
+            (tile)[place(ptx_row, a, b) + PTX_LANE / 4] | (uint)(tile)[place(ptx_row + 1, a, b) + PTX_LANE / 4] << 16; \
     }
 
 /* Lane l of a has rows l / 4 and + 8, columns 2 (l % 4), + 1, + 8, + 9; of b rows 2 (l % 4), + 1, + 8, + 9 of column

@@ -11,6 +11,8 @@ tier=${3:-full}
 clang=${CLANG:-clang}
 flags="-x cl -target spir64-unknown-unknown -fsyntax-only -Wall -Wextra -Wundef -Wno-unused-parameter -Werror"
 flags="$flags -Xclang -finclude-default-header -I$kernels"
+# instructions of other devices than this target, in plain OpenCL C
+emulated=$(cd "$(dirname "$0")" && pwd)/emulated_ptx.cl
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -44,7 +46,7 @@ lint_line() {
         ;;
     esac
     # shellcheck disable=SC2086
-    $clang $flags ${1#* } "$kernels/$kernel.cl" || { echo "lint_kernels: $1" >&2; return 1; }
+    $clang $flags -DPTX_FILE="<$emulated>" ${1#* } "$kernels/$kernel.cl" || { echo "lint_kernels: $1" >&2; return 1; }
 }
 
 count=0

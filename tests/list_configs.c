@@ -47,7 +47,9 @@ static void add_case(struct lines *lines, const struct clattn__device *device, c
     for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
         struct clattn__config config = {.kernel = (enum clattn__kernel)kernel, .splits = splits};
         char options[CLATTN__OPTIONS_MAX], line[LINE_SIZE];
-        if (!kernel_used(config.kernel, c->passes) || (config.kernel == KERNEL_COMBINE && splits == 1))
+        if (!kernel_used(config.kernel, c->passes) ||
+            !clattn__engine_supports(engine, device, &c->problem, config.kernel) ||
+            (config.kernel == KERNEL_COMBINE && splits == 1))
             continue;
         config.want_dk = (c->passes & CLATTN_BACKWARD_DK) != 0;
         config.want_dv = (c->passes & CLATTN_BACKWARD_DV) != 0;
@@ -103,6 +105,8 @@ int main(int argc, char **argv)
         c.problem.dtype = i % 2 ? CLATTN_FLOAT16 : CLATTN_BFLOAT16;
         add_case(&lines, &hopper, CLATTN_ENGINE_NVIDIA_WGMMA, &c);
     }
+    for (size_t i = 0; i < count; ++i)
+        add_case(&lines, &devices[0], CLATTN_ENGINE_NVIDIA_MMA, &cases[i]);
     for (size_t i = 0; i < lines.count; ++i)
         puts(lines.line[i]);
     free(lines.line);

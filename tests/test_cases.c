@@ -5,7 +5,7 @@
  *
  * Environment: CLATTN_TEST_DEVICE  device, as for clattn_find_device (default: the best)
  *              CLATTN_TEST_ENGINE  the name of an engine, or auto (default)
- *              CLATTN_TEST_DTYPE   f16 or bf16: the whole table in that type
+ *              CLATTN_TEST_DTYPE   f16 or bf16: all cases in that type
  *              CLATTN_TEST_BUILD_OPTIONS  for the compiler */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -237,7 +237,7 @@ int main(int argc, char **argv)
     int one = read_arguments(argc, argv, &c, &tier);
     int status = EXIT_FAILURE;
 
-    if (one >= 0 && open_device(&device)) {
+    if (one >= 0 && (one == 0 || set_dtype(&c, 1)) && open_device(&device)) {
         status = one ? run_cases(&device, &c, 1) : run_tier(&device, tier);
     }
     close_device(&device);

@@ -1,0 +1,116 @@
+/* Engines that a device may be unable to run: found out by trying, passed over where they are not asked for, refused
+ * with a reason where they are. Needs no such device: see emulated_ptx.cl. */
+#include "device.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define EMULATED "-DPTX_FILE=<" EMULATED_PTX ">"
+
+static clattn_context *open_context(const struct device *device, clattn_engine engine, const char *build_options)
+{
+    clattn_options options = CLATTN_OPTIONS_INIT;
+    clattn_context *context;
+
+    options.engine = engine;
+    options.cache_dir = "";
+    options.build_options = build_options;
+    assert_success(clattn_context_create(device->cl, device->id, &options, &context));
+    return context;
+}
+
+static clattn_problem small_problem(clattn_dtype dtype)
+{
+    clattn_problem problem = CLATTN_PROBLEM_INIT;
+
+    problem.batch = problem.q_heads = problem.kv_heads = 1;
+    problem.q_len = problem.kv_len = 33;
+    problem.qk_dim = problem.v_dim = 24;
+    problem.dtype = dtype;
+    return problem;
+}
+
+/* Fails unless the plan's forward is the engine's. */
+static void expect_engine(clattn_context *context, const clattn_problem *problem, const char *engine)
+{
+    char part[64];
+    clattn_plan *plan;
+
+    assert_success(clattn_plan_create(context, problem, CLATTN_FORWARD, &plan));
+    snprintf(part, sizeof part, "forward: engine %s,", engine);
+    assert_non_null(strstr(clattn_plan_describe(plan), part));
+    clattn_plan_destroy(plan);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    assert_string_equal(clattn_engine_name(CLATTN_ENGINE_AUTO), "auto");
+    assert_string_equal(clattn_engine_name(CLATTN_ENGINE_NVIDIA_WGMMA), "nvidia_wgmma");
+    assert_null(clattn_engine_name((clattn_engine)(CLATTN_ENGINE_NVIDIA_WGMMA + 1)));
+    assert_null(clattn_engine_name((clattn_engine)-1));
+}
+
+/* What the engine does not do is simt's. */
+static void test_division(void **state)
+{
+    clattn_context *context = open_context(*state, CLATTN_ENGINE_NVIDIA_MMA, EMULATED);
+    clattn_problem problem = small_problem(CLATTN_BFLOAT16);
+
+    expect_engine(context, &problem, "nvidia_mma");
+    problem.q_tile = 15;
+    expect_engine(context, &problem, "simt");
+    problem = small_problem(CLATTN_FLOAT16);
+    problem.scale = -1.0f;
+    expect_engine(context, &problem, "simt");
+    problem.scale = 0.0f;
+    problem.v_dim = 257;
+    expect_engine(context, &problem, "simt");
+    problem = small_problem(CLATTN_FLOAT32);
+    expect_engine(context, &problem, "simt");
+    assert_non_null(strstr(clattn_context_describe(context), "engine nvidia_mma: available"));
+    clattn_context_destroy(context);
+}
+
+/* An engine whose results are wrong is not used, and what went wrong while it was tried is no error of the caller's. */
+static void test_wrong(void **state)
+{
+    clattn_context *context = open_context(*state, CLATTN_ENGINE_NVIDIA_MMA, EMULATED " -DSTORAGE=2");
+    clattn_problem problem = small_problem(CLATTN_FLOAT16);
+    clattn_plan *plan;
+
+    assert_status(clattn_plan_create(context, NULL, CLATTN_FORWARD, &plan), CLATTN_INVALID_ARGUMENT, "problem is NULL");
+    assert_non_null(strstr(clattn_context_describe(context), "engine nvidia_mma: not available: its forward is wrong"));
+    assert_non_null(strstr(clattn_last_error(), "problem is NULL"));
+    assert_status(clattn_plan_create(context, &problem, CLATTN_FORWARD, &plan), CLATTN_DEVICE_LIMIT,
+                  "engine nvidia_mma, which options.engine asks for, is not available");
+    assert_non_null(strstr(clattn_last_error(), "its forward is wrong"));
+    assert_null(plan);
+    problem.dtype = CLATTN_FLOAT32;
+    expect_engine(context, &problem, "simt");
+    clattn_context_destroy(context);
+}
+
+/* A device whose compiler takes no PTX says so; one whose does runs the engine. */
+static void test_device_itself(void **state)
+{
+    clattn_context *context = open_context(*state, CLATTN_ENGINE_NVIDIA_MMA, NULL);
+    const clattn_problem problem = small_problem(CLATTN_FLOAT16);
+    clattn_plan *plan;
+
+    if (strstr(clattn_context_describe(context), "engine nvidia_mma: available") != NULL) {
+        expect_engine(context, &problem, "nvidia_mma");
+    } else {
+        assert_status(clattn_plan_create(context, &problem, CLATTN_FORWARD, &plan), CLATTN_DEVICE_LIMIT,
+                      "the compiler takes no PTX");
+    }
+    clattn_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_division),
+                                       cmocka_unit_test(test_wrong), cmocka_unit_test(test_device_itself)};
+
+    return cmocka_run_group_tests(tests, device_setup, device_teardown);
+}
