@@ -3,11 +3,12 @@
 #
 # BINARIES: a folder with the programs clattn and clattn-bench, and, where the layer is to be tested too, the test programs
 # test_layer*. LOGS: a folder for what they print. Lists the devices, runs the whole case table and the tensor past 2^31
-# elements, the quick tier on the other engine too, the layer's tests, and the benchmark (with LOGS/bench.csv).
+# elements with every engine and type, the quick tier on engine cpu too, the layer's tests, and the benchmark (with
+# LOGS/bench.csv).
 set -u
 
 if [ $# -lt 2 ]; then
-    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 binaries=$1
@@ -25,8 +26,29 @@ run() {
 }
 
 run devices.log "$binaries/clattn" devices
-run check_full.log "$binaries/clattn" check --tier full "$@"
-run check_cpu_engine.log "$binaries/clattn" check --tier quick --engine cpu "$@"
+
+# The whole table: in its own types by whatever engine is the best, then all of it in 16 bits by each engine that the
+# device is able to run. Side by side, for compilers take most of the time.
+in_background() {
+    log=$1
+    shift
+    "$@" >"$logs/$log" 2>&1 || echo "   exit status $?" >>"$logs/$log"
+}
+in_background check_full.log "$binaries/clattn" check --tier full "$@" &
+in_background check_cpu_engine.log "$binaries/clattn" check --tier quick --engine cpu "$@" &
+for engine in simt $(sed -n 's/.*engine \([a-z_]*\): available/\1/p' "$logs/devices.log" | sort -u); do
+    for type in f16 bf16; do
+        in_background "check_${engine}_$type.log" \
+            "$binaries/clattn" check --tier full --engine "$engine" --dtype $type "$@" &
+    done
+done
+wait
+for log in "$logs"/check_*.log; do
+    echo "== $log"
+    tail -n 25 "$log"
+    ! grep -q '^   exit status' "$log" || status=1
+done
+
 if [ "${1:-}" = --device ]; then
     CLATTN_TEST_DEVICE=$2
     export CLATTN_TEST_DEVICE

@@ -390,6 +390,8 @@ OCL_ICD_VENDORS=/nonexistent "$clattn" devices >stdout.txt 2>stderr.txt
 grep -q "no OpenCL device" stderr.txt || fail "devices without any"
 expect 0 "" check --case "b2 h4/2 n33 m47 d12/8 causal"
 that grep -q '^passed --case "b2 h4/2 n33 m47 d12/8 causal' stdout.txt
+expect 0 "" check --dtype bf16 --case "b2 h4/2 n33 m47 d12/8 causal"
+that grep -q '^passed --case "b2 h4/2 n33 m47 d12/8 dtype=bf16 causal' stdout.txt
 expect 2 "check: --case: " check --case "b2 h4/2 n33 m47 colour"
 expect 2 "check: --case: " check --case "b2 h4/3 n33 m47 d12"
 expect 2 "check: --case and --tier exclude each other" check --tier tiny --case "b1 h1 n1 m1 d1"

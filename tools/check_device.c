@@ -182,6 +182,16 @@ static int run_large(const test_device *device)
     return outcome == LARGE_FAILED ? failed("check: the tensor of more than 2^31 elements failed") : EXIT_GOOD;
 }
 
+/* --dtype is for the cases that do not say theirs. */
+static void set_dtype(struct test_case *cases, size_t count, clattn_dtype dtype)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (cases[i].problem.dtype == CLATTN_FLOAT32) {
+            cases[i].problem.dtype = dtype;
+        }
+    }
+}
+
 static int run_tier(const test_device *device, const options *o)
 {
     const char *name = o->tier ? o->tier : "quick";
@@ -192,6 +202,7 @@ static int run_tier(const test_device *device, const options *o)
         return failed("check: out of host memory");
     }
     case_table(tier, cases, count);
+    set_dtype(cases, count, o->dtype);
     tally total;
     tally_begin(&total);
     double start = seconds_now();
@@ -234,6 +245,7 @@ int check_device(const options *o)
     if (o->case_line && case_parse(o->case_line, &line, error) != 0) {
         return bad_input("check: --case: %s", error);
     }
+    set_dtype(&line, o->case_line ? 1 : 0, o->dtype);
     test_device device;
     int code = test_device_open(&device, "check", o);
     if (code < 0) {

@@ -216,7 +216,7 @@ static const struct option_row {
     {"k-tile", set_tile, offsetof(options, k_tile), PASSES, 0, false},
     {"kv-splits", set_tile, offsetof(options, kv_splits), VERB_FORWARD, 0, false},
     {"layout", set_layout, 0, PLAIN, 0, false},
-    {"dtype", set_dtype, 0, PLAIN | VERB_TUNE, 0, false},
+    {"dtype", set_dtype, 0, PLAIN | VERB_TUNE | VERB_CHECK, 0, false},
     {"engine", set_engine, 0, PASSES | DEVICE_TESTS, 0, false},
     {"device", set_text, offsetof(options, device), PASSES | DEVICE_TESTS, 0, false},
     {"tier", set_tier, offsetof(options, tier), VERB_CHECK, 0, false},

@@ -126,13 +126,15 @@ static const char layer_backward_text[] =
     "  --dbo FILE        writes (E)\n" PROBLEM_TEXT FILES_TEXT;
 
 static const char check_text[] =
-    "usage: clattn check [--device WHICH] [--engine NAME] [--tier NAME] [--case \"LINE\"]\n"
+    "usage: clattn check [--device WHICH] [--engine NAME] [--dtype NAME] [--tier NAME]\n"
+    "                    [--case \"LINE\"]\n"
     "\n"
     "Runs clattn's own test cases on a device, forward and backward, and compares them with a\n"
     "double-precision reference on the host. What to run first on a new device.\n"
     "\n"
     "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"
     "  --engine NAME     simt, cpu, nvidia_mma, nvidia_wgmma or auto (the default)\n"
+    "  --dtype NAME      f32, f16 or bf16, for the cases that do not say it; by default f32\n"
     "  --tier NAME       tiny (seconds), quick (the default), or full: all cases, and one tensor\n"
     "                    of more than 2^31 elements where the device's memory allows\n"
     "  --case LINE       only this case, as printed after a failure, for instance\n"
