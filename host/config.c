@@ -91,6 +91,23 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
 
 enum { MANY_PARTS = 16 }; /* that combine shares out among more work-items */
 
+static void choose_without_tiles(const struct clattn__device *device, clattn_engine engine,
+                                 struct clattn__config *config)
+{
+    const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU || config->kernel == KERNEL_MAPS;
+    config->group_size = alone ? 1 : 64;
+    if (config->group_size == 64 && config->splits >= MANY_PARTS && device->max_group >= 256)
+        config->group_size = 256;
+    config->local_bytes = 0;
+    if (config->kernel != KERNEL_DELTA)
+        return;
+    config->tx = alone ? 1 : 8; /* pieces of 16 bytes: 128 bytes of a row side by side */
+    config->ty = alone ? 1 : clattn__min_int((int64_t)device->max_group / 8, 32);
+    config->own = 4 * config->ty; /* so many loads of an item are on their way at once */
+    config->group_size = (size_t)(config->tx * config->ty);
+    config->local_bytes = sizeof(float) * (size_t)(config->tx * config->own);
+}
+
 /* The others see no scores: one program serves all problems. */
 bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {
@@ -112,11 +129,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
     config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
     config->few = 0;
     if (!clattn__config_has_tiles(config->kernel)) {
-        const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU || config->kernel == KERNEL_MAPS;
-        config->group_size = alone ? 1 : 64;
-        if (config->group_size == 64 && config->splits >= MANY_PARTS && device->max_group >= 256)
-            config->group_size = 256;
-        config->local_bytes = 0;
+        choose_without_tiles(device, engine, config);
         return attempt == 0;
     }
     const bool found = clattn__engine_find(engine)->choose(device, problem, attempt, config);
@@ -168,15 +181,16 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
     if (c->kernel == KERNEL_COMBINE)
         return batch * heads * queries;
     if (c->kernel == KERNEL_DELTA)
-        return (batch * heads * queries + c->group_size - 1) / c->group_size;
+        return batch * heads * ((queries + (uint64_t)c->own - 1) / (uint64_t)c->own);
     if (c->kernel == KERNEL_HEAD)
         return batch * (uint64_t)problem->kv_heads;
     if (c->kernel == KERNEL_MAPS)
         return batch * CLATTN__MAPS_A_BATCH;
     const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;
     const uint64_t slices = ((uint64_t)clattn__output_depth(c) + slice - 1) / slice;
+    const uint64_t parts = c->engine == CLATTN_ENGINE_NVIDIA_WGMMA ? (uint64_t)clattn__wgmma_parts(c) : 1;
     if (c->kernel == KERNEL_DKDV)
-        return slices * (((uint64_t)problem->kv_len + own - 1) / own) * (uint64_t)problem->kv_heads * batch;
+        return slices * parts * (((uint64_t)problem->kv_len + own - 1) / own) * (uint64_t)problem->kv_heads * batch;
     const uint64_t pack = (uint64_t)clattn__config_pack(problem);
     return slices * (uint64_t)c->splits * ((queries * pack + own - 1) / own) * (heads / pack) * batch;
 }

@@ -2,19 +2,35 @@
 #include "args.h"
 #include "config.h"
 
-enum { ON_FORWARD = 1 << KERNEL_FORWARD };
+enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV };
 enum { PANEL = 64, UNIT = 16, MAX_DEPTH = 256 }; /* depth of a panel in local memory, of a product, and of a tile */
+enum { WARP = 32 };
 
-/* Rows of preference; a row serves heads up to `depth` deep. The last of a depth is for few rows, and for tiles that
- * were asked for. Measured on an H200. */
+/* Rows of preference; a row serves heads up to `depth` deep and, unless `most` is 0, problems of no more queries. The
+ * last of a depth is for few rows, and for tiles that were asked for. Measured on an H200. There a forward whose
+ * work-groups stay is 1 to 7 percent faster at length 2048, where a tile is done soon, and 2 to 9 slower at 8192: the
+ * compiler has to keep some of its registers in memory. */
 static const struct wgmma_row {
     int kernels, depth, own, walk, stages;
     bool turns, owner_registers;
+    int most;
 } wgmma_rows[] = {
-    {ON_FORWARD, 64, 192, 96, 4, false, true},  {ON_FORWARD, 64, 64, 96, 4, false, true},
-    {ON_FORWARD, 128, 128, 128, 2, true, true}, {ON_FORWARD, 128, 64, 128, 2, false, true},
-    {ON_FORWARD, 192, 128, 96, 2, true, false}, {ON_FORWARD, 192, 64, 96, 2, false, false},
-    {ON_FORWARD, 256, 128, 64, 2, true, false}, {ON_FORWARD, 256, 64, 64, 2, false, false},
+    {ON_FORWARD, 64, 192, 96, 4, false, true, 4096}, {ON_FORWARD, 64, 192, 96, 4, false, true, 0},
+    {ON_FORWARD, 64, 64, 96, 4, false, true, 0},     {ON_FORWARD, 96, 128, 128, 2, true, true, 0},
+    {ON_FORWARD, 96, 64, 128, 2, false, true, 0},    {ON_FORWARD, 128, 128, 128, 2, true, true, 4096},
+    {ON_FORWARD, 128, 128, 128, 2, true, true, 0},   {ON_FORWARD, 128, 64, 128, 2, false, true, 0},
+    {ON_FORWARD, 192, 128, 96, 2, true, false, 0},   {ON_FORWARD, 192, 64, 96, 2, false, false, 0},
+    {ON_FORWARD, 256, 128, 64, 2, true, false, 0},   {ON_FORWARD, 256, 64, 64, 2, false, false, 0},
+    {ON_DQ, 64, 128, 128, 2, true, false, 0},        {ON_DQ, 64, 64, 128, 2, false, false, 0},
+    {ON_DQ, 96, 128, 96, 2, true, false, 0},         {ON_DQ, 96, 64, 96, 2, false, false, 0},
+    {ON_DQ, 128, 128, 96, 2, true, false, 0},        {ON_DQ, 128, 64, 96, 2, false, false, 0},
+    {ON_DQ, 192, 128, 64, 2, true, false, 0},        {ON_DQ, 192, 64, 64, 2, false, false, 0},
+    {ON_DQ, 256, 128, 48, 1, true, false, 0},        {ON_DQ, 256, 64, 48, 2, false, false, 0},
+    {ON_DKDV, 64, 128, 128, 2, true, false, 0},      {ON_DKDV, 64, 64, 128, 2, false, false, 0},
+    {ON_DKDV, 96, 128, 96, 2, true, false, 0},       {ON_DKDV, 96, 64, 96, 2, false, false, 0},
+    {ON_DKDV, 128, 128, 64, 3, true, false, 0},      {ON_DKDV, 128, 64, 64, 3, false, false, 0},
+    {ON_DKDV, 192, 128, 64, 2, true, false, 0},      {ON_DKDV, 192, 64, 64, 2, false, false, 0},
+    {ON_DKDV, 256, 128, 32, 2, true, false, 0},      {ON_DKDV, 256, 64, 32, 3, false, false, 0},
 };
 
 /* ---- what the engine does ---- */
@@ -26,13 +42,21 @@ static bool wants_split(const struct clattn__device *device, const clattn_proble
     return p->kv_splits > 1 || (p->kv_splits == 0 && p->kv_len >= 1024 && 2 * tiles < device->compute_units);
 }
 
+/* Rows of a walked tile come in multiples of this: a warp brings statistics of queries. */
+static int walk_unit(enum clattn__kernel kernel)
+{
+    return clattn__config_keys_own(kernel) ? WARP : UNIT;
+}
+
 bool clattn__wgmma_supports(const struct clattn__device *device, const clattn_problem *p, enum clattn__kernel kernel)
 {
-    const bool has_kernel = kernel == KERNEL_FORWARD;
-    const bool tiles = (p->q_tile == 0 || p->q_tile >= 64) && (p->k_tile == 0 || p->k_tile >= UNIT);
+    const bool forward = kernel == KERNEL_FORWARD, keys_own = kernel == KERNEL_DKDV;
+    const bool has_kernel = forward || kernel == KERNEL_DQ || keys_own;
+    const int64_t own = keys_own ? p->k_tile : p->q_tile, walk = keys_own ? p->q_tile : p->k_tile;
+    const bool tiles = (own == 0 || own >= 64) && (walk == 0 || walk >= walk_unit(kernel));
     return has_kernel && tiles && p->dtype != CLATTN_FLOAT32 && p->qk_dim <= MAX_DEPTH && p->v_dim <= MAX_DEPTH &&
            p->scale >= 0.0f && clattn__config_mask(p) == MASK_NONE && clattn__config_pack(p) == 1 &&
-           p->q_len <= INT32_MAX && p->kv_len <= INT32_MAX && !wants_split(device, p);
+           p->q_len < 1 << 29 && p->kv_len < 1 << 29 && !(forward && wants_split(device, p));
 }
 
 /* The copy engine wants multiples of 16 bytes. */
@@ -55,35 +79,48 @@ static size_t tile_bytes(int rows, int depth)
     return (size_t)rows * (size_t)clattn__round_up(depth, PANEL) * 2;
 }
 
-/* As kernels/forward_wgmma.cl declares them. */
+/* As the kernels declare it: tiles of the owner, rings of stages, statistics, barriers. */
 static size_t local_bytes(const struct clattn__config *c)
 {
-    const size_t stages = (size_t)c->stages, words = 5 + 4 * stages; /* barriers and a tile's number */
-    return tile_bytes(c->own, c->d_pad) + stages * (tile_bytes(c->walk, c->d_pad) + tile_bytes(c->walk, c->dv_pad)) +
-           8 * words;
+    const size_t stages = (size_t)c->stages, d = tile_bytes(c->walk, c->d_pad), dv = tile_bytes(c->walk, c->dv_pad);
+    const size_t owner = tile_bytes(c->own, c->d_pad), second = tile_bytes(c->own, c->dv_pad), work = 2 * 44;
+    if (c->kernel == KERNEL_DQ)
+        return owner + second + (stages + 1) * d + stages * dv + work + 8 * (6 + 2 * (2 * stages + 1));
+    if (c->kernel == KERNEL_DKDV)
+        return owner + (c->want_dk ? second : 0) + stages * (d + dv + 8 * (size_t)c->walk + 16) + work +
+               8 * (6 + 2 * stages);
+    return owner + stages * (d + dv) + 8 * (5 + 4 * stages);
 }
 
-/* As the #error lines of engine_wgmma.cl ask for. */
+int clattn__wgmma_parts(const struct clattn__config *c)
+{
+    return c->want_dk && c->want_dv && c->d_pad + c->dv_pad > MAX_DEPTH ? 2 : 1;
+}
+
+/* As the #error lines of engine_nvidia_wgmma.cl ask for. */
 static bool divides(const struct clattn__config *c)
 {
-    return c->own % 64 == 0 && c->own <= 192 && c->walk % UNIT == 0 && c->walk <= 256 && c->chunk == UNIT &&
-           c->d_pad <= MAX_DEPTH && c->dv_pad <= MAX_DEPTH && c->slice == c->dv_pad && (!c->turns || c->own == 128);
+    return c->own % 64 == 0 && c->own <= 192 && c->walk % walk_unit(c->kernel) == 0 && c->walk <= 256 &&
+           c->chunk == UNIT && c->d_pad <= MAX_DEPTH && c->dv_pad <= MAX_DEPTH && c->slice == clattn__output_depth(c) &&
+           (!c->turns || c->own == 128);
 }
 
 static void fill(const struct wgmma_row *row, const clattn_problem *problem, struct clattn__config *c)
 {
     c->own = row->own;
     c->walk = row->walk;
-    if (problem->k_tile && problem->k_tile < c->walk)
-        c->walk = (int)problem->k_tile / UNIT * UNIT;
+    const int64_t most = clattn__config_keys_own(c->kernel) ? problem->q_tile : problem->k_tile;
+    if (most && most < c->walk)
+        c->walk = (int)most / walk_unit(c->kernel) * walk_unit(c->kernel);
     c->stages = row->stages;
     c->turns = row->turns;
     c->owner_registers = row->owner_registers;
     c->owner_resident = 1;
+    c->stay = c->kernel != KERNEL_FORWARD || row->most;
     c->chunk = UNIT;
     c->d_pad = clattn__round_up((int)problem->qk_dim, UNIT);
     c->dv_pad = clattn__round_up((int)problem->v_dim, UNIT);
-    c->slice = c->dv_pad;
+    c->slice = clattn__output_depth(c);
     c->group_size = (size_t)(2 * c->own + 128);
     c->local_bytes = local_bytes(c);
 }
@@ -92,18 +129,20 @@ static void fill(const struct wgmma_row *row, const clattn_problem *problem, str
 static bool keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
                        const struct clattn__config *c)
 {
-    return c->own <= 64 || (problem->q_len > c->own / 2 &&
-                            4 * clattn__config_groups(c, problem) >= 3 * (uint64_t)device->compute_units);
+    const int64_t rows = clattn__config_keys_own(c->kernel) ? problem->kv_len : problem->q_len;
+    return c->own <= 64 ||
+           (rows > c->own / 2 && 4 * clattn__config_groups(c, problem) >= 3 * (uint64_t)device->compute_units);
 }
 
 bool clattn__wgmma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                           struct clattn__config *config)
 {
     const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
+    const int64_t most = clattn__config_keys_own(config->kernel) ? problem->k_tile : problem->q_tile;
     for (size_t i = 0; i < ARRAY_SIZE(wgmma_rows); ++i) {
         const struct wgmma_row *row = &wgmma_rows[i];
-        if (row->depth < depth || !(row->kernels & 1 << config->kernel) ||
-            (problem->q_tile && row->own > problem->q_tile))
+        const bool suits = !row->most || problem->q_len <= row->most;
+        if (row->depth < depth || !suits || !(row->kernels & 1 << config->kernel) || (most && row->own > most))
             continue;
         fill(row, problem, config);
         const bool fits = config->local_bytes <= device->local_bytes && config->group_size <= device->max_group;

@@ -13,10 +13,10 @@ static const struct clattn__engine table[] = {
      .supports = clattn__wgmma_supports,
      .choose = clattn__wgmma_choose,
      .complete = clattn__wgmma_complete,
-     .names = {[KERNEL_FORWARD] = "forward_wgmma"},
+     .names =
+         {[KERNEL_FORWARD] = "forward_wgmma", [KERNEL_DQ] = "backward_dq_wgmma", [KERNEL_DKDV] = "backward_dkdv_wgmma"},
      .retarget = true,
      .maps = true,
-     .stay = 1u << KERNEL_FORWARD,
      .takes = clattn__wgmma_takes},
     {.id = CLATTN_ENGINE_NVIDIA_MMA,
      .tested = true,

@@ -21,7 +21,6 @@ struct clattn__engine {
     const char *names[KERNEL_COUNT];
     bool retarget; /* its programs are edited before they are loaded (ptx.h) */
     bool maps;     /* its kernels find tensors by maps in the workspace (maps.c), and never share the keys out */
-    unsigned stay; /* bits 1 << kernel: its work-groups take several tiles in turn, so that a launch has but a few */
     /* Whether the kernel, as it was configured, can read and write the tensors of a call, whose offsets and strides are
      * in it; NULL: any. A stage of an engine that asks has another to fall back to. */
     bool (*takes)(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call);

@@ -24,6 +24,7 @@ const struct clattn__field clattn__fields[] = {
     {"FEW", AT(few), CLATTN_ENGINE_SIMT, 0, 1, STEP_NONE},
     {"STAGES", AT(stages), CLATTN_ENGINE_NVIDIA_WGMMA, 1, 8, STEP_DOUBLE},
     {"TURNS", AT(turns), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
+    {"STAY", AT(stay), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
     {"OWNER_REGISTERS", AT(owner_registers), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
 };
 const size_t clattn__field_count = ARRAY_SIZE(clattn__fields);
@@ -87,6 +88,9 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
     const bool scores = clattn__config_has_tiles(c->kernel);
     int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DSTORAGE=%d -DPACKED=%d -DMASK=%d",
                           (int)c->dtype, scores && c->packed, scores ? (int)c->mask : 0);
+    if (c->kernel == KERNEL_DELTA)
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DTX=%d -DTY=%d -DOWN=%d", c->tx, c->ty,
+                 c->own);
     if (!scores)
         return;
     length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DENGINE=%d -DD_PAD=%d -DDV_PAD=%d",

@@ -59,8 +59,7 @@ static void limit_launch(const clattn_context *context, const clattn_problem *pr
     const uint64_t most = SIZE_MAX / 2 / stage->config.group_size;
     stage->groups = clattn__config_groups(&stage->config, problem);
     stage->groups_per_launch = stage->groups < most ? stage->groups : most;
-    const bool stay = clattn__engine_find(stage->config.engine)->stay & 1u << stage->config.kernel;
-    stage->most_groups = stay ? (size_t)context->device.compute_units : 0;
+    stage->most_groups = stage->config.stay ? (size_t)context->device.compute_units : 0;
     if (context->max_launch_flops) {
         const double each = stage_flops(stage, problem) / (double)stage->groups;
         const double groups = (double)context->max_launch_flops / (each > 1.0 ? each : 1.0);
@@ -226,7 +225,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     clattn__text_add(text, "%s%s: ", clattn__kernel_names[c->kernel],
                      stage == &plan->fallbacks[c->kernel] ? ", tensors with other strides" : "");
     if (c->kernel == KERNEL_DELTA) {
-        clattn__text_add(text, "one work-item a row");
+        clattn__text_add(text, "%d work-items a row, %d rows a work-group", c->tx, c->own);
     } else if (c->kernel == KERNEL_MAPS) {
         clattn__text_add(text, "one work-item a tensor and batch");
     } else if (c->kernel == KERNEL_COMBINE) {

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MAX_DEPTH = 8 }; /* of includes */
+enum { MAX_DEPTH = 16 }; /* of includes */
 
 static const struct clattn__embedded *find(const char *name, size_t length)
 {

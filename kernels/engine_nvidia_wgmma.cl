@@ -9,14 +9,14 @@
 
 #include "tensor_copy.cl"
 
-#if !defined(STAGES) || !defined(TURNS) || !defined(OWNER_REGISTERS)
-#error "STAGES, TURNS and OWNER_REGISTERS must be given with -D"
+#if !defined(STAGES) || !defined(TURNS) || !defined(OWNER_REGISTERS) || !defined(STAY)
+#error "STAGES, TURNS, OWNER_REGISTERS and STAY must be given with -D"
 #endif
 #if OWN % 64 || OWN > 192 || WALK % 16 || WALK > 256 || D_PAD % 16 || DV_PAD % 16 || D_PAD > 256 || DV_PAD > 256
 #error "engine nvidia_wgmma: sizes of tiles"
 #endif
-#if SLICE != DV_PAD || PACKED || MASK
-#error "engine nvidia_wgmma: the whole depth, no packed heads, no mask"
+#if PACKED || MASK
+#error "engine nvidia_wgmma: no packed heads, no mask"
 #endif
 #if TURNS && OWN != 128
 #error "TURNS are of two warpgroups"

@@ -103,7 +103,7 @@ INLINE void produce(const struct room *p, const struct call *a, const __global i
     uint q_parity = 1, next_parity = 1;
     int batch = -1;
     for (long tile = a->first_group + (long)get_group_id(0); tile < a->end_group;) {
-        const long next = next_group(workspace, a);
+        const long next = STAY ? next_group(workspace, a) : a->end_group;
         struct work w;
         find_work(&w, a, tile, kv_lengths);
         if (w.at.batch != batch) {
@@ -116,10 +116,12 @@ INLINE void produce(const struct room *p, const struct call *a, const __global i
             q_parity ^= 1;
             bring(p, &ring, &w, a, workspace);
         }
-        barrier_wait(p->next_empty, next_parity);
-        next_parity ^= 1;
-        *p->next = next;
-        barrier_arrive(p->next_full);
+        if (STAY) {
+            barrier_wait(p->next_empty, next_parity);
+            next_parity ^= 1;
+            *p->next = next;
+            barrier_arrive(p->next_full);
+        }
         tile = next;
     }
 }

@@ -1,10 +1,10 @@
 /* forward.cl for engine nvidia_wgmma: the same O and L, by another schedule.
  *
- * A tile is OWN query rows of one (batch, head); a work-group takes one after the other. Its producer brings Q (OWN, D),
- * and K and V (WALK rows) through rings of STAGES tiles, and is ahead of the consumers, also into the next tile. Each
- * consumer has 64 of the query rows, and multiplies the next S = Q K^T beside O += P V of the tile before, so that the
- * tensor cores work while it takes exponentials; with TURNS, two consumers do so by turns. The last tile of keys comes
- * first: those with an edge come before those without. */
+ * A tile is OWN query rows of one (batch, head); a work-group has one, or with STAY takes one after the other. Its
+ * producer brings Q (OWN, D), and K and V (WALK rows) through rings of STAGES tiles, and is ahead of the consumers,
+ * also into the next tile. Each consumer has 64 of the query rows, and multiplies the next S = Q K^T beside O += P V
+ * of the tile before, so that the tensor cores work while it takes exponentials; with TURNS, two consumers do so by
+ * turns. The last tile of keys comes first: those with an edge come before those without. */
 #include "forward_producer.cl"
 #include "softmax.cl"
 
@@ -146,6 +146,12 @@ INLINE void store_tile(float *O, float *m, float *l, const struct work *w, const
         store_stat(m, lse, &lse_at, w->at.first, rows);
 }
 
+/* The compiler cannot tell what the number is any more. */
+INLINE void forget(long *number)
+{
+    __asm__ volatile("mov.b64 %0, %0;" : "+l"(*number));
+}
+
 INLINE void consume(const struct room *p, const struct call *a, const __global uchar *mask,
                     const __global int *kv_lengths, __global stored *out, __global float *lse)
 {
@@ -169,12 +175,20 @@ INLINE void consume(const struct room *p, const struct call *a, const __global u
         }
         if (w.count > 0)
             walk(&c, S, O, m, l, p, &w, a, mask);
+#if STAY
+        forget(&tile); /* finds the work again, where registers are free, instead of keeping it while they are not */
+        find_work(&w, a, tile, kv_lengths);
+#endif
         store_tile(O, m, l, &w, a, &c.rows, out, lse);
+#if STAY
         barrier_wait(p->next_full, c.next_parity);
         c.next_parity ^= 1;
         tile = *p->next;
         warp_barrier();
         release(p->next_empty);
+#else
+        tile = a->end_group;
+#endif
     }
     if (c.turn == 1)
         await(&c); /* the turn that is left */

@@ -159,7 +159,7 @@ INLINE void store_pair(__global result *data, long to, float x, float y, int lef
 INLINE void store_output(const float *out, const ACC float *factor, __global result *data, const struct layout *at,
                          long first, int d, const struct span *rows)
 {
-    const bool pairs = ((size_t)(data + at->origin) & 3) == 0 && at->row % 2 == 0 && (!PACKED || at->head % 2 == 0);
+    const bool pairs = ((size_t)(data + at->origin) & 3) == 0 && at->row % 2 == 0 && at->head % (PACKED ? 2 : 1) == 0;
     FOR_ROWS (r, rows) {
         const long row = first + tile_row(r);
         if (row < at->count) {

@@ -16,13 +16,18 @@ INLINE void lse_stats(struct stats *lse, const __global float *data, __local flo
 }
 
 /* delta is contiguous (B,Hq,N). */
+INLINE void delta_view(struct view *v, const struct call *a)
+{
+    v->offset = 0;
+    v->batch = a->Hq * a->N;
+    v->head = a->N;
+    v->row = 1;
+}
+
 INLINE void delta_layout(struct layout *at, const struct call *a, int b, int head)
 {
     struct view v;
-    v.offset = 0;
-    v.batch = a->Hq * a->N;
-    v.head = a->N;
-    v.row = 1;
+    delta_view(&v, a);
     query_layout(at, a, &v, b, head, 1);
 }
 

@@ -97,6 +97,18 @@ INLINE lane_f probability(lane_f score, lane_f lse)
     return lane_exp2(score - lse);
 }
 
+/* For kernels that go from x = (Q K^T)_ij to P_ij at once: x where j is visible to i, otherwise what becomes no P. */
+INLINE lane_f visible_product(const struct call *a, const struct edge *e, lane_f x, lane_i i, lane_i j)
+{
+    return visible(e, i, j) ? x : (lane_f)(a->scale_log2 < 0.0f ? INFINITY : -INFINITY);
+}
+
+/* P_ij from x in one multiply-add. */
+INLINE lane_f product_probability(const struct call *a, lane_f x, lane_f lse)
+{
+    return lane_exp2(fma(x, a->scale_log2, -lse));
+}
+
 /* dS_ij, the derivative by the scaled score, of dP_ij = (dO V^T)_ij. A hidden score has none, even where dP is NaN. */
 INLINE lane_f score_gradient(bool full, lane_f p, lane_f dp, lane_f delta)
 {

@@ -5,7 +5,9 @@
  *   STORE(data, i, x)             and back, rounded to nearest even
  *   LOAD_LANES(n, data)           the first n elements as a vector of n floats, wherever they lie
  *   STORE_LANES(n, data, x)       and back
- *   stored4, widen4(x)            four elements as they are stored, and as floats; zeros are zeros */
+ *   stored4, widen4(x)            four elements as they are stored, and as floats; zeros are zeros
+ *   piece, widen_piece(x)         the PIECE elements of 16 bytes as they are stored, and as floats: a piece_f
+ *   sum_of_piece(x)               of a piece_f's elements */
 #ifndef STORAGE_CL
 #define STORAGE_CL
 
@@ -34,8 +36,10 @@ typedef float stored;
 #define LOAD_LANES(n, data) JOIN(vload, n)(0, data)
 #define STORE_LANES(n, data, x) JOIN(vstore, n)(x, 0, data)
 
-typedef float4 stored4;
+typedef float4 stored4, piece, piece_f;
 #define widen4(x) (x)
+#define PIECE 4
+#define widen_piece(x) (x)
 
 #elif STORAGE == STORAGE_FLOAT16
 
@@ -63,6 +67,10 @@ DEFINE_HALF_LANES(16)
 
 typedef ushort4 stored4;
 #define widen4(x) half_lanes4(x)
+typedef ushort8 piece;
+typedef float8 piece_f;
+#define PIECE 8
+#define widen_piece(x) half_lanes8(x)
 
 #elif STORAGE == STORAGE_BFLOAT16
 
@@ -101,10 +109,24 @@ DEFINE_STORE_BITS(16)
 
 typedef ushort4 stored4;
 #define widen4(x) BITS_LANES(4, x)
+typedef ushort8 piece;
+typedef float8 piece_f;
+#define PIECE 8
+#define widen_piece(x) BITS_LANES(8, x)
 
 #else
 #error "STORAGE is unknown"
 #endif
+
+INLINE float sum_of_piece(piece_f x)
+{
+#if PIECE == 8
+    const float4 sums = x.lo + x.hi;
+#else
+    const float4 sums = x;
+#endif
+    return (sums.x + sums.y) + (sums.z + sums.w);
+}
 
 /* Elements x .. x + 3 of a row of `depth`; those past its end are 0. */
 INLINE stored4 load_quad(const __global stored *row, int x, int depth)

@@ -139,6 +139,14 @@ INLINE ulong tile_descriptor(uint at, uint apart)
     return (ulong)((at & 0x3ffffu) >> 4) | (ulong)(apart >> 4) << 16 | (ulong)(1024 >> 4) << 32 | (ulong)1 << 62;
 }
 
+/* The same address, of which the compiler does not know that: what is computed from it in a loop stays there, where a
+ * descriptor is an addition, instead of dozens of them in registers. */
+INLINE uint fresh(uint at)
+{
+    __asm__ volatile("mov.u32 %0, %0;" : "+r"(at));
+    return at;
+}
+
 /* Depth 16 k to 16 k + 15 of a tile of `rows` rows, as A or as B_ALONG_DEPTH. */
 INLINE ulong depth_slice(uint tile, const int rows, const int k)
 {

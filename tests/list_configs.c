@@ -53,8 +53,7 @@ static void add_case(struct lines *lines, const struct clattn__device *device, c
             continue;
         config.want_dk = (c->passes & CLATTN_BACKWARD_DK) != 0;
         config.want_dv = (c->passes & CLATTN_BACKWARD_DV) != 0;
-        if (!clattn__engine_supports(engine, device, &c->problem, config.kernel) ||
-            (kernel == KERNEL_HEAD && !clattn__config_one_walk(device, engine, &c->problem)) ||
+        if ((kernel == KERNEL_HEAD && !clattn__config_one_walk(device, engine, &c->problem)) ||
             !clattn__config_choose(device, engine, &c->problem, 0, &config))
             continue;
         splits = config.kernel == KERNEL_FORWARD ? config.splits : splits;

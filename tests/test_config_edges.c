@@ -61,11 +61,16 @@ static void test_delta(void **state)
         for (int64_t length = 1; length < 200; length += 9) {
             const clattn_problem p = make_problem(length, 8);
             struct clattn__config c = {.kernel = KERNEL_DELTA};
-            const uint64_t rows = (uint64_t)(3 * 4 * length);
+            uint64_t tiles = 0;
 
             assert_true(clattn__config_choose(&device, engine, &p, 0, &c));
             assert_true(c.group_size >= 1 && c.group_size <= device.max_group);
-            assert_true(clattn__config_groups(&c, &p) == (rows + c.group_size - 1) / c.group_size);
+            assert_true(c.group_size == (size_t)(c.tx * c.ty) && c.own % c.ty == 0);
+            assert_true(c.local_bytes <= device.local_bytes);
+            for (int64_t row = 0; row < length; row += c.own) {
+                tiles += 3 * 4;
+            }
+            assert_true(clattn__config_groups(&c, &p) == tiles);
             assert_false(clattn__config_choose(&device, engine, &p, 1, &c));
         }
     }

@@ -37,7 +37,7 @@ static void expect_engine(clattn_context *context, const clattn_problem *problem
     clattn_plan *plan;
 
     assert_success(clattn_plan_create(context, problem, CLATTN_FORWARD, &plan));
-    snprintf(part, sizeof part, "forward: engine %s,", engine);
+    snprintf(part, sizeof part, "forward: engine %s", engine);
     assert_non_null(strstr(clattn_plan_describe(plan), part));
     clattn_plan_destroy(plan);
 }

@@ -134,10 +134,14 @@ static void test_build_failure(void **state)
 static void test_retarget(void **state)
 {
     const struct device *device = *state;
+    const clattn_problem p = scene_problem();
+    struct clattn__config config = {.kernel = KERNEL_DELTA};
+    char options[CLATTN__OPTIONS_MAX];
     cl_program program = NULL;
 
-    assert_status(clattn__program_get(device->context, CLATTN_ENGINE_NVIDIA_WGMMA, "delta",
-                                      "-cl-std=CL1.2 -DSTORAGE=1 -DPACKED=0 -DMASK=0", &program),
+    assert_true(clattn__config_choose(&device->context->device, CLATTN_ENGINE_SIMT, &p, 0, &config));
+    clattn__config_options(&config, options);
+    assert_status(clattn__program_get(device->context, CLATTN_ENGINE_NVIDIA_WGMMA, "delta", options, &program),
                   CLATTN_BUILD_FAILED, "not PTX as expected");
     assert_null(program);
     assert_null(device->context->programs);

@@ -1,0 +1,162 @@
+/* How a work-group of backward_dkdv_wgmma.cl walks the queries: what lies where in local memory, and what its producer
+ * brings there. */
+#ifndef WALK_QUERIES_WGMMA_CL
+#define WALK_QUERIES_WGMMA_CL
+
+#include "gradient_wgmma.cl"
+
+#if !defined(WANT_DK) || !defined(WANT_DV) || !(WANT_DK || WANT_DV)
+#error "WANT_DK and WANT_DV must be given with -D, one of them 1"
+#endif
+
+#if SLICE != MAX_PAD || WALK % 32
+#error "a work-group has the whole depth, and a warp the statistics of WALK queries"
+#endif
+
+#define PARTS (WANT_DK && WANT_DV && D_PAD + DV_PAD > 256 ? 2 : 1)
+#define K_BYTES TILE_BYTES(OWN, D_PAD)
+#define V_BYTES (WANT_DK ? TILE_BYTES(OWN, DV_PAD) : 0)
+#define Q_BYTES TILE_BYTES(WALK, D_PAD)
+#define DOUT_BYTES TILE_BYTES(WALK, DV_PAD)
+#define STAGE_BYTES (Q_BYTES + DOUT_BYTES)
+#define LANE_STATS (WALK / 32)
+
+/* Addresses in local memory. */
+struct parts {
+    uint k, v, q, dout; /* tiles; of Q and dO the first stage's */
+    __local float *lse; /* of the first stage's queries, in units of log2; delta behind them */
+    __local int *edge;  /* the first stage's, see put_edge */
+    uint full, empty;   /* barriers, of the first stage */
+};
+#define BARRIERS (DESK_BARRIERS + 2 * STAGES)
+#define WORK_READERS (CONSUMER_ITEMS / 32 + 3)
+
+INLINE void find_parts(struct parts *p, uint tiles, __local float *stats, __local int *edges, uint barriers)
+{
+    p->k = tiles;
+    p->v = p->k + K_BYTES;
+    p->q = p->v + V_BYTES;
+    p->dout = p->q + Q_BYTES;
+    p->lse = stats;
+    p->edge = edges;
+    p->full = barriers;
+    p->empty = p->full + 8 * STAGES;
+}
+
+INLINE void find_work(__local struct work *w, const struct call *a, long group, const __global uchar *mask,
+                      const __global int *kv_lengths)
+{
+    struct place at;
+    struct range queries;
+    find_place_of(&at, a, group, MAX_PAD, PARTS, a->M, a->Hk, 1, false);
+    put_place(w, &at);
+    const long key_total = key_count(a, kv_lengths, w->batch);
+    seeing_queries(&queries, a, w->first, key_total);
+    put_range(w, &queries);
+    put_first_edge(w, a, w->begin, w->first, key_total, mask);
+}
+
+/* Brings the tiles of one piece of work. */
+INLINE void bring(const struct parts *p, const struct desk *d, struct ring *stage, const __local struct work *w,
+                  uint owners_parity, const struct call *a, const __global uchar *workspace)
+{
+    const ulong q = map_address(workspace, a, MAP_Q, w->batch), dout = map_address(workspace, a, MAP_DOUT, w->batch),
+                k = map_address(workspace, a, MAP_K, w->batch), v = map_address(workspace, a, MAP_V, w->batch);
+    const bool want_dk = WANT_DK && (PARTS == 1 || w->part == 1);
+    const int heads = a->Hq / a->Hk;
+    barrier_wait(d->owners_empty, owners_parity ^ 1);
+    barrier_expect(d->owners_full, K_BYTES + (want_dk ? V_BYTES : 0));
+    copy_tile(p->k, k, OWN, D_PAD, w->first, w->head, d->owners_full);
+    if (want_dk)
+        copy_tile(p->v, v, OWN, DV_PAD, w->first, w->head, d->owners_full);
+    for (int head = w->head * heads; head < (w->head + 1) * heads; ++head)
+        for (int t = 0; t < w->tiles; ++t) {
+            const uint full = p->full + 8 * stage->stage, to = stage->stage * STAGE_BYTES;
+            const int i = w->begin + t * WALK;
+            barrier_wait(p->empty + 8 * stage->stage, stage->parity ^ 1);
+            barrier_expect(full, STAGE_BYTES);
+            copy_tile(p->q + to, q, WALK, D_PAD, i, head, full);
+            copy_tile(p->dout + to, dout, WALK, DV_PAD, i, head, full);
+            ring_next(stage, STAGES);
+        }
+}
+
+/* One work-item finds the work and brings all tiles. */
+INLINE void produce(const struct parts *p, const struct desk *d, const struct call *a, const __global uchar *mask,
+                    const __global int *kv_lengths, __global uchar *workspace)
+{
+    struct ring at = {0, 0}, stage = {0, 0};
+    int batch = -1;
+    for (long group = a->first_group + (long)get_group_id(0);; group = next_group(workspace, a)) {
+        __local struct work *const w = d->works + at.stage;
+        barrier_wait(d->work_empty + 8 * at.stage, at.parity ^ 1);
+        w->more = 0;
+        if (group < a->end_group)
+            find_work(w, a, group, mask, kv_lengths);
+        barrier_arrive(d->work_full + 8 * at.stage);
+        if (group >= a->end_group)
+            return;
+        if (w->batch != batch) {
+            batch = w->batch;
+            for (int which = MAP_Q; which <= MAP_DOUT; ++which)
+                acquire_map(map_address(workspace, a, which, batch));
+        }
+        bring(p, d, &stage, w, at.stage, a, workspace);
+        ring_next(&at, 2);
+    }
+}
+
+/* A warp brings LSE of each tile's queries, or delta, of which one is `row` behind the one before; queries past the last
+ * one have no P. */
+INLINE void produce_stats(const struct parts *p, const struct desk *d, const struct call *a,
+                          const __global float *stats, const struct view *v, const bool of_delta)
+{
+    const int lane = (int)get_local_id(0) % 32, heads = a->Hq / a->Hk;
+    struct ring at = {0, 0}, stage = {0, 0};
+    const __local struct work *w;
+    while ((w = await_work(d, &at))->more) {
+        struct layout stats_at;
+        for (int head = 0; head < heads; ++head)
+            for (int t = 0; t < w->tiles; ++t) {
+                float values[LANE_STATS];
+                query_layout(&stats_at, a, v, w->batch, w->head * heads + head, 1);
+                FOR_UNROLLED (n, LANE_STATS) {
+                    const int row = w->begin + t * WALK + lane + 32 * n;
+                    const float x = stat(stats, &stats_at, row, of_delta ? 0.0f : -INFINITY);
+                    values[n] = of_delta ? x : lse_for_gradient(x);
+                }
+                barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
+                __local float *const to = p->lse + (2 * stage.stage + of_delta) * WALK + lane;
+                FOR_UNROLLED (n, LANE_STATS)
+                    to[32 * n] = values[n];
+                warp_barrier();
+                if (lane == 0)
+                    barrier_arrive(p->full + 8 * stage.stage);
+                ring_next(&stage, STAGES);
+            }
+        leave_work(d, &at);
+    }
+}
+
+/* A warp brings each tile's edge. */
+INLINE void produce_edges(const struct parts *p, const struct desk *d, const struct call *a)
+{
+    struct ring at = {0, 0}, stage = {0, 0};
+    const __local struct work *w;
+    while ((w = await_work(d, &at))->more) {
+        for (int head = 0; head < a->Hq / a->Hk; ++head)
+            for (int t = 0; t < w->tiles; ++t) {
+                barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
+                struct edge e;
+                later_edge(&e, w, t * WALK, 0);
+                put_edge(p->edge + stage.stage * EDGE, &e, t >= w->full_begin && t < w->full_end);
+                warp_barrier();
+                if (get_local_id(0) % 32 == 0)
+                    barrier_arrive(p->full + 8 * stage.stage);
+                ring_next(&stage, STAGES);
+            }
+        leave_work(d, &at);
+    }
+}
+
+#endif
