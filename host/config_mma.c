@@ -28,11 +28,13 @@ bool clattn__mma_supports(const struct clattn__device *device, const clattn_prob
            problem->v_dim <= MOST_DEPTH && kernel != KERNEL_HEAD;
 }
 
-/* As engine_nvidia_mma.cl declares it: owner tiles, and two walked ones with two buffers each. */
+/* As engine_nvidia_mma.cl declares it: owner tiles, and two walked ones with two buffers each; where queries are walked,
+ * two of LSE and delta besides. */
 static size_t local_bytes(const struct clattn__config *c)
 {
-    const size_t depths = (size_t)(clattn__owner_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad);
-    return 2 * (size_t)c->own * depths + 8 * (size_t)c->walk * (size_t)clattn__max_int(c->d_pad, c->dv_pad);
+    const size_t depths = (size_t)(clattn__owner_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad),
+                 walk = (size_t)c->walk, stats = clattn__config_keys_own(c->kernel) ? 16 * walk : 0;
+    return 2 * (size_t)c->own * depths + 8 * walk * (size_t)clattn__max_int(c->d_pad, c->dv_pad) + stats;
 }
 
 /* No taller than the rows there are, in whole blocks a warp. */
