@@ -102,7 +102,7 @@ static void choose_without_tiles(const struct clattn__device *device, clattn_eng
     if (config->kernel != KERNEL_DELTA)
         return;
     config->tx = alone ? 1 : 8; /* pieces of 16 bytes: 128 bytes of a row side by side */
-    config->ty = alone ? 1 : clattn__min_int((int64_t)device->max_group / 8, 32);
+    config->ty = alone ? 1 : clattn__min_int((int64_t)device->max_group / 8, 16);
     config->own = 4 * config->ty; /* so many loads of an item are on their way at once */
     config->group_size = (size_t)(config->tx * config->ty);
     config->local_bytes = sizeof(float) * (size_t)(config->tx * config->own);
@@ -127,7 +127,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 {
     set_problem(engine, problem, config);
     config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
-    config->few = 0;
+    config->few = config->stay = 0;
     if (!clattn__config_has_tiles(config->kernel)) {
         choose_without_tiles(device, engine, config);
         return attempt == 0;
@@ -167,6 +167,7 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
     clattn__tile_limits(&unbounded, c->kernel, &own, &walk);
     c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
     c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
+    c->stay = clattn__engine_find(engine)->maps ? c->stay : 0; /* not among the numbers of other engines */
     if (!clattn__engine_find(engine)->complete(problem, own, walk, c) || exceeds_request(problem, c))
         return false;
     const bool may_split = c->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps;

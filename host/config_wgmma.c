@@ -9,28 +9,29 @@ enum { WARP = 32 };
 /* Rows of preference; a row serves heads up to `depth` deep and, unless `most` is 0, problems of no more queries. The
  * last of a depth is for few rows, and for tiles that were asked for. Measured on an H200. There a forward whose
  * work-groups stay is 1 to 7 percent faster at length 2048, where a tile is done soon, and 2 to 9 slower at 8192: the
- * compiler has to keep some of its registers in memory. */
+ * compiler has to keep some of its registers in memory. dK and dV of D = 64 are 3 to 11 percent faster so, of D = 128 3
+ * slower to 2 faster, and dQ 0 to 7 slower. */
 static const struct wgmma_row {
     int kernels, depth, own, walk, stages;
-    bool turns, owner_registers;
+    bool turns, owner_registers, stay;
     int most;
 } wgmma_rows[] = {
-    {ON_FORWARD, 64, 192, 96, 4, false, true, 4096}, {ON_FORWARD, 64, 192, 96, 4, false, true, 0},
-    {ON_FORWARD, 64, 64, 96, 4, false, true, 0},     {ON_FORWARD, 96, 128, 128, 2, true, true, 0},
-    {ON_FORWARD, 96, 64, 128, 2, false, true, 0},    {ON_FORWARD, 128, 128, 128, 2, true, true, 4096},
-    {ON_FORWARD, 128, 128, 128, 2, true, true, 0},   {ON_FORWARD, 128, 64, 128, 2, false, true, 0},
-    {ON_FORWARD, 192, 128, 96, 2, true, false, 0},   {ON_FORWARD, 192, 64, 96, 2, false, false, 0},
-    {ON_FORWARD, 256, 128, 64, 2, true, false, 0},   {ON_FORWARD, 256, 64, 64, 2, false, false, 0},
-    {ON_DQ, 64, 128, 128, 2, true, false, 0},        {ON_DQ, 64, 64, 128, 2, false, false, 0},
-    {ON_DQ, 96, 128, 96, 2, true, false, 0},         {ON_DQ, 96, 64, 96, 2, false, false, 0},
-    {ON_DQ, 128, 128, 96, 2, true, false, 0},        {ON_DQ, 128, 64, 96, 2, false, false, 0},
-    {ON_DQ, 192, 128, 64, 2, true, false, 0},        {ON_DQ, 192, 64, 64, 2, false, false, 0},
-    {ON_DQ, 256, 128, 48, 1, true, false, 0},        {ON_DQ, 256, 64, 48, 2, false, false, 0},
-    {ON_DKDV, 64, 128, 128, 2, true, false, 0},      {ON_DKDV, 64, 64, 128, 2, false, false, 0},
-    {ON_DKDV, 96, 128, 96, 2, true, false, 0},       {ON_DKDV, 96, 64, 96, 2, false, false, 0},
-    {ON_DKDV, 128, 128, 64, 3, true, false, 0},      {ON_DKDV, 128, 64, 64, 3, false, false, 0},
-    {ON_DKDV, 192, 128, 64, 2, true, false, 0},      {ON_DKDV, 192, 64, 64, 2, false, false, 0},
-    {ON_DKDV, 256, 128, 32, 2, true, false, 0},      {ON_DKDV, 256, 64, 32, 3, false, false, 0},
+    {ON_FORWARD, 64, 192, 96, 4, false, true, true, 4096}, {ON_FORWARD, 64, 192, 96, 4, false, true, false, 0},
+    {ON_FORWARD, 64, 64, 96, 4, false, true, false, 0},    {ON_FORWARD, 96, 128, 128, 2, true, true, false, 0},
+    {ON_FORWARD, 96, 64, 128, 2, false, true, false, 0},   {ON_FORWARD, 128, 128, 128, 2, true, true, true, 4096},
+    {ON_FORWARD, 128, 128, 128, 2, true, true, false, 0},  {ON_FORWARD, 128, 64, 128, 2, false, true, false, 0},
+    {ON_FORWARD, 192, 128, 96, 2, true, false, false, 0},  {ON_FORWARD, 192, 64, 96, 2, false, false, false, 0},
+    {ON_FORWARD, 256, 128, 64, 2, true, false, false, 0},  {ON_FORWARD, 256, 64, 64, 2, false, false, false, 0},
+    {ON_DQ, 64, 128, 128, 2, true, false, false, 0},       {ON_DQ, 64, 64, 128, 2, false, false, false, 0},
+    {ON_DQ, 96, 128, 96, 2, true, false, false, 0},        {ON_DQ, 96, 64, 96, 2, false, false, false, 0},
+    {ON_DQ, 128, 128, 96, 2, true, false, false, 0},       {ON_DQ, 128, 64, 96, 2, false, false, false, 0},
+    {ON_DQ, 192, 128, 64, 2, true, false, false, 0},       {ON_DQ, 192, 64, 64, 2, false, false, false, 0},
+    {ON_DQ, 256, 128, 48, 1, true, false, false, 0},       {ON_DQ, 256, 64, 48, 2, false, false, false, 0},
+    {ON_DKDV, 64, 128, 128, 2, true, false, true, 0},      {ON_DKDV, 64, 64, 96, 2, false, false, false, 0},
+    {ON_DKDV, 96, 128, 96, 2, true, false, false, 0},      {ON_DKDV, 96, 64, 96, 2, false, false, false, 0},
+    {ON_DKDV, 128, 128, 64, 3, true, false, false, 0},     {ON_DKDV, 128, 64, 64, 3, false, false, false, 0},
+    {ON_DKDV, 192, 128, 64, 2, true, false, true, 0},      {ON_DKDV, 192, 64, 64, 2, false, false, true, 0},
+    {ON_DKDV, 256, 128, 32, 2, true, false, true, 0},      {ON_DKDV, 256, 64, 32, 3, false, false, true, 0},
 };
 
 /* ---- what the engine does ---- */
@@ -85,7 +86,7 @@ static size_t local_bytes(const struct clattn__config *c)
     const size_t stages = (size_t)c->stages, d = tile_bytes(c->walk, c->d_pad), dv = tile_bytes(c->walk, c->dv_pad);
     const size_t owner = tile_bytes(c->own, c->d_pad), second = tile_bytes(c->own, c->dv_pad), work = 2 * 44;
     if (c->kernel == KERNEL_DQ)
-        return owner + second + (stages + 1) * d + stages * dv + work + 8 * (6 + 2 * (2 * stages + 1));
+        return owner + second + (stages + 1) * d + stages * dv + 8 * (1 + 2 * (2 * stages + 1));
     if (c->kernel == KERNEL_DKDV)
         return owner + (c->want_dk ? second : 0) + stages * (d + dv + 8 * (size_t)c->walk + 16) + work +
                8 * (6 + 2 * stages);
@@ -100,9 +101,10 @@ int clattn__wgmma_parts(const struct clattn__config *c)
 /* As the #error lines of engine_nvidia_wgmma.cl ask for. */
 static bool divides(const struct clattn__config *c)
 {
-    return c->own % 64 == 0 && c->own <= 192 && c->walk % walk_unit(c->kernel) == 0 && c->walk <= 256 &&
+    const int most = c->kernel == KERNEL_FORWARD ? 192 : 128;
+    return c->own % 64 == 0 && c->own <= most && c->walk % walk_unit(c->kernel) == 0 && c->walk <= 256 &&
            c->chunk == UNIT && c->d_pad <= MAX_DEPTH && c->dv_pad <= MAX_DEPTH && c->slice == clattn__output_depth(c) &&
-           (!c->turns || c->own == 128);
+           (!c->turns || c->own == 128) && (!c->stay || c->kernel != KERNEL_DQ);
 }
 
 static void fill(const struct wgmma_row *row, const clattn_problem *problem, struct clattn__config *c)
@@ -115,8 +117,8 @@ static void fill(const struct wgmma_row *row, const clattn_problem *problem, str
     c->stages = row->stages;
     c->turns = row->turns;
     c->owner_registers = row->owner_registers;
+    c->stay = row->stay;
     c->owner_resident = 1;
-    c->stay = c->kernel != KERNEL_FORWARD || row->most;
     c->chunk = UNIT;
     c->d_pad = clattn__round_up((int)problem->qk_dim, UNIT);
     c->dv_pad = clattn__round_up((int)problem->v_dim, UNIT);

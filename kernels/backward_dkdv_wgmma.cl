@@ -8,6 +8,12 @@
  * they have none for dK beside dV, each has owner tiles of its own, parts 0 and 1. */
 #include "walk_queries_wgmma.cl"
 
+/* The value of score columns 8 n + 2 (lane % 4) + 0, 1. */
+INLINE float2 column_pair(const __local float *values, int n)
+{
+    return *(const __local float2 *)(values + 8 * n + (int)get_local_id(0) % 4 * 2);
+}
+
 /* S^T becomes P^T. */
 INLINE void dkdv_probabilities(float *S, const __local float *lse, const struct call *a)
 {
@@ -135,7 +141,7 @@ INLINE void consume(const struct parts *p, const struct desk *d, const struct ca
     struct ring at = {0, 0}, stage = {0, 0};
     const __local struct work *w;
     first_turn(consumer);
-    while ((w = await_work(d, &at))->more) {
+    FOR_WORK (w, d, &at) {
         barrier_wait(d->owners_full, at.stage);
         if (PARTS == 1)
             work_on(p, d, w, &stage, a, dk, dv, WANT_DK, WANT_DV);
@@ -143,7 +149,6 @@ INLINE void consume(const struct parts *p, const struct desk *d, const struct ca
             work_on(p, d, w, &stage, a, dk, dv, false, true);
         else
             work_on(p, d, w, &stage, a, dk, dv, true, false);
-        leave_work(d, &at);
     }
     last_turn(consumer);
 }
@@ -169,6 +174,8 @@ backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, cons
         init_desk(&d, WORK_READERS);
         init_ring(p.full, p.empty, STAGES, 4, CONSUMER_ITEMS / 32); /* tiles, edge, LSE, delta */
         barriers_ready();
+        if (!STAY)
+            put_work(&works[0], &a, first_group(&a), mask, kv_lengths);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     if (item < CONSUMER_ITEMS) {

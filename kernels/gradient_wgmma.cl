@@ -1,19 +1,11 @@
 /* What the two gradient kernels of engine nvidia_wgmma share. A work-group is OWN / 64 consumers, warpgroups of 64 owner
- * rows each, and a producer, a warpgroup that brings tiles. It takes one owner tile after the other, and the producer is
- * ahead of the consumers, also into the next one. Tiles of the walked side pass through rings of stages. */
+ * rows each, and a producer, a warpgroup that brings tiles. Tiles of the walked side pass through rings of stages. */
 #ifndef GRADIENT_WGMMA_CL
 #define GRADIENT_WGMMA_CL
 
 #include "gradient.cl"
 
-#if OWN > 128
-#error "a work-group has the registers of two consumers"
-#endif
-
 #define WARPGROUP 128
-/* Of a work-item: the producer's warps find out what is to be done, which takes more than copies do. */
-#define TAKEN_REGISTERS 232
-#define LEFT_REGISTERS 40
 
 /* acc (64, WALK) = A B^T over `depth`: the consumer's 64 rows of an owner tile times a walked tile. */
 #define SCORE_PRODUCT(acc, owner_rows, walked, depth)                                                                  \
@@ -66,25 +58,6 @@ INLINE void leave_stage(uint barrier)
         barrier_arrive(barrier);
 }
 
-/* ---- owner tiles, one after the other ---- */
-
-/* What is done with an owner tile. Of the walk, tiles full_begin to full_end - 1 need no predicate. */
-struct work {
-    int more;                     /* 0: there is no more work, nor anything else here */
-    int first, head, batch, part; /* see struct place */
-    int begin, tiles;             /* the walk's first row, and how many tiles it has; of each head of a group */
-    int full_begin, full_end;
-    int edge_keys, edge_diagonal; /* of the first tile */
-};
-
-/* One work-item finds it out and leaves it in local memory, in one of two places by turns, for the warps that read it;
- * and has the owner tiles brought, which consumers leave when their last scores are made. */
-struct desk {
-    __local struct work *works;
-    uint work_full, work_empty, owners_full, owners_empty;
-};
-#define DESK_BARRIERS 6
-
 INLINE void init_ring(uint full, uint empty, const int stages, const int fullers, const int readers)
 {
     for (int i = 0; i < stages; ++i) {
@@ -93,107 +66,19 @@ INLINE void init_ring(uint full, uint empty, const int stages, const int fullers
     }
 }
 
-INLINE void make_desk(struct desk *d, __local struct work *works, uint barriers)
+/* Edges are found once, for the first tile of a walk, in 64 bits; those of other tiles follow from it. Lengths are below
+ * 2^29, so that no diagonal overflows. Here keys are not cut off at what a tile may need. */
+INLINE void find_first_edge(struct edge *e, const struct call *a, long i, long j, long keys, const __global uchar *mask)
 {
-    d->works = works;
-    d->work_full = barriers;
-    d->work_empty = barriers + 16;
-    d->owners_full = barriers + 32;
-    d->owners_empty = barriers + 40;
-}
-
-/* `readers`: warps that read work. */
-INLINE void init_desk(const struct desk *d, const int readers)
-{
-    init_ring(d->work_full, d->work_empty, 2, 1, readers);
-    init_ring(d->owners_full, d->owners_empty, 1, 1, CONSUMER_ITEMS / 32);
-}
-
-/* The work at place `at`, when it is there. */
-INLINE const __local struct work *await_work(const struct desk *d, const struct ring *at)
-{
-    barrier_wait(d->work_full + 8 * at->stage, at->parity);
-    return d->works + at->stage;
-}
-
-/* A warp has read it. */
-INLINE void leave_work(const struct desk *d, struct ring *at)
-{
-    warp_barrier();
-    leave_stage(d->work_empty + 8 * at->stage);
-    ring_next(at, 2);
-}
-
-/* Work is put down piece by piece: a producer has few registers, and what lies in local memory needs none. */
-INLINE void settle(void)
-{
-    __asm__ volatile("" ::: "memory");
-}
-
-INLINE void put_place(__local struct work *w, const struct place *at)
-{
-    w->more = 1;
-    w->first = (int)at->first;
-    w->head = at->head;
-    w->batch = at->batch;
-    w->part = at->part;
-    settle();
-}
-
-INLINE void put_range(__local struct work *w, const struct range *range)
-{
-    w->begin = (int)range->begin;
-    w->tiles = (int)((range->end - range->begin + WALK - 1) / WALK);
-    w->full_begin = (int)((range->full_begin - range->begin + WALK - 1) / WALK);
-    w->full_end = (int)((range->full_end - range->begin) / WALK);
-    settle();
-}
-
-/* Of the first tile, query rows from i and keys from j of `keys`. Edges of other tiles follow from it; lengths are below
- * 2^29, so that no diagonal overflows. Keys are not cut off at what a tile may need. */
-INLINE void put_first_edge(__local struct work *w, const struct call *a, long i, long j, long keys,
-                           const __global uchar *mask)
-{
-    struct edge e;
-    find_edge(&e, a, i, j, keys, mask, 0, 0);
-    w->edge_keys = (int)(keys - j);
-    w->edge_diagonal = e.diagonal;
-    settle();
-}
-
-/* The value of score columns 8 n + 2 (lane % 4) + 0, 1. */
-INLINE float2 column_pair(const __local float *values, int n)
-{
-    return *(const __local float2 *)(values + 8 * n + (int)get_local_id(0) % 4 * 2);
+    find_edge(e, a, i, j, keys, mask, 0, 0);
+    e->keys = (int)(keys - j);
 }
 
 /* Of a tile whose queries and keys are so much later. */
-INLINE void later_edge(struct edge *e, const __local struct work *w, int queries, int keys)
+INLINE void later_edge(struct edge *e, const struct edge *first, int queries, int keys)
 {
-    e->keys = w->edge_keys - keys;
-    e->diagonal = w->edge_diagonal + queries - keys;
-}
-
-/* The producer may leave an edge beside the tile, in EDGE ints: then consumers need no registers for what it follows
- * from. */
-#define EDGE 4
-
-INLINE void put_edge(__local int *to, const struct edge *e, bool full)
-{
-    to[0] = full;
-    to[1] = e->keys;
-    to[2] = e->diagonal;
-}
-
-INLINE bool is_full_tile(const __local int *from)
-{
-    return from[0];
-}
-
-INLINE void get_edge(struct edge *e, const __local int *from)
-{
-    e->keys = from[1];
-    e->diagonal = from[2];
+    e->keys = first->keys - keys;
+    e->diagonal = first->diagonal + queries - keys;
 }
 
 /* Products of S that are hidden become what gives no P. */

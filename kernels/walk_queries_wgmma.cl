@@ -3,7 +3,7 @@
 #ifndef WALK_QUERIES_WGMMA_CL
 #define WALK_QUERIES_WGMMA_CL
 
-#include "gradient_wgmma.cl"
+#include "desk_wgmma.cl"
 
 #if !defined(WANT_DK) || !defined(WANT_DV) || !(WANT_DK || WANT_DV)
 #error "WANT_DK and WANT_DV must be given with -D, one of them 1"
@@ -43,11 +43,19 @@ INLINE void find_parts(struct parts *p, uint tiles, __local float *stats, __loca
     p->empty = p->full + 8 * STAGES;
 }
 
-INLINE void find_work(__local struct work *w, const struct call *a, long group, const __global uchar *mask,
-                      const __global int *kv_lengths)
+INLINE long first_group(const struct call *a)
+{
+    return a->first_group + (long)get_group_id(0);
+}
+
+INLINE void put_work(__local struct work *w, const struct call *a, long group, const __global uchar *mask,
+                     const __global int *kv_lengths)
 {
     struct place at;
     struct range queries;
+    w->more = group < a->end_group;
+    if (group >= a->end_group)
+        return;
     find_place_of(&at, a, group, MAX_PAD, PARTS, a->M, a->Hk, 1, false);
     put_place(w, &at);
     const long key_total = key_count(a, kv_lengths, w->batch);
@@ -81,20 +89,20 @@ INLINE void bring(const struct parts *p, const struct desk *d, struct ring *stag
         }
 }
 
-/* One work-item finds the work and brings all tiles. */
+/* One work-item brings all tiles; with STAY it also finds out what there is to do. */
 INLINE void produce(const struct parts *p, const struct desk *d, const struct call *a, const __global uchar *mask,
                     const __global int *kv_lengths, __global uchar *workspace)
 {
     struct ring at = {0, 0}, stage = {0, 0};
     int batch = -1;
-    for (long group = a->first_group + (long)get_group_id(0);; group = next_group(workspace, a)) {
+    for (long group = first_group(a);; group = next_group(workspace, a)) {
         __local struct work *const w = d->works + at.stage;
-        barrier_wait(d->work_empty + 8 * at.stage, at.parity ^ 1);
-        w->more = 0;
-        if (group < a->end_group)
-            find_work(w, a, group, mask, kv_lengths);
-        barrier_arrive(d->work_full + 8 * at.stage);
-        if (group >= a->end_group)
+        if (STAY) {
+            barrier_wait(d->work_empty + 8 * at.stage, at.parity ^ 1);
+            put_work(w, a, group, mask, kv_lengths);
+            barrier_arrive(d->work_full + 8 * at.stage);
+        }
+        if (STAY && !w->more)
             return;
         if (w->batch != batch) {
             batch = w->batch;
@@ -102,6 +110,8 @@ INLINE void produce(const struct parts *p, const struct desk *d, const struct ca
                 acquire_map(map_address(workspace, a, which, batch));
         }
         bring(p, d, &stage, w, at.stage, a, workspace);
+        if (!STAY)
+            return;
         ring_next(&at, 2);
     }
 }
@@ -114,7 +124,7 @@ INLINE void produce_stats(const struct parts *p, const struct desk *d, const str
     const int lane = (int)get_local_id(0) % 32, heads = a->Hq / a->Hk;
     struct ring at = {0, 0}, stage = {0, 0};
     const __local struct work *w;
-    while ((w = await_work(d, &at))->more) {
+    FOR_WORK (w, d, &at) {
         struct layout stats_at;
         for (int head = 0; head < heads; ++head)
             for (int t = 0; t < w->tiles; ++t) {
@@ -134,8 +144,29 @@ INLINE void produce_stats(const struct parts *p, const struct desk *d, const str
                     barrier_arrive(p->full + 8 * stage.stage);
                 ring_next(&stage, STAGES);
             }
-        leave_work(d, &at);
     }
+}
+
+/* The producer may leave an edge beside the tile, in EDGE ints: then consumers need no registers for what it follows
+ * from. */
+#define EDGE 4
+
+INLINE void put_edge(__local int *to, const struct edge *e, bool full)
+{
+    to[0] = full;
+    to[1] = e->keys;
+    to[2] = e->diagonal;
+}
+
+INLINE bool is_full_tile(const __local int *from)
+{
+    return from[0];
+}
+
+INLINE void get_edge(struct edge *e, const __local int *from)
+{
+    e->keys = from[1];
+    e->diagonal = from[2];
 }
 
 /* A warp brings each tile's edge. */
@@ -143,19 +174,19 @@ INLINE void produce_edges(const struct parts *p, const struct desk *d, const str
 {
     struct ring at = {0, 0}, stage = {0, 0};
     const __local struct work *w;
-    while ((w = await_work(d, &at))->more) {
+    FOR_WORK (w, d, &at) {
         for (int head = 0; head < a->Hq / a->Hk; ++head)
             for (int t = 0; t < w->tiles; ++t) {
                 barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
+                const struct edge first = {.keys = w->edge_keys, .diagonal = w->edge_diagonal};
                 struct edge e;
-                later_edge(&e, w, t * WALK, 0);
+                later_edge(&e, &first, t * WALK, 0);
                 put_edge(p->edge + stage.stage * EDGE, &e, t >= w->full_begin && t < w->full_end);
                 warp_barrier();
                 if (get_local_id(0) % 32 == 0)
                     barrier_arrive(p->full + 8 * stage.stage);
                 ring_next(&stage, STAGES);
             }
-        leave_work(d, &at);
     }
 }
 

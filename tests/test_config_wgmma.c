@@ -28,10 +28,16 @@ static clattn_problem make_problem(int64_t n, int d, int dv)
     return p;
 }
 
+static bool choose_for(enum clattn__kernel kernel, const struct clattn__device *device, const clattn_problem *p,
+                       int attempt, struct clattn__config *c)
+{
+    *c = (struct clattn__config){.kernel = kernel, .want_dk = true, .want_dv = true};
+    return clattn__config_choose(device, CLATTN_ENGINE_NVIDIA_WGMMA, p, attempt, c);
+}
+
 static bool choose(const struct clattn__device *device, const clattn_problem *p, int attempt, struct clattn__config *c)
 {
-    *c = (struct clattn__config){.kernel = KERNEL_FORWARD};
-    return clattn__config_choose(device, CLATTN_ENGINE_NVIDIA_WGMMA, p, attempt, c);
+    return choose_for(KERNEL_FORWARD, device, p, attempt, c);
 }
 
 /* Q, and a ring of K and of V in panels of 64 elements of depth; four barriers, four a stage, and a number. */
@@ -56,6 +62,60 @@ static void check_rules(const clattn_problem *p, const struct clattn__config *c)
     assert_true(!p->q_tile || c->own <= p->q_tile);
     assert_true(!p->k_tile || c->walk <= p->k_tile);
     assert_true(clattn__config_groups(c, p) == (uint64_t)(3 * 4 * ((p->q_len + c->own - 1) / c->own)));
+}
+
+/* Once each: a number that is told twice would be another's. */
+static void check_options(const struct clattn__config *c)
+{
+    static const char *const names[] = {" -DOWN=", " -DWALK=", " -DSTAGES=", " -DTURNS=", " -DSTAY=", " -DSLICE="};
+    char options[CLATTN__OPTIONS_MAX];
+
+    clattn__config_options(c, options);
+    for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
+        const char *at = strstr(options, names[n]);
+
+        assert_non_null(at);
+        assert_null(strstr(at + 1, names[n]));
+    }
+}
+
+/* Panels of 64 elements of depth; what the kernels declare beside tiles is less than a KiB. */
+static void check_gradient(const clattn_problem *p, const struct clattn__config *c)
+{
+    const size_t row = (size_t)(c->d_pad + 63) / 64 * 128 + (size_t)(c->dv_pad + 63) / 64 * 128;
+    const size_t tiles = ((size_t)c->own + (size_t)c->stages * (size_t)c->walk) * row;
+    const size_t stats = (size_t)c->stages * 8 * (size_t)c->walk;
+    const int keys_own = c->kernel == KERNEL_DKDV, larger = c->d_pad > c->dv_pad ? c->d_pad : c->dv_pad;
+    const uint64_t parts = keys_own && c->d_pad + c->dv_pad > 256 ? 2 : 1;
+
+    assert_true(c->own == 64 || c->own == 128);
+    assert_true(c->walk % (keys_own ? 32 : 16) == 0 && c->walk <= 256 && c->stages > 0 && c->splits == 1);
+    assert_true(c->slice == (keys_own ? larger : c->d_pad) && (!c->turns || c->own == 128));
+    assert_true(keys_own || !c->stay);
+    check_options(c);
+    assert_true(c->local_bytes >= tiles + (keys_own ? stats : 0) && c->local_bytes <= hopper.local_bytes);
+    assert_true(c->group_size == (size_t)(2 * c->own + 128));
+    assert_true(clattn__config_groups(c, p) == parts * (uint64_t)(3 * 4 * ((p->q_len + c->own - 1) / c->own)));
+}
+
+static void test_gradients(void **state)
+{
+    static const int64_t lengths[] = {1, 65, 200, 8192};
+
+    (void)state;
+    for (int d = 1; d <= 256; d += 3)
+        for (int dv = 1; dv <= 256; dv += 5)
+            for (size_t n = 0; n < 2 * ARRAY_SIZE(lengths); n++) {
+                const clattn_problem p = make_problem(lengths[n / 2], d, dv);
+                const enum clattn__kernel kernel = n % 2 ? KERNEL_DQ : KERNEL_DKDV;
+                struct clattn__config c;
+                int attempt = 0;
+
+                assert_true(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &p, kernel));
+                for (; choose_for(kernel, &hopper, &p, attempt, &c); attempt++)
+                    check_gradient(&p, &c);
+                assert_true(attempt > 0 && attempt < 20);
+            }
 }
 
 static void test_every_head_dim(void **state)
@@ -148,9 +208,8 @@ static void test_small_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_head_dim),
-        cmocka_unit_test(test_tiles_asked_for),
-        cmocka_unit_test(test_supports),
+        cmocka_unit_test(test_every_head_dim),  cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_tiles_asked_for), cmocka_unit_test(test_supports),
         cmocka_unit_test(test_small_device),
     };
 
