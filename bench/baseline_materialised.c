@@ -94,8 +94,8 @@ static int enqueue(void *self, cl_command_queue queue, int set)
 
 /* ---- all together ---- */
 
-/* A layer plan of clattn gives CLBlast parameters that suit a CPU, for the whole process; it has none itself. Where that
- * fails CLBlast is slower, and as right. */
+/* A layer plan of clattn gives CLBlast parameters that suit a CPU, for the whole process; it has none itself. Where
+ * that fails CLBlast is slower, and as right. */
 static void suit_cpu(struct bench_measured *m)
 {
     static int done;

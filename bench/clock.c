@@ -1,13 +1,13 @@
-/* The clock of the device. A pass may be several kernels, and the event that it gives may be a marker, of which no driver
- * promises a useful time. So a pass is timed between two kernels of our own on an in-order queue: from the end of a
- * gate to the start of a kernel behind the pass.
+/* The clock of the device. A pass may be several kernels, and the event that it gives may be a marker, of which no
+ * driver promises a useful time. So a pass is timed between two kernels of our own on an in-order queue: from the end
+ * of a gate to the start of a kernel behind the pass.
  *
  *   gate | pass ... | behind          time = start of `behind` - end of `gate`
  *
  * The gate stays closed until all three are enqueued, so that the device never waits for the host and the time is the
  * device's own (and twice the few microseconds between two kernels). It is seen to: where the gate has ended by then,
- * it is made twice as long and the run is thrown away; up to some milliseconds, since what waits for the device while it
- * is enqueued waits for any gate. */
+ * it is made twice as long and the run is thrown away; up to some milliseconds, since what waits for the device while
+ * it is enqueued waits for any gate. */
 #include "clock.h"
 
 #include "kernels.h"

@@ -10,8 +10,8 @@ enum { BENCH_LEAST_REPEATS = 3, BENCH_MOST_REPEATS = 99 };
 /* Seconds of a steady clock. */
 double bench_now(void);
 
-/* What is timed: enqueues one pass on `queue`, an in-order one, with buffers number `set`. Returns 0, or -1 and has put a
- * sentence into the message that bench_time got. */
+/* What is timed: enqueues one pass on `queue`, an in-order one, with buffers number `set`. Returns 0, or -1 and has put
+ * a sentence into the message that bench_time got. */
 typedef int bench_enqueue(void *self, cl_command_queue queue, int set);
 
 struct bench_clocks {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* What a driver calls its cache may be that of one compute unit, so a GPU gets a floor that is past the last level of
- * those that there are. On a shared host the cache of a CPU is far larger than what one gets of it: hence the ceiling. */
+ * those that there are. On a shared host the cache of a CPU is far larger than what one gets of it: hence a ceiling. */
 #define GPU_FLOOR ((cl_ulong)256 << 20)
 #define CPU_CEILING ((cl_ulong)1 << 30)
 

@@ -1,5 +1,5 @@
-/* Loops over LANES numbers that a compiler turns into vectors without being allowed to reorder a sum; the C library's expf
- * would be called number by number and take most of the time of a baseline. */
+/* Loops over LANES numbers that a compiler turns into vectors without being allowed to reorder a sum; the C library's
+ * expf would be called number by number and take most of the time of a baseline. */
 #include "host_softmax.h"
 
 #include <math.h>

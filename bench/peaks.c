@@ -6,8 +6,8 @@
 
 enum { RUNS = 100, COPIES = 5, ACCUMULATORS = 10, FIRST_STEPS = 1 << 10, MOST_STEPS = 1 << 28 };
 
-/* Seconds of a run: past what starting it costs, and short enough that some run on a busy CPU is not interrupted; all runs
- * together are long enough for clocks to rise. */
+/* Seconds of a run: past what starting it costs, and short enough that some run on a busy CPU is not interrupted; all
+ * runs together are long enough for clocks to rise. */
 #define LONG_ENOUGH 0.002
 
 static cl_int run(const struct bench_device *device, cl_kernel kernel, size_t first, size_t global, size_t local,
@@ -90,8 +90,8 @@ static int measure_multiply_add(const struct bench_device *device, cl_uint width
 
 /* ---- copying ---- */
 
-/* Vectors that a work-item copies on a CPU; parts in which the buffer is copied there, one after the other, so that some
- * run on a busy machine is not interrupted. A part was last touched a whole buffer ago. */
+/* Vectors that a work-item copies on a CPU; parts in which the buffer is copied there, one after the other, so that
+ * some run on a busy machine is not interrupted. A part was last touched a whole buffer ago. */
 enum { CHUNK = 1 << 12, PARTS = 32 };
 
 static cl_int time_copy(const struct bench_device *device, cl_kernel kernel, const cl_mem buffers[2], cl_uint width,

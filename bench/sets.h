@@ -20,8 +20,8 @@ struct bench_sets {
 int bench_sets_begin(struct bench_sets *sets, const struct bench_device *device, const struct data_set *data,
                      const struct test_case *c, char *message);
 
-/* Makes as many copies of the first set, outputs included, as are larger than the caches together; no more than MOST_SETS
- * in all, so that a case which is smaller than that part of the caches stays in them. */
+/* Makes as many copies of the first set, outputs included, as are larger than the caches together; no more than
+ * MOST_SETS in all, so that a case which is smaller than that part of the caches stays in them. */
 enum { MOST_SETS = 512 };
 int bench_sets_multiply(struct bench_sets *sets, char *message);
 

@@ -4,8 +4,9 @@
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_ALL = ~0 };
 
 /* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves
- * heads up to `depth` deep; chunk and slice are cut to the depth at hand. Measured on an H200, see bench/NOTES.md. Few
- * query rows have a table of their own, config_few.c. */
+ * heads up to `depth` deep; chunk and slice are cut to the depth at hand. Measured on an H200, see bench/NOTES.md;
+ * tiles of 64 rows, which other GPUs need, so that their compilers keep them in registers (tests/offline_budget.csv).
+ * Few query rows have a table of their own, config_few.c. */
 static const struct simt_row {
     int kernels, depth, own, walk, tx, ty, chunk, slice, strip, unroll;
     bool resident;
@@ -23,8 +24,8 @@ static const struct simt_row {
     {ON_ALL, 96, 128, 48, 12, 16, 32, 96, 16, 4, true},
     {ON_FORWARD, 128, 128, 128, 16, 16, 16, 128, 16, 16, true},
     {ON_ALL, 128, 128, 64, 16, 16, 16, 128, 16, 16, true},
-    {ON_FORWARD, 128, 64, 128, 16, 8, 16, 128, 16, 4, false},
-    {ON_ALL, 128, 64, 64, 16, 8, 16, 128, 16, 4, false},
+    {ON_FORWARD, 128, 64, 128, 16, 16, 16, 128, 16, 4, false},
+    {ON_ALL, 128, 64, 64, 16, 16, 16, 128, 16, 4, false},
     {ON_FORWARD, 256, 64, 128, 32, 8, 16, 256, 16, 4, true},
     {ON_ALL, 512, 64, 64, 32, 8, 16, 256, 16, 4, false},
     {ON_ALL, 512, 32, 32, 8, 8, 16, 128, 16, 2, false},

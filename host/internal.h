@@ -184,8 +184,8 @@ uint64_t clattn__config_groups(const struct clattn__config *config, const clattn
 /* Parts of the keys for a forward with this tile; 1: it is not split. */
 int clattn__split_count(const struct clattn__device *device, const clattn_problem *problem,
                         const struct clattn__config *config);
-/* Elements of a row of O in a part: Dv, rounded up. Bytes that all parts take, see kernels/part.cl; 0 where there is but
- * one. */
+/* Elements of a row of O in a part: Dv, rounded up. Bytes that all parts take, see kernels/part.cl; 0 where there is
+ * but one. */
 int clattn__split_depth(const clattn_problem *problem);
 size_t clattn__split_bytes(const clattn_problem *problem, int splits);
 

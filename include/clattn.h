@@ -24,8 +24,8 @@
  *
  *   clattn_runner_create -> clattn_run_forward, clattn_run_backward -> clattn_runner_destroy
  *
- * The library never writes to stdout or stderr (CLBlast, in a layer, does where OpenCL fails it), never exits, and holds
- * no global state but the last error of each thread. Outside section 7 it never enumerates platforms.
+ * The library never writes to stdout or stderr (CLBlast, in a layer, does where OpenCL fails it), never exits, and
+ * holds no global state but the last error of each thread. Outside section 7 it never enumerates platforms.
  *
  * Threads: a context and a plan may be used from several threads at once; a runner from one thread at a time. Creating
  * and destroying different objects at once is safe; destroying an object that another thread still uses is not.
@@ -176,9 +176,9 @@ CLATTN_API clattn_status clattn_context_create(cl_context cl, cl_device_id devic
 /* Gives the context up; it lives on until its last plan is destroyed. NULL is ignored. */
 CLATTN_API void clattn_context_destroy(clattn_context *context);
 
-/* What clattn found out about the device, which engines it would use, and why not others: a few lines of text. The first
- * call on a GPU may take seconds, for what no plan has needed yet is tried now. Lives as long as the context; "" for
- * NULL, and where host memory is out. */
+/* What clattn found out about the device, which engines it would use, and why not others: a few lines of text. The
+ * first call on a GPU may take seconds, for what no plan has needed yet is tried now. Lives as long as the context; ""
+ * for NULL, and where host memory is out. */
 CLATTN_API const char *clattn_context_describe(const clattn_context *context);
 
 /* ---- 3. Problem: what is to be computed ---- */
@@ -201,8 +201,8 @@ typedef enum clattn_align {
 
 #define CLATTN_MAX_HEAD_DIM 512 /* largest D and Dv */
 
-/* How q, k, v, out and their gradients are stored. All arithmetic is float32, on every device; results are rounded once,
- * to the nearest, ties to even. */
+/* How q, k, v, out and their gradients are stored. All arithmetic is float32, on every device; results are rounded
+ * once, to the nearest, ties to even. */
 typedef enum clattn_dtype {
     CLATTN_FLOAT32 = 0,
     CLATTN_FLOAT16 = 1, /* IEEE 754 binary16 */
@@ -241,9 +241,9 @@ typedef struct clattn_problem {
      * fitted to engine and device; clattn_plan_describe shows what came of it. */
     int64_t q_tile, k_tile;
 
-    /* Parts of the keys that forward gives to work-groups of their own, and combines in a fixed order; more than one take
-     * a workspace. 0: as many as keep the device busy where queries are few and keys many, else 1. Any other value up to
-     * CLATTN_MAX_KV_SPLITS: so many, but no more than there are tiles of keys; 1: never more than one. */
+    /* Parts of the keys that forward gives to work-groups of their own, and combines in a fixed order; more than one
+     * take a workspace. 0: as many as keep the device busy where queries are few and keys many, else 1. Any other value
+     * up to CLATTN_MAX_KV_SPLITS: so many, but no more than there are tiles of keys; 1: never more than one. */
     int64_t kv_splits;
 } clattn_problem;
 
@@ -284,10 +284,10 @@ CLATTN_API clattn_status clattn_plan_create(clattn_context *context, const clatt
 CLATTN_API void clattn_plan_destroy(clattn_plan *plan);
 
 /* Bytes of device workspace that a call needs, whatever M is. Forward 0, or, where the keys are split
- * (clattn_problem.kv_splits), 4 B Hq N (Dv + 2) for each part, with Dv rounded up to a multiple of 4; only problems with
- * few queries are split without being asked to, and their workspace is some MiB at most. Backward at most 4 B Hq N, and
- * in 16 bits 4 B Hq N (1 + D), which is needed on CPUs where key heads are enough to keep the compute units busy. Engine
- * nvidia_wgmma takes 512 B + 256 more for each kernel of its own: one of the forward, two of the backward.
+ * (clattn_problem.kv_splits), 4 B Hq N (Dv + 2) for each part, with Dv rounded up to a multiple of 4; only problems
+ * with few queries are split without being asked to, and their workspace is some MiB at most. Backward at most 4 B Hq
+ * N, and in 16 bits 4 B Hq N (1 + D), which is needed on CPUs where key heads are enough to keep the compute units
+ * busy. Engine nvidia_wgmma takes 512 B + 256 more for each kernel of its own: one of the forward, two of the backward.
  *   INVALID_ARGUMENT  a null pointer, or pass neither CLATTN_FORWARD nor CLATTN_BACKWARD (any of its bits) */
 CLATTN_API clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes);
 
@@ -430,8 +430,8 @@ CLATTN_API void clattn_layer_plan_destroy(clattn_layer_plan *plan); /* NULL is i
  * NULL. */
 CLATTN_API const char *clattn_layer_plan_describe(const clattn_layer_plan *plan);
 
-/* Bytes of workspace of a call; `pass` is CLATTN_FORWARD or CLATTN_BACKWARD. 0 for a pass that is not planned. Calls that
- * run one after the other can share a workspace.
+/* Bytes of workspace of a call; `pass` is CLATTN_FORWARD or CLATTN_BACKWARD. 0 for a pass that is not planned. Calls
+ * that run one after the other can share a workspace.
  *   INVALID_ARGUMENT  a null pointer, another pass */
 CLATTN_API clattn_status clattn_layer_workspace_size(const clattn_layer_plan *plan, unsigned pass, size_t *bytes);
 
@@ -467,7 +467,7 @@ typedef struct clattn_layer_tensors {
     clattn_block dcontext; /* where the layer has a context */
     clattn_block dwq, dwkv, dwo;
     clattn_block dbq, dbkv, dbo;
-    int accumulate; /* 1: gradients of weights and biases are added to what their buffers hold (dx and dcontext are not) */
+    int accumulate; /* 1: gradients of weights and biases are added to what their buffers hold (not dx and dcontext) */
 } clattn_layer_tensors;
 
 /* clang-format off */
@@ -606,8 +606,8 @@ typedef struct clattn_tune_progress {
 
 typedef struct clattn_tune_options {
     size_t struct_size; /* sizeof(clattn_tune_options) */
-    /* How long to try configurations, shared equally by the kernels; 0: 60. What is being built or run then is finished;
-     * setting the problem up, and building and timing what a plan uses without tuning, come on top. */
+    /* How long to try configurations, shared equally by the kernels; 0: 60. What is being built or run then is
+     * finished; setting the problem up, and building and timing what a plan uses without tuning, come on top. */
     double seconds;
     /* Called before each configuration, by the calling thread; may be NULL. Anything but 0 ends the search as the end
      * of its time does. */

@@ -146,11 +146,13 @@ INLINE void store_tile(float *O, float *m, float *l, const struct work *w, const
         store_stat(m, lse, &lse_at, w->at.first, rows);
 }
 
+#if STAY
 /* The compiler cannot tell what the number is any more. */
 INLINE void forget(long *number)
 {
     __asm__ volatile("mov.b64 %0, %0;" : "+l"(*number));
 }
+#endif
 
 INLINE void consume(const struct room *p, const struct call *a, const __global uchar *mask,
                     const __global int *kv_lengths, __global stored *out, __global float *lse)

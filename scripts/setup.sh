@@ -1,15 +1,18 @@
 #!/bin/sh
-# Install what clattn needs on Debian (12 or later) and Ubuntu (24.04 or later): ./scripts/setup.sh demo|test
+# Install what clattn needs on Debian (12 or later) and Ubuntu (24.04 or later): ./scripts/setup.sh demo|test|offline
 #
-#   demo   compiler, CMake, OpenCL headers and loader; PoCL, an OpenCL for the CPU, when no other device is found
-#   test   the same, PoCL always, and what the tests use: CLBlast, cmocka, oclgrind, clang, OpenBLAS, Python
+#   demo      compiler, CMake, OpenCL headers and loader; PoCL, an OpenCL for the CPU, when no other device is found
+#   test      the same, PoCL always, and what the tests use: CLBlast, cmocka, oclgrind, clang, OpenBLAS, Python
+#   offline   as test, and compilers for GPUs that are not here, where apt has them (Debian 12): some 400 MB. They bring
+#             Intel's OpenCL driver for GPUs along
 #
-# Asks apt only for what is missing, and with sudo only when it is not run by root. At the end it lists the OpenCL devices.
-# On other systems it installs nothing and says what to look for.
+# Asks apt only for what is missing, and with sudo only when it is not run by root. At the end it lists the OpenCL
+# devices. On other systems it installs nothing and says what to look for.
 set -eu
 
 build_packages="build-essential cmake ninja-build pkg-config opencl-headers ocl-icd-opencl-dev libmd-dev clinfo"
 test_packages="pocl-opencl-icd libclblast-dev libcmocka-dev libopenblas-dev oclgrind clang python3 python3-venv"
+offline_packages="clang-19 rocm-device-libs libclc-15 intel-opencl-icd"
 
 say() {
     printf '%s: %s\n' setup "$*" >&2
@@ -61,18 +64,22 @@ count_devices() {
 }
 
 case ${1:-} in
-demo | test) ;;
+demo | test | offline) ;;
 *)
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
 
 # shellcheck disable=SC2086 # one word a package
 install_packages $build_packages
-if [ "$1" = test ]; then
+if [ "$1" != demo ]; then
     # shellcheck disable=SC2086
     install_packages $test_packages
+    if [ "$1" = offline ]; then
+        # shellcheck disable=SC2086
+        (install_packages $offline_packages) || say "without them, the tests that need these compilers are skipped"
+    fi
 elif [ "$(count_devices)" -eq 0 ]; then
     say "no OpenCL device yet; PoCL makes the CPU one"
     install_packages pocl-opencl-icd

@@ -4,8 +4,6 @@
 #include "internal.h"
 
 #include <setjmp.h>
-#include <stdio.h>
-#include <string.h>
 /* after setjmp.h, stdarg.h, stddef.h, stdint.h */
 #include <cmocka.h>
 
@@ -350,106 +348,6 @@ static void test_splits(void **state)
     }
 }
 
-/* A device that has too little for anything gets nothing. */
-static void test_no_configuration(void **state)
-{
-    const struct clattn__device none = {.local_bytes = 512, .max_group = 1024, .float_width = 8, .compute_units = 1};
-    const struct clattn__device narrow = {.local_bytes = 65536, .max_group = 63, .float_width = 8, .compute_units = 1};
-    const clattn_problem p = make_problem(100, 100, 64, 64);
-    struct clattn__config c = {.kernel = KERNEL_FORWARD};
-
-    (void)state;
-    assert_false(clattn__config_choose(&none, CLATTN_ENGINE_SIMT, &p, 0, &c));
-    assert_false(clattn__config_choose(&none, CLATTN_ENGINE_CPU, &p, 0, &c));
-    assert_false(clattn__config_choose(&narrow, CLATTN_ENGINE_SIMT, &p, 0, &c));
-    assert_true(clattn__config_choose(&narrow, CLATTN_ENGINE_CPU, &p, 0, &c));
-}
-
-/* Only where heads keep most compute units busy, to the last; and engine simt has no such kernel. */
-static void test_one_walk(void **state)
-{
-    const struct clattn__device device = {
-        .local_bytes = 1 << 20, .max_group = 1, .float_width = 16, .compute_units = 12};
-    clattn_problem p = make_problem(100, 100, 64, 64);
-
-    (void)state;
-    for (int heads = 1; heads <= 48; heads++) {
-        p.batch = 1;
-        p.q_heads = p.kv_heads = heads;
-        const int rounds = (heads + 11) / 12;
-        assert_int_equal(clattn__config_one_walk(&device, CLATTN_ENGINE_CPU, &p), 5 * 12 * rounds <= 7 * heads);
-        assert_false(clattn__config_one_walk(&device, CLATTN_ENGINE_SIMT, &p));
-    }
-}
-
-static void test_delta(void **state)
-{
-    (void)state;
-    for (size_t n = 0; n < ARRAY_SIZE(devices); n++) {
-        for (int64_t length = 1; length < 200; length += 9) {
-            const clattn_problem p = make_problem(length, 5, 8, 8);
-            struct clattn__config c = {.kernel = KERNEL_DELTA};
-            uint64_t tiles = 0;
-
-            assert_true(clattn__config_choose(&devices[n], engines[n % 2], &p, 0, &c));
-            assert_true(c.group_size >= 1 && c.group_size <= devices[n].max_group);
-            assert_true(c.group_size == (size_t)(c.tx * c.ty) && c.own % c.ty == 0);
-            assert_true(c.local_bytes <= devices[n].local_bytes);
-            for (int64_t row = 0; row < length; row += c.own) {
-                tiles += 3 * 4;
-            }
-            assert_true(clattn__config_groups(&c, &p) == tiles);
-            assert_false(clattn__config_choose(&devices[n], engines[n % 2], &p, 1, &c));
-        }
-    }
-}
-
-/* Fails unless the options say NAME=value, and NAME once. */
-static void check_option(const char *options, const char *name, int value)
-{
-    char padded[CLATTN__OPTIONS_MAX + 1], word[64], part[80];
-    const char *at;
-
-    snprintf(padded, sizeof padded, "%s ", options);
-    snprintf(word, sizeof word, " -D%s=", name);
-    snprintf(part, sizeof part, "%s%d ", word, value);
-    at = strstr(padded, part);
-    if (at == NULL || strstr(at + 1, word) != NULL) {
-        fail_msg("not once \"%s\": %s", part, options);
-    }
-}
-
-static void test_options(void **state)
-{
-    clattn_problem p = make_problem(1000, 1000, 300, 40);
-    struct clattn__config c = {.kernel = KERNEL_DKDV, .want_dk = true};
-    char options[CLATTN__OPTIONS_MAX];
-
-    (void)state;
-    for (int n = 0; n < 6; n++) {
-        const int cpu = n % 2;
-
-        p.dtype = (clattn_dtype)(n / 2);
-        assert_true(clattn__config_choose(&devices[0], engines[cpu], &p, 0, &c));
-        clattn__config_options(&c, options);
-        check_option(options, "STORAGE", n / 2);
-        check_option(options, "ENGINE", (int)c.engine);
-        check_option(options, "D_PAD", c.d_pad);
-        check_option(options, "DV_PAD", c.dv_pad);
-        check_option(options, "OWN", c.own);
-        check_option(options, "WALK", c.walk);
-        check_option(options, "CHUNK", c.chunk);
-        check_option(options, "SLICE", c.slice);
-        check_option(options, "OWNER_RESIDENT", c.owner_resident);
-        check_option(options, "PACKED", 0);
-        check_option(options, "MASK", 0);
-        check_option(options, "WANT_DK", 1);
-        check_option(options, "WANT_DV", 0);
-        check_option(options, cpu ? "LANES" : "TX", cpu ? c.lanes : c.tx);
-        check_option(options, cpu ? "BLOCK_ROWS" : "TY", cpu ? c.block_rows : c.ty);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,10 +355,6 @@ int main(void)
         cmocka_unit_test(test_every_device),
         cmocka_unit_test(test_lengths_and_tiles),
         cmocka_unit_test(test_splits),
-        cmocka_unit_test(test_no_configuration),
-        cmocka_unit_test(test_one_walk),
-        cmocka_unit_test(test_delta),
-        cmocka_unit_test(test_options),
     };
 
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);

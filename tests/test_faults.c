@@ -3,16 +3,15 @@
  *   test_faults FAULT_LAYER     its file, a shared module
  *
  * Needs a loader with layers: ocl-icd 2.3 or Khronos'. Without, exits with 77: skipped. */
+#include "folder.h"
 #include "scene.h"
 
 #include "fault_layer.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SKIPPED = 77, MOST_CALLS = 2000 };
 
@@ -25,7 +24,7 @@ struct fixture {
     clattn_plan *plan;       /* all passes, each work-group a launch */
     clattn_context *context; /* of the plan */
     clattn_runner *runner;
-    char folder[64]; /* of a cache */
+    char folder[FOLDER_BYTES]; /* of a cache */
 };
 
 /* A part of the library's work, between arming and the end of what can fail. */
@@ -272,22 +271,6 @@ static void test_runner(void **state)
     fail_each_call(f, run_backward, 0);
 }
 
-static void empty_folder(const struct fixture *f)
-{
-    DIR *stream = opendir(f->folder);
-    struct dirent *entry;
-    char path[512];
-
-    assert_non_null(stream);
-    while ((entry = readdir(stream)) != NULL) {
-        snprintf(path, sizeof path, "%s/%s", f->folder, entry->d_name);
-        if (entry->d_name[0] != '.') {
-            assert_int_equal(unlink(path), 0);
-        }
-    }
-    closedir(stream);
-}
-
 static clattn_status load(const struct fixture *f)
 {
     clattn_options options = device_options();
@@ -298,7 +281,7 @@ static clattn_status load(const struct fixture *f)
 
 static clattn_status store(const struct fixture *f)
 {
-    empty_folder(f);
+    folder_empty(f->folder);
     return load(f);
 }
 
@@ -351,8 +334,7 @@ static int setup(void **state)
     scene_reset(&f.scene);
     options.max_launch_flops = 0;
     assert_success(clattn_runner_create(getenv("CLATTN_TEST_DEVICE"), &options, &f.runner));
-    strcpy(f.folder, "/tmp/clattn_faults_XXXXXX");
-    assert_non_null(mkdtemp(f.folder));
+    folder_make(f.folder, "faults");
     *state = &f;
     return 0;
 }
@@ -363,8 +345,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
     char text[FAULT_TEXT];
 
-    empty_folder(f);
-    assert_int_equal(rmdir(f->folder), 0);
+    folder_remove(f->folder);
     free(f->expected);
     clattn_runner_destroy(f->runner);
     clattn_plan_destroy(f->plan);

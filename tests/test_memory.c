@@ -1,12 +1,11 @@
 /* Host memory through the caller's allocator: each allocation fails in turn, alone or with all that follow. Every
  * call must say OUT_OF_MEMORY, leave nothing allocated and no output written. */
+#include "folder.h"
 #include "scene.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- the allocator ---- */
 
@@ -254,31 +253,13 @@ static void test_runner(void **state)
 
 /* ---- with a cache on disk ---- */
 
-static char folder[64];
-
-static void empty_folder(void)
-{
-    DIR *stream = opendir(folder);
-    struct dirent *entry;
-    char path[512];
-
-    assert_non_null(stream);
-    while ((entry = readdir(stream)) != NULL) {
-        if (entry->d_name[0] != '.') {
-            assert_true(strstr(entry->d_name, ".clbin") != NULL || strstr(entry->d_name, ".tuned") != NULL);
-            assert_int_equal(strlen(entry->d_name), 64 + strlen(".clbin")); /* no temporary file */
-            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-            assert_int_equal(unlink(path), 0);
-        }
-    }
-    closedir(stream);
-}
+static char folder[FOLDER_BYTES];
 
 static clattn_status make_plan_and_store(const struct fixture *f)
 {
     clattn_options options = pool_options();
 
-    empty_folder();
+    folder_empty(folder);
     options.cache_dir = folder;
     return plan_forward(f, &options);
 }
@@ -293,12 +274,10 @@ static clattn_status make_plan_and_load(const struct fixture *f)
 
 static void test_cache(void **state)
 {
-    strcpy(folder, "/tmp/clattn_memory_XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    folder_make(folder, "memory");
     fail_each_allocation(*state, make_plan_and_store, 1);
     fail_each_allocation(*state, make_plan_and_load, 1);
-    empty_folder();
-    assert_int_equal(rmdir(folder), 0);
+    folder_remove(folder);
 }
 
 static clattn_status tune(const struct fixture *f)
@@ -322,11 +301,9 @@ static clattn_status tune(const struct fixture *f)
 
 static void test_tune(void **state)
 {
-    strcpy(folder, "/tmp/clattn_memory_XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    folder_make(folder, "memory");
     fail_each_allocation(*state, tune, 1);
-    empty_folder();
-    assert_int_equal(rmdir(folder), 0);
+    folder_remove(folder);
 }
 
 /* Where all fail, the error of a function that takes no allocator is not the allocator's. */

@@ -14,8 +14,8 @@ typedef struct test_device {
     clattn_context *context;
 } test_device;
 
-/* For the device and the engine of the options; `name` is the verb's, for messages. Returns -1, or the exit code after a
- * message; the device is to be closed in any case. */
+/* For the device and the engine of the options; `name` is the verb's, for messages. Returns -1, or the exit code after
+ * a message; the device is to be closed in any case. */
 int test_device_open(test_device *device, const char *name, const options *o);
 void test_device_close(test_device *device);
 

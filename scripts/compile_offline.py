@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Compiles the built-in configurations for GPUs that are not here, and holds what they take to a budget.
+
+    scripts/compile_offline.py build/tests/list_table [--few] [--update] [--jobs N] [TARGET ...]
+
+LIST_TABLE prints the configurations (tests/list_table.c); --few asks it for a part of them. TARGET: gfx90a gfx942
+gfx1030 gfx1100 (AMD, by clang 19 and ROCm's device library), tgllp acm-g10 pvc (Intel, by ocloc), sm_80 sm_90a (NVIDIA,
+by clang 19 and, where CUDA is, ptxas); default: all. Compilers: ./scripts/setup.sh offline.
+
+tests/offline_budget.csv has a row a configuration and a column a target, registers/spills/stack as in
+scripts/offline_targets.py: no more may be taken. Without a budget a configuration may take any number of registers, but
+must not spill, and have no stack (except on Intel). --update writes what was found into the table, registers rounded up
+to whole eights. Figures of other versions of the compilers are not compared.
+Status 1: a configuration does not compile, or takes too much; 77: there is no compiler for any of the targets.
+"""
+import argparse
+import csv
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from offline_targets import TARGETS, CompileError, Figures, compile_config, configs_of, missing_tools, prepare
+from offline_targets import read_configs, versions
+
+BUDGET = Path(__file__).resolve().parent.parent / "tests" / "offline_budget.csv"
+COMPILERS = ("compilers", "")  # the row that says what the figures were made with
+ANY = 10**9
+
+
+def read_budget():
+    """(kernel, options) -> target -> text of the cell."""
+    if not BUDGET.exists():
+        return {}
+    with BUDGET.open(newline="", encoding="utf-8") as file:
+        return {(row.pop("kernel"), row.pop("options")): row for row in csv.DictReader(file)}
+
+
+def write_budget(budget, kept):
+    """Sorted, so that a change is seen as one; only the configurations in `kept`, or all where that is None."""
+    with BUDGET.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["kernel", "options", *TARGETS], restval="", lineterminator="\n")
+        writer.writeheader()
+        for key in sorted(budget, key=lambda key: (key != COMPILERS, key)):
+            if kept is None or key in kept or key == COMPILERS:
+                writer.writerow({"kernel": key[0], "options": key[1], **budget[key]})
+
+
+def excess(figures, allowed):
+    """What is too much, in words, or ""."""
+    return ", ".join(f"{name} {found}, its budget is {most}"
+                     for name, found, most in zip(Figures._fields, figures, allowed) if found > most)
+
+
+def compile_target(name, configs, folder, jobs):
+    """Figures, or the CompileError, of each configuration."""
+    def one(numbered):
+        try:
+            return compile_config(name, numbered[1], folder / f"{name}.{numbered[0]}")
+        except CompileError as error:
+            return error
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(one, enumerate(configs)))
+
+
+def judge(name, configs, results, budget, comparable):
+    """Prints what is wrong; returns how many configurations are."""
+    wrong = 0
+    for config, result in zip(configs, results):
+        cell = budget.get((config.kernel, config.options), {}).get(name)
+        unbudgeted = Figures(ANY, 0, ANY if TARGETS[name].vendor == "intel" else 0)
+        allowed = Figures(*map(int, cell.split("/"))) if cell else unbudgeted
+        trouble = ""
+        if isinstance(result, CompileError):
+            trouble = f"does not compile\n{result}"
+        elif result and comparable:
+            trouble = excess(result, allowed)
+        if trouble:
+            wrong += 1
+            print(f"{name}: {config.kernel} {config.options}: {trouble}")
+    return wrong
+
+
+def summarise(name, results):
+    figures = [result for result in results if isinstance(result, Figures)]
+    if not figures:
+        print(f"{name}: {len(results)} compiled, no figures")
+        return
+    spilling, stacked = [sum(1 for f in figures if f[i]) for i in (1, 2)]
+    most = Figures(*map(max, zip(*figures)))
+    print(f"{name}: {len(results)} compiled, at most {most.registers} registers; {spilling} spill, at most "
+          f"{most.spills}; {stacked} with a stack, of at most {most.stack} bytes", flush=True)
+
+
+def update(budget, name, configs, results):
+    budget.setdefault(COMPILERS, {})[name] = versions(TARGETS[name].vendor)
+    for config, result in zip(configs, results):
+        if isinstance(result, Figures):
+            cell = result._replace(registers=(result.registers + 7) // 8 * 8)
+            budget.setdefault((config.kernel, config.options), {})[name] = "/".join(map(str, cell))
+
+
+def check_target(name, every_config, budget, arguments, folder):
+    """Returns how many configurations fail."""
+    configs = configs_of(TARGETS[name], every_config)
+    results = compile_target(name, configs, folder, arguments.jobs)
+    made_with, here = budget.get(COMPILERS, {}).get(name), versions(TARGETS[name].vendor)
+    comparable = made_with in (None, "", here)
+    if arguments.update:
+        update(budget, name, configs, results)
+    elif not comparable:
+        print(f"{name}: the budget was made with {made_with}; with {here}, figures are not compared")
+    summarise(name, results)
+    return judge(name, configs, results, budget, comparable)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("list_table")
+    parser.add_argument("targets", nargs="*", metavar="TARGET")
+    parser.add_argument("--few", action="store_true")
+    parser.add_argument("--update", action="store_true")
+    parser.add_argument("--jobs", type=int, default=1)
+    arguments = parser.parse_intermixed_args()
+    unknown = set(arguments.targets) - set(TARGETS)
+    if unknown:
+        parser.error(f"no such target: {' '.join(unknown)}")
+    targets = []
+    for name in arguments.targets or TARGETS:
+        missing = missing_tools(TARGETS[name].vendor)
+        if missing:
+            print(f"SKIPPED: {name}: there is no {', no '.join(missing)}; ./scripts/setup.sh offline installs it")
+        else:
+            targets.append(name)
+    if not targets:
+        return 77
+    configs, budget = read_configs(arguments.list_table, arguments.few), read_budget()
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(folder, Path(arguments.list_table).parent)
+        wrong = sum(check_target(name, configs, budget, arguments, Path(folder)) for name in targets)
+    listed = {(config.kernel, config.options) for config in configs}
+    if arguments.update:
+        write_budget(budget, None if arguments.few else listed)
+    elif not arguments.few:
+        for kernel, options in set(budget) - listed - {COMPILERS}:
+            print(f"{BUDGET.name}: no engine has {kernel} {options} any more; --update drops it")
+            wrong += 1
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+/* Prints what the engines' built-in tables give to GPUs of several sizes, for compilers that have no device here:
+ * "ENGINE NAME ITEMS LOCAL_BYTES OPTIONS" a line, ITEMS and LOCAL_BYTES of a work-group, some lines more than once.
+ * Every storage type, head dimensions from 32 to 256; with the argument `few`, 64 and 128, on large devices only. */
+#include "engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Long sequences, where tiles are large, and a single query, of one head or of four that share a tile. */
+struct shape {
+    int64_t q_len, q_heads, kv_heads, mask_rows; /* mask_rows: 0 without a mask, 1 of padding, or q_len */
+    bool plain;                                  /* worth listing in every type and on small devices */
+};
+
+static void list_kernel(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
+                        enum clattn__kernel kernel)
+{
+    char options[CLATTN__OPTIONS_MAX];
+    struct clattn__config config = {.kernel = kernel, .splits = 2, .want_dk = true, .want_dv = true};
+    if ((kernel != KERNEL_MAPS && !clattn__engine_supports(engine, device, problem, kernel)) ||
+        !clattn__config_choose(device, engine, problem, 0, &config))
+        return;
+    clattn__config_options(&config, options);
+    printf("%s %s %zu %zu %s\n", clattn_engine_name(engine), clattn__config_program(&config), config.group_size,
+           config.local_bytes, options);
+}
+
+static void list_shape(const struct clattn__device *device, clattn_engine engine, const struct shape *shape, int dim,
+                       bool every_type) /* or the first that the engine has */
+{
+    clattn_problem problem = CLATTN_PROBLEM_INIT;
+    problem.batch = 4;
+    problem.q_heads = shape->q_heads;
+    problem.kv_heads = shape->kv_heads;
+    problem.q_len = shape->q_len;
+    problem.kv_len = 8192;
+    problem.qk_dim = problem.v_dim = dim;
+    if (shape->mask_rows) {
+        const int64_t mask[] = {1, 1, shape->mask_rows, problem.kv_len};
+        memcpy(problem.mask_dim, mask, sizeof mask);
+    }
+    for (int dtype = 0; dtype <= CLATTN_BFLOAT16; ++dtype) {
+        problem.dtype = (clattn_dtype)dtype;
+        if (!clattn__engine_supports(engine, device, &problem, KERNEL_FORWARD))
+            continue;
+        list_kernel(device, engine, &problem, KERNEL_FORWARD);
+        if (shape->q_len == 1) {
+            list_kernel(device, engine, &problem, KERNEL_COMBINE);
+        } else {
+            list_kernel(device, engine, &problem, KERNEL_DELTA);
+            list_kernel(device, engine, &problem, KERNEL_DQ);
+            list_kernel(device, engine, &problem, KERNEL_DKDV);
+        }
+        if (clattn__engine_find(engine)->maps)
+            list_kernel(device, engine, &problem, KERNEL_MAPS);
+        if (!every_type)
+            break;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    enum { LARGE = 2 }; /* the first so many devices */
+    static const struct {
+        size_t local_kib, max_group;
+        int units;
+    } sizes[] = {{224, 1024, 132}, {64, 1024, 64}, {48, 256, 32}, {32, 256, 8}, {16, 128, 8}};
+    static const clattn_engine engines[] = {CLATTN_ENGINE_SIMT, CLATTN_ENGINE_NVIDIA_MMA, CLATTN_ENGINE_NVIDIA_WGMMA};
+    static const int dims[] = {64, 128, 32, 96, 192, 256};
+    static const struct shape shapes[] = {
+        {8192, 16, 16, 0, true}, {8192, 16, 16, 1, false}, {8192, 16, 16, 8192, false},
+        {1, 16, 16, 0, true},    {1, 16, 4, 0, false},
+    };
+    const bool few = argc == 2 && strcmp(argv[1], "few") == 0;
+    if (argc > 2 || (argc == 2 && !few)) {
+        fputs("usage: list_table [few]\n", stderr);
+        return 2;
+    }
+    for (size_t i = 0; i < (few ? LARGE : ARRAY_SIZE(sizes)); ++i) {
+        const struct clattn__device device = {.type = CL_DEVICE_TYPE_GPU,
+                                              .local_bytes = sizes[i].local_kib << 10,
+                                              .max_group = sizes[i].max_group,
+                                              .float_width = 1,
+                                              .compute_units = sizes[i].units};
+        for (size_t e = 0; e < ARRAY_SIZE(engines); ++e)
+            for (size_t d = 0; d < (few ? 2 : ARRAY_SIZE(dims)); ++d)
+                for (size_t s = 0; s < ARRAY_SIZE(shapes); ++s)
+                    if (i < LARGE || shapes[s].plain)
+                        list_shape(&device, engines[e], &shapes[s], dims[d], i < LARGE && shapes[s].plain);
+    }
+    return 0;
+}

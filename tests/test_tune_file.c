@@ -1,0 +1,173 @@
+/* The file of tuned configurations from end to end: what clattn_tune writes is used by other contexts and gives right
+ * results; what is no good in it is passed over. Each test goes on with the file of the one before. */
+#include "tune_scene.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *read_file(const char *path)
+{
+    char *text = calloc(1, 65536);
+    FILE *file = fopen(path, "r");
+
+    assert_non_null(text);
+    assert_non_null(file);
+    assert_true(fread(text, 1, 65535, file) > 0);
+    assert_int_equal(fclose(file), 0);
+    return text;
+}
+
+static void check_results(const struct tune_scene *s, const struct test_case *c)
+{
+    clattn_context *context = tune_scene_context(s, s->folder, NULL);
+    struct check_result result;
+
+    for (size_t n = 0; n < COUNT_OF(tune_scene_passes); n++) {
+        if (!check_case(context, s->device.cl, s->device.queue, c, tune_scene_passes[n], &result)) {
+            fail_msg("%s: %s", result.line, result.message);
+        }
+    }
+    clattn_context_destroy(context);
+}
+
+static void test_used(void **state)
+{
+    const struct tune_scene *s = *state;
+    const struct test_case c = tune_scene_case();
+    clattn_context *context = tune_scene_context(s, s->folder, NULL);
+    clattn_plan *plan;
+    clattn_tune_result result;
+    char path[256];
+    char *text;
+
+    assert_success(clattn_plan_create(context, &c.problem, CLATTN_FORWARD, &plan));
+    assert_non_null(strstr(clattn_plan_describe(plan), "(built-in table)"));
+    clattn_plan_destroy(plan);
+    result = tune_scene_tune(context, &c.problem, CLATTN_FORWARD, 2);
+    assert_string_equal(result.kernels[0].kernel, "forward");
+    assert_int_equal(result.kernels[0].refused, 0);
+    assert_success(clattn_plan_create(context, &c.problem, CLATTN_FORWARD, &plan)); /* the same context knows it */
+    assert_non_null(strstr(clattn_plan_describe(plan), "(tuned on this device)"));
+    clattn_plan_destroy(plan);
+    result = tune_scene_tune(context, &c.problem, CLATTN_BACKWARD_DQ, 1);
+    assert_string_equal(result.kernels[0].kernel, "backward_dq");
+    assert_int_equal(result.kernels[0].refused, 0);
+    result = tune_scene_tune(context, &c.problem, CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV, 1);
+    assert_string_equal(result.kernels[0].kernel, "backward_dkdv");
+    assert_int_equal(result.kernels[0].refused, 0);
+    strcpy(path, clattn_tune_file(context));
+    assert_non_null(strstr(clattn_context_describe(context), path));
+    clattn_context_destroy(context);
+
+    assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 3);
+    check_results(s, &c);
+    text = read_file(path);
+    assert_int_equal(tune_scene_count(text, "\nengine="), 3);
+    assert_int_equal(strncmp(text, "clattn-tuned 1\n# device: ", 25), 0);
+    free(text);
+}
+
+/* Numbers come from the file and from nowhere else: another one, which is legal too, is what plans have. */
+static void test_read(void **state)
+{
+    const struct tune_scene *s = *state;
+    struct test_case c = tune_scene_case();
+    clattn_context *context = tune_scene_context(s, s->folder, NULL);
+    char path[256];
+    char *text;
+
+    strcpy(path, clattn_tune_file(context));
+    clattn_context_destroy(context);
+    text = read_file(path);
+    for (char *at = text; (at = strstr(at, "OWNER_RESIDENT=")) != NULL; at++) {
+        at[strlen("OWNER_RESIDENT=")] = '0';
+    }
+    tune_scene_write(path, text);
+    free(text);
+    assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "-DOWNER_RESIDENT=0"), 3);
+    assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 3);
+    check_results(s, &c);
+    c.problem.q_tile = 6; /* a request comes first */
+    assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 0);
+    c.problem.q_tile = 0;
+    c.problem.causal = 0; /* another problem */
+    assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 0);
+}
+
+/* A row that is legal but does not build, here by a macro that spoils what the file of test_read asks for, is passed
+ * over: the plan is made as if there were none. */
+static void test_does_not_build(void **state)
+{
+#define TRAP "-D__kernel=TRAP(OWNER_RESIDENT) -DTRAP(x)=TRAP_(x) -DTRAP_(x)=trap_##x -Dtrap_OWNER_RESIDENT=kernel "
+    static const char spoils_row[] = TRAP "-Dtrap_0=nothing -Dtrap_1=kernel",
+                      spoils_table[] = TRAP "-Dtrap_0=kernel -Dtrap_1=nothing";
+    const struct tune_scene *s = *state;
+    const struct test_case c = tune_scene_case();
+
+    for (size_t n = 0; n < COUNT_OF(tune_scene_passes); n++) {
+        clattn_context *context = tune_scene_context(s, s->folder, spoils_row);
+        clattn_plan *plan;
+
+        assert_success(clattn_plan_create(context, &c.problem, tune_scene_passes[n], &plan));
+        assert_non_null(strstr(clattn_plan_describe(plan), "-DOWNER_RESIDENT=1"));
+        assert_non_null(strstr(clattn_plan_describe(plan), "(built-in table)"));
+        clattn_plan_destroy(plan);
+        clattn_context_destroy(context);
+
+        context = tune_scene_context(s, s->folder, spoils_table); /* the trap works, and is what is in the way */
+        assert_success(clattn_plan_create(context, &c.problem, tune_scene_passes[n], &plan));
+        assert_non_null(strstr(clattn_plan_describe(plan), "-DOWNER_RESIDENT=0"));
+        assert_non_null(strstr(clattn_plan_describe(plan), "(tuned on this device)"));
+        clattn_plan_destroy(plan);
+        clattn_context_destroy(context);
+    }
+#undef TRAP
+}
+
+/* What is no file of ours is as good as none, and the next search replaces it. */
+static void test_bad_files(void **state)
+{
+    static const char *const replaced[] = {"clattn-tuned 2", "clattn-TUNED"};
+    const struct tune_scene *s = *state;
+    const struct test_case c = tune_scene_case();
+    clattn_context *context = tune_scene_context(s, s->folder, NULL);
+    char path[256];
+    char *text;
+
+    strcpy(path, clattn_tune_file(context));
+    text = read_file(path);
+    for (size_t n = 0; n < COUNT_OF(replaced); n++) {
+        char *other = strdup(text);
+
+        assert_non_null(other);
+        memcpy(other, replaced[n], strlen(replaced[n]));
+        tune_scene_write(path, other);
+        assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(built-in table)"), 3);
+        free(other);
+    }
+    text[strlen(text) / 2] = '\x01'; /* one row of three is spoilt */
+    tune_scene_write(path, text);
+    assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 2);
+    text[strlen(text) - 20] = '\0'; /* and the last is cut off */
+    tune_scene_write(path, text);
+    assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 1);
+    tune_scene_write(path, "\xff\xfe rubbish");
+    assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(built-in table)"), 3);
+    tune_scene_tune(context, &c.problem, CLATTN_FORWARD, 1);
+    assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 1);
+    free(text);
+    clattn_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_used),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_does_not_build),
+        cmocka_unit_test(test_bad_files),
+    };
+
+    return cmocka_run_group_tests_name("tune_file", tests, tune_scene_setup, tune_scene_teardown);
+}
