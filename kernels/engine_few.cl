@@ -22,7 +22,6 @@
 #define ROWS OWN
 #define COLS (GROUP_KEYS > TX ? GROUP_KEYS / TX : 1)
 #define OUT_COLS (SLICE / (4 * TX))
-#define PIECE (16 / (int)sizeof(stored)) /* elements */
 #define PIECES (CHUNK / PIECE)
 #define KEY_LD (PIECES | 1) /* odd: neighbouring keys lie in other banks */
 #if WALK % TY || (WALK / TY > TX && WALK / TY % TX) || WALK / TY < 2 || WALK / TY % STRIP || SLICE % (4 * TX) ||       \

@@ -106,7 +106,7 @@ INLINE void local_to_async(void)
 
 /* ---- what is in the workspace ----
  *
- * From the next multiple of 128 bytes on: a counter of the work that has been taken, which begins at 0, and the maps. */
+ * From the next multiple of 128 bytes on: a counter of the work that has been taken, which begins at 0, and maps. */
 enum { MAP_Q, MAP_K, MAP_V, MAP_DOUT };
 #define MAP_BYTES 128
 

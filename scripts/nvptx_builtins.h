@@ -1,5 +1,5 @@
-/* OpenCL's functions that kernels of engine nvidia_wgmma call, as far as clang's PTX target lacks them: enough to compile
- * them where there is no driver (compile_offline.sh). */
+/* OpenCL's functions that kernels of engine nvidia_wgmma call, as far as clang's PTX target lacks them: enough to
+ * compile them where there is no driver (compile_offline.sh). */
 #define cl_nv_pragma_unroll 1
 #define get_local_id(i) ((size_t)__nvvm_read_ptx_sreg_tid_x())
 #define get_group_id(i) ((size_t)__nvvm_read_ptx_sreg_ctaid_x())
