@@ -66,7 +66,7 @@ INLINE void leave_work(const struct desk *d, struct ring *at)
 }
 
 /* For a warp: each piece of work, as w. `at` begins as {0, 0}. */
-#define FOR_WORK(w, d, at) for (int n = 0; w = await_work(d, at), STAY ? w->more : n == 0; leave_work(d, at), ++n)
+#define FOR_WORK(w, d, at) for (int done = 0; w = await_work(d, at), STAY ? w->more : !done; leave_work(d, at), ++done)
 
 /* Work is put down piece by piece: a producer has few registers, and what lies in local memory needs none. */
 INLINE void settle(void)
