@@ -60,18 +60,17 @@ bool clattn__wgmma_supports(const struct clattn__device *device, const clattn_pr
            p->q_len < 1 << 29 && p->kv_len < 1 << 29 && !(forward && wants_split(device, p));
 }
 
-/* The copy engine wants multiples of 16 bytes. */
-static bool is_aligned(const struct view *view)
+/* The copy engine wants multiples of 16 bytes. One row for all, or one head, is left to others: that was never tried. */
+static bool can_copy(const struct view *view)
 {
-    return ((view->offset | view->batch | view->head | view->row) & 7) == 0;
+    return ((view->offset | view->batch | view->head | view->row) & 7) == 0 && view->row != 0 && view->head != 0;
 }
 
 bool clattn__wgmma_takes(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call)
 {
     (void)plan;
-    /* A gradient that is one row for all queries is left to others: copies of such rows were never tried. */
-    const bool dout = kernel == KERNEL_FORWARD || (is_aligned(&call->dout) && call->dout.row != 0);
-    return dout && is_aligned(&call->q) && is_aligned(&call->k) && is_aligned(&call->v);
+    const bool gradient = kernel == KERNEL_DQ || kernel == KERNEL_DKDV; /* the maps are made by both passes */
+    return can_copy(&call->q) && can_copy(&call->k) && can_copy(&call->v) && (!gradient || can_copy(&call->dout));
 }
 
 /* ---- configurations ---- */

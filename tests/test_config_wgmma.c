@@ -1,6 +1,7 @@
 /* Configurations of engine nvidia_wgmma, for devices that do not exist: they keep the rules of
  * kernels/engine_nvidia_wgmma.cl, declare no more local memory than there is, and are offered only for problems that
  * the kernels can do. */
+#include "args.h"
 #include "engine.h"
 #include "internal.h"
 
@@ -205,12 +206,39 @@ static void test_small_device(void **state)
     assert_false(choose(&small, &p, 0, &c));
 }
 
+static bool takes(enum clattn__kernel kernel, const struct call *call)
+{
+    return clattn__engine_find(CLATTN_ENGINE_NVIDIA_WGMMA)->takes(NULL, kernel, call);
+}
+
+/* Strides are known at a call: the copy engine wants multiples of 16 bytes, of dout where a kernel reads it. */
+static void test_takes(void **state)
+{
+    static const struct view good = {8, 4096, 2048, 64};
+    static const struct view bad[] = {{4, 4096, 2048, 64}, {8, 4095, 2048, 64}, {8, 4096, 2044, 64},
+                                      {8, 4096, 2048, 62}, {8, 4096, 2048, 0},  {8, 4096, 0, 64}};
+    const struct call forward = {.q = good, .k = good, .v = good};
+    struct call backward = forward;
+
+    (void)state;
+    backward.dout = good;
+    assert_true(takes(KERNEL_FORWARD, &forward) && takes(KERNEL_MAPS, &forward));
+    assert_true(takes(KERNEL_DQ, &backward) && takes(KERNEL_DKDV, &backward) && takes(KERNEL_MAPS, &backward));
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct call q = backward, k = backward, v = backward, dout = backward;
+
+        q.q = k.k = v.v = dout.dout = bad[i];
+        assert_false(takes(KERNEL_FORWARD, &q) || takes(KERNEL_FORWARD, &k) || takes(KERNEL_FORWARD, &v));
+        assert_false(takes(KERNEL_DQ, &dout) || takes(KERNEL_DKDV, &dout));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_head_dim),  cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_tiles_asked_for), cmocka_unit_test(test_supports),
-        cmocka_unit_test(test_small_device),
+        cmocka_unit_test(test_small_device),    cmocka_unit_test(test_takes),
     };
 
     return cmocka_run_group_tests_name("config_wgmma", tests, NULL, NULL);
