@@ -4,7 +4,7 @@
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV };
 enum { PANEL = 64, UNIT = 16, MAX_DEPTH = 256 }; /* depth of a panel in local memory, of a product, and of a tile */
-enum { WARP = 32 };
+enum { WARP = 32, FEW_ROWS = 16 };
 
 /* Rows of preference; a row serves heads up to `depth` deep and, unless `most` is 0, problems of no more queries. The
  * last of a depth is for few rows, and for tiles that were asked for. Measured on an H200. There a forward whose
@@ -49,10 +49,11 @@ static int walk_unit(enum clattn__kernel kernel)
     return clattn__config_keys_own(kernel) ? WARP : UNIT;
 }
 
+/* A forward of few rows, which would leave most of a tile empty, is for engines with lower tiles. */
 bool clattn__wgmma_supports(const struct clattn__device *device, const clattn_problem *p, enum clattn__kernel kernel)
 {
     const bool forward = kernel == KERNEL_FORWARD, keys_own = kernel == KERNEL_DKDV;
-    const bool has_kernel = forward || kernel == KERNEL_DQ || keys_own;
+    const bool has_kernel = (forward && p->q_len > FEW_ROWS) || kernel == KERNEL_DQ || keys_own;
     const int64_t own = keys_own ? p->k_tile : p->q_tile, walk = keys_own ? p->q_tile : p->k_tile;
     const bool tiles = (own == 0 || own >= 64) && (walk == 0 || walk >= walk_unit(kernel));
     return has_kernel && tiles && p->dtype != CLATTN_FLOAT32 && p->qk_dim <= MAX_DEPTH && p->v_dim <= MAX_DEPTH &&

@@ -158,7 +158,7 @@ static void test_tiles_asked_for(void **state)
 static void test_supports(void **state)
 {
     const clattn_problem good = make_problem(8192, 128, 128);
-    clattn_problem p[13];
+    clattn_problem p[14];
 
     (void)state;
     for (size_t n = 0; n < ARRAY_SIZE(p); n++)
@@ -172,13 +172,15 @@ static void test_supports(void **state)
     p[5].kv_heads = 1; /* packed */
     p[5].q_len = 1;
     p[6].kv_splits = 2;
-    p[7].q_len = 1; /* a device that would idle */
+    p[7].q_len = 17; /* a device that would idle */
     p[8].q_tile = 63;
     p[9].k_tile = 15;
     p[10].kv_len = (int64_t)1 << 31;
     p[11].q_len = (int64_t)1 << 31;
     p[12].mask_dim[0] = p[12].mask_dim[1] = p[12].mask_dim[3] = 1;
     p[12].mask_dim[2] = p[12].q_len;
+    p[13].q_len = 16; /* few rows */
+    p[13].kv_splits = 1;
     assert_true(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &good, KERNEL_FORWARD));
     assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &good, KERNEL_HEAD));
     for (size_t n = 0; n < ARRAY_SIZE(p); n++)
