@@ -143,8 +143,10 @@ typedef struct clattn_options {
      * ~/.cache/clattn, and no compiled kernels on a driver that keeps a cache itself (PoCL). "": none. A path: that
      * folder, made if it is missing. A cache that cannot be read or written is silently not used. Copied. */
     const char *cache_dir;
-    /* Forces an engine. What it does not do (nvidia_mma and nvidia_wgmma: float32, heads deeper than 256, tiles smaller
-     * than theirs) is left to simt; a device that cannot run it refuses plans with CLATTN_DEVICE_LIMIT. */
+    /* Forces an engine. What it does not do is left to simt: of nvidia_mma and nvidia_wgmma float32, heads deeper than
+     * 256, a negative scale, a forward of few query rows, tiles smaller than theirs; of nvidia_wgmma masks, query heads
+     * that share a tile, keys shared out, and strides of other than multiples of 16 bytes. clattn_plan_describe tells.
+     * A device that cannot run the engine refuses plans with CLATTN_DEVICE_LIMIT. */
     clattn_engine engine;
     /* Largest work of one kernel launch in floating-point operations; 0: no bound. More is split into several launches,
      * each of at least one work-group: for devices whose display freezes, or whose watchdog fires, during a long
