@@ -32,7 +32,8 @@ INLINE uint4 load_piece(const __global stored *row, int d, int depth)
 #if STORAGE == STORAGE_FLOAT32
     return as_uint4(load_quad(row, d, depth));
 #else
-    return as_uint4((ushort8)(load_quad(row, d, depth), load_quad(row, d + 4, depth)));
+    const uint2 low = as_uint2(load_quad(row, d, depth)), high = as_uint2(load_quad(row, d + 4, depth));
+    return (uint4)(low.x, low.y, high.x, high.y);
 #endif
 }
 
