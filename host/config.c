@@ -138,6 +138,12 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
     return found;
 }
 
+bool clattn__keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
+                        const struct clattn__config *config)
+{
+    return config->own <= 64 || 4 * clattn__config_groups(config, problem) >= 3 * (uint64_t)device->compute_units;
+}
+
 /* ---- a configuration from elsewhere ---- */
 
 int clattn__shrink(int tile, int64_t rows, int unit)

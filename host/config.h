@@ -29,6 +29,9 @@ int clattn__output_count(const struct clattn__config *config);
 /* A chunk that divides both padded depths, no longer than `most`, with the least padding. Multiples of `unit`. */
 int clattn__choose_chunk(const clattn_problem *problem, int unit, int most);
 
+/* Tiles larger than others that would do must not leave compute units without work. */
+bool clattn__keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
+                        const struct clattn__config *config);
 /* Halves a tile, in whole units, as long as it holds all rows. */
 int clattn__shrink(int tile, int64_t rows, int unit);
 

@@ -85,13 +85,6 @@ static bool fill(const struct mma_row *row, const clattn_problem *problem, struc
     return fits;
 }
 
-/* Tiles larger than others that would do must not leave compute units without work. */
-static bool keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
-                       const struct clattn__config *config)
-{
-    return config->own <= 64 || 4 * clattn__config_groups(config, problem) >= 3 * (uint64_t)device->compute_units;
-}
-
 bool clattn__mma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                         struct clattn__config *c)
 {
@@ -100,7 +93,7 @@ bool clattn__mma_choose(const struct clattn__device *device, const clattn_proble
         const struct mma_row *row = &mma_rows[i];
         if (row->depth >= depth && row->kernels & 1 << c->kernel && fill(row, problem, c) &&
             c->local_bytes <= device->local_bytes && c->group_size <= device->max_group &&
-            keeps_busy(device, problem, c) && attempt-- == 0)
+            clattn__keeps_busy(device, problem, c) && attempt-- == 0)
             return true;
     }
     return false;

@@ -75,13 +75,6 @@ static void simt_fill(const struct simt_row *row, const clattn_problem *problem,
     c->local_bytes = simt_local_bytes(c);
 }
 
-/* Tiles larger than others that would do must not leave compute units without work. */
-static bool keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
-                       const struct clattn__config *config)
-{
-    return config->own <= 64 || 4 * clattn__config_groups(config, problem) >= 3 * (uint64_t)device->compute_units;
-}
-
 bool clattn__simt_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                          struct clattn__config *config)
 {
@@ -94,7 +87,7 @@ bool clattn__simt_choose(const struct clattn__device *device, const clattn_probl
             continue;
         simt_fill(row, problem, config);
         const bool fits = config->local_bytes <= device->local_bytes && config->group_size <= device->max_group;
-        if (fits && keeps_busy(device, problem, config) && attempt-- == 0)
+        if (fits && clattn__keeps_busy(device, problem, config) && attempt-- == 0)
             return true;
     }
     return false;

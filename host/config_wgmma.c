@@ -70,8 +70,8 @@ static bool can_copy(const struct view *view)
 bool clattn__wgmma_takes(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call)
 {
     (void)plan;
-    const bool gradient = kernel == KERNEL_DQ || kernel == KERNEL_DKDV; /* the maps are made by both passes */
-    return can_copy(&call->q) && can_copy(&call->k) && can_copy(&call->v) && (!gradient || can_copy(&call->dout));
+    return can_copy(&call->q) && can_copy(&call->k) && can_copy(&call->v) &&
+           (kernel == KERNEL_FORWARD || can_copy(&call->dout));
 }
 
 /* ---- configurations ---- */
@@ -128,13 +128,12 @@ static void fill(const struct wgmma_row *row, const clattn_problem *problem, str
     c->local_bytes = local_bytes(c);
 }
 
-/* Tall tiles must not leave compute units without work, nor most of a tile empty. */
+/* Nor most of a tile empty. */
 static bool keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
                        const struct clattn__config *c)
 {
     const int64_t rows = clattn__config_keys_own(c->kernel) ? problem->kv_len : problem->q_len;
-    return c->own <= 64 ||
-           (rows > c->own / 2 && 4 * clattn__config_groups(c, problem) >= 3 * (uint64_t)device->compute_units);
+    return c->own <= 64 || (rows > c->own / 2 && clattn__keeps_busy(device, problem, c));
 }
 
 bool clattn__wgmma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,

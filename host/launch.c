@@ -153,7 +153,8 @@ const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clat
 {
     const struct clattn__stage *stage = &plan->stages[kernel];
     const struct clattn__engine *engine = clattn__engine_find(stage->config.engine);
-    return engine->takes && !engine->takes(plan, kernel, call) ? &plan->fallbacks[kernel] : stage;
+    const struct clattn__stage *fallback = &plan->fallbacks[kernel];
+    return fallback->used && !engine->takes(plan, kernel, call) ? fallback : stage;
 }
 
 clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,

@@ -30,8 +30,10 @@ cases() {
     done
 }
 
-# compare NAME BACKENDS ENGINE ...: the lines on standard input, by clattn's engines and by PyTorch.
+# compare NAME BACKENDS ENGINE ...: the lines on standard input, by clattn's engines and by PyTorch. Behind a pipe, so that it
+# tells by its own status what failed.
 compare() {
+    failed=0
     name=$1
     backends=$2
     engines=$(shift 2 && echo "$@")
@@ -41,12 +43,13 @@ compare() {
     done
     for engine in $engines; do
         "$binaries/clattn-bench" --engine "$engine" --baseline none --csv "$results/$name-$engine.csv" \
-            --plot "$results/$name-$engine.svg" "$@" || status=1
+            --plot "$results/$name-$engine.svg" "$@" || failed=1
     done
     if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
         python3 "$here/bench/compare_torch.py" --backends "$backends" --csv "$results/$name-torch.csv" \
-            --join "$results/$name-${engines%% *}.csv" "$@" || status=1
+            --join "$results/$name-${engines%% *}.csv" "$@" || failed=1
     fi
+    return $failed
 }
 
 for group in $groups; do
@@ -59,11 +62,11 @@ for group in $groups; do
         echo "== memory"
         "$binaries/clattn-bench" --memory "b1 h1 n65536 m65536 d64" "b1 h1 n65536 m65536 d128"
         ;;
-    float32) cases "" | compare float32 efficient simt ;;
+    float32) cases "" | compare float32 efficient simt || status=1 ;;
     query)
         for shape in "b1 h32/8 n1 m131072" "b16 h32/8 n1 m8192" "b64 h32/8 n1 m4096" "b1 h32/8 n1 m8192"; do
             echo "$shape d128 dtype=f16 grad=none"
-        done | compare one-query flash,cudnn auto nvidia_mma simt
+        done | compare one-query flash,cudnn auto simt || status=1
         ;;
     half)
         for type in f16 bf16; do
@@ -73,10 +76,10 @@ for group in $groups; do
                 echo "b2 h8 n8192 m8192 d256 dtype=$type causal"
                 echo "b32 h32 n512 m512 d64 dtype=$type"
                 echo "b32 h16 n512 m512 d128 dtype=$type"
-            } | compare "$type" flash,cudnn nvidia_wgmma nvidia_mma
+            } | compare "$type" flash,cudnn nvidia_wgmma nvidia_mma || status=1
         done
         echo "b2 h32 n8192 m8192 d64 dtype=f16
-b2 h16 n8192 m8192 d128 dtype=f16" | compare f16-portable flash simt
+b2 h16 n8192 m8192 d128 dtype=f16" | compare f16-portable flash simt || status=1
         ;;
     esac
 done

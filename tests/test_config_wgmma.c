@@ -4,6 +4,7 @@
 #include "args.h"
 #include "engine.h"
 #include "internal.h"
+#include "launch.h"
 
 #include <setjmp.h>
 #include <string.h>
@@ -224,8 +225,8 @@ static void test_takes(void **state)
 
     (void)state;
     backward.dout = good;
-    assert_true(takes(KERNEL_FORWARD, &forward) && takes(KERNEL_MAPS, &forward));
-    assert_true(takes(KERNEL_DQ, &backward) && takes(KERNEL_DKDV, &backward) && takes(KERNEL_MAPS, &backward));
+    assert_true(takes(KERNEL_FORWARD, &forward));
+    assert_true(takes(KERNEL_DQ, &backward) && takes(KERNEL_DKDV, &backward));
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct call q = backward, k = backward, v = backward, dout = backward;
 
@@ -235,12 +236,29 @@ static void test_takes(void **state)
     }
 }
 
+/* A call falls back where its tensors make it, and only to a stage that is there: the maps have none. */
+static void test_fallback(void **state)
+{
+    static const struct view good = {8, 4096, 2048, 64}, bad = {4, 4096, 2048, 64};
+    struct clattn_plan plan = {.context = NULL};
+    struct call call = {.q = good, .k = good, .v = good};
+
+    (void)state;
+    plan.stages[KERNEL_FORWARD].config.engine = plan.stages[KERNEL_MAPS].config.engine = CLATTN_ENGINE_NVIDIA_WGMMA;
+    plan.fallbacks[KERNEL_FORWARD].used = true;
+    assert_ptr_equal(clattn__stage_for(&plan, KERNEL_FORWARD, &call), &plan.stages[KERNEL_FORWARD]);
+    assert_ptr_equal(clattn__stage_for(&plan, KERNEL_MAPS, &call), &plan.stages[KERNEL_MAPS]);
+    call.k = bad;
+    assert_ptr_equal(clattn__stage_for(&plan, KERNEL_FORWARD, &call), &plan.fallbacks[KERNEL_FORWARD]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_head_dim),  cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_tiles_asked_for), cmocka_unit_test(test_supports),
         cmocka_unit_test(test_small_device),    cmocka_unit_test(test_takes),
+        cmocka_unit_test(test_fallback),
     };
 
     return cmocka_run_group_tests_name("config_wgmma", tests, NULL, NULL);
