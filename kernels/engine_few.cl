@@ -96,16 +96,7 @@ INLINE lane_f lane_exp2(lane_f x)
     return exp2(x);
 }
 
-INLINE lane_f lane_max(lane_f x, lane_f y)
-{
-    return fmax(x, y);
-}
-
-INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,
-                          long column)
-{
-    return mask[i * row + head * per_head + j * column];
-}
+#include "one_lane.cl"
 
 /* One float of each row, four at a time where there are. */
 INLINE void read_rows(float *values, const __local float *at)

@@ -155,31 +155,11 @@ INLINE lane_f lane_exp2(lane_f x)
     return exp2(x);
 }
 
-INLINE lane_f lane_max(lane_f x, lane_f y)
-{
-    return fmax(x, y);
-}
-
-/* A float32 a row, of row `row`; `otherwise` where that does not exist. */
-INLINE float stat(const __global float *data, const struct layout *at, long row, float otherwise)
-{
-    return row < at->count ? data[row_offset(at, row)] : otherwise;
-}
-
-INLINE lane_f row_stat(const __global float *data, const struct layout *at, long first, int r, float otherwise)
-{
-    return stat(data, at, first + tile_row(r), otherwise);
-}
+#include "one_lane.cl"
 
 INLINE lane_f col_stat(const struct stats *of, long first, int c)
 {
     return stat(of->data, &of->at, first + tile_col(c), of->otherwise);
-}
-
-INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,
-                          long column)
-{
-    return mask[i * row + head * per_head + j * column];
 }
 
 /* Combine what the TX items of a row hold; the caller must reach a barrier before the tile is written again. */

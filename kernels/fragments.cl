@@ -80,21 +80,7 @@ INLINE lane_f lane_exp2(lane_f x)
     return ptx_exp2(x);
 }
 
-INLINE lane_f lane_max(lane_f x, lane_f y)
-{
-    return fmax(x, y);
-}
-
-/* A float32 a row, of row `row`; `otherwise` where that does not exist. */
-INLINE float stat(const __global float *data, const struct layout *at, long row, float otherwise)
-{
-    return row < at->count ? data[row_offset(at, row)] : otherwise;
-}
-
-INLINE lane_f row_stat(const __global float *data, const struct layout *at, long first, int r, float otherwise)
-{
-    return stat(data, at, first + tile_row(r), otherwise);
-}
+#include "one_lane.cl"
 
 /* Where the stats of the walked rows from w on are in their tile: those of one step and of the next. */
 INLINE int stats_of(long w)
@@ -115,12 +101,6 @@ INLINE void fetch_stats(const struct stats *of, long w)
 INLINE lane_f col_stat(const struct stats *of, long first, int c)
 {
     return of->tile[stats_of(first) + tile_col(c)];
-}
-
-INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,
-                          long column)
-{
-    return mask[i * row + head * per_head + j * column];
 }
 
 /* Combine what the four lanes of a row hold. `tile`: see EXCHANGE_TILE. */

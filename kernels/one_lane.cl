@@ -1,0 +1,30 @@
+/* What engines share whose lanes are single owner rows: lane_f is float, lane_i int, LANES 1. Included where tile_row is
+ * known. */
+#ifndef ONE_LANE_CL
+#define ONE_LANE_CL
+
+#include "rows.cl"
+
+INLINE lane_f lane_max(lane_f x, lane_f y)
+{
+    return fmax(x, y);
+}
+
+/* A float32 a row, of row `row`; `otherwise` where that does not exist. */
+INLINE float stat(const __global float *data, const struct layout *at, long row, float otherwise)
+{
+    return row < at->count ? data[row_offset(at, row)] : otherwise;
+}
+
+INLINE lane_f row_stat(const __global float *data, const struct layout *at, long first, int r, float otherwise)
+{
+    return stat(data, at, first + tile_row(r), otherwise);
+}
+
+INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,
+                          long column)
+{
+    return mask[i * row + head * per_head + j * column];
+}
+
+#endif
