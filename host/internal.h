@@ -261,12 +261,12 @@ size_t clattn__workspace_sums(const clattn_plan *plan, unsigned pass);
 /* Some passes, and no others. */
 clattn_status clattn__passes_check(unsigned passes);
 
-/* ---- maps.c: where engine nvidia_wgmma finds tensors; launch.h has the rest ---- */
+/* ---- maps.c: where an engine with a copy engine finds tensors; launch.h has the rest ---- */
 
 enum { CLATTN__MAPS_A_BATCH = 4 }; /* of q, k, v and dout, as in kernels/tensor_copy.cl */
 
-/* Whether a stage of the plan needs maps. */
-bool clattn__maps_wanted(const clattn_plan *plan);
+/* Whose stages of the plan need maps; AUTO: none do. */
+clattn_engine clattn__maps_engine(const clattn_plan *plan);
 /* Bytes that the maps of a pass take in the workspace, behind everything else. */
 size_t clattn__maps_bytes(const clattn_plan *plan, unsigned pass);
 

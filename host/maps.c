@@ -11,12 +11,12 @@ static bool has_maps(const struct clattn__stage *stage)
     return stage->used && stage->config.kernel != KERNEL_MAPS && clattn__engine_find(stage->config.engine)->maps;
 }
 
-bool clattn__maps_wanted(const clattn_plan *plan)
+clattn_engine clattn__maps_engine(const clattn_plan *plan)
 {
-    bool wanted = false;
     for (size_t i = 0; i < ARRAY_SIZE(with_maps); ++i)
-        wanted = wanted || has_maps(&plan->stages[with_maps[i]]);
-    return wanted;
+        if (has_maps(&plan->stages[with_maps[i]]))
+            return plan->stages[with_maps[i]].config.engine;
+    return CLATTN_ENGINE_AUTO;
 }
 
 /* Bytes of a stage's maps and counter, and what it takes to begin at a multiple of a map's size. */

@@ -24,7 +24,7 @@ static bool stage_wanted(const clattn_plan *plan, enum clattn__kernel kernel)
     case KERNEL_HEAD:
         return plan->one_walk;
     case KERNEL_MAPS:
-        return clattn__maps_wanted(plan);
+        return clattn__maps_engine(plan) != CLATTN_ENGINE_AUTO;
     case KERNEL_COUNT:
         break;
     }
@@ -173,7 +173,7 @@ static clattn_status may_use(clattn_plan *plan, enum clattn__kernel kernel, clat
 static clattn_status make_maps(clattn_plan *plan)
 {
     struct clattn__stage *stage = &plan->stages[KERNEL_MAPS];
-    const clattn_status status = try_engine(plan, KERNEL_MAPS, CLATTN_ENGINE_NVIDIA_WGMMA, stage);
+    const clattn_status status = try_engine(plan, KERNEL_MAPS, clattn__maps_engine(plan), stage);
     if (status || stage->used)
         return status;
     return clattn__fail(CLATTN_DEVICE_LIMIT, "kernel %s does not fit %s", clattn__kernel_names[KERNEL_MAPS],
