@@ -3,8 +3,9 @@
  *
  *   scores [WALK][OWN]     outputs [SLICE][OWN]     owner tile [depth][OWN]     walked tile [WALK][CHUNK]
  *
- * So the walked side is read as it lies, element by element, and what happens to a row of scores (maximum, sum,
- * rescaling) happens to LANES rows at once. Products are register blocks of BLOCK_ROWS x BLOCK_COLS vectors. Tiles and
+ * The first three in panels of BLOCK_COLS vectors, one after the other, so that what a register block reads lies
+ * together: [OWN / PANEL][WALK][PANEL], and so on. The walked side is read as it lies, element by element, and what
+ * happens to a row of scores (maximum, sum, rescaling) happens to LANES rows at once. Products are register blocks of BLOCK_ROWS x BLOCK_COLS vectors. Tiles and
  * accumulators are local memory, which a CPU device takes from its caches.
  *
  * Local memory in floats: OWN OWNER_DEPTH an owner tile, WALK CHUNK a walked tile, OWN WALK a score array, OWN SLICE an
@@ -28,8 +29,11 @@ typedef lane_f out_f, owner_f;
 #define ROWS (OWN / LANES)
 #define COLS WALK
 #define OUT_COLS SLICE
-#define SCORE(r, c) ((c)*ROWS + (r))
-#define OUT(r, x) ((x)*ROWS + (r))
+#define PANEL (BLOCK_COLS * LANES)
+/* Vector r of row x of an array whose panels have `rows` rows. */
+#define IN_PANEL(rows, r, x) (((r) / BLOCK_COLS * (rows) + (x)) * BLOCK_COLS + (r) % BLOCK_COLS)
+#define SCORE(r, c) IN_PANEL(WALK, r, c)
+#define OUT(r, x) IN_PANEL(SLICE, r, x)
 #define OWNER_DEPTH(depth) (OWNER_RESIDENT ? (depth) : CHUNK)
 
 #define OWNER_TILE(name, depth, walked_tile) __local lane_f name[ROWS * OWNER_DEPTH(depth)]
@@ -45,6 +49,9 @@ typedef lane_f out_f, owner_f;
 #define SCORES(name) __local lane_f name[ROWS * COLS]
 #define OUTPUT(name) __local lane_f name[ROWS * OUT_COLS]
 
+/* Over an array that must be in registers, so unrolled whole: where LLVM is only asked to unroll, its vectorizer may come
+ * first and leave a loop that cannot be. */
+#define FOR_REGISTERS(i, count) PRAGMA(clang loop unroll(full)) for (int i = 0; i < (count); ++i)
 #define FOR_ROWS(r, rows) for (int r = (rows)->begin; r < (rows)->end; ++r)
 #define FOR_COLS(c, cols) for (int c = 0; c < (cols); ++c)
 #define FOR_OUT(x) for (int x = 0; x < OUT_COLS; ++x)

@@ -21,8 +21,12 @@ INLINE void fetch(__local lane_f *tile, const struct rows *from, long first, int
         __local lane_f *to = tile + row * (depth / LANES);
         const bool exists = row_exists(from, first + row);
         const __global stored *data = from->data + (exists ? row_offset(&from->at, first + row) + d : 0);
-        for (int x = 0; x < depth; x += LANES)
-            to[x / LANES] = exists ? load_lanes(data, x, there) : (lane_f)(0.0f);
+        if (exists && there == depth)
+            for (int x = 0; x < depth; x += LANES)
+                to[x / LANES] = LOAD_LANES(LANES, data + x);
+        else
+            for (int x = 0; x < depth; x += LANES)
+                to[x / LANES] = exists ? load_lanes(data, x, there) : (lane_f)(0.0f);
     }
 }
 
@@ -37,7 +41,7 @@ INLINE void fetch_rows(__local lane_f *tile, const struct rows *owner, long firs
     fetch(tile, owner, first, rows->end * LANES, 0, depth);
 }
 
-/* tile[x][row], transposed in blocks of LANES x LANES. */
+/* tile[x][row] in panels, transposed in blocks of LANES x LANES. */
 INLINE void fetch_owner(__local lane_f *tile, const struct rows *owner, long first, int d, const int depth,
                         const struct span *rows)
 {
@@ -52,7 +56,7 @@ INLINE void fetch_owner(__local lane_f *tile, const struct rows *owner, long fir
             }
             transpose(v);
             FOR_UNROLLED (i, LANES)
-                tile[(x + i) * ROWS + r] = v[i];
+                tile[IN_PANEL(depth, r, x + i)] = v[i];
         }
     }
 }
@@ -64,38 +68,42 @@ INLINE void multiply_add(lane_f c[BLOCK_ROWS][BLOCK_COLS], const __local float *
 {
     for (int k = 0; k < K; ++k) {
         lane_f b[BLOCK_COLS];
-        FOR_UNROLLED (x, width)
+        FOR_REGISTERS (x, width)
             b[x] = B[k * b_row + x];
-        FOR_UNROLLED (r, height)
-            FOR_UNROLLED (x, width)
+        FOR_REGISTERS (r, height)
+            FOR_REGISTERS (x, width)
                 c[r][x] = A[r * a_row + k * a_step] * b[x] + c[r][x];
     }
 }
 
-/* C[height][BLOCK_COLS] (+)= A[height][K] x B[K][BLOCK_COLS]; rows of B and C are ROWS vectors long. */
+/* C[height][PANEL] (+)= A[height][K] x B[K][PANEL]. */
 INLINE void multiply_block(__local lane_f *C, const __local float *A, const int a_row, const int a_step,
                            const __local lane_f *B, int K, const int height, bool first)
 {
     lane_f c[BLOCK_ROWS][BLOCK_COLS];
-    FOR_UNROLLED (r, height)
-        FOR_UNROLLED (x, BLOCK_COLS)
-            c[r][x] = first ? (lane_f)(0.0f) : C[r * ROWS + x];
-    multiply_add(c, A, a_row, a_step, B, ROWS, K, height, BLOCK_COLS);
-    FOR_UNROLLED (r, height)
-        FOR_UNROLLED (x, BLOCK_COLS)
-            C[r * ROWS + x] = c[r][x];
+    FOR_REGISTERS (r, height)
+        FOR_REGISTERS (x, BLOCK_COLS)
+            c[r][x] = first ? (lane_f)(0.0f) : C[r * BLOCK_COLS + x];
+    multiply_add(c, A, a_row, a_step, B, BLOCK_COLS, K, height, BLOCK_COLS);
+    FOR_REGISTERS (r, height)
+        FOR_REGISTERS (x, BLOCK_COLS)
+            C[r * BLOCK_COLS + x] = c[r][x];
 }
 
-/* C[height][rows] (+)= A[height][K] x B[K][rows]; past whole register blocks `rest` of C are left. */
-INLINE void multiply(__local lane_f *C, const __local float *A, const int a_row, const int a_step,
-                     const __local lane_f *B, int K, int height, const int rest, const struct span *rows, bool first)
+/* C[height][rows] (+)= A[height][K] x B[K][rows]; past whole register blocks `rest` of C are left. Panels of B and C
+ * have b_rows and c_rows rows. */
+INLINE void multiply(__local lane_f *C, const int c_rows, const __local float *A, const int a_row, const int a_step,
+                     const __local lane_f *B, const int b_rows, int K, int height, const int rest,
+                     const struct span *rows, bool first)
 {
     for (int x = rows->begin; x < rows->end; x += BLOCK_COLS) {
+        __local lane_f *c = C + x * c_rows;
+        const __local lane_f *b = B + x * b_rows;
         int r = 0;
         for (; r + BLOCK_ROWS <= height; r += BLOCK_ROWS)
-            multiply_block(C + r * ROWS + x, A + r * a_row, a_row, a_step, B + x, K, BLOCK_ROWS, first);
+            multiply_block(c + r * BLOCK_COLS, A + r * a_row, a_row, a_step, b, K, BLOCK_ROWS, first);
         if (rest)
-            multiply_block(C + r * ROWS + x, A + r * a_row, a_row, a_step, B + x, K, rest, first);
+            multiply_block(c + r * BLOCK_COLS, A + r * a_row, a_row, a_step, b, K, rest, first);
     }
 }
 
@@ -104,11 +112,13 @@ INLINE void tile_scores(ACC lane_f *S, __local lane_f *owner_tile, const struct 
                         __local float *walked_tile, const struct rows *walked, long w, const int depth,
                         const struct span *rows, int cols)
 {
+    const int staged = OWNER_RESIDENT ? depth : CHUNK;
     for (int d = 0; d < depth; d += CHUNK) {
         if (!OWNER_RESIDENT)
             fetch_owner(owner_tile, owner, o, d, CHUNK, rows);
         fetch_walked(walked_tile, walked, w, d, cols);
-        multiply(S, walked_tile, CHUNK, 1, owner_tile + (OWNER_RESIDENT ? d * ROWS : 0), CHUNK, cols, 0, rows, d == 0);
+        multiply(S, WALK, walked_tile, CHUNK, 1, owner_tile + (OWNER_RESIDENT ? d * BLOCK_COLS : 0), staged, CHUNK,
+                 cols, 0, rows, d == 0);
     }
 }
 
@@ -121,7 +131,8 @@ INLINE void tile_output(ACC out_f *out, ACC lane_f *P, __local float *p_tile, __
     for (int x = 0; x < SLICE; x += CHUNK) {
         if (!there)
             fetch_walked(walked_tile, walked, w, d + x, cols);
-        multiply(out + x * ROWS, walked_tile, 1, CHUNK, P, cols, CHUNK, CHUNK % BLOCK_ROWS, rows, false);
+        multiply(out + x * BLOCK_COLS, SLICE, walked_tile, 1, CHUNK, P, WALK, cols, CHUNK, CHUNK % BLOCK_ROWS, rows,
+                 false);
     }
 }
 
@@ -155,14 +166,16 @@ INLINE void add_block(__global float *sums, const struct layout *at, long first,
     }
 }
 
+/* sums += scale x dS^T[BLOCK_ROWS][K] x B[K][width], panel by panel of dS; rows of B are b_row vectors long. */
 INLINE void add_product(__global float *sums, const struct layout *at, long first, int x, const int width,
-                        const __local float *A, const __local lane_f *B, const int b_row, int K, float scale)
+                        const __local lane_f *dS, const __local lane_f *B, const int b_row, int K, float scale)
 {
     lane_f c[BLOCK_ROWS][BLOCK_COLS];
-    FOR_UNROLLED (r, BLOCK_ROWS)
-        FOR_UNROLLED (n, width)
+    FOR_REGISTERS (r, BLOCK_ROWS)
+        FOR_REGISTERS (n, width)
             c[r][n] = 0.0f;
-    multiply_add(c, A, OWN, 1, B, b_row, K, BLOCK_ROWS, width);
+    for (int k = 0; k < K; k += PANEL)
+        multiply_add(c, (const __local float *)dS + k * WALK, PANEL, 1, B + k * b_row, b_row, PANEL, BLOCK_ROWS, width);
     add_block(sums, at, first, x, width, c, scale);
 }
 
@@ -174,7 +187,7 @@ INLINE void add_walked(__global float *sums, const struct layout *at, long w, co
     const int vectors = depth / LANES, K = (rows->end - rows->begin) * LANES;
     const __local lane_f *B = owner_rows + rows->begin * LANES * vectors;
     for (int c = 0; c < cols; c += BLOCK_ROWS) {
-        const __local float *A = (const __local float *)(dS + SCORE(rows->begin, c));
+        const __local lane_f *A = dS + SCORE(rows->begin, c);
         int x = 0;
         for (; x + BLOCK_COLS <= vectors; x += BLOCK_COLS)
             add_product(sums, at, w + c, x * LANES, BLOCK_COLS, A, B + x, vectors, K, scale);
