@@ -144,7 +144,8 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
         uint dS[WALK / 4];
         FOR_UNROLLED (r, ROWS) {
             row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, at.first, r, -INFINITY));
-            row_delta[r] = row_stat(delta, &delta_at, at.first, r, 0.0f);
+            /* A row that sees no key has no gradient, whatever its dO. */
+            row_delta[r] = row_lse[r] == INFINITY ? 0.0f : row_stat(delta, &delta_at, at.first, r, 0.0f);
         }
         FOR_UNROLLED (n, D_PAD / 2)
             dQ[n] = 0.0f;

@@ -57,9 +57,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 tensor_map(const struct call a, const __global stored *q, const __global stored *k, const __global stored *v,
            const __global stored *dout, const __global int *kv_lengths, __global uchar *workspace)
 {
-    const int which = (int)get_group_id(0) / a.B, b = (int)get_group_id(0) % a.B;
+    const long group = a.first_group + (long)get_group_id(0);
+    const int which = (int)(group / a.B), b = (int)(group % a.B);
     const ulong map = map_address(workspace, &a, which, b);
-    if (get_group_id(0) == 0)
+    if (group == 0)
         *(__global uint *)counter_address(workspace, &a) = 0;
     const long keys = max(key_count(&a, kv_lengths, b), 1L); /* a tensor has a row; without keys none is asked for */
     if (which == MAP_Q)
