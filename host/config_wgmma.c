@@ -61,17 +61,20 @@ bool clattn__wgmma_supports(const struct clattn__device *device, const clattn_pr
            p->q_len < 1 << 29 && p->kv_len < 1 << 29 && !(forward && wants_split(device, p));
 }
 
-/* The copy engine wants multiples of 16 bytes. One row for all, or one head, is left to others: that was never tried. */
-static bool can_copy(const struct view *view)
+/* The copy engine wants multiples of 16 bytes. A row that stands for many, or a head, is left to others: that was never
+ * tried. A tensor that has only one of them has a stride of 0 there. */
+static bool can_copy(const struct view *view, int64_t heads, int64_t rows)
 {
-    return ((view->offset | view->batch | view->head | view->row) & 7) == 0 && view->row != 0 && view->head != 0;
+    return ((view->offset | view->batch | view->head | view->row) & 7) == 0 && (view->head != 0 || heads == 1) &&
+           (view->row != 0 || rows == 1);
 }
 
 bool clattn__wgmma_takes(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call)
 {
-    (void)plan;
-    return can_copy(&call->q) && can_copy(&call->k) && can_copy(&call->v) &&
-           (kernel == KERNEL_FORWARD || can_copy(&call->dout));
+    const clattn_problem *p = &plan->problem;
+    return can_copy(&call->q, p->q_heads, p->q_len) && can_copy(&call->k, p->kv_heads, p->kv_len) &&
+           can_copy(&call->v, p->kv_heads, p->kv_len) &&
+           (kernel == KERNEL_FORWARD || can_copy(&call->dout, p->q_heads, p->q_len));
 }
 
 /* ---- configurations ---- */
@@ -157,9 +160,8 @@ bool clattn__wgmma_choose(const struct clattn__device *device, const clattn_prob
 bool clattn__wgmma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
 {
     (void)problem;
-    (void)own;
     (void)walk;
     c->group_size = (size_t)(2 * c->own + 128);
     c->local_bytes = local_bytes(c);
-    return divides(c);
+    return divides(c) && (c->own <= 64 || own > c->own / 2);
 }

@@ -209,9 +209,11 @@ static void test_small_device(void **state)
     assert_false(choose(&small, &p, 0, &c));
 }
 
-static bool takes(enum clattn__kernel kernel, const struct call *call)
+static bool takes(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call)
 {
-    return clattn__engine_find(CLATTN_ENGINE_NVIDIA_WGMMA)->takes(NULL, kernel, call);
+    const struct clattn_plan plan = {.problem = *problem};
+
+    return clattn__engine_find(CLATTN_ENGINE_NVIDIA_WGMMA)->takes(&plan, kernel, call);
 }
 
 /* Strides are known at a call: the copy engine wants multiples of 16 bytes, of dout where a kernel reads it. */
@@ -221,19 +223,38 @@ static void test_takes(void **state)
     static const struct view bad[] = {{4, 4096, 2048, 64}, {8, 4095, 2048, 64}, {8, 4096, 2044, 64},
                                       {8, 4096, 2048, 62}, {8, 4096, 2048, 0},  {8, 4096, 0, 64}};
     const struct call forward = {.q = good, .k = good, .v = good};
+    const clattn_problem p = make_problem(64, 64, 64);
     struct call backward = forward;
 
     (void)state;
     backward.dout = good;
-    assert_true(takes(KERNEL_FORWARD, &forward));
-    assert_true(takes(KERNEL_DQ, &backward) && takes(KERNEL_DKDV, &backward));
+    assert_true(takes(&p, KERNEL_FORWARD, &forward));
+    assert_true(takes(&p, KERNEL_DQ, &backward) && takes(&p, KERNEL_DKDV, &backward));
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct call q = backward, k = backward, v = backward, dout = backward;
 
         q.q = k.k = v.v = dout.dout = bad[i];
-        assert_false(takes(KERNEL_FORWARD, &q) || takes(KERNEL_FORWARD, &k) || takes(KERNEL_FORWARD, &v));
-        assert_false(takes(KERNEL_DQ, &dout) || takes(KERNEL_DKDV, &dout));
+        assert_false(takes(&p, KERNEL_FORWARD, &q) || takes(&p, KERNEL_FORWARD, &k) || takes(&p, KERNEL_FORWARD, &v));
+        assert_false(takes(&p, KERNEL_DQ, &dout) || takes(&p, KERNEL_DKDV, &dout));
     }
+}
+
+/* A tensor of one head, or of one row, has no stride there, and is no broadcast: multi-query attention, one key. */
+static void test_takes_one(void **state)
+{
+    static const struct view many = {0, 4096, 2048, 64}, one_head = {0, 4096, 0, 64}, one_row = {0, 4096, 64, 0};
+    const struct call multi_query = {.q = many, .k = one_head, .v = one_head, .dout = many};
+    const struct call one_key = {.q = many, .k = one_row, .v = one_row, .dout = many};
+    clattn_problem p = make_problem(64, 64, 64);
+
+    (void)state;
+    assert_true(p.q_heads > 1 && p.kv_heads > 1);
+    assert_false(takes(&p, KERNEL_FORWARD, &multi_query) || takes(&p, KERNEL_DKDV, &one_key));
+    p.kv_heads = 1;
+    assert_true(takes(&p, KERNEL_FORWARD, &multi_query) && takes(&p, KERNEL_DKDV, &multi_query));
+    assert_false(takes(&p, KERNEL_DQ, &one_key));
+    p.kv_len = 1;
+    assert_true(takes(&p, KERNEL_DQ, &one_key));
 }
 
 /* A call falls back where its tensors make it, and only to a stage that is there: the maps have none. */
@@ -258,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_every_head_dim),  cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_tiles_asked_for), cmocka_unit_test(test_supports),
         cmocka_unit_test(test_small_device),    cmocka_unit_test(test_takes),
+        cmocka_unit_test(test_takes_one),
         cmocka_unit_test(test_fallback),
     };
 
