@@ -48,6 +48,15 @@ static void fill_call(const clattn_plan *plan, struct call *call)
     call->scale_log2 = plan->scale * 1.44269504088896340736f;
 }
 
+static void set_view(struct call *call, const struct clattn__role *role, const clattn_tensor *tensor,
+                     struct view *lengths)
+{
+    size_t stride[3];
+    clattn__role_strides(role, tensor->stride, stride);
+    *argument_of(call, role->index, lengths) =
+        (struct view){(arg_long)tensor->offset, (arg_long)stride[0], (arg_long)stride[1], (arg_long)stride[2]};
+}
+
 static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass, const clattn_tensors *tensors,
                                    cl_mem workspace, struct call *call)
 {
@@ -66,10 +75,7 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
         const clattn_status status = clattn__place_tensor(plan->context, &roles[i], tensor, &views[view_count++]);
         if (status)
             return status;
-        size_t stride[3];
-        clattn__role_strides(&roles[i], tensor->stride, stride);
-        *argument_of(call, roles[i].index, &lengths) =
-            (struct view){(arg_long)tensor->offset, (arg_long)stride[0], (arg_long)stride[1], (arg_long)stride[2]};
+        set_view(call, &roles[i], tensor, &lengths);
         launch->mem[roles[i].index] = tensor->mem;
     }
     call->kv_lengths = lengths.offset;
@@ -155,6 +161,21 @@ const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clat
     const struct clattn__engine *engine = clattn__engine_find(stage->config.engine);
     const struct clattn__stage *fallback = &plan->fallbacks[kernel];
     return fallback->used && !engine->takes(plan, kernel, call) ? fallback : stage;
+}
+
+const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan, enum clattn__kernel kernel)
+{
+    const clattn_tensor contiguous = {NULL, 0, {0, 0, 0}};
+    const bool forward = kernel == KERNEL_FORWARD || kernel == KERNEL_COMBINE;
+    struct clattn__role roles[ROLE_COUNT];
+    struct view lengths;
+    struct call call;
+    fill_call(plan, &call);
+    const size_t count =
+        clattn__roles(&plan->problem, forward ? CLATTN_FORWARD : plan->passes & CLATTN_BACKWARD, roles);
+    for (size_t i = 0; i < count; ++i)
+        set_view(&call, &roles[i], &contiguous, &lengths);
+    return clattn__stage_for(plan, kernel, &call);
 }
 
 clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,

@@ -23,6 +23,8 @@ clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_p
 /* The stage, or the one that takes tensors which the first does not. */
 const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clattn__kernel kernel,
                                               const struct call *call);
+/* The one that takes contiguous tensors. */
+const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan, enum clattn__kernel kernel);
 /* Enqueues a stage behind the first `after` events of launch->done (behind the call's own wait list where that is 0);
  * its events join launch->done. */
 clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,

@@ -1,5 +1,6 @@
 /* clattn_tune: the fastest configuration of each kernel, by trying. */
 #include "fields.h"
+#include "launch.h"
 #include "tune_candidates.h"
 #include "tune_trial.h"
 #include "tuned.h"
@@ -37,7 +38,7 @@ static clattn_status make_plan(struct search *s, const struct clattn__config *co
     const clattn_status status =
         clattn_plan_create(context, &s->trial.problem, clattn__trial_pass(&s->trial, s->kernel), plan);
     context->tuned = NULL;
-    if (!status && !(*plan)->stages[s->kernel].tuned) {
+    if (!status && !clattn__stage_for_contiguous(*plan, s->kernel)->tuned) {
         clattn_plan_destroy(*plan);
         *plan = NULL;
     }
@@ -72,7 +73,7 @@ static clattn_status try_builtin(struct search *s)
     if (!status)
         status = clattn__trial_time(&s->trial, plan, s->kernel, INFINITY, &s->found.builtin_seconds);
     if (!status)
-        s->builtin = s->best = plan->stages[s->kernel].config;
+        s->builtin = s->best = clattn__stage_for_contiguous(plan, s->kernel)->config;
     s->candidates.engine = s->builtin.engine;
     s->found.best_seconds = s->found.builtin_seconds;
     clattn_plan_destroy(plan);
