@@ -183,8 +183,12 @@ clattn_status clattn_context_create(cl_context cl, cl_device_id device, const cl
         status = choose_cache(context, options->cache_dir);
     if (!status)
         status = copy_build_options(context, options->build_options);
-    if (!status)
+    if (!status) {
+        struct clattn__error before;
+        clattn__error_keep(&before);
         clattn__probe(context);
+        clattn__error_restore(&before);
+    }
     if (status)
         free_context(context);
     else
@@ -219,7 +223,8 @@ const char *clattn_context_describe(const clattn_context *context)
     if (!context)
         return "";
     clattn_context *known = (clattn_context *)context; /* what is found out now is no change that a caller sees */
-    clattn__engines_try_all(known);
+    if (clattn__engines_try_all(known))
+        return "";
     pthread_mutex_lock(&known->engines_lock);
     if (!known->description)
         describe(known);

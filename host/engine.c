@@ -83,7 +83,7 @@ static clattn_status try_once(clattn_context *context, clattn_engine id)
         return CLATTN_SUCCESS;
     clattn__error_keep(&before);
     const clattn_status status = clattn__self_test(context, id);
-    if (status == CLATTN_OUT_OF_MEMORY)
+    if (status == CLATTN_OUT_OF_MEMORY || (status && clattn_last_opencl_error() == CL_MEM_OBJECT_ALLOCATION_FAILURE))
         return status;
     state->tried = true;
     state->available = status == CLATTN_SUCCESS;
@@ -109,16 +109,18 @@ clattn_status clattn__engine_try(clattn_context *context, clattn_engine id, bool
 
 const char *clattn__engine_reason(const clattn_context *context, clattn_engine id)
 {
-    return clattn__engine_find(id) ? context->engines[id].reason : "the library was built without it";
+    return context->engines[id].reason;
 }
 
-void clattn__engines_try_all(clattn_context *context)
+clattn_status clattn__engines_try_all(clattn_context *context)
 {
     clattn_engine order[CLATTN__ENGINE_COUNT];
     bool available;
     const size_t count = clattn__engine_order(context, order);
-    for (size_t i = 0; i < count; ++i)
-        clattn__engine_try(context, order[i], &available);
+    clattn_status status = CLATTN_SUCCESS;
+    for (size_t i = 0; !status && i < count; ++i)
+        status = clattn__engine_try(context, order[i], &available);
+    return status;
 }
 
 void clattn__engines_describe(const clattn_context *context, struct clattn__text *text)

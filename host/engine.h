@@ -34,12 +34,12 @@ bool clattn__engine_supports(clattn_engine id, const struct clattn__device *devi
 /* Engines to try for the stages of a plan, the best first; the last is right everywhere. Returns how many. */
 size_t clattn__engine_order(const clattn_context *context, clattn_engine order[CLATTN__ENGINE_COUNT]);
 /* Whether the device is able to run the engine, which is found out at the first call. Fails where that cannot be found
- * out: out of host memory. */
+ * out: out of memory, the host's or the device's. */
 clattn_status clattn__engine_try(clattn_context *context, clattn_engine id, bool *available);
 /* Why not. */
 const char *clattn__engine_reason(const clattn_context *context, clattn_engine id);
-/* Tries what no plan has needed yet. */
-void clattn__engines_try_all(clattn_context *context);
+/* Tries what no plan has needed yet; fails as clattn__engine_try does. */
+clattn_status clattn__engines_try_all(clattn_context *context);
 /* A line on what plans will use, and one on each engine that had to be tried; under engines_lock. */
 void clattn__engines_describe(const clattn_context *context, struct clattn__text *text);
 

@@ -317,7 +317,7 @@ enum {
 };
 /* Fills roles[] for a forward or the gradients in `pass`; returns how many. */
 size_t clattn__roles(const clattn_problem *problem, unsigned pass, struct clattn__role roles[ROLE_COUNT]);
-/* Strides of the role's view, in elements, with 0,0,0 filled in and those of size-1 dimensions of masks cleared. */
+/* Strides of the role's view, in elements, with 0,0,0 filled in and those of dimensions of size 1 cleared. */
 void clattn__role_strides(const struct clattn__role *role, const size_t given[3], size_t stride[3]);
 
 /* ---- place.c: what a caller brings to a call ---- */

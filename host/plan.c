@@ -128,7 +128,8 @@ static clattn_status try_config(clattn_plan *plan, struct clattn__stage *stage, 
 }
 
 /* Tries an engine's configurations, the best first, until one builds to a kernel that the device can run. A tuned one
- * that does not is passed over as if there were none. Success without stage->used: there is none. */
+ * that does not is passed over as if there were none; a self-test is not for what a file says. Success without
+ * stage->used: there is none. */
 static clattn_status try_engine(clattn_plan *plan, enum clattn__kernel kernel, clattn_engine engine,
                                 struct clattn__stage *stage)
 {
@@ -138,7 +139,7 @@ static clattn_status try_engine(clattn_plan *plan, enum clattn__kernel kernel, c
     config.want_dk = plan->passes & CLATTN_BACKWARD_DK;
     config.want_dv = plan->passes & CLATTN_BACKWARD_DV;
     config.splits = forward->config.splits;
-    if (clattn__tuned_find(context, engine, &plan->problem, &config)) {
+    if (!plan->only && clattn__tuned_find(context, engine, &plan->problem, &config)) {
         config.splits = first->used ? first->config.splits : config.splits;
         const clattn_status status = try_config(plan, stage, &config);
         stage->tuned = stage->used;
@@ -306,6 +307,8 @@ clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *
 clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engine, const clattn_problem *problem,
                                      unsigned passes, clattn_plan **result)
 {
+    struct clattn__error before; /* what was passed over on the way to a plan is no failure */
+    clattn__error_keep(&before);
     *result = NULL;
     clattn_plan *plan = clattn__allocate(&context->allocator, sizeof *plan);
     if (!plan)
@@ -325,10 +328,12 @@ clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engi
             status = kernel == KERNEL_MAPS ? make_maps(plan) : make_stage(plan, (enum clattn__kernel)kernel);
     if (!status)
         status = describe(plan);
-    if (status)
+    if (status) {
         clattn_plan_destroy(plan);
-    else
+    } else {
+        clattn__error_restore(&before);
         *result = plan;
+    }
     return status;
 }
 

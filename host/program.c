@@ -65,11 +65,15 @@ static clattn_status retarget(clattn_context *context, const char *kernel, const
     const size_t with_nul = text.length + 1;
     cl_program edited = clCreateProgramWithBinary(context->cl, 1, &context->id, &with_nul, &chars, NULL, &error);
     clattn__text_free(&text);
+    if (error == CL_OUT_OF_HOST_MEMORY)
+        return clattn__fail_opencl(error, "clCreateProgramWithBinary");
     if (error)
         return clattn__fail(CLATTN_BUILD_FAILED, "kernel %s is not taken back when edited: %s", kernel,
                             clattn__opencl_error_name(error));
-    if (clBuildProgram(edited, 1, &context->id, options, NULL, NULL)) {
-        status = fail_build(context, edited, kernel, options);
+    error = clBuildProgram(edited, 1, &context->id, options, NULL, NULL);
+    if (error) {
+        status = error == CL_OUT_OF_HOST_MEMORY ? clattn__fail_opencl(error, "clBuildProgram")
+                                                : fail_build(context, edited, kernel, options);
         clReleaseProgram(edited);
         return status;
     }

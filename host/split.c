@@ -16,7 +16,8 @@ static int64_t at_most(int64_t a, int64_t b)
 }
 
 /* With the schedule for few query rows all work-groups take equally long. A device that takes `at_once` of them is busy
- * to the end where that divides their number, or nearly does: the fewest parts that waste no more than a tenth of it. */
+ * to the end where that divides their number, or nearly does: the fewest parts that waste no more than a tenth of
+ * it. */
 static int64_t full_rounds(uint64_t groups, uint64_t at_once)
 {
     const uint64_t first = groups < at_once ? at_once / groups : 1, last = first + 8;

@@ -145,7 +145,8 @@ typedef struct clattn_options {
     const char *cache_dir;
     /* Forces an engine. What it does not do is left to simt: of nvidia_mma and nvidia_wgmma float32, heads deeper than
      * 256, a negative scale, a forward of few query rows, tiles smaller than theirs; of nvidia_wgmma masks, query heads
-     * that share a tile, keys shared out, and strides of other than multiples of 16 bytes. clattn_plan_describe tells.
+     * that share a tile, keys shared out, 2^29 queries or keys and more, offsets and strides of other than multiples of
+     * 16 bytes, and a stride of 0 between several rows or heads. clattn_plan_describe tells.
      * A device that cannot run the engine refuses plans with CLATTN_DEVICE_LIMIT. */
     clattn_engine engine;
     /* Largest work of one kernel launch in floating-point operations; 0: no bound. More is split into several launches,
@@ -180,7 +181,7 @@ CLATTN_API void clattn_context_destroy(clattn_context *context);
 
 /* What clattn found out about the device, which engines it would use, and why not others: a few lines of text. The
  * first call on a GPU may take seconds, for what no plan has needed yet is tried now. Lives as long as the context; ""
- * for NULL, and where host memory is out. */
+ * for NULL, and while memory is out, the host's or the device's. */
 CLATTN_API const char *clattn_context_describe(const clattn_context *context);
 
 /* ---- 3. Problem: what is to be computed ---- */
@@ -287,9 +288,10 @@ CLATTN_API void clattn_plan_destroy(clattn_plan *plan);
 
 /* Bytes of device workspace that a call needs, whatever M is. Forward 0, or, where the keys are split
  * (clattn_problem.kv_splits), 4 B Hq N (Dv + 2) for each part, with Dv rounded up to a multiple of 4; only problems
- * with few queries are split without being asked to, and their workspace is some MiB at most. Backward at most 4 B Hq
- * N, and in 16 bits 4 B Hq N (1 + D), which is needed on CPUs where key heads are enough to keep the compute units
- * busy. Engine nvidia_wgmma takes 512 B + 256 more for each kernel of its own: one of the forward, two of the backward.
+ * with few queries are split without being asked to, into parts of 256 keys or more, so that their workspace is at most
+ * about Hq N / (256 Hk) of what K and V take in 16 bits. Backward at most 4 B Hq N, and in 16 bits 4 B Hq N (1 + D),
+ * which is needed on CPUs where key heads are enough to keep the compute units busy. Engine nvidia_wgmma takes 512 B +
+ * 256 more for each kernel of its own: one of the forward, two of the backward.
  *   INVALID_ARGUMENT  a null pointer, or pass neither CLATTN_FORWARD nor CLATTN_BACKWARD (any of its bits) */
 CLATTN_API clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes);
 
