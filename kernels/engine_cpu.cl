@@ -5,8 +5,8 @@
  *
  * The first three in panels of BLOCK_COLS vectors, one after the other, so that what a register block reads lies
  * together: [OWN / PANEL][WALK][PANEL], and so on. The walked side is read as it lies, element by element, and what
- * happens to a row of scores (maximum, sum, rescaling) happens to LANES rows at once. Products are register blocks of BLOCK_ROWS x BLOCK_COLS vectors. Tiles and
- * accumulators are local memory, which a CPU device takes from its caches.
+ * happens to a row of scores (maximum, sum, rescaling) happens to LANES rows at once. Products are register blocks of
+ * BLOCK_ROWS x BLOCK_COLS vectors. Tiles and accumulators are local memory, which a CPU device takes from its caches.
  *
  * Local memory in floats: OWN OWNER_DEPTH an owner tile, WALK CHUNK a walked tile, OWN WALK a score array, OWN SLICE an
  * output, OWN a value a row, LANES WALK a value a column. */

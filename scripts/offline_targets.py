@@ -149,7 +149,7 @@ def compile_nvidia(target, config, folder):
         ptx = run([str(folder.parent / "retarget_ptx")], ptx)
     (folder / "out.ptx").write_text(ptx)
     log = run([ptxas, "-v", "-arch=" + target.processor, str(folder / "out.ptx"), "-o", str(folder / "out.cubin")])
-    if re.search(r"C75(08|1[0-4])", log):  # setmaxnreg is ignored, or products run one by one
+    if re.search(r"C75(08|1[0-4]|20)", log):  # setmaxnreg is ignored, or products run one by one
         raise CompileError(log)
     return Figures(number(r"Used (\d+) registers", log), number(r"(\d+) bytes spill stores", log),
                    number(r"(\d+) bytes stack frame", log))

@@ -37,7 +37,7 @@ skipped=0
 lint_line() {
     kernel=${1%% *}
     case $1 in
-    *-DENGINE=4*)
+    *-DENGINE=4* | tensor_map\ *)
         [ "$nvptx_clang" ] || { skipped=$((skipped + 1)); return 0; }
         # shellcheck disable=SC2086
         $nvptx_clang $nvptx -Dcl_nv_pragma_unroll ${1#* } "$kernels/$kernel.cl" ||

@@ -36,8 +36,16 @@ static int kernel_used(enum clattn__kernel kernel, unsigned passes)
                                                    CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK,
                                                    CLATTN_BACKWARD_DQ,
                                                    CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
-                                                   CLATTN_BACKWARD};
+                                                   CLATTN_BACKWARD,
+                                                   CLATTN_FORWARD | CLATTN_BACKWARD};
     return kernel == KERNEL_HEAD ? (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD : (passes & used_by[kernel]) != 0;
+}
+
+static bool has_kernel(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
+                       enum clattn__kernel kernel)
+{
+    return kernel == KERNEL_MAPS ? clattn__engine_find(engine)->maps
+                                 : clattn__engine_supports(engine, device, problem, kernel);
 }
 
 static void add_case(struct lines *lines, const struct clattn__device *device, clattn_engine engine,
@@ -48,7 +56,7 @@ static void add_case(struct lines *lines, const struct clattn__device *device, c
         struct clattn__config config = {.kernel = (enum clattn__kernel)kernel, .splits = splits};
         char options[CLATTN__OPTIONS_MAX], line[LINE_SIZE];
         if (!kernel_used(config.kernel, c->passes) ||
-            !clattn__engine_supports(engine, device, &c->problem, config.kernel) ||
+            !has_kernel(device, engine, &c->problem, config.kernel) ||
             (config.kernel == KERNEL_COMBINE && splits == 1))
             continue;
         config.want_dk = (c->passes & CLATTN_BACKWARD_DK) != 0;

@@ -182,7 +182,7 @@ static int run_large(const test_device *device)
     return outcome == LARGE_FAILED ? failed("check: the tensor of more than 2^31 elements failed") : EXIT_GOOD;
 }
 
-/* --dtype is for the cases that do not say theirs. */
+/* --dtype is for the cases that are in float32. */
 static void set_dtype(struct test_case *cases, size_t count, clattn_dtype dtype)
 {
     for (size_t i = 0; i < count; i++) {

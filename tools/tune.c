@@ -237,7 +237,7 @@ static int tune_cases(const test_device *device, const options *o)
     if (rows) {
         char text[256];
         rewind(rows);
-        printf("\nrows of simt_rows, host/config.c; what the built-in table does as well is left out\n");
+        printf("\nrows of simt_rows, host/config_simt.c; what the built-in table does as well is left out\n");
         while (fgets(text, sizeof text, rows)) {
             fputs(text, stdout);
         }

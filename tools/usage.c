@@ -134,7 +134,7 @@ static const char check_text[] =
     "\n"
     "  --device WHICH    index (see clattn devices) or part of a name; by default the best\n"
     "  --engine NAME     simt, cpu, nvidia_mma, nvidia_wgmma or auto (the default)\n"
-    "  --dtype NAME      f32, f16 or bf16, for the cases that do not say it; by default f32\n"
+    "  --dtype NAME      f32, f16 or bf16, for the cases in float32; by default f32\n"
     "  --tier NAME       tiny (seconds), quick (the default), or full: all cases, and one tensor\n"
     "                    of more than 2^31 elements where the device's memory allows\n"
     "  --case LINE       only this case, as printed after a failure, for instance\n"
