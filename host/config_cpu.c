@@ -31,7 +31,7 @@ static void cpu_set_chunk(const clattn_problem *problem, int most, struct clattn
     c->slice = clattn__output_depth(c);
 }
 
-/* Owner rows of a tile, as measured for 8 and 16 lanes (bench/NOTES.md): few widths, so that problems of many lengths
+/* Owner rows of a tile, as measured for 4, 8 and 16 lanes (bench/NOTES.md): few widths, so that problems of many lengths
  * share programs. Wide tiles copy less, narrow ones make the `wanted_tiles` that keep every compute unit busy and waste
  * less on the last rows. `rows` are there in each of `heads`; `requested` (0: none) must not be exceeded. */
 static int cpu_own(int64_t wanted_tiles, int lanes, int64_t heads, int64_t rows, int64_t requested)
