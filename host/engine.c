@@ -74,15 +74,20 @@ static void keep_reason(char *reason, size_t size)
     snprintf(reason, size, "%.*s", (int)strcspn(line, "\n"), line);
 }
 
-/* Under engines_lock, so that threads which need the engine wait for one test. A success leaves no error behind. */
-static clattn_status try_once(clattn_context *context, clattn_engine id)
+static bool is_gradient(enum clattn__kernel kernel)
 {
-    struct clattn__engine_state *state = &context->engines[id];
+    return kernel == KERNEL_DQ || kernel == KERNEL_DKDV;
+}
+
+/* Under engines_lock, so that threads which need the engine wait for one test. A success leaves no error behind. */
+static clattn_status try_once(clattn_context *context, clattn_engine id, enum clattn__kernel kernel)
+{
+    struct clattn__engine_state *state = &context->engines[id][is_gradient(kernel)];
     struct clattn__error before;
     if (state->tried)
         return CLATTN_SUCCESS;
     clattn__error_keep(&before);
-    const clattn_status status = clattn__self_test(context, id);
+    const clattn_status status = clattn__self_test(context, id, is_gradient(kernel) ? CLATTN_BACKWARD : CLATTN_FORWARD);
     if (status == CLATTN_OUT_OF_MEMORY || (status && clattn_last_opencl_error() == CL_MEM_OBJECT_ALLOCATION_FAILURE))
         return status;
     state->tried = true;
@@ -93,7 +98,7 @@ static clattn_status try_once(clattn_context *context, clattn_engine id)
     return CLATTN_SUCCESS;
 }
 
-clattn_status clattn__engine_try(clattn_context *context, clattn_engine id, bool *available)
+clattn_status clattn__engine_try(clattn_context *context, clattn_engine id, enum clattn__kernel kernel, bool *available)
 {
     const struct clattn__engine *engine = clattn__engine_find(id);
     clattn_status status = CLATTN_SUCCESS;
@@ -101,15 +106,15 @@ clattn_status clattn__engine_try(clattn_context *context, clattn_engine id, bool
     if (!engine || !engine->tested)
         return CLATTN_SUCCESS;
     pthread_mutex_lock(&context->engines_lock);
-    status = try_once(context, id);
-    *available = context->engines[id].available;
+    status = try_once(context, id, kernel);
+    *available = context->engines[id][is_gradient(kernel)].available;
     pthread_mutex_unlock(&context->engines_lock);
     return status;
 }
 
-const char *clattn__engine_reason(const clattn_context *context, clattn_engine id)
+const char *clattn__engine_reason(const clattn_context *context, clattn_engine id, enum clattn__kernel kernel)
 {
-    return context->engines[id].reason;
+    return context->engines[id][is_gradient(kernel)].reason;
 }
 
 clattn_status clattn__engines_try_all(clattn_context *context)
@@ -118,9 +123,21 @@ clattn_status clattn__engines_try_all(clattn_context *context)
     bool available;
     const size_t count = clattn__engine_order(context, order);
     clattn_status status = CLATTN_SUCCESS;
-    for (size_t i = 0; !status && i < count; ++i)
-        status = clattn__engine_try(context, order[i], &available);
+    for (size_t i = 0; !status && i < 2 * count; ++i)
+        status = clattn__engine_try(context, order[i / 2], i % 2 ? KERNEL_DQ : KERNEL_FORWARD, &available);
     return status;
+}
+
+/* "available", or for what it is not, and why. */
+static void describe_trials(const clattn_context *context, clattn_engine id, struct clattn__text *text)
+{
+    const struct clattn__engine_state *forward = &context->engines[id][0], *gradients = &context->engines[id][1];
+    clattn__text_add(text, "engine %s: ", clattn__engine_names[id]);
+    if (!forward->available)
+        clattn__text_add(text, "not available: %s", forward->reason);
+    if (!gradients->available && (forward->available || strcmp(forward->reason, gradients->reason) != 0))
+        clattn__text_add(text, "%sgradients not available: %s", forward->available ? "" : "; ", gradients->reason);
+    clattn__text_add(text, forward->available && gradients->available ? "available\n" : "\n");
 }
 
 void clattn__engines_describe(const clattn_context *context, struct clattn__text *text)
@@ -134,10 +151,6 @@ void clattn__engines_describe(const clattn_context *context, struct clattn__text
                      context->engine                         ? "as the options ask"
                      : order[count - 1] == CLATTN_ENGINE_CPU ? "because the device is a CPU"
                                                              : "because the device is no CPU");
-    for (size_t i = 0; i + 1 < count; ++i) {
-        const bool available = context->engines[order[i]].available;
-        clattn__text_add(
-            text, "engine %s: %s%s\n", clattn__engine_names[order[i]],
-            available ? "available" : "not available: ", available ? "" : clattn__engine_reason(context, order[i]));
-    }
+    for (size_t i = 0; i + 1 < count; ++i)
+        describe_trials(context, order[i], text);
 }

@@ -8,7 +8,7 @@ struct call;
 
 struct clattn__engine {
     clattn_engine id;
-    bool tested; /* a device may be unable to run it: tried once a context, by clattn__self_test */
+    bool tested; /* a device may be unable to run it: each pass is tried once a context, by clattn__self_test */
     /* Whether it has the kernel for problems of this type, depth and packing; NULL: for all. */
     bool (*supports)(const struct clattn__device *device, const clattn_problem *problem, enum clattn__kernel kernel);
     /* The attempt-th best configuration that fits device and problem; false when there is none left. */
@@ -33,11 +33,12 @@ bool clattn__engine_supports(clattn_engine id, const struct clattn__device *devi
                              enum clattn__kernel kernel);
 /* Engines to try for the stages of a plan, the best first; the last is right everywhere. Returns how many. */
 size_t clattn__engine_order(const clattn_context *context, clattn_engine order[CLATTN__ENGINE_COUNT]);
-/* Whether the device is able to run the engine, which is found out at the first call. Fails where that cannot be found
- * out: out of memory, the host's or the device's. */
-clattn_status clattn__engine_try(clattn_context *context, clattn_engine id, bool *available);
+/* Whether the device is able to run the engine's kernel, which is found out at the first call: for the forward, and for
+ * the gradients together. Fails where that cannot be found out: out of memory, the host's or the device's. */
+clattn_status clattn__engine_try(clattn_context *context, clattn_engine id, enum clattn__kernel kernel,
+                                 bool *available);
 /* Why not. */
-const char *clattn__engine_reason(const clattn_context *context, clattn_engine id);
+const char *clattn__engine_reason(const clattn_context *context, clattn_engine id, enum clattn__kernel kernel);
 /* Tries what no plan has needed yet; fails as clattn__engine_try does. */
 clattn_status clattn__engines_try_all(clattn_context *context);
 /* A line on what plans will use, and one on each engine that had to be tried; under engines_lock. */
@@ -45,7 +46,8 @@ void clattn__engines_describe(const clattn_context *context, struct clattn__text
 
 /* ---- selftest.c ---- */
 
-/* A small forward by that engine alone, against one in double: success, or the sentence of why not. */
-clattn_status clattn__self_test(clattn_context *context, clattn_engine id);
+/* A small problem by that engine's kernels, CLATTN_FORWARD or CLATTN_BACKWARD, against the same in double: success, or
+ * the sentence of why not. */
+clattn_status clattn__self_test(clattn_context *context, clattn_engine id, unsigned pass);
 
 #endif

@@ -74,7 +74,7 @@ enum { CLATTN__ENGINE_COUNT = 0 CLATTN_ENGINE_LIST(CLATTN__ENGINE_PLUS_ONE) };
 
 extern const char *const clattn__engine_names[CLATTN__ENGINE_COUNT];
 
-struct clattn__engine_state { /* of one that has to be tried */
+struct clattn__engine_state { /* of a pass of one that has to be tried */
     bool tried, available;
     char reason[256]; /* why it is not */
 };
@@ -95,14 +95,14 @@ struct clattn_context {
     char *tuned_path;    /* the file of tuned configurations; NULL: none */
     char *build_options; /* "" where the caller has none */
     bool keep_clblast_parameters;
-    pthread_mutex_t engines_lock; /* of the next two; taken before `lock` */
-    struct clattn__engine_state engines[CLATTN__ENGINE_COUNT];
-    char *description;                 /* NULL: nobody asked */
-    pthread_mutex_t lock;              /* of those below */
-    int references;                    /* its own and one a plan */
-    bool gemm_prepared;                /* clattn__gemm_prepare did its work */
-    struct clattn__program *programs;  /* every program built so far */
-    struct clattn__tuned_table *tuned; /* NULL: not read yet */
+    pthread_mutex_t engines_lock;                                 /* of the next two; taken before `lock` */
+    struct clattn__engine_state engines[CLATTN__ENGINE_COUNT][2]; /* forward, gradients */
+    char *description;                                            /* NULL: nobody asked */
+    pthread_mutex_t lock;                                         /* of those below */
+    int references;                                               /* its own and one a plan */
+    bool gemm_prepared;                                           /* clattn__gemm_prepare did its work */
+    struct clattn__program *programs;                             /* every program built so far */
+    struct clattn__tuned_table *tuned;                            /* NULL: not read yet */
 };
 
 void clattn__context_retain(clattn_context *context);

@@ -87,11 +87,14 @@ static bool kernel_fits(const clattn_context *context, const struct clattn__conf
     return sized && local <= context->device.local_bytes;
 }
 
-/* Engines that the plan's stages try in turn. */
+/* Engines that the plan's stages try in turn. What works on no tiles is the last one's. */
 static size_t engine_order(const clattn_plan *plan, clattn_engine order[CLATTN__ENGINE_COUNT])
 {
+    if (!plan->only)
+        return clattn__engine_order(plan->context, order);
     order[0] = plan->only;
-    return plan->only ? 1 : clattn__engine_order(plan->context, order);
+    order[1] = CLATTN_ENGINE_SIMT;
+    return 2;
 }
 
 /* The one that is right everywhere. */
@@ -163,11 +166,12 @@ static clattn_status may_use(clattn_plan *plan, enum clattn__kernel kernel, clat
     *may = clattn__engine_supports(engine, &context->device, &plan->problem, kernel);
     if (!*may || plan->only)
         return CLATTN_SUCCESS;
-    const clattn_status status = clattn__engine_try(context, engine, may);
+    const clattn_status status = clattn__engine_try(context, engine, kernel, may);
     if (status || *may || engine != context->engine)
         return status;
     return clattn__fail(CLATTN_DEVICE_LIMIT, "engine %s, which options.engine asks for, is not available on %s: %s",
-                        clattn__engine_names[engine], context->device.name, clattn__engine_reason(context, engine));
+                        clattn__engine_names[engine], context->device.name,
+                        clattn__engine_reason(context, engine, kernel));
 }
 
 /* For the engine whose stages need them. */
@@ -189,12 +193,14 @@ static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
     struct clattn__stage *stage = &plan->stages[kernel];
     clattn_engine order[CLATTN__ENGINE_COUNT];
     const size_t count = engine_order(plan, order);
-    for (size_t i = clattn__config_has_tiles(kernel) ? 0 : count - 1; i < count; ++i) {
+    const bool tiles = clattn__config_has_tiles(kernel);
+    const size_t end = tiles && plan->only ? 1 : count;
+    for (size_t i = tiles ? 0 : count - 1; i < end; ++i) {
         bool may;
         clattn_status status = may_use(plan, kernel, order[i], &may);
         if (!status && may)
             status = try_engine(plan, kernel, order[i], stage);
-        if (status && (status != CLATTN_BUILD_FAILED || i + 1 == count || order[i] == context->engine))
+        if (status && (status != CLATTN_BUILD_FAILED || i + 1 == end || order[i] == context->engine))
             return status;
         if (stage->used && (stage == &plan->fallbacks[kernel] || !clattn__engine_find(order[i])->takes))
             return CLATTN_SUCCESS;

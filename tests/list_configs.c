@@ -55,8 +55,7 @@ static void add_case(struct lines *lines, const struct clattn__device *device, c
     for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
         struct clattn__config config = {.kernel = (enum clattn__kernel)kernel, .splits = splits};
         char options[CLATTN__OPTIONS_MAX], line[LINE_SIZE];
-        if (!kernel_used(config.kernel, c->passes) ||
-            !has_kernel(device, engine, &c->problem, config.kernel) ||
+        if (!kernel_used(config.kernel, c->passes) || !has_kernel(device, engine, &c->problem, config.kernel) ||
             (config.kernel == KERNEL_COMBINE && splits == 1))
             continue;
         config.want_dk = (c->passes & CLATTN_BACKWARD_DK) != 0;

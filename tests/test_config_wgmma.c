@@ -279,8 +279,7 @@ int main(void)
         cmocka_unit_test(test_every_head_dim),  cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_tiles_asked_for), cmocka_unit_test(test_supports),
         cmocka_unit_test(test_small_device),    cmocka_unit_test(test_takes),
-        cmocka_unit_test(test_takes_one),
-        cmocka_unit_test(test_fallback),
+        cmocka_unit_test(test_takes_one),       cmocka_unit_test(test_fallback),
     };
 
     return cmocka_run_group_tests_name("config_wgmma", tests, NULL, NULL);

@@ -30,16 +30,22 @@ static clattn_problem small_problem(clattn_dtype dtype)
     return problem;
 }
 
-/* Fails unless the plan's forward is the engine's. */
-static void expect_engine(clattn_context *context, const clattn_problem *problem, const char *engine)
+/* Fails unless the plan's kernel is the engine's. */
+static void expect_kernel(clattn_context *context, const clattn_problem *problem, unsigned passes, const char *kernel,
+                          const char *engine)
 {
     char part[64];
     clattn_plan *plan;
 
-    assert_success(clattn_plan_create(context, problem, CLATTN_FORWARD, &plan));
-    snprintf(part, sizeof part, "forward: engine %s", engine);
+    assert_success(clattn_plan_create(context, problem, passes, &plan));
+    snprintf(part, sizeof part, "%s: engine %s", kernel, engine);
     assert_non_null(strstr(clattn_plan_describe(plan), part));
     clattn_plan_destroy(plan);
+}
+
+static void expect_engine(clattn_context *context, const clattn_problem *problem, const char *engine)
+{
+    expect_kernel(context, problem, CLATTN_FORWARD, "forward", engine);
 }
 
 static void test_names(void **state)
@@ -58,6 +64,7 @@ static void test_division(void **state)
     clattn_problem problem = small_problem(CLATTN_BFLOAT16);
 
     expect_engine(context, &problem, "nvidia_mma");
+    expect_kernel(context, &problem, CLATTN_BACKWARD, "backward_dkdv", "nvidia_mma");
     problem.q_tile = 15;
     expect_engine(context, &problem, "simt");
     problem = small_problem(CLATTN_FLOAT16);
@@ -91,6 +98,21 @@ static void test_wrong(void **state)
     clattn_context_destroy(context);
 }
 
+/* Gradients are tried by themselves: here a kernel leaves dK out. */
+static void test_wrong_gradients(void **state)
+{
+    clattn_context *context = open_context(*state, CLATTN_ENGINE_NVIDIA_MMA, EMULATED " -DWANT_DK=0");
+    clattn_problem problem = small_problem(CLATTN_FLOAT16);
+    clattn_plan *plan;
+
+    expect_engine(context, &problem, "nvidia_mma");
+    assert_status(clattn_plan_create(context, &problem, CLATTN_BACKWARD, &plan), CLATTN_DEVICE_LIMIT,
+                  "engine nvidia_mma, which options.engine asks for, is not available");
+    assert_non_null(strstr(clattn_last_error(), "its dk is wrong"));
+    assert_non_null(strstr(clattn_context_describe(context), "engine nvidia_mma: gradients not available: its dk"));
+    clattn_context_destroy(context);
+}
+
 /* A device whose compiler takes no PTX says so; one whose does runs the engine. */
 static void test_device_itself(void **state)
 {
@@ -110,7 +132,8 @@ static void test_device_itself(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_division),
-                                       cmocka_unit_test(test_wrong), cmocka_unit_test(test_device_itself)};
+                                       cmocka_unit_test(test_wrong), cmocka_unit_test(test_wrong_gradients),
+                                       cmocka_unit_test(test_device_itself)};
 
     return cmocka_run_group_tests(tests, device_setup, device_teardown);
 }
