@@ -195,9 +195,9 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
         return batch * CLATTN__MAPS_A_BATCH;
     const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;
     const uint64_t slices = ((uint64_t)clattn__output_depth(c) + slice - 1) / slice;
-    const uint64_t parts = c->engine == CLATTN_ENGINE_NVIDIA_WGMMA ? (uint64_t)clattn__wgmma_parts(c) : 1;
     if (c->kernel == KERNEL_DKDV)
-        return slices * parts * (((uint64_t)problem->kv_len + own - 1) / own) * (uint64_t)problem->kv_heads * batch;
+        return slices * (c->apart ? 2 : 1) * (((uint64_t)problem->kv_len + own - 1) / own) *
+               (uint64_t)problem->kv_heads * batch;
     const uint64_t pack = (uint64_t)clattn__config_pack(problem);
     return slices * (uint64_t)c->splits * ((queries * pack + own - 1) / own) * (heads / pack) * batch;
 }

@@ -64,7 +64,5 @@ bool clattn__wgmma_choose(const struct clattn__device *device, const clattn_prob
                           struct clattn__config *config);
 bool clattn__wgmma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
 bool clattn__wgmma_takes(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call);
-/* 2 where dK and dV have work-groups of their own (PARTS in kernels/backward_dkdv_wgmma.cl), else 1. */
-int clattn__wgmma_parts(const struct clattn__config *config);
 
 #endif

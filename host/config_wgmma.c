@@ -97,9 +97,10 @@ static size_t local_bytes(const struct clattn__config *c)
     return owner + stages * (d + dv) + 8 * (5 + 4 * stages);
 }
 
-int clattn__wgmma_parts(const struct clattn__config *c)
+/* PARTS of backward_dkdv_wgmma.cl: registers do not hold both. */
+static bool parts_dk_from_dv(const struct clattn__config *c)
 {
-    return c->want_dk && c->want_dv && c->d_pad + c->dv_pad > MAX_DEPTH ? 2 : 1;
+    return c->kernel == KERNEL_DKDV && c->want_dk && c->want_dv && c->d_pad + c->dv_pad > MAX_DEPTH;
 }
 
 /* As the #error lines of engine_nvidia_wgmma.cl ask for. */
@@ -127,6 +128,7 @@ static void fill(const struct wgmma_row *row, const clattn_problem *problem, str
     c->d_pad = clattn__round_up((int)problem->qk_dim, UNIT);
     c->dv_pad = clattn__round_up((int)problem->v_dim, UNIT);
     c->slice = clattn__output_depth(c);
+    c->apart = parts_dk_from_dv(c);
     c->group_size = (size_t)(2 * c->own + 128);
     c->local_bytes = local_bytes(c);
 }
@@ -161,6 +163,7 @@ bool clattn__wgmma_complete(const clattn_problem *problem, int64_t own, int64_t 
 {
     (void)problem;
     (void)walk;
+    c->apart = parts_dk_from_dv(c);
     c->group_size = (size_t)(2 * c->own + 128);
     c->local_bytes = local_bytes(c);
     return divides(c) && (c->own <= 64 || own > c->own / 2);

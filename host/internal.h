@@ -142,6 +142,7 @@ struct clattn__config {
     int stages;                        /* nvidia_wgmma: tiles of a walked tensor that are on their way or in use */
     int turns, owner_registers;        /* 1: two consumers take turns; the owner tile is kept in registers */
     int stay;                          /* 1: a launch has a work-group a compute unit, which take tiles in turn */
+    bool apart;                        /* dK and dV have work-groups of their own */
     int warps;                         /* nvidia_mma: of a work-group */
     bool packed;
     enum clattn__mask mask;
