@@ -26,6 +26,10 @@ run() {
 }
 
 run devices.log "$binaries/clattn" devices
+if grep 'is wrong (' "$logs/devices.log"; then
+    echo "   an engine that the device is able to run computes something else"
+    status=1
+fi
 
 # The whole table: in its own types by whatever engine is the best, then all of it in 16 bits by each engine that the
 # device is able to run. Side by side, for compilers take most of the time.
