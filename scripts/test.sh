@@ -5,7 +5,7 @@
 #   --no-intel   go without Intel's OpenCL runtime for CPUs, where it cannot be had (it is for x86-64 only)
 #
 # Without an option everything runs, then the quick tests once more on Intel's runtime, a second OpenCL that shares no code
-# with PoCL: about half an hour on two cores. Everything but apt's packages stays in build/. For one test by itself, see
+# with PoCL: 30 to 40 minutes on two cores. Everything but apt's packages stays in build/. For one test by itself, see
 # CONTRIBUTING.md.
 set -eu
 
