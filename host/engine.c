@@ -102,8 +102,8 @@ clattn_status clattn__engine_try(clattn_context *context, clattn_engine id, enum
 {
     const struct clattn__engine *engine = clattn__engine_find(id);
     clattn_status status = CLATTN_SUCCESS;
-    *available = engine && !engine->tested;
-    if (!engine || !engine->tested)
+    *available = !engine->tested;
+    if (!engine->tested)
         return CLATTN_SUCCESS;
     pthread_mutex_lock(&context->engines_lock);
     status = try_once(context, id, kernel);

@@ -87,6 +87,11 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
     return status ? status : clattn__views_check_overlap(views, view_count);
 }
 
+static bool is_of_forward(int kernel)
+{
+    return kernel == KERNEL_FORWARD || kernel == KERNEL_COMBINE;
+}
+
 static uint64_t launches(const struct clattn__stage *stage)
 {
     return stage->used ? (stage->groups - 1) / stage->groups_per_launch + 1 : 0;
@@ -106,10 +111,9 @@ static clattn_status reserve_events(struct clattn__launch *launch, unsigned pass
     for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
         const struct clattn__stage *stage = &launch->plan->stages[kernel];
         const struct clattn__stage *fallback = &launch->plan->fallbacks[kernel];
-        const bool forward = kernel == KERNEL_FORWARD || kernel == KERNEL_COMBINE;
         if (kernel == KERNEL_MAPS)
             count += 2 * launches(stage); /* a backward has two stages that may want some */
-        else if (stage->used && forward == (pass == CLATTN_FORWARD))
+        else if (stage->used && is_of_forward(kernel) == (pass == CLATTN_FORWARD))
             count += most_launches(stage, fallback);
     }
     if (count <= SIZE_MAX / sizeof *launch->done)
@@ -166,13 +170,12 @@ const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clat
 const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan, enum clattn__kernel kernel)
 {
     const clattn_tensor contiguous = {NULL, 0, {0, 0, 0}};
-    const bool forward = kernel == KERNEL_FORWARD || kernel == KERNEL_COMBINE;
     struct clattn__role roles[ROLE_COUNT];
     struct view lengths;
     struct call call;
     fill_call(plan, &call);
     const size_t count =
-        clattn__roles(&plan->problem, forward ? CLATTN_FORWARD : plan->passes & CLATTN_BACKWARD, roles);
+        clattn__roles(&plan->problem, is_of_forward(kernel) ? CLATTN_FORWARD : plan->passes & CLATTN_BACKWARD, roles);
     for (size_t i = 0; i < count; ++i)
         set_view(&call, &roles[i], &contiguous, &lengths);
     return clattn__stage_for(plan, kernel, &call);

@@ -49,8 +49,8 @@ typedef lane_f out_f, owner_f;
 #define SCORES(name) __local lane_f name[ROWS * COLS]
 #define OUTPUT(name) __local lane_f name[ROWS * OUT_COLS]
 
-/* Over an array that must be in registers, so unrolled whole: where LLVM is only asked to unroll, its vectorizer may come
- * first and leave a loop that cannot be. */
+/* Over an array that must be in registers, so unrolled whole: where LLVM is only asked to unroll, its vectorizer may
+ * come first and leave a loop that cannot be. */
 #define FOR_REGISTERS(i, count) PRAGMA(clang loop unroll(full)) for (int i = 0; i < (count); ++i)
 #define FOR_ROWS(r, rows) for (int r = (rows)->begin; r < (rows)->end; ++r)
 #define FOR_COLS(c, cols) for (int c = 0; c < (cols); ++c)

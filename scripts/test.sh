@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install what is missing, build, and run the tests: ./scripts/test.sh [--quick] [--no-intel]
 #
-#   --quick      the quick tests only: less than three minutes after the build, without the Intel runtime
+#   --quick      the quick tests only: about four minutes after the build, without the Intel runtime
 #   --no-intel   go without Intel's OpenCL runtime for CPUs, where it cannot be had (it is for x86-64 only)
 #
 # Without an option everything runs, then the quick tests once more on Intel's runtime, a second OpenCL that shares no code

@@ -209,6 +209,18 @@ static void test_small_device(void **state)
     assert_false(choose(&small, &p, 0, &c));
 }
 
+/* A tile that was tuned at another length, and that this one would leave mostly empty, is refused. */
+static void test_complete(void **state)
+{
+    const clattn_problem longer = make_problem(8192, 64, 64), shorter = make_problem(20, 64, 64);
+    struct clattn__config c;
+
+    (void)state;
+    assert_true(choose_for(KERNEL_DQ, &hopper, &longer, 0, &c) && c.own == 128);
+    assert_true(clattn__config_complete(&hopper, CLATTN_ENGINE_NVIDIA_WGMMA, &longer, &c));
+    assert_false(clattn__config_complete(&hopper, CLATTN_ENGINE_NVIDIA_WGMMA, &shorter, &c));
+}
+
 static bool takes(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call)
 {
     const struct clattn_plan plan = {.problem = *problem};
@@ -279,7 +291,8 @@ int main(void)
         cmocka_unit_test(test_every_head_dim),  cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_tiles_asked_for), cmocka_unit_test(test_supports),
         cmocka_unit_test(test_small_device),    cmocka_unit_test(test_takes),
-        cmocka_unit_test(test_takes_one),       cmocka_unit_test(test_fallback),
+        cmocka_unit_test(test_complete),        cmocka_unit_test(test_takes_one),
+        cmocka_unit_test(test_fallback),
     };
 
     return cmocka_run_group_tests_name("config_wgmma", tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "device.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define EMULATED "-DPTX_FILE=<" EMULATED_PTX ">"
@@ -17,6 +18,20 @@ static clattn_context *open_context(const struct device *device, clattn_engine e
     options.build_options = build_options;
     assert_success(clattn_context_create(device->cl, device->id, &options, &context));
     return context;
+}
+
+static int memory_is_short;
+
+static void *allocate(void *user, size_t bytes)
+{
+    (void)user;
+    return memory_is_short ? NULL : malloc(bytes);
+}
+
+static void release(void *user, void *memory)
+{
+    (void)user;
+    free(memory);
 }
 
 static clattn_problem small_problem(clattn_dtype dtype)
@@ -113,6 +128,25 @@ static void test_wrong_gradients(void **state)
     clattn_context_destroy(context);
 }
 
+/* What could not be tried while memory was short is tried once there is some. */
+static void test_short_memory(void **state)
+{
+    const struct device *device = *state;
+    clattn_options options = CLATTN_OPTIONS_INIT;
+    clattn_context *context;
+
+    options.engine = CLATTN_ENGINE_NVIDIA_MMA;
+    options.cache_dir = "";
+    options.build_options = EMULATED;
+    options.allocator = (clattn_allocator){allocate, release, NULL};
+    assert_success(clattn_context_create(device->cl, device->id, &options, &context));
+    memory_is_short = 1;
+    assert_string_equal(clattn_context_describe(context), "");
+    memory_is_short = 0;
+    assert_non_null(strstr(clattn_context_describe(context), "engine nvidia_mma: available"));
+    clattn_context_destroy(context);
+}
+
 /* A device whose compiler takes no PTX says so; one whose does runs the engine. */
 static void test_device_itself(void **state)
 {
@@ -131,9 +165,9 @@ static void test_device_itself(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_division),
-                                       cmocka_unit_test(test_wrong), cmocka_unit_test(test_wrong_gradients),
-                                       cmocka_unit_test(test_device_itself)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names),        cmocka_unit_test(test_division),
+                                       cmocka_unit_test(test_wrong),        cmocka_unit_test(test_wrong_gradients),
+                                       cmocka_unit_test(test_short_memory), cmocka_unit_test(test_device_itself)};
 
     return cmocka_run_group_tests(tests, device_setup, device_teardown);
 }
