@@ -178,7 +178,7 @@ static int begin(struct bench *s)
     setting->platform = s->device.platform;
     setting->version = clattn_version_string();
     setting->commit = bench_commit;
-    if (bench_clock_begin(&s->clock, &s->device, s->message))
+    if (bench_clock_begin(&s->clock, &s->device, s->options.sustained, s->message))
         return -1;
     printf("clattn %s, commit %s\n%s\n", setting->version, setting->commit, clattn_context_describe(s->device.context));
     return 0;

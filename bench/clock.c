@@ -7,7 +7,10 @@
  * The gate stays closed until all three are enqueued, so that the device never waits for the host and the time is the
  * device's own (and twice the few microseconds between two kernels). It is seen to: where the gate has ended by then,
  * it is made twice as long and the run is thrown away; up to some milliseconds, since what waits for the device while
- * it is enqueued waits for any gate. */
+ * it is enqueued waits for any gate.
+ *
+ * A GPU at work without a pause reaches the limit of its power after a tenth of a second, and takes its clock back; how
+ * far then depends on what ran before. So after each run it rests as long as the run took, unless it shall not. */
 #include "clock.h"
 
 #include "kernels.h"
@@ -26,10 +29,11 @@ double bench_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-int bench_clock_begin(struct bench_clock *clock, const struct bench_device *device, char *message)
+int bench_clock_begin(struct bench_clock *clock, const struct bench_device *device, int sustained, char *message)
 {
     memset(clock, 0, sizeof *clock);
     clock->device = device;
+    clock->rests = !sustained && !device->is_cpu;
     clock->steps = FIRST_STEPS;
     clock->gate = bench_kernel(device, bench_clock_cl, "gate", "", message);
     clock->out = clock->gate ? bench_buffer(device, sizeof(cl_float), message) : NULL;
@@ -42,6 +46,13 @@ void bench_clock_end(struct bench_clock *clock)
         clReleaseKernel(clock->gate);
     if (clock->out)
         clReleaseMemObject(clock->out);
+}
+
+static void rest(const struct bench_clock *clock, double seconds)
+{
+    struct timespec time = {(time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds))};
+    if (clock->rests)
+        nanosleep(&time, NULL); /* a shorter one, where a signal comes, is as good */
 }
 
 /* ---- the device's ---- */
@@ -111,6 +122,8 @@ static int run_on_device(struct bench_clock *clock, bench_enqueue *enqueue, void
                 clReleaseEvent(gates[i]);
         if (bad)
             clFinish(clock->device->profiled);
+        else
+            rest(clock, *seconds);
         if (bad || !early || clock->steps >= MOST_STEPS)
             return bad;
         clock->steps *= 2;
@@ -132,17 +145,21 @@ static int run_on_wall(cl_command_queue queue, bench_enqueue *enqueue, void *sel
 }
 
 /* Warms up, then takes the time of `repeats` runs. *run counts all runs, of which the next one takes its set. */
-static int time_on_wall(cl_command_queue queue, bench_enqueue *enqueue, void *self, int sets, int repeats, int *run,
-                        struct bench_times *times, char *message)
+static int time_on_wall(const struct bench_clock *clock, cl_command_queue queue, bench_enqueue *enqueue, void *self,
+                        int sets, int repeats, int *run, struct bench_times *times, char *message)
 {
     double seconds[BENCH_MOST_REPEATS];
     const double start = bench_now();
-    for (; *run < WARM_RUNS || (*run < MOST_WARM_RUNS && bench_now() - start < WARM_SECONDS); ++*run)
+    for (; *run < WARM_RUNS || (*run < MOST_WARM_RUNS && bench_now() - start < WARM_SECONDS); ++*run) {
         if (run_on_wall(queue, enqueue, self, *run % sets, &seconds[0], message))
             return -1;
-    for (int i = 0; i < repeats; ++i, ++*run)
+        rest(clock, seconds[0]);
+    }
+    for (int i = 0; i < repeats; ++i, ++*run) {
         if (run_on_wall(queue, enqueue, self, *run % sets, &seconds[i], message))
             return -1;
+        rest(clock, seconds[i]);
+    }
     *times = bench_times_of(seconds, repeats);
     return 0;
 }
@@ -152,7 +169,7 @@ int bench_time(struct bench_clock *clock, bench_enqueue *enqueue, void *self, in
 {
     double seconds[BENCH_MOST_REPEATS];
     int run = 0;
-    if (time_on_wall(clock->device->plain, enqueue, self, sets, repeats, &run, &clocks->wall, message))
+    if (time_on_wall(clock, clock->device->plain, enqueue, self, sets, repeats, &run, &clocks->wall, message))
         return -1;
     for (int i = 0; i < repeats; ++i, ++run)
         if (run_on_device(clock, enqueue, self, run % sets, &seconds[i], message))
@@ -165,8 +182,9 @@ int bench_time(struct bench_clock *clock, bench_enqueue *enqueue, void *self, in
 int bench_time_host(bench_enqueue *enqueue, void *self, int sets, int repeats, struct bench_clocks *clocks,
                     char *message)
 {
+    const struct bench_clock of_host = {.rests = 0};
     int run = 0;
-    if (time_on_wall(NULL, enqueue, self, sets, repeats, &run, &clocks->wall, message))
+    if (time_on_wall(&of_host, NULL, enqueue, self, sets, repeats, &run, &clocks->wall, message))
         return -1;
     clocks->device = clocks->wall;
     return 0;

@@ -24,10 +24,12 @@ struct bench_clock {
     cl_kernel gate;
     cl_mem out;
     cl_int steps; /* how long the gate is closed: see clock.c */
+    int rests;    /* whether the device rests between runs */
 };
 
-/* Returns 0, or -1 with a sentence in `message`; end it either way. */
-int bench_clock_begin(struct bench_clock *clock, const struct bench_device *device, char *message);
+/* `sustained`: a GPU does not rest between runs either. Returns 0, or -1 with a sentence in `message`; end it either
+ * way. */
+int bench_clock_begin(struct bench_clock *clock, const struct bench_device *device, int sustained, char *message);
 void bench_clock_end(struct bench_clock *clock);
 
 /* Warms up, then runs `repeats` times for each clock, with the `sets` sets of buffers in turn. *last_set: that of the

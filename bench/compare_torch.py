@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Times PyTorch's scaled_dot_product_attention on the case lines of clattn-bench, and puts both side by side.
 
-    compare_torch.py [--csv FILE] [--backends LIST] [--repeats N] [--threads N] [--join CSV] CASE ...
+    compare_torch.py [--csv FILE] [--backends LIST] [--repeats N] [--sustained] [--threads N] [--join CSV] CASE ...
     compare_torch.py --join ours.csv            # the cases of that file
 
 Columns of the CSV are those of clattn-bench; the implementation is torch-flash, torch-cudnn, torch-efficient,
 torch-math, or torch-cpu. On CUDA each backend is timed by the device's events, on the CPU by the wall. Inputs rotate
-through sets that are larger than the caches, and forward of a backward pass is not timed. A case that a backend refuses
-is skipped with its reason. Nothing is verified here: that is clattn-bench's part, for clattn.
+through sets that are larger than the caches, and forward of a backward pass is not timed. As in clattn-bench a GPU
+rests after each run as long as that took, unless --sustained is given. A case that a backend refuses is skipped with
+its reason. Nothing is verified here: that is clattn-bench's part, for clattn.
 """
 
 import argparse
@@ -113,25 +114,27 @@ def passes(case, device, backward, repeats):
     return [prepared(s) for s in sets]
 
 
-def warm_up(runs, synchronize):
-    start, count = time.perf_counter(), 0
-    while count < 2 or time.perf_counter() - start < WARM_SECONDS:
-        runs[count % len(runs)]()
-        synchronize()
-        count += 1
-
-
-def time_wall(runs, repeats, synchronize):
-    seconds = []
-    for i in range(repeats):
-        start = time.perf_counter()
-        runs[i % len(runs)]()
-        synchronize()
-        seconds.append(time.perf_counter() - start)
+def run_on_wall(run, synchronize, rest):
+    start = time.perf_counter()
+    run()
+    synchronize()
+    seconds = time.perf_counter() - start
+    rest(seconds)
     return seconds
 
 
-def time_device(runs, repeats):
+def warm_up(runs, synchronize, rest):
+    start, count = time.perf_counter(), 0
+    while count < 2 or time.perf_counter() - start < WARM_SECONDS:
+        run_on_wall(runs[count % len(runs)], synchronize, rest)
+        count += 1
+
+
+def time_wall(runs, repeats, synchronize, rest):
+    return [run_on_wall(runs[i % len(runs)], synchronize, rest) for i in range(repeats)]
+
+
+def time_device(runs, repeats, rest):
     """Between events, the device being kept busy until all is enqueued, so that it never waits for the host."""
     seconds = []
     for i in range(repeats):
@@ -142,18 +145,20 @@ def time_device(runs, repeats):
         end.record()
         torch.cuda.synchronize()
         seconds.append(begin.elapsed_time(end) * 1e-3)
+        rest(seconds[-1])
     return seconds
 
 
-def measure(case, backend, device, backward, repeats):
+def measure(case, backend, device, backward, repeats, sustained):
     """(device seconds, wall seconds) of `repeats` runs; RuntimeError where the backend refuses."""
     cuda = device == "cuda"
     synchronize = torch.cuda.synchronize if cuda else lambda: None
+    rest = time.sleep if cuda and not sustained else lambda _: None
     with sdpa_kernel([BACKENDS[backend]]) if cuda else torch.enable_grad():
         runs = passes(case, device, backward, repeats)
-        warm_up(runs, synchronize)
-        wall = time_wall(runs, repeats, synchronize)
-        return (time_device(runs, repeats) if cuda else wall), wall
+        warm_up(runs, synchronize, rest)
+        wall = time_wall(runs, repeats, synchronize, rest)
+        return (time_device(runs, repeats, rest) if cuda else wall), wall
 
 
 def row_of(case, name, device, backward, times):
@@ -175,22 +180,22 @@ def row_of(case, name, device, backward, times):
     return row
 
 
-def measure_or_reason(case, backend, device, backward, repeats):
+def measure_or_reason(case, backend, device, backward, repeats, sustained):
     """(times, None), or (None, why the backend refuses): what it warned of, else what it raised."""
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
-            return measure(case, backend, device, backward, repeats), None
+            return measure(case, backend, device, backward, repeats, sustained), None
         except (RuntimeError, NotImplementedError) as error:
             reasons = [str(w.message).split("(Triggered")[0].strip() for w in told]
             return None, (reasons or [str(error).split("\n")[0]])[-1]
 
 
-def run_case(case, backends, device, repeats, rows):
+def run_case(case, backends, device, repeats, sustained, rows):
     for backward in (False, True) if case.backward else (False,):
         for backend in backends:
             name = f"torch-{backend}"
-            times, reason = measure_or_reason(case, backend, device, backward, repeats)
+            times, reason = measure_or_reason(case, backend, device, backward, repeats, sustained)
             if device == "cuda":
                 torch.cuda.empty_cache()
             if reason:
@@ -237,6 +242,7 @@ def parse_arguments():
     parser.add_argument("--backends", help="with commas: flash, cudnn, efficient, math (default: all; on the CPU: cpu)")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--sustained", action="store_true", help="a GPU gets no rest between runs")
     parser.add_argument("--threads", type=int, help="of the CPU")
     arguments = parser.parse_args()
     known = list(BACKENDS) if arguments.device == "cuda" else ["cpu"]
@@ -262,7 +268,7 @@ def main():
         except ValueError as error:
             print(f"skipped: {line}: {error}", file=sys.stderr)
             continue
-        run_case(case, arguments.backends, arguments.device, arguments.repeats, rows)
+        run_case(case, arguments.backends, arguments.device, arguments.repeats, arguments.sustained, rows)
     if arguments.csv:
         with open(arguments.csv, "w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

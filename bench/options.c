@@ -24,6 +24,8 @@ static const char help[] =
     "  --device INDEX|TEXT      an index or part of a name of \"clattn devices\" (default: the best)\n"
     "  --engine NAME            auto, simt, cpu, nvidia_mma, nvidia_wgmma (default: auto)\n"
     "  --repeats N              runs that each clock takes, 3 to 99 (default: 7)\n"
+    "  --sustained              a GPU gets no rest between runs: many run slower so, for they reach the limit of their "
+    "power\n"
     "  --baseline LIST          what else is timed: materialised, openblas, none (default: all that there are)\n"
     "  --csv FILE               writes a row a pass, for programs\n"
     "  --plot FILE              draws speed against length as SVG, where the cases differ in length\n"
@@ -96,7 +98,7 @@ static int read_cases(int count, char **lines, struct bench_options *options)
     return 0;
 }
 
-enum { HELP = 'h', DEVICE, ENGINE, REPEATS, BASELINE, CSV, PLOT, MEMORY, STARTUP, BUILD_OPTIONS };
+enum { HELP = 'h', DEVICE, ENGINE, REPEATS, SUSTAINED, BASELINE, CSV, PLOT, MEMORY, STARTUP, BUILD_OPTIONS };
 
 static int read_option(int option, struct bench_options *options)
 {
@@ -108,6 +110,9 @@ static int read_option(int option, struct bench_options *options)
         return read_engine(optarg, &options->library.engine);
     case REPEATS:
         return read_repeats(optarg, &options->repeats);
+    case SUSTAINED:
+        options->sustained = 1;
+        return 0;
     case BASELINE:
         options->baselines = optarg;
         return read_baselines(optarg);
@@ -137,6 +142,7 @@ enum bench_start bench_options_read(int argc, char **argv, struct bench_options 
                                           {"device", required_argument, NULL, DEVICE},
                                           {"engine", required_argument, NULL, ENGINE},
                                           {"repeats", required_argument, NULL, REPEATS},
+                                          {"sustained", no_argument, NULL, SUSTAINED},
                                           {"baseline", required_argument, NULL, BASELINE},
                                           {"csv", required_argument, NULL, CSV},
                                           {"plot", required_argument, NULL, PLOT},

@@ -8,6 +8,7 @@ struct bench_options {
     const char *device; /* NULL: the best */
     clattn_options library;
     int repeats;
+    int sustained;          /* no rest between runs */
     int memory, startup;    /* instead of timing */
     const char *csv, *plot; /* files, or NULL */
     const char *baselines;  /* names with commas; NULL: those that there are */

@@ -2,10 +2,12 @@
 
 #include "half.h"
 #include "host_view.h"
+#include "in_threads.h"
 #include "naive.h"
 #include "visible.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,28 +192,38 @@ static int verify_key_gradients(const struct test_case *c, const struct data_set
 }
 
 /* Images of outputs start as NaN: a work-group that never ran leaves some. lse may be minus infinite. */
-static int has_no_number(const struct data_set *data, enum data_slot slot, float *row)
+struct numbers {
+    const struct data_set *data;
+    enum data_slot slot;
+    atomic_int missing;
+};
+
+static void look_for_numbers(void *self, size_t first, size_t past)
 {
-    const struct data_view *view = &data->view[slot];
-    const size_t rows = data_count(view) / view->dim[3];
-    for (size_t n = 0; n < rows; ++n) {
-        elements_read(view->dtype, data->buffer[view->buffer].image + data_row_offset(view, n), view->dim[3], row);
+    struct numbers *look = self;
+    const struct data_view *view = &look->data->view[look->slot];
+    const unsigned char *image = look->data->buffer[view->buffer].image;
+    float row[CLATTN_MAX_HEAD_DIM];
+    for (size_t n = first; n < past; ++n) {
+        elements_read(view->dtype, image + data_row_offset(view, n), view->dim[3], row);
         for (size_t d = 0; d < view->dim[3]; ++d)
-            if (slot == SLOT_LSE ? isnan(row[d]) : !isfinite(row[d]))
-                return 1;
+            if (look->slot == SLOT_LSE ? isnan(row[d]) : !isfinite(row[d]))
+                atomic_store(&look->missing, 1);
     }
-    return 0;
 }
 
 static void verify_numbers(const struct test_case *c, const struct data_set *data, struct bench_verdict *verdict)
 {
     static const unsigned pass[] = {CLATTN_FORWARD, CLATTN_FORWARD, CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK,
                                     CLATTN_BACKWARD_DV};
-    float row[CLATTN_MAX_HEAD_DIM];
-    for (int slot = SLOT_OUT; slot < SLOT_COUNT; ++slot)
-        if (c->passes & pass[slot - SLOT_OUT] && (slot != SLOT_LSE || c->want_lse) &&
-            has_no_number(data, (enum data_slot)slot, row))
+    for (int slot = SLOT_OUT; slot < SLOT_COUNT; ++slot) {
+        struct numbers look = {data, (enum data_slot)slot, 0};
+        if (!(c->passes & pass[slot - SLOT_OUT]) || (slot == SLOT_LSE && !c->want_lse))
+            continue;
+        in_threads(data_count(&data->view[slot]) / data->view[slot].dim[3], 1 << 13, look_for_numbers, &look);
+        if (atomic_load(&look.missing))
             verdict->ratio[slot <= SLOT_LSE ? BENCH_FORWARD : BENCH_BACKWARD] = INFINITY;
+    }
 }
 
 int bench_verify(const struct test_case *c, const struct data_set *data, struct bench_verdict *verdict)

@@ -32,18 +32,21 @@ if grep 'is wrong (' "$logs/devices.log"; then
 fi
 
 # The whole table: in its own types by whatever engine is the best, then all of it in 16 bits by each engine that the
-# device is able to run. Side by side, for compilers take most of the time.
+# device is able to run. Side by side and in parts, for compilers take most of the time.
+parts=$((($(getconf _NPROCESSORS_ONLN) + 7) / 8))
 in_background() {
     log=$1
     shift
     "$@" >"$logs/$log" 2>&1 || echo "   exit status $?" >>"$logs/$log"
 }
-in_background check_full.log "$binaries/clattn" check --tier full "$@" &
 in_background check_cpu_engine.log "$binaries/clattn" check --tier quick --engine cpu "$@" &
-for engine in simt $(sed -n 's/.*engine \([a-z_]*\): available/\1/p' "$logs/devices.log" | sort -u); do
-    for type in f16 bf16; do
-        in_background "check_${engine}_$type.log" \
-            "$binaries/clattn" check --tier full --engine "$engine" --dtype $type "$@" &
+for part in $(seq "$parts"); do
+    in_background "check_full_$part.log" "$binaries/clattn" check --tier full --part "$part/$parts" "$@" &
+    for engine in simt $(sed -n 's/.*engine \([a-z_]*\): available/\1/p' "$logs/devices.log" | sort -u); do
+        for type in f16 bf16; do
+            in_background "check_${engine}_${type}_$part.log" "$binaries/clattn" check --tier full \
+                --part "$part/$parts" --engine "$engine" --dtype $type "$@" &
+        done
     done
 done
 wait

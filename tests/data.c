@@ -1,5 +1,6 @@
 #include "data.h"
 #include "half.h"
+#include "in_threads.h"
 #include "layout.h"
 #include "random.h"
 #include "visible.h"
@@ -8,10 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a thread of its own is worth, in elements. */
+enum { LEAST_ELEMENTS = 1 << 20 };
+
+/* The first element, then twice as many each time. */
 static void fill_elements(clattn_dtype dtype, unsigned char *bytes, size_t count, float value)
 {
-    for (size_t n = 0; n < count; n++) {
-        elements_write(dtype, &value, 1, bytes + n * element_bytes(dtype));
+    const size_t element = element_bytes(dtype);
+
+    if (count > 0) {
+        elements_write(dtype, &value, 1, bytes);
+    }
+    for (size_t done = 1; done < count; done *= 2) {
+        memcpy(bytes + done * element, bytes, (done < count - done ? done : count - done) * element);
     }
 }
 
@@ -130,12 +140,48 @@ static void fill_row(unsigned char *bytes, size_t count, const struct test_case 
     float factor = row_factor(c, slot, row);
     clattn_dtype dtype = c->problem.dtype;
     int positive = c->data == DATA_RISING && (slot == SLOT_Q || slot == SLOT_K);
+    float x[64];
 
     for (size_t n = 0; n < count; n++) {
-        float x = c->data == DATA_UNIFORM ? check_random_uniform(r) : check_random_normal(r);
+        float y = c->data == DATA_UNIFORM ? check_random_uniform(r) : check_random_normal(r);
 
-        fill_elements(dtype, bytes + n * element_bytes(dtype), 1, factor * (positive ? fabsf(x) : x));
+        x[n % 64] = factor * (positive ? fabsf(y) : y);
+        if (n % 64 == 63 || n + 1 == count) {
+            elements_write(dtype, x, n % 64 + 1, bytes + n / 64 * 64 * element_bytes(dtype));
+        }
     }
+}
+
+/* Rows of a tensor that is in one piece, none like another: each is independent of those before it. */
+struct rows_to_fill {
+    struct data_set *set;
+    const struct test_case *c;
+    enum data_slot slot;
+    struct check_random first;
+    size_t draws; /* a row */
+};
+
+static void fill_rows(void *self, size_t first, size_t past)
+{
+    const struct rows_to_fill *f = self;
+    const size_t depth = f->set->view[f->slot].dim[3];
+    struct check_random r = f->first;
+
+    check_random_skip(&r, first * f->draws);
+    for (size_t row = first; row < past; row++) {
+        fill_row(row_at(f->set, f->slot, row), depth, f->c, f->slot, row, &r);
+    }
+}
+
+static void fill_plain_tensor(struct data_set *set, const struct test_case *c, enum data_slot slot,
+                              struct check_random *r)
+{
+    const struct data_view *view = &set->view[slot];
+    const size_t draws = view->dim[3] * (c->data == DATA_UNIFORM ? 1 : CHECK_NORMAL_DRAWS), rows = row_count(view);
+    struct rows_to_fill f = {set, c, slot, *r, draws};
+
+    in_threads(rows, LEAST_ELEMENTS / view->dim[3] + 1, fill_rows, &f);
+    check_random_skip(r, rows * draws);
 }
 
 /* Padding rows first, and then the others, as rows of a broadcast layout may share their numbers. */
@@ -145,6 +191,10 @@ static void fill_tensor(struct data_set *set, const struct test_case *c, enum da
     const struct data_view *view = &set->view[slot];
     int planted = c->data == DATA_NANPAD && (slot == SLOT_K || slot == SLOT_V);
 
+    if (view->default_strides && !planted && c->data != DATA_EQUAL) {
+        fill_plain_tensor(set, c, slot, r);
+        return;
+    }
     for (size_t row = 0; planted && row < row_count(view); row++) {
         if (is_padding(set, &c->problem, row)) {
             fill_elements(view->dtype, row_at(set, slot, row), view->dim[3], poison[row % 3]);
@@ -164,6 +214,19 @@ static void fill_tensor(struct data_set *set, const struct test_case *c, enum da
     }
 }
 
+struct elements_to_widen {
+    clattn_dtype dtype;
+    const unsigned char *from;
+    float *to;
+};
+
+static void widen_elements(void *self, size_t first, size_t past)
+{
+    const struct elements_to_widen *w = self;
+
+    elements_read(w->dtype, w->from + first * element_bytes(w->dtype), past - first, w->to + first);
+}
+
 /* Makes the floats that the reference reads. */
 static int widen(struct data_set *set)
 {
@@ -175,11 +238,13 @@ static int widen(struct data_set *set)
         size_t count = buffer->bytes / view->element_bytes;
 
         if (view->dtype != CLATTN_FLOAT32 && buffer->wide == NULL) {
-            buffer->wide = malloc(count * sizeof *buffer->wide);
+            struct elements_to_widen w = {view->dtype, buffer->image, NULL};
+
+            w.to = buffer->wide = malloc(count * sizeof *buffer->wide);
             if (buffer->wide == NULL) {
                 return -1;
             }
-            elements_read(view->dtype, buffer->image, count, buffer->wide);
+            in_threads(count, LEAST_ELEMENTS, widen_elements, &w);
         }
     }
     return 0;

@@ -1,14 +1,21 @@
 #include "random.h"
 
+static const uint64_t STEP = UINT64_C(0x9e3779b97f4a7c15);
+
 uint64_t check_random_bits(struct check_random *r)
 {
     uint64_t z;
 
-    r->state += UINT64_C(0x9e3779b97f4a7c15);
+    r->state += STEP;
     z = r->state;
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);
+}
+
+void check_random_skip(struct check_random *r, uint64_t draws)
+{
+    r->state += draws * STEP;
 }
 
 int64_t check_random_below(struct check_random *r, int64_t bound)
@@ -24,7 +31,7 @@ float check_random_uniform(struct check_random *r)
 /* The sum of twelve uniform numbers, 16 bits each: variance 12/12, and no libm, so the same everywhere. */
 float check_random_normal(struct check_random *r)
 {
-    uint64_t bits[3] = {check_random_bits(r), check_random_bits(r), check_random_bits(r)};
+    uint64_t bits[CHECK_NORMAL_DRAWS] = {check_random_bits(r), check_random_bits(r), check_random_bits(r)};
     int64_t sum = 0;
 
     for (int n = 0; n < 12; n++) {

@@ -8,6 +8,8 @@
 
 #include "compare.h"
 #include "half.h"
+#include "in_threads.h"
+#include "random.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -307,12 +309,68 @@ static void test_hidden_and_unwanted(void **state)
     }
 }
 
+/* ---- data ---- */
+
+enum { MANY = 100003 };
+
+static void count_element(void *self, size_t first, size_t past)
+{
+    unsigned char *counts = self;
+
+    assert_true(past - first >= 1000 || past == first);
+    for (size_t n = first; n < past; n++) {
+        counts[n]++;
+    }
+}
+
+static void test_threads_do_all_once(void **state)
+{
+    unsigned char *counts = calloc(MANY, 1);
+
+    (void)state;
+    assert_non_null(counts);
+    in_threads(MANY, 1000, count_element, counts);
+    for (size_t n = 0; n < MANY; n++) {
+        assert_int_equal(counts[n], 1);
+    }
+    in_threads(0, 1000, count_element, counts);
+    free(counts);
+}
+
+/* Numbers of a large tensor are made by threads, and must be those that one thread makes. */
+static void test_data_of_threads(void **state)
+{
+    struct test_case c;
+    struct data_set set;
+    struct check_random r;
+    char error[CASE_LINE_SIZE];
+
+    (void)state;
+    for (int uniform = 0; uniform < 2; uniform++) {
+        assert_int_equal(case_parse(uniform ? "b2 h5 n4099 m3 d64 data=uniform" : "b2 h5 n4099 m3 d64", &c, error), 0);
+        assert_int_equal(data_make(&c, &set), 0);
+        r.state = c.seed;
+        check_random_skip(&r, 1); /* that of key lengths */
+        const float *q = (const float *)set.buffer[set.view[SLOT_Q].buffer].image + set.view[SLOT_Q].offset;
+        const float *k = (const float *)set.buffer[set.view[SLOT_K].buffer].image + set.view[SLOT_K].offset;
+
+        for (size_t n = 0; n < data_count(&set.view[SLOT_Q]); n++) {
+            assert_true(q[n] == (uniform ? check_random_uniform(&r) : check_random_normal(&r)));
+        }
+        for (size_t n = 0; n < data_count(&set.view[SLOT_K]); n++) {
+            assert_true(k[n] == (uniform ? check_random_uniform(&r) : check_random_normal(&r)));
+        }
+        data_free(&set);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_case_lines),      cmocka_unit_test(test_wrong_lines),
-        cmocka_unit_test(test_tolerance),       cmocka_unit_test(test_tolerance_16),
-        cmocka_unit_test(test_faults_are_seen), cmocka_unit_test(test_hidden_and_unwanted),
+        cmocka_unit_test(test_case_lines),          cmocka_unit_test(test_wrong_lines),
+        cmocka_unit_test(test_tolerance),           cmocka_unit_test(test_tolerance_16),
+        cmocka_unit_test(test_faults_are_seen),     cmocka_unit_test(test_hidden_and_unwanted),
+        cmocka_unit_test(test_threads_do_all_once), cmocka_unit_test(test_data_of_threads),
     };
 
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);

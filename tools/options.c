@@ -164,6 +164,19 @@ static const char *set_tier(options *o, const char *text, size_t member)
     return known ? set_text(o, text, member) : "tiny, quick, full";
 }
 
+static const char *set_part(options *o, const char *text, size_t member)
+{
+    char first[8] = "";
+    const char *slash = strchr(text, '/');
+    (void)member;
+    if (slash != NULL && (size_t)(slash - text) < sizeof first) {
+        memcpy(first, text, (size_t)(slash - text));
+    }
+    bool good =
+        slash != NULL && parse_integer(slash + 1, 1, 9999, &o->parts) && parse_integer(first, 1, o->parts, &o->part);
+    return good ? NULL : "K/N with whole numbers, 1 <= K <= N <= 9999";
+}
+
 #define PLAIN (VERB_FORWARD | VERB_BACKWARD)
 #define LAYER (VERB_LAYER_FORWARD | VERB_LAYER_BACKWARD)
 #define PASSES (PLAIN | LAYER)
@@ -220,6 +233,7 @@ static const struct option_row {
     {"engine", set_engine, 0, PASSES | DEVICE_TESTS, 0, false},
     {"device", set_text, offsetof(options, device), PASSES | DEVICE_TESTS, 0, false},
     {"tier", set_tier, offsetof(options, tier), VERB_CHECK, 0, false},
+    {"part", set_part, 0, VERB_CHECK, 0, false},
     {"case", set_text, offsetof(options, case_line), VERB_CHECK, 0, false},
     {"case", add_case, 0, VERB_TUNE, 0, false},
     {"seconds", set_seconds, 0, VERB_TUNE, 0, false},
@@ -318,8 +332,8 @@ static int check_required(verb which, const options *o, const bool seen[ROWS])
     if (o->dcontext && !o->context) {
         return bad_usage(which, "--dcontext needs ", "--context");
     }
-    if (o->case_line && o->tier) {
-        return bad_usage(which, "--case and --tier ", "exclude each other");
+    if (o->case_line && (o->tier || o->parts > 0)) {
+        return bad_usage(which, o->tier ? "--case and --tier " : "--case and --part ", "exclude each other");
     }
     return -1;
 }

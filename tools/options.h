@@ -37,6 +37,7 @@ typedef struct options {
     bool bnhd;          /* files are (B,N,H,D) instead of (B,H,N,D) */
     bool verbose;
     const char *tier;      /* NULL: quick */
+    int64_t part, parts;   /* of the tier's cases, the part-th of so many parts; 0: all */
     const char *case_line; /* NULL: the whole tier */
     const char *cases[MOST_CASES];
     size_t case_count; /* of tune; 0: those that suit the device */

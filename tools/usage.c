@@ -127,7 +127,7 @@ static const char layer_backward_text[] =
 
 static const char check_text[] =
     "usage: clattn check [--device WHICH] [--engine NAME] [--dtype NAME] [--tier NAME]\n"
-    "                    [--case \"LINE\"]\n"
+    "                    [--part K/N | --case \"LINE\"]\n"
     "\n"
     "Runs clattn's own test cases on a device, forward and backward, and compares them with a\n"
     "double-precision reference on the host. What to run first on a new device.\n"
@@ -137,6 +137,8 @@ static const char check_text[] =
     "  --dtype NAME      f32, f16 or bf16, for the cases in float32; by default f32\n"
     "  --tier NAME       tiny (seconds), quick (the default), or full: all cases, and one tensor\n"
     "                    of more than 2^31 elements where the device's memory allows\n"
+    "  --part K/N        every N-th case of the tier from the K-th on: N programs at once, each with\n"
+    "                    another K, share the work of compiling kernels\n"
     "  --case LINE       only this case, as printed after a failure, for instance\n"
     "                    \"b2 h4/2 n113 m203 d64 causal\"\n"
     "  -v, --verbose     every case\n"
