@@ -75,7 +75,7 @@ INLINE void walk(float *dK, float *dV, const struct parts *p, const struct desk 
                  struct ring *stage, const struct call *a, const bool want_dk, const bool want_dv)
 {
     const int consumer = (int)get_local_id(0) / WARPGROUP;
-    const uint k_rows = p->k + consumer * PANEL_BYTES(64), v_rows = p->v + consumer * PANEL_BYTES(64);
+    const uint rows = same_in_warp(consumer) * PANEL_BYTES(64), k_rows = p->k + rows, v_rows = p->v + rows;
     float S[WALK / 2], dP[WALK / 2];
     uint P[WALK / 4], dS[WALK / 4];
     FOR_UNROLLED (n, WALK / 2)

@@ -139,7 +139,8 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
         query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
         delta_layout(&delta_at, &a, at.batch, at.head);
         query_layout(&dq_at, &a, &a.dq, at.batch, at.head, a.D);
-        const uint q_rows = p.q + consumer * PANEL_BYTES(64), dout_rows = p.dout + consumer * PANEL_BYTES(64);
+        const uint own_rows = same_in_warp(consumer) * PANEL_BYTES(64), q_rows = p.q + own_rows,
+                   dout_rows = p.dout + own_rows;
         float S[WALK / 2], dP[WALK / 2], dQ[D_PAD / 2], row_lse[ROWS], row_delta[ROWS];
         uint dS[WALK / 4];
         FOR_UNROLLED (r, ROWS) {

@@ -4,16 +4,19 @@
  * producer brings Q (OWN, D), and K and V (WALK rows) through rings of STAGES tiles, and is ahead of the consumers,
  * also into the next tile. Each consumer has 64 of the query rows, and multiplies the next S = Q K^T beside O += P V
  * of the tile before, so that the tensor cores work while it takes exponentials; with TURNS, two consumers do so by
- * turns. The last tile of keys comes first: those with an edge come before those without. */
+ * turns. The last tile of keys comes first: those with an edge come before those without. A consumer leaves out tiles
+ * of keys that only the others' rows see. */
 #include "forward_producer.cl"
 #include "softmax.cl"
 
 /* ---- consumers ---- */
 
-/* A consumer's place in both rings, and the parity of the phase that its next wait for Q or a tile's number is for. */
+/* A consumer, its place in both rings, and the parity of the phase that its next wait for Q is for. */
 struct consumer {
+    int number;
     struct ring k, v;
-    uint q_parity, next_parity;
+    uint q_parity;
+    uint q_rows;      /* its rows of Q in local memory */
     int turn;         /* its barrier of turns; the other's is 3 - turn */
     struct span rows; /* of accumulators */
 };
@@ -30,12 +33,6 @@ INLINE void pass(const struct consumer *c)
 #if TURNS
     pass_turn(3 - c->turn);
 #endif
-}
-
-INLINE void release(uint empty)
-{
-    if (get_local_id(0) % 32 == 0)
-        barrier_arrive(empty);
 }
 
 /* S = Q K^T under way, of the 64 rows of this warpgroup. */
@@ -59,6 +56,18 @@ INLINE void begin_output(float *O, const uint *P, uint v_tile)
     WGMMA_COMMIT();
 }
 
+/* Few tiles move the maximum of any of a warp's rows (RESCALE_SLACK). */
+INLINE void rescale(float *O, const float *factor, const struct span *rows)
+{
+    bool moved = false;
+    FOR_ROWS (r, rows)
+        moved = moved || NEEDS_RESCALE(factor[r]);
+    if (any_in_warp(moved))
+        FOR_ROWS (r, rows)
+            FOR_OUT (x)
+                O[OUT(r, x)] *= factor[r];
+}
+
 /* S of a tile, and with it, unless it is the first, O of the tile before; then P of the tile. */
 INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, float *l, const uint *q,
                  const struct room *p, const struct call *a, const struct edge *e, const bool first, const bool full)
@@ -67,7 +76,7 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
     barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
     await(c);
     WGMMA_FENCE();
-    begin_scores(S, q, p->q + (uint)get_local_id(0) / 128 * PANEL_BYTES(64), p->k + c->k.stage * K_BYTES);
+    begin_scores(S, q, c->q_rows, p->k + c->k.stage * K_BYTES);
     if (!first) {
         barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
         begin_output(O, P, p->v + c->v.stage * V_BYTES);
@@ -77,60 +86,106 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
         WGMMA_WAIT(WALK, 0, S);
     else
         WGMMA_WAIT(WALK, 1, S);
-    release(p->k_empty + 8 * c->k.stage);
+    leave_stage(p->k_empty + 8 * c->k.stage);
     ring_next(&c->k, STAGES);
     softmax_scores(S, factor, a, e, full, &c->rows, WALK);
     reduce_max(factor, 0, &c->rows);
     FOR_ROWS (r, &c->rows)
         factor[r] = softmax_row(S, m, l, factor[r], a, r, WALK);
-    if (!first) {
+    if (!first) { /* exponentials are taken beside P V, not behind it */
+        barrier_knowing(2 + c->turn, as_uint(l[0]) | as_uint(l[1]), a->B);
         WGMMA_WAIT(DV_PAD, 0, O);
-        release(p->v_empty + 8 * c->v.stage);
+        leave_stage(p->v_empty + 8 * c->v.stage);
         ring_next(&c->v, STAGES);
-        FOR_ROWS (r, &c->rows)
-            FOR_OUT (x)
-                O[OUT(r, x)] *= factor[r];
+        rescale(O, factor, &c->rows);
     }
     pack_operand(P, S, WALK);
 }
 
-/* O, m and l of this warpgroup's rows. */
-INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, const struct room *p, const struct work *w,
-                 const struct call *a, const __global uchar *mask)
+/* Tiles of keys that a consumer's 64 rows see: 0 to seen - 1, of which each row sees 0 to full - 1 whole. The
+ * work-group's other rows may see more. */
+struct tiles {
+    int seen, full;
+};
+
+INLINE void find_tiles(struct tiles *tiles, WORK *w, const struct call *a, int consumer)
 {
-    uint P[WALK / 4], q[OWNER_REGISTERS ? D_PAD / 4 : 1];
-    struct edge e;
-    barrier_wait(p->q_full, c->q_parity);
-    c->q_parity ^= 1;
-    if (OWNER_REGISTERS) {
-        FOR_UNROLLED (k, D_PAD / 16)
-            load_operand(q + 4 * k, p->tiles, OWN, (int)get_local_id(0) / 32 * 16, k);
-        release(p->q_empty);
+    const long first = w->at.first + 64 * consumer;
+    long end = w->keys, full_end = w->keys;
+    if (a->causal) {
+        const long offset = diagonal_offset(a, w->keys);
+        end = clamp(min(first + 64, a->N) + offset, 0L, w->keys);
+        full_end = clamp(first + 1 + offset, 0L, w->keys);
     }
-    int t = w->count - 1;
-    find_edge(&e, a, w->at.first, w->begin + (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
-    step(c, S, O, P, m, l, q, p, a, &e, true, false);
-    for (--t; t >= w->full; --t) {
-        find_edge(&e, a, w->at.first, w->begin + (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
-        step(c, S, O, P, m, l, q, p, a, &e, false, false);
-    }
-    for (; t >= 0; --t)
-        step(c, S, O, P, m, l, q, p, a, &e, false, true);
-    if (!OWNER_REGISTERS)
-        release(p->q_empty);
-    barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
+    if (first >= a->N)
+        end = 0;
+    tiles->seen = (int)((end + WALK - 1) / WALK);
+    tiles->full = (int)(full_end / WALK);
+}
+
+/* Of a tile that none of this consumer's rows sees. */
+INLINE void leave_tile(struct consumer *c, const struct room *p)
+{
     await(c);
-    WGMMA_FENCE();
-    begin_output(O, P, p->v + c->v.stage * V_BYTES);
     pass(c);
-    WGMMA_WAIT(DV_PAD, 0, O);
-    release(p->v_empty + 8 * c->v.stage);
+    barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
+    leave_stage(p->k_empty + 8 * c->k.stage);
+    ring_next(&c->k, STAGES);
+    barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
+    leave_stage(p->v_empty + 8 * c->v.stage);
     ring_next(&c->v, STAGES);
 }
 
+INLINE void load_queries(uint *q, const struct room *p)
+{
+    FOR_UNROLLED (k, D_PAD / 16)
+        load_operand(q + 4 * k, p->tiles, OWN, (int)get_local_id(0) / 32 * 16, k);
+    leave_stage(p->q_empty);
+}
+
+/* O, m and l of this warpgroup's rows. */
+INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, const struct room *p, WORK *w,
+                 const struct call *a, const __global uchar *mask)
+{
+    uint P[WALK / 4], q[OWNER_REGISTERS ? D_PAD / 4 : 1];
+    struct tiles tiles;
+    struct edge e;
+    find_tiles(&tiles, w, a, c->number);
+    barrier_wait(p->q_full, c->q_parity);
+    c->q_parity ^= 1;
+    if (OWNER_REGISTERS)
+        load_queries(q, p);
+    int t = w->count - 1;
+    for (; t >= tiles.seen; --t)
+        leave_tile(c, p);
+    if (t >= 0) {
+        find_edge(&e, a, w->at.first, (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
+        step(c, S, O, P, m, l, q, p, a, &e, true, false);
+        for (--t; t >= tiles.full; --t) {
+            find_edge(&e, a, w->at.first, (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
+            step(c, S, O, P, m, l, q, p, a, &e, false, false);
+        }
+        for (; t >= 0; --t)
+            step(c, S, O, P, m, l, q, p, a, &e, false, true);
+        barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
+        await(c);
+        WGMMA_FENCE();
+        begin_output(O, P, p->v + c->v.stage * V_BYTES);
+        pass(c);
+        WGMMA_WAIT(DV_PAD, 0, O);
+        leave_stage(p->v_empty + 8 * c->v.stage);
+        ring_next(&c->v, STAGES);
+    } else {
+        await(c);
+        pass(c);
+    }
+    if (!OWNER_REGISTERS)
+        leave_stage(p->q_empty);
+}
+
 /* Divides O by l and writes O and L. */
-INLINE void store_tile(float *O, float *m, float *l, const struct work *w, const struct call *a,
-                       const struct span *rows, __global stored *out, __global float *lse)
+INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call *a, const struct span *rows,
+                       __global stored *out, __global float *lse)
 {
     ROW_VALUES(factor);
     struct layout out_at, lse_at;
@@ -146,52 +201,48 @@ INLINE void store_tile(float *O, float *m, float *l, const struct work *w, const
         store_stat(m, lse, &lse_at, w->at.first, rows);
 }
 
-#if STAY
-/* The compiler cannot tell what the number is any more. */
-INLINE void forget(long *number)
+INLINE void do_work(struct consumer *c, float *S, const struct room *p, WORK *w, const struct call *a,
+                    const __global uchar *mask, __global stored *out, __global float *lse)
 {
-    __asm__ volatile("mov.b64 %0, %0;" : "+l"(*number));
+    OUTPUT(O);
+    ROW_VALUES(m);
+    ROW_VALUES(l);
+    FOR_ROWS (r, &c->rows) {
+        m[r] = -INFINITY;
+        l[r] = 0.0f;
+        FOR_OUT (x)
+            O[OUT(r, x)] = 0.0f;
+    }
+    if (w->count > 0)
+        walk(c, S, O, m, l, p, w, a, mask);
+    store_tile(O, m, l, w, a, &c->rows, out, lse);
 }
-#endif
 
 INLINE void consume(const struct room *p, const struct call *a, const __global uchar *mask,
                     const __global int *kv_lengths, __global stored *out, __global float *lse)
 {
     SCORES(S);
-    OUTPUT(O);
-    ROW_VALUES(m);
-    ROW_VALUES(l);
-    struct consumer c = {{0, 0}, {0, 0}, 0, 0, 1 + (int)get_local_id(0) / 128, {0, ROWS}};
+    const int number = same_in_warp((int)get_local_id(0) / 128);
+    struct consumer c = {number, {0, 0}, {0, 0}, 0, p->q + number * PANEL_BYTES(64), 1 + number, {0, ROWS}};
     FOR_UNROLLED (s, WALK / 2)
         S[s] = 0.0f;
     if (c.turn == 2)
         pass(&c);
-    for (long tile = a->first_group + (long)get_group_id(0); tile < a->end_group;) {
-        struct work w;
-        find_work(&w, a, tile, kv_lengths);
-        FOR_ROWS (r, &c.rows) {
-            m[r] = -INFINITY;
-            l[r] = 0.0f;
-            FOR_OUT (x)
-                O[OUT(r, x)] = 0.0f;
-        }
-        if (w.count > 0)
-            walk(&c, S, O, m, l, p, &w, a, mask);
 #if STAY
-        forget(&tile); /* finds the work again, where registers are free, instead of keeping it while they are not */
-        find_work(&w, a, tile, kv_lengths);
-#endif
-        store_tile(O, m, l, &w, a, &c.rows, out, lse);
-#if STAY
-        barrier_wait(p->next_full, c.next_parity);
-        c.next_parity ^= 1;
-        tile = *p->next;
+    for (struct ring at = {0, 0};; ring_next(&at, 2)) {
+        WORK *w = p->works + at.stage;
+        barrier_wait(p->work_full + 8 * at.stage, at.parity);
+        if (!w->more)
+            break;
+        do_work(&c, S, p, w, a, mask, out, lse);
         warp_barrier();
-        release(p->next_empty);
-#else
-        tile = a->end_group;
-#endif
+        leave_stage(p->work_empty + 8 * at.stage);
     }
+#else
+    struct work w;
+    find_work(&w, a, a->first_group + (long)get_group_id(0), kv_lengths);
+    do_work(&c, S, p, &w, a, mask, out, lse);
+#endif
     if (c.turn == 1)
         await(&c); /* the turn that is left */
 }
@@ -204,9 +255,13 @@ forward_wgmma(const struct call a, const __global stored *restrict q, const __gl
 {
     __local __attribute__((aligned(1024))) uchar tiles[TILES_BYTES];
     __local ulong barriers[BARRIER_COUNT];
-    __local long next;
+#if STAY
+    __local struct work works[2];
+#else
+    __local struct work *const works = 0;
+#endif
     struct room p;
-    make_room(&p, tiles, &next, barriers);
+    make_room(&p, tiles, works, barriers);
     barrier(CLK_LOCAL_MEM_FENCE);
     if (get_local_id(0) < CONSUMER_ITEMS) {
         TAKE_REGISTERS(CONSUMER_REGISTERS);

@@ -51,21 +51,6 @@ INLINE void your_turn(int consumer)
         pass_turn(2 - consumer);
 }
 
-/* A consumer is done with a stage of which `barrier` is the empty one. */
-INLINE void leave_stage(uint barrier)
-{
-    if (get_local_id(0) % 32 == 0)
-        barrier_arrive(barrier);
-}
-
-INLINE void init_ring(uint full, uint empty, const int stages, const int fullers, const int readers)
-{
-    for (int i = 0; i < stages; ++i) {
-        barrier_init(full + 8 * i, fullers);
-        barrier_init(empty + 8 * i, readers);
-    }
-}
-
 /* Edges are found once, for the first tile of a walk, in 64 bits; those of other tiles follow from it. Lengths are below
  * 2^29, so that no diagonal overflows. Here keys are not cut off at what a tile may need. */
 INLINE void find_first_edge(struct edge *e, const struct call *a, long i, long j, long keys, const __global uchar *mask)

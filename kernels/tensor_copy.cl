@@ -65,6 +65,21 @@ INLINE void ring_next(struct ring *r, const uint stages)
     }
 }
 
+/* A warp is done with a stage of which `barrier` is the empty one. */
+INLINE void leave_stage(uint barrier)
+{
+    if (get_local_id(0) % 32 == 0)
+        barrier_arrive(barrier);
+}
+
+INLINE void init_ring(uint full, uint empty, const int stages, const int fullers, const int readers)
+{
+    for (int i = 0; i < stages; ++i) {
+        barrier_init(full + 8 * i, fullers);
+        barrier_init(empty + 8 * i, readers);
+    }
+}
+
 /* ---- copies ---- */
 
 /* To `to`, 64 elements of depth from `depth` on of as many rows from `row` on as the map says; arrives at `barrier`. */

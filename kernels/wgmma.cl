@@ -134,9 +134,11 @@
 #define PANELS(depth) (((depth) + PANEL - 1) / PANEL)
 #define TILE_BYTES(rows, depth) (PANELS(depth) * PANEL_BYTES(rows))
 
-INLINE ulong tile_descriptor(uint at, uint apart)
+/* Of what begins `bytes` behind `at`: an addition, as no tile ends where an address has more bits. */
+INLINE ulong tile_descriptor(uint at, uint apart, uint bytes)
 {
-    return (ulong)((at & 0x3ffffu) >> 4) | (ulong)(apart >> 4) << 16 | (ulong)(1024 >> 4) << 32 | (ulong)1 << 62;
+    const uint low = ((at & 0x3ffffu) >> 4 | apart >> 4 << 16) + (bytes >> 4);
+    return (ulong)low | (ulong)(1024 >> 4) << 32 | (ulong)1 << 62;
 }
 
 /* The same address, of which the compiler does not know that: what is computed from it in a loop stays there, where a
@@ -150,13 +152,13 @@ INLINE uint fresh(uint at)
 /* Depth 16 k to 16 k + 15 of a tile of `rows` rows, as A or as B_ALONG_DEPTH. */
 INLINE ulong depth_slice(uint tile, const int rows, const int k)
 {
-    return tile_descriptor(tile + k / 4 * PANEL_BYTES(rows) + k % 4 * 32, 16);
+    return tile_descriptor(tile, 16, k / 4 * PANEL_BYTES(rows) + k % 4 * 32);
 }
 
 /* Rows 16 k to 16 k + 15 of it, all depth, as B_ALONG_COLUMNS. */
 INLINE ulong row_slice(uint tile, const int rows, const int k)
 {
-    return tile_descriptor(tile + k * 2048, PANEL_BYTES(rows));
+    return tile_descriptor(tile, PANEL_BYTES(rows), k * 2048);
 }
 
 /* ---- roles ---- */
@@ -174,6 +176,33 @@ INLINE void await_turn(int id)
 INLINE void pass_turn(int id)
 {
     __asm__ volatile("bar.arrive %0, 256;" ::"r"(id) : "memory");
+}
+
+/* x, which a warp's lanes have in common, so that the compiler knows it: descriptors made of it are then in registers
+ * that a warp has once, where products want them, and need not be moved there for each. By all lanes. */
+INLINE int same_in_warp(int x)
+{
+    int y;
+    __asm__ volatile("shfl.sync.idx.b32 %0, %1, 0, 0x1f, 0xffffffff;" : "=r"(y) : "r"(x));
+    return y;
+}
+
+/* Whether x is true in any lane of the warp; by all lanes. */
+INLINE bool any_in_warp(bool x)
+{
+    int y;
+    __asm__ volatile("{.reg .pred p; setp.ne.s32 p, %1, 0; vote.sync.any.pred p, p, 0xffffffff; selp.s32 %0, 1, 0, p;}"
+                     : "=r"(y)
+                     : "r"((int)x));
+    return y != 0;
+}
+
+/* Barrier `id` (3 to 15; 1 and 2 are of turns) of one warpgroup, when `bits` are known. ptxas moves what is independent
+ * of a wait for products behind it, even exponentials that were to be taken meanwhile; not past a barrier whose number
+ * seems to follow from them. It does not, since `positive` is, but compilers cannot tell. */
+INLINE void barrier_knowing(int id, uint bits, int positive)
+{
+    __asm__ volatile("bar.sync %0, 128;" ::"r"(id + (int)((bits & (uint)positive) >> 31)) : "memory");
 }
 
 INLINE void warp_barrier(void)

@@ -48,7 +48,7 @@ static size_t forward_bytes(const struct clattn__config *c)
     const size_t d = (size_t)(c->d_pad + 63) / 64 * 128, dv = (size_t)(c->dv_pad + 63) / 64 * 128;
     const size_t stages = (size_t)c->stages;
 
-    return (size_t)c->own * d + stages * (size_t)c->walk * (d + dv) + 8 * (4 + 4 * stages) + 8;
+    return (size_t)c->own * d + stages * (size_t)c->walk * (d + dv) + 8 * (6 + 4 * stages) + (c->stay ? 2 * 40 : 0);
 }
 
 static void check_rules(const clattn_problem *p, const struct clattn__config *c)

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""How far clattn and PyTorch's scaled_dot_product_attention are from float64, on the same inputs.
+
+    compare_accuracy.py [--clattn PROGRAM] [--engine NAME] [--backends LIST] [--csv FILE] CASE ...
+
+Cases are lines of clattn-bench in 16 bits, small enough for an N x M matrix of float64 a head. The reference and its
+gradients are computed in float64 from the 16-bit inputs. Of each result: the largest error, and the root of the mean
+square of all errors. PROGRAM is the command-line tool; its results are rounded to 16 bits, as PyTorch's are.
+"""
+
+import argparse
+import csv
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy
+import torch
+import torch.nn.functional as F
+from torch.nn.attention import sdpa_kernel
+
+from compare_torch import BACKENDS, DTYPES, Case, make_inputs
+
+COLUMNS = ("case", "implementation", "result", "largest_error", "rms_error", "largest_value")
+NAMES = ("q", "k", "v", "dout"), ("out", "dq", "dk", "dv")
+
+
+def gradients(case, function, tensors):
+    """(out, dq, dk, dv) of function(q, k, v)."""
+    q, k, v, dout = (x.detach().clone() for x in tensors)
+    inputs = [x.requires_grad_(True) for x in (q, k, v)]
+    out = function(*inputs)
+    return [x.detach() for x in (out, *(torch.autograd.grad(out, inputs, dout) if case.backward else ()))]
+
+
+def exact(case, q, k, v):
+    """Attention in float64, a batch and head of keys at a time."""
+    group = case.hq // case.hk
+    k, v = (x.repeat_interleave(group, dim=1) for x in (k, v))
+    scores = q @ k.transpose(-1, -2) / case.d**0.5
+    if case.causal:  # bottom-right
+        hidden = torch.ones(case.n, case.m, dtype=torch.bool, device=q.device).triu(case.m - case.n + 1)
+        scores = scores.masked_fill(hidden, float("-inf"))
+    return torch.softmax(scores, dim=-1) @ v
+
+
+def by_torch(case, backend, tensors):
+    options = {"enable_gqa": True} if case.hq != case.hk else {}
+
+    def attention(q, k, v):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=case.causal, **options)
+
+    if not tensors[0].is_cuda:
+        return gradients(case, attention, tensors)
+    with sdpa_kernel([BACKENDS[backend]]):
+        return gradients(case, attention, tensors)
+
+
+def by_clattn(case, program, engine, tensors):
+    """Files there and back; bfloat16 travels as float32, which holds it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = {name: str(pathlib.Path(folder, name + ".npy")) for names in NAMES for name in names}
+        for name, tensor in zip(NAMES[0], tensors):
+            bits = tensor if case.dtype == "f16" else tensor.float()
+            numpy.save(path[name], bits.cpu().numpy())
+        options = [f"--engine={engine}", f"--dtype={case.dtype}"] + (["--causal"] if case.causal else [])
+        options += [word for name in NAMES[0][:3] for word in (f"--{name}", path[name])]
+        subprocess.run([program, "forward", *options, "--out", path["out"]], check=True)
+        if case.backward:
+            outputs = [word for name in NAMES[1][1:] for word in (f"--{name}", path[name])]
+            subprocess.run([program, "backward", *options, "--dout", path["dout"], *outputs], check=True)
+        names = NAMES[1] if case.backward else NAMES[1][:1]
+        return [torch.from_numpy(numpy.load(path[name])) for name in names]
+
+
+def errors(found, expected):
+    """(largest error, root of the mean square, largest value)."""
+    difference = (found.to(expected.device, torch.float64) - expected).abs()
+    return difference.max().item(), difference.square().mean().sqrt().item(), expected.abs().max().item()
+
+
+def run_case(case, arguments, device):
+    tensors = [x.detach() for x in make_inputs(case, device, False)]
+    expected = gradients(case, lambda q, k, v: exact(case, q, k, v), [x.double() for x in tensors])
+    results = {f"clattn {engine}": by_clattn(case, arguments.clattn, engine, tensors)
+               for engine in arguments.engine.split(",")}
+    for backend in arguments.backends.split(",") if device == "cuda" else ["cpu"]:
+        results[f"torch-{backend}"] = by_torch(case, backend, tensors)
+    for implementation, found in results.items():
+        for name, one, reference in zip(NAMES[1], found, expected):
+            yield case.line, implementation, name, *errors(one, reference)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("cases", nargs="+", metavar="CASE")
+    parser.add_argument("--clattn", default="build/tools/clattn", help="the command-line tool (default: %(default)s)")
+    parser.add_argument("--engine", default="auto", help="engines of clattn, with commas (default: auto)")
+    parser.add_argument("--backends", default="flash,cudnn", help="of PyTorch on CUDA (default: %(default)s)")
+    parser.add_argument("--csv", help="file that is written, a row a result")
+    arguments = parser.parse_args()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    rows = []
+    for line in arguments.cases:
+        case = Case(line)
+        if DTYPES[case.dtype] == torch.float32 or case.causal and case.n != case.m:
+            parser.error(f'"{line}": only 16 bits, and causal only with N = M')
+        for row in run_case(case, arguments, device):
+            print(f"{row[0]:36} {row[1]:20} {row[2]:4} {row[3]:.3e} rms {row[4]:.3e} of {row[5]:.3g}", flush=True)
+            rows.append(row)
+    if arguments.csv:
+        with open(arguments.csv, "w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
