@@ -5,12 +5,15 @@
 #include "measure.h"
 #include "options.h"
 #include "progress.h"
+#include "read_csv.h"
 #include "report_csv.h"
 #include "report_table.h"
 #include "speed_plot.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { GEMM_SIZE = 2048, GEMM_RUNS = 3 };
 
@@ -20,7 +23,8 @@ struct bench {
     struct bench_clock clock;
     struct bench_setting setting;
     struct bench_rows rows;
-    FILE *csv, *plot; /* NULL: not wanted */
+    FILE *csv, *plot;   /* NULL: not wanted */
+    char reported[256]; /* the device of reports that are drawn */
     char message[BENCH_MESSAGE];
 };
 
@@ -153,9 +157,26 @@ static int close_file(const char *path, FILE *file)
     return fclose(file) || bad ? fail(path, "cannot be written") : 0;
 }
 
-static int write_files(struct bench *s)
+/* Of a plot: rows that were measured before. */
+static int read_reports(struct bench *s)
 {
     int bad = 0;
+    for (size_t i = 0; i < s->options.from_count; ++i) {
+        const char *path = s->options.from[i];
+        FILE *file = fopen(path, "r");
+        if (!file || bench_csv_read(file, &s->rows, s->reported, s->message))
+            bad = fail(path, file ? s->message : strerror(errno));
+        if (file)
+            fclose(file);
+    }
+    return bad;
+}
+
+static int write_files(struct bench *s)
+{
+    int bad = read_reports(s);
+    if (!s->setting.device)
+        s->setting.device = s->reported;
     if (s->plot) {
         const int drawn = bench_plot_write(s->plot, &s->setting, &s->rows);
         if (drawn < 0)
@@ -213,7 +234,8 @@ int main(int argc, char **argv)
     if (start == BENCH_GO && (open_file(s.options.csv, &s.csv) || open_file(s.options.plot, &s.plot)))
         bad = 2;
     if (start == BENCH_GO && !bad) {
-        bad = begin(&s) ? fail("the device", s.message) : run_cases(&s);
+        if (s.options.count > 0)
+            bad = begin(&s) ? fail("the device", s.message) : run_cases(&s);
         bad |= write_files(&s);
         bench_baselines_end();
         bench_clock_end(&s.clock);

@@ -110,7 +110,7 @@ void bench_measure_row(const struct bench_measured *m, enum bench_pass pass, con
     row->c = m->c;
     case_print(&m->c, row->line);
     row->pass = pass;
-    row->implementation = implementation;
+    snprintf(row->implementation, sizeof row->implementation, "%s", implementation);
     row->flops = bench_flops(&m->c.problem, m->c.passes, pass);
     row->narrow_bytes = bench_narrow_bytes(&m->c.problem, pass);
     row->input_bytes = bench_input_bytes(&m->sets, bits);

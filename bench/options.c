@@ -29,6 +29,9 @@ static const char help[] =
     "  --baseline LIST          what else is timed: materialised, openblas, none (default: all that there are)\n"
     "  --csv FILE               writes a row a pass, for programs\n"
     "  --plot FILE              draws speed against length as SVG, where the cases differ in length\n"
+    "  --from FILE              draws also what is in a CSV file, of this program or of compare_torch.py; up to 8 "
+    "times.\n"
+    "                           Without a CASE nothing is timed then\n"
     "  --memory                 tells what device memory each case takes, and times nothing\n"
     "  --startup                tells how long the first result takes, and nothing else\n"
     "  --build-options TEXT     appended to the options of every kernel's build\n"
@@ -80,6 +83,8 @@ static int read_baselines(const char *list)
 static int read_cases(int count, char **lines, struct bench_options *options)
 {
     const int given = count > 0, few = options->startup;
+    if (!given && options->from_count > 0)
+        return 0;
     const int all = given ? count : few ? 1 : (int)(sizeof default_cases / sizeof *default_cases);
     options->cases = calloc((size_t)all, sizeof *options->cases);
     if (!options->cases) {
@@ -98,7 +103,7 @@ static int read_cases(int count, char **lines, struct bench_options *options)
     return 0;
 }
 
-enum { HELP = 'h', DEVICE, ENGINE, REPEATS, SUSTAINED, BASELINE, CSV, PLOT, MEMORY, STARTUP, BUILD_OPTIONS };
+enum { HELP = 'h', DEVICE, ENGINE, REPEATS, SUSTAINED, BASELINE, CSV, PLOT, FROM, MEMORY, STARTUP, BUILD_OPTIONS };
 
 static int read_option(int option, struct bench_options *options)
 {
@@ -121,6 +126,11 @@ static int read_option(int option, struct bench_options *options)
         return 0;
     case PLOT:
         options->plot = optarg;
+        return 0;
+    case FROM:
+        if (options->from_count == BENCH_MOST_FROM)
+            return bad("--from", optarg, "one of at most 8");
+        options->from[options->from_count++] = optarg;
         return 0;
     case MEMORY:
         options->memory = 1;
@@ -146,6 +156,7 @@ enum bench_start bench_options_read(int argc, char **argv, struct bench_options 
                                           {"baseline", required_argument, NULL, BASELINE},
                                           {"csv", required_argument, NULL, CSV},
                                           {"plot", required_argument, NULL, PLOT},
+                                          {"from", required_argument, NULL, FROM},
                                           {"memory", no_argument, NULL, MEMORY},
                                           {"startup", no_argument, NULL, STARTUP},
                                           {"build-options", required_argument, NULL, BUILD_OPTIONS},
@@ -163,6 +174,10 @@ enum bench_start bench_options_read(int argc, char **argv, struct bench_options 
             fputs("clattn-bench: --help lists the options\n", stderr);
             return BENCH_BAD;
         }
+    }
+    if (options->from_count > 0 && !options->plot) {
+        fputs("clattn-bench: --from is for --plot\n", stderr);
+        return BENCH_BAD;
     }
     if ((options->memory || options->startup) && (options->csv || options->plot)) {
         fputs("clattn-bench: --csv and --plot are about times, and --memory and --startup take none for them\n",

@@ -4,6 +4,8 @@
 
 #include "cases.h"
 
+enum { BENCH_MOST_FROM = 8 };
+
 struct bench_options {
     const char *device; /* NULL: the best */
     clattn_options library;
@@ -11,9 +13,11 @@ struct bench_options {
     int sustained;          /* no rest between runs */
     int memory, startup;    /* instead of timing */
     const char *csv, *plot; /* files, or NULL */
-    const char *baselines;  /* names with commas; NULL: those that there are */
+    const char *from[BENCH_MOST_FROM];
+    size_t from_count;     /* reports whose rows are drawn, too */
+    const char *baselines; /* names with commas; NULL: those that there are */
     struct test_case *cases;
-    size_t count;
+    size_t count; /* 0 only where reports are drawn and nothing is timed */
 };
 
 enum bench_start { BENCH_GO, BENCH_HELP, BENCH_BAD };

@@ -10,8 +10,8 @@ struct bench_row {
     struct test_case c;
     char line[CASE_LINE_SIZE];
     enum bench_pass pass;
-    const char *implementation; /* "clattn", or a baseline's name */
-    char engine[32];            /* clattn's; "" for a baseline */
+    char implementation[32]; /* "clattn", or a baseline's name */
+    char engine[32];         /* clattn's; "" for a baseline */
     struct bench_clocks clocks;
     double flops, narrow_bytes; /* of the pass: see rates.h */
     size_t input_bytes, output_bytes, workspace_bytes;

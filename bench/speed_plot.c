@@ -15,7 +15,7 @@ static const char *const colours[] = {"#1f6fb4", "#d1495b", "#2e8b57", "#8e5ea2"
 
 struct point {
     const struct bench_row *row;
-    char curve[CASE_LINE_SIZE + 64]; /* its legend */
+    char curve[CASE_LINE_SIZE + 96]; /* its legend */
     double length, rate;             /* keys; TFLOP/s */
 };
 
@@ -29,12 +29,12 @@ struct frame {
 static void name_curve(struct point *point)
 {
     const struct bench_row *row = point->row;
-    size_t used =
-        (size_t)snprintf(point->curve, sizeof point->curve, "%s %s:", row->implementation, bench_pass_name(row->pass));
+    size_t used = (size_t)snprintf(point->curve, sizeof point->curve, "%s%s%s %s:", row->implementation,
+                                   row->engine[0] ? " " : "", row->engine, bench_pass_name(row->pass));
     for (const char *at = row->line; *at;) {
         const size_t length = strcspn(at, " ");
-        const int is_length = (at[0] == 'n' || at[0] == 'm') && isdigit((unsigned char)at[1]);
-        if (!is_length && used + length + 2 < sizeof point->curve)
+        const int is_apart = strchr("bnm", at[0]) && isdigit((unsigned char)at[1]);
+        if (!is_apart && used + length + 2 < sizeof point->curve)
             used += (size_t)snprintf(point->curve + used, length + 2, " %.*s", (int)length, at);
         at += length + (at[length] == ' ');
     }

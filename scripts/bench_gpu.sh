@@ -2,7 +2,7 @@
 # The figures of docs/performance.md on a GPU, beside PyTorch where python3 has it: ./scripts/bench_gpu.sh BINARIES RESULTS [GROUP ...]
 #
 # BINARIES: a folder with clattn-bench and the library. RESULTS: a folder for the CSV files and plots. GROUPs: start float32 query
-# half; all by default, about five minutes.
+# half; all by default, about ten minutes.
 set -u
 
 if [ $# -lt 2 ]; then
@@ -42,8 +42,7 @@ compare() {
         set -- "$@" "$line"
     done
     for engine in $engines; do
-        "$binaries/clattn-bench" --engine "$engine" --baseline none --csv "$results/$name-$engine.csv" \
-            --plot "$results/$name-$engine.svg" "$@" || failed=1
+        "$binaries/clattn-bench" --engine "$engine" --baseline none --csv "$results/$name-$engine.csv" "$@" || failed=1
     done
     if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
         python3 "$here/bench/compare_torch.py" --backends "$backends" --csv "$results/$name-torch.csv" \
@@ -52,6 +51,24 @@ compare() {
     return $failed
 }
 
+# draw TYPE: speed against length, of each pass, without the cases that differ in more.
+draw() {
+    type=$1
+    failed=0
+    for pass in forward backward; do
+        set --
+        for report in "$type-nvidia_wgmma" "$type-nvidia_mma" "$type-torch"; do
+            [ -f "$results/$report.csv" ] || continue
+            grep -e '^device,' -e ",$pass," "$results/$report.csv" | grep -v -e causal -e d256 >"$folder/$report-$pass.csv"
+            set -- "$@" --from "$folder/$report-$pass.csv"
+        done
+        "$binaries/clattn-bench" --plot "$results/$type-$pass.svg" "$@" || failed=1
+    done
+    return $failed
+}
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
 for group in $groups; do
     case $group in
     start)
@@ -77,6 +94,7 @@ for group in $groups; do
                 echo "b32 h32 n512 m512 d64 dtype=$type"
                 echo "b32 h16 n512 m512 d128 dtype=$type"
             } | compare "$type" flash,cudnn nvidia_wgmma nvidia_mma || status=1
+            draw "$type" || status=1
         done
         echo "b2 h32 n8192 m8192 d64 dtype=f16
 b2 h16 n8192 m8192 d128 dtype=f16" | compare f16-portable flash simt || status=1

@@ -115,5 +115,14 @@ expect 0 "" --startup "b1 h2 n40 m80 d16"
 says "compute, read"
 expect 0 "do not differ in length" --repeats 3 --baseline none --plot same.svg "b1 h2 n20 m40 d16 grad=none"
 
+# ---- reports that are drawn ----
+
+expect 2 "--from is for --plot" --from out.csv
+expect 1 "missing.csv: No such file" --plot drawn.svg --from missing.csv
+expect 1 "out.svg: line 1: this is not the head" --plot drawn.svg --from out.csv --from out.svg
+expect 0 "" --plot drawn.svg --from out.csv
+checks=$((checks + 1))
+grep -q "forward: h2 d16<" drawn.svg || fail "drawn.svg has no curve"
+
 echo "$checks checks, $failures failures"
 [ "$failures" -eq 0 ]
