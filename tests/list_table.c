@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Long sequences, where tiles are large, and a single query, of one head or of four that share a tile. */
+/* Long sequences, where tiles are large, shorter ones, and a single query, of one head or of four that share a tile. */
 struct shape {
     int64_t q_len, q_heads, kv_heads, mask_rows; /* mask_rows: 0 without a mask, 1 of padding, or q_len */
     bool plain;                                  /* worth listing in every type and on small devices */
@@ -68,8 +68,8 @@ int main(int argc, char **argv)
     static const clattn_engine engines[] = {CLATTN_ENGINE_SIMT, CLATTN_ENGINE_NVIDIA_MMA, CLATTN_ENGINE_NVIDIA_WGMMA};
     static const int dims[] = {64, 128, 32, 96, 192, 256};
     static const struct shape shapes[] = {
-        {8192, 16, 16, 0, true}, {8192, 16, 16, 1, false}, {8192, 16, 16, 8192, false},
-        {1, 16, 16, 0, true},    {1, 16, 4, 0, false},
+        {8192, 16, 16, 0, true},  {8192, 16, 16, 1, false}, {8192, 16, 16, 8192, false},
+        {2048, 16, 16, 0, false}, {1, 16, 16, 0, true},     {1, 16, 4, 0, false},
     };
     const bool few = argc == 2 && strcmp(argv[1], "few") == 0;
     if (argc > 2 || (argc == 2 && !few)) {

@@ -42,7 +42,7 @@ static bool choose(const struct clattn__device *device, const clattn_problem *p,
     return choose_for(KERNEL_FORWARD, device, p, attempt, c);
 }
 
-/* Q, and a ring of K and of V in panels of 64 elements of depth; four barriers, four a stage, and a number. */
+/* Q, and a ring of K and of V in panels of 64 elements of depth; six barriers, four a stage, and with STAY two pieces of work. */
 static size_t forward_bytes(const struct clattn__config *c)
 {
     const size_t d = (size_t)(c->d_pad + 63) / 64 * 128, dv = (size_t)(c->dv_pad + 63) / 64 * 128;
