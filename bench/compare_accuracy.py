@@ -11,6 +11,7 @@ square of all errors. PROGRAM is the command-line tool; its results are rounded 
 import argparse
 import csv
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -57,8 +58,16 @@ def by_torch(case, backend, tensors):
         return gradients(case, attention, tensors)
 
 
+def run_clattn(arguments, outputs):
+    """The tool, which tells on standard error what computes each output: engines, and {name: array}."""
+    told = subprocess.run([*arguments, "-v"], check=True, stderr=subprocess.PIPE, text=True).stderr
+    engines = dict(re.findall(r"(forward|backward_\w+): engine (\w+)", told))
+    return engines, {name: torch.from_numpy(numpy.load(path)) for name, path in outputs.items()}
+
+
 def by_clattn(case, program, engine, tensors):
-    """Files there and back; bfloat16 travels as float32, which holds it."""
+    """{(engine that computed it, name): result}. By files; bfloat16 travels as float32, which holds it."""
+    results = {}
     with tempfile.TemporaryDirectory() as folder:
         path = {name: str(pathlib.Path(folder, name + ".npy")) for names in NAMES for name in names}
         for name, tensor in zip(NAMES[0], tensors):
@@ -66,12 +75,16 @@ def by_clattn(case, program, engine, tensors):
             numpy.save(path[name], bits.cpu().numpy())
         options = [f"--engine={engine}", f"--dtype={case.dtype}"] + (["--causal"] if case.causal else [])
         options += [word for name in NAMES[0][:3] for word in (f"--{name}", path[name])]
-        subprocess.run([program, "forward", *options, "--out", path["out"]], check=True)
+        engines, found = run_clattn([program, "forward", *options, "--out", path["out"]], {"out": path["out"]})
+        results[engines["forward"], "out"] = found["out"]
         if case.backward:
-            outputs = [word for name in NAMES[1][1:] for word in (f"--{name}", path[name])]
-            subprocess.run([program, "backward", *options, "--dout", path["dout"], *outputs], check=True)
-        names = NAMES[1] if case.backward else NAMES[1][:1]
-        return [torch.from_numpy(numpy.load(path[name])) for name in names]
+            outputs = {name: path[name] for name in NAMES[1][1:]}
+            words = [word for name in outputs.items() for word in (f"--{name[0]}", name[1])]
+            engines, found = run_clattn([program, "backward", *options, "--dout", path["dout"], *words], outputs)
+            for name, result in found.items():
+                kernel = "backward_dq" if name == "dq" else "backward_dkdv"
+                results[engines.get(kernel) or engines["backward_head"], name] = result
+    return results
 
 
 def errors(found, expected):
@@ -83,13 +96,15 @@ def errors(found, expected):
 def run_case(case, arguments, device):
     tensors = [x.detach() for x in make_inputs(case, device, False)]
     expected = gradients(case, lambda q, k, v: exact(case, q, k, v), [x.double() for x in tensors])
-    results = {f"clattn {engine}": by_clattn(case, arguments.clattn, engine, tensors)
-               for engine in arguments.engine.split(",")}
+    results = {}
+    for engine in arguments.engine.split(","):
+        for (used, name), result in by_clattn(case, arguments.clattn, engine, tensors).items():
+            results[f"clattn {used}", name] = result
     for backend in arguments.backends.split(",") if device == "cuda" else ["cpu"]:
-        results[f"torch-{backend}"] = by_torch(case, backend, tensors)
-    for implementation, found in results.items():
-        for name, one, reference in zip(NAMES[1], found, expected):
-            yield case.line, implementation, name, *errors(one, reference)
+        for name, result in zip(NAMES[1], by_torch(case, backend, tensors)):
+            results[f"torch-{backend}", name] = result
+    for (implementation, name), result in results.items():
+        yield case.line, implementation, name, *errors(result, expected[NAMES[1].index(name)])
 
 
 def main():
