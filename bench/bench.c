@@ -174,7 +174,7 @@ static int read_reports(struct bench *s)
 
 static int write_files(struct bench *s)
 {
-    int bad = read_reports(s);
+    int bad = 0;
     if (!s->setting.device)
         s->setting.device = s->reported;
     if (s->plot) {
@@ -231,7 +231,9 @@ int main(int argc, char **argv)
     static struct bench s;
     const enum bench_start start = bench_options_read(argc, argv, &s.options);
     int bad = start == BENCH_BAD ? 2 : 0;
-    if (start == BENCH_GO && (open_file(s.options.csv, &s.csv) || open_file(s.options.plot, &s.plot)))
+    if (start == BENCH_GO)
+        bad = read_reports(&s); /* before a file of the same name is opened */
+    if (start == BENCH_GO && !bad && (open_file(s.options.csv, &s.csv) || open_file(s.options.plot, &s.plot)))
         bad = 2;
     if (start == BENCH_GO && !bad) {
         if (s.options.count > 0)

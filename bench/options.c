@@ -179,6 +179,10 @@ enum bench_start bench_options_read(int argc, char **argv, struct bench_options 
         fputs("clattn-bench: --from is for --plot\n", stderr);
         return BENCH_BAD;
     }
+    if (options->from_count > 0 && optind == argc && options->csv) {
+        fputs("clattn-bench: --csv needs a CASE beside --from\n", stderr);
+        return BENCH_BAD;
+    }
     if ((options->memory || options->startup) && (options->csv || options->plot)) {
         fputs("clattn-bench: --csv and --plot are about times, and --memory and --startup take none for them\n",
               stderr);

@@ -2,6 +2,7 @@
 
 #include "report_csv.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ static int read_number(const char *text, double *number)
 {
     char *end;
     *number = strtod(text, &end);
-    return *text && !*end && *number > 0.0 ? 0 : -1;
+    return *text && !*end && *number > 0.0 && isfinite(*number) ? 0 : -1;
 }
 
 /* What is wrong with the fields, or NULL. */

@@ -89,16 +89,17 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
 
 /* ---- choosing ---- */
 
-enum { MANY_PARTS = 16 }; /* that combine shares out among more work-items */
+/* Parts that combine shares out among more work-items, and how many it has room for: MOST_ITEMS of the kernel. */
+enum { MANY_PARTS = 16, COMBINE_ITEMS = 256 };
 
 static void choose_without_tiles(const struct clattn__device *device, clattn_engine engine,
                                  struct clattn__config *config)
 {
     const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU || config->kernel == KERNEL_MAPS;
     config->group_size = alone ? 1 : 64;
-    if (config->group_size == 64 && config->splits >= MANY_PARTS && device->max_group >= 256)
-        config->group_size = 256;
-    config->local_bytes = 0;
+    if (config->group_size == 64 && config->splits >= MANY_PARTS && device->max_group >= COMBINE_ITEMS)
+        config->group_size = COMBINE_ITEMS;
+    config->local_bytes = config->kernel == KERNEL_COMBINE ? 5 * sizeof(float) * COMBINE_ITEMS : 0;
     if (config->kernel != KERNEL_DELTA)
         return;
     config->tx = alone ? 1 : 8; /* pieces of 16 bytes: 128 bytes of a row side by side */

@@ -129,9 +129,11 @@ INLINE void leave_tile(struct consumer *c, const struct room *p)
     await(c);
     pass(c);
     barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
+    warp_barrier(); /* nobody still waits for this phase when it may end */
     leave_stage(p->k_empty + 8 * c->k.stage);
     ring_next(&c->k, STAGES);
     barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
+    warp_barrier();
     leave_stage(p->v_empty + 8 * c->v.stage);
     ring_next(&c->v, STAGES);
 }

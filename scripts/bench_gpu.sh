@@ -62,7 +62,7 @@ draw() {
             grep -e '^device,' -e ",$pass," "$results/$report.csv" | grep -v -e causal -e d256 >"$folder/$report-$pass.csv"
             set -- "$@" --from "$folder/$report-$pass.csv"
         done
-        "$binaries/clattn-bench" --plot "$results/$type-$pass.svg" "$@" || failed=1
+        [ $# -eq 0 ] || "$binaries/clattn-bench" --plot "$results/$type-$pass.svg" "$@" || failed=1
     done
     return $failed
 }

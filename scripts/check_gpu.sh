@@ -15,6 +15,7 @@ binaries=$1
 logs=$2
 shift 2
 mkdir -p "$logs"
+rm -f "$logs"/check_*.log
 status=0
 
 run() {

@@ -151,6 +151,9 @@ def compile_nvidia(target, config, folder):
     log = run([ptxas, "-v", "-arch=" + target.processor, str(folder / "out.ptx"), "-o", str(folder / "out.cubin")])
     if re.search(r"C75(08|1[0-4]|20)", log):  # setmaxnreg is ignored, or products run one by one
         raise CompileError(log)
+    local_bytes = number(r"(\d+) bytes smem", log)
+    if local_bytes > config.local_bytes:
+        raise CompileError(f"declares {local_bytes} bytes of local memory, where the host counts {config.local_bytes}")
     return Figures(number(r"Used (\d+) registers", log), number(r"(\d+) bytes spill stores", log),
                    number(r"(\d+) bytes stack frame", log))
 

@@ -89,6 +89,9 @@ extern const struct case_line case_lines[];
  * other, and returns how many there are. The same at every call. */
 size_t case_table(enum case_tier tier, struct test_case *cases, size_t capacity);
 
+/* Keeps every `parts`-th of the cases, from the `part`-th on, in their order; 1 <= part <= parts. Returns how many. */
+size_t case_part(struct test_case *cases, size_t count, size_t part, size_t parts);
+
 /* A case that has only sizes: float32 normal data, everything at its default, all passes. */
 struct test_case case_make(int64_t b, int64_t hq, int64_t hk, int64_t n, int64_t m, int64_t d, int64_t dv);
 

@@ -387,9 +387,21 @@ size_t case_table(enum case_tier tier, struct test_case *cases, size_t capacity)
         add_lines(&t);
         groups[n].add(&t);
     }
-    t.group = "splits"; /* lines alone */
+    t.group = "splits"; /* lines alone, and the next */
+    add_lines(&t);
+    t.group = "busy";
     add_lines(&t);
     add_dtype(&t, "float16", CLATTN_FLOAT16);
     add_dtype(&t, "bfloat16", CLATTN_BFLOAT16);
     return t.count;
+}
+
+size_t case_part(struct test_case *cases, size_t count, size_t part, size_t parts)
+{
+    size_t kept = 0;
+
+    for (size_t n = part - 1; n < count; n += parts) {
+        cases[kept++] = cases[n];
+    }
+    return kept;
 }

@@ -161,7 +161,7 @@ struct rows_to_fill {
     size_t draws; /* a row */
 };
 
-static void fill_rows(void *self, size_t first, size_t past)
+static int fill_rows(void *self, size_t first, size_t past)
 {
     const struct rows_to_fill *f = self;
     const size_t depth = f->set->view[f->slot].dim[3];
@@ -171,6 +171,7 @@ static void fill_rows(void *self, size_t first, size_t past)
     for (size_t row = first; row < past; row++) {
         fill_row(row_at(f->set, f->slot, row), depth, f->c, f->slot, row, &r);
     }
+    return 0;
 }
 
 static void fill_plain_tensor(struct data_set *set, const struct test_case *c, enum data_slot slot,
@@ -220,11 +221,12 @@ struct elements_to_widen {
     float *to;
 };
 
-static void widen_elements(void *self, size_t first, size_t past)
+static int widen_elements(void *self, size_t first, size_t past)
 {
     const struct elements_to_widen *w = self;
 
     elements_read(w->dtype, w->from + first * element_bytes(w->dtype), past - first, w->to + first);
+    return 0;
 }
 
 /* Makes the floats that the reference reads. */

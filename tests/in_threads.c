@@ -6,16 +6,17 @@
 enum { MOST_THREADS = 32 };
 
 struct part {
-    void (*work)(void *self, size_t first, size_t past);
+    int (*work)(void *self, size_t first, size_t past);
     void *self;
     size_t first, past;
+    int result;
 };
 
 static void *run_part(void *arg)
 {
-    const struct part *part = arg;
+    struct part *part = arg;
 
-    part->work(part->self, part->first, part->past);
+    part->result = part->work(part->self, part->first, part->past);
     return NULL;
 }
 
@@ -28,15 +29,16 @@ static size_t count_parts(size_t count, size_t least)
     return parts < 1 ? 1 : parts < most ? parts : most;
 }
 
-void in_threads(size_t count, size_t least, void (*work)(void *self, size_t first, size_t past), void *self)
+int in_threads(size_t count, size_t least, int (*work)(void *self, size_t first, size_t past), void *self)
 {
     const size_t parts = count_parts(count, least);
     struct part part[MOST_THREADS];
     pthread_t thread[MOST_THREADS];
     int started[MOST_THREADS];
+    int result = 0;
 
     for (size_t n = 0; n < parts; n++) {
-        part[n] = (struct part){work, self, count / parts * n, n + 1 < parts ? count / parts * (n + 1) : count};
+        part[n] = (struct part){work, self, count / parts * n, n + 1 < parts ? count / parts * (n + 1) : count, 0};
         started[n] = n + 1 < parts && pthread_create(&thread[n], NULL, run_part, &part[n]) == 0;
         if (!started[n]) {
             run_part(&part[n]);
@@ -46,5 +48,7 @@ void in_threads(size_t count, size_t least, void (*work)(void *self, size_t firs
         if (started[n]) {
             pthread_join(thread[n], NULL);
         }
+        result = result != 0 || part[n].result != 0;
     }
+    return result;
 }

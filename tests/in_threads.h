@@ -4,8 +4,9 @@
 
 #include <stddef.h>
 
-/* Calls work(self, first, past) for parts of 0 to count - 1 that together are all of it, each but the last of at least
- * `least`: at once, a thread for each, where there are processors for that. Returns when all are done. */
-void in_threads(size_t count, size_t least, void (*work)(void *self, size_t first, size_t past), void *self);
+/* Calls work(self, first, past) for parts of 0 to count - 1 that together are all of it, each of at least `least` if
+ * there is as much: at once, a thread for each, where there are processors for that. Returns when all are done, 0 if all
+ * calls returned that. */
+int in_threads(size_t count, size_t least, int (*work)(void *self, size_t first, size_t past), void *self);
 
 #endif

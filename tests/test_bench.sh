@@ -118,9 +118,14 @@ expect 0 "do not differ in length" --repeats 3 --baseline none --plot same.svg "
 # ---- reports that are drawn ----
 
 expect 2 "--from is for --plot" --from out.csv
+expect 2 "--csv needs a CASE beside --from" --plot drawn.svg --csv new.csv --from out.csv
 expect 1 "missing.csv: No such file" --plot drawn.svg --from missing.csv
 expect 1 "out.svg: line 1: this is not the head" --plot drawn.svg --from out.csv --from out.svg
 expect 0 "" --plot drawn.svg --from out.csv
+cp out.csv same.csv
+expect 0 "" --repeats 3 --baseline none --csv same.csv --plot drawn.svg --from same.csv "b1 h2 n30 m30 d16 grad=none"
+checks=$((checks + 1))
+[ "$(grep -c "" same.csv)" -eq 2 ] || fail "same.csv is not the new report"
 checks=$((checks + 1))
 grep -q "forward: h2 d16<" drawn.svg || fail "drawn.svg has no curve"
 

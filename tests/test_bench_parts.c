@@ -326,6 +326,7 @@ static void test_csv_refused(void **state)
                  {"@d,,,,,x,nothing,forward,,,1,,,,,,1,,,,,,,,,\n", "line 2: the case"},
                  {"@d,,,,,x,b1 h1 n1 m1 d1,upward,,,1,,,,,,1,,,,,,,,,\n", "line 2: the pass"},
                  {"@d,,,,,x,b1 h1 n1 m1 d1,forward,,,0,,,,,,1,,,,,,,,,\n", "line 2: time or rate"},
+                 {"@d,,,,,x,b1 h1 n1 m1 d1,forward,,,1,,,,,,inf,,,,,,,,,\n", "line 2: time or rate"},
                  {"@d,,,,,x,b1 h1 n1 m1 d1,forward,,,1,,,,,,,,,,,,,,,\n", "line 2: time or rate"}};
 
     (void)state;

@@ -309,11 +309,36 @@ static void test_hidden_and_unwanted(void **state)
     }
 }
 
+/* Parts are all of the table, and none has a case of another. */
+static void test_parts(void **state)
+{
+    enum { PARTS = 7 };
+    const size_t count = case_table(TIER_QUICK, NULL, 0);
+    struct test_case *all = calloc(count, sizeof *all), *part = calloc(count, sizeof *part);
+    size_t total = 0;
+
+    (void)state;
+    assert_true(all != NULL && part != NULL && count > PARTS);
+    case_table(TIER_QUICK, all, count);
+    for (size_t k = 1; k <= PARTS; k++) {
+        memcpy(part, all, count * sizeof *all);
+        const size_t kept = case_part(part, count, k, PARTS);
+
+        for (size_t n = 0; n < kept; n++) {
+            assert_memory_equal(&part[n], &all[k - 1 + n * PARTS], sizeof *part);
+        }
+        total += kept;
+    }
+    assert_int_equal(total, count);
+    free(all);
+    free(part);
+}
+
 /* ---- data ---- */
 
 enum { MANY = 100003 };
 
-static void count_element(void *self, size_t first, size_t past)
+static int count_element(void *self, size_t first, size_t past)
 {
     unsigned char *counts = self;
 
@@ -321,6 +346,7 @@ static void count_element(void *self, size_t first, size_t past)
     for (size_t n = first; n < past; n++) {
         counts[n]++;
     }
+    return first <= MANY / 2 && MANY / 2 < past && counts[MANY / 2] == 2;
 }
 
 static void test_threads_do_all_once(void **state)
@@ -329,11 +355,12 @@ static void test_threads_do_all_once(void **state)
 
     (void)state;
     assert_non_null(counts);
-    in_threads(MANY, 1000, count_element, counts);
+    assert_int_equal(in_threads(MANY, 1000, count_element, counts), 0);
     for (size_t n = 0; n < MANY; n++) {
         assert_int_equal(counts[n], 1);
     }
-    in_threads(0, 1000, count_element, counts);
+    assert_int_equal(in_threads(0, 1000, count_element, counts), 0);
+    assert_int_equal(in_threads(MANY, 1000, count_element, counts), 1); /* one part's result, the second time */
     free(counts);
 }
 
@@ -367,10 +394,11 @@ static void test_data_of_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_case_lines),          cmocka_unit_test(test_wrong_lines),
-        cmocka_unit_test(test_tolerance),           cmocka_unit_test(test_tolerance_16),
-        cmocka_unit_test(test_faults_are_seen),     cmocka_unit_test(test_hidden_and_unwanted),
-        cmocka_unit_test(test_threads_do_all_once), cmocka_unit_test(test_data_of_threads),
+        cmocka_unit_test(test_case_lines),      cmocka_unit_test(test_wrong_lines),
+        cmocka_unit_test(test_tolerance),       cmocka_unit_test(test_tolerance_16),
+        cmocka_unit_test(test_faults_are_seen), cmocka_unit_test(test_hidden_and_unwanted),
+        cmocka_unit_test(test_parts),           cmocka_unit_test(test_threads_do_all_once),
+        cmocka_unit_test(test_data_of_threads),
     };
 
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);

@@ -2,11 +2,13 @@
  * kernels/engine_nvidia_wgmma.cl, declare no more local memory than there is, and are offered only for problems that
  * the kernels can do. */
 #include "args.h"
+#include "cases.h"
 #include "engine.h"
 #include "internal.h"
 #include "launch.h"
 
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 /* after setjmp.h, stdarg.h, stddef.h, stdint.h */
 #include <cmocka.h>
@@ -42,7 +44,8 @@ static bool choose(const struct clattn__device *device, const clattn_problem *p,
     return choose_for(KERNEL_FORWARD, device, p, attempt, c);
 }
 
-/* Q, and a ring of K and of V in panels of 64 elements of depth; six barriers, four a stage, and with STAY two pieces of work. */
+/* Q, and a ring of K and of V in panels of 64 elements of depth; six barriers, four a stage, and with STAY two pieces of
+ * work. */
 static size_t forward_bytes(const struct clattn__config *c)
 {
     const size_t d = (size_t)(c->d_pad + 63) / 64 * 128, dv = (size_t)(c->dv_pad + 63) / 64 * 128;
@@ -285,6 +288,52 @@ static void test_fallback(void **state)
     assert_ptr_equal(clattn__stage_for(&plan, KERNEL_FORWARD, &call), &plan.fallbacks[KERNEL_FORWARD]);
 }
 
+/* The kinds of tiles with several consumers. */
+enum { TALL_STAYS = 1, TALL = 2, TURNS_STAYS = 4, TURNS = 8, EVERY_KIND = 15 };
+
+static unsigned kind_of(const struct clattn__config *c)
+{
+    assert_true(c->own > 64);
+    return c->own == 192 ? (c->stay ? TALL_STAYS : TALL) : (c->stay ? TURNS_STAYS : TURNS);
+}
+
+/* The case table has what makes a large device take each kind, and more pieces of work than work-groups that stay. */
+static void test_busy_cases(void **state)
+{
+    const size_t count = case_table(TIER_FULL, NULL, 0);
+    struct test_case *cases = calloc(count, sizeof *cases);
+    unsigned forward = 0, gradients = 0;
+
+    (void)state;
+    assert_non_null(cases);
+    case_table(TIER_FULL, cases, count);
+    for (size_t n = 0; n < count; n++) {
+        clattn_problem *p = &cases[n].problem;
+        struct clattn__config c;
+
+        if (strcmp(cases[n].group, "busy") != 0) {
+            continue;
+        }
+        p->dtype = CLATTN_FLOAT16;
+        for (int kernel = KERNEL_FORWARD; kernel <= KERNEL_DKDV; kernel++) {
+            if (!clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, p, (enum clattn__kernel)kernel) ||
+                (kernel == KERNEL_DKDV && !(cases[n].passes & CLATTN_BACKWARD_DK))) {
+                continue;
+            }
+            assert_true(choose_for((enum clattn__kernel)kernel, &hopper, p, 0, &c));
+            if (kernel == KERNEL_FORWARD) {
+                forward |= kind_of(&c);
+            } else {
+                gradients |= kind_of(&c);
+            }
+            assert_true(!c.stay || clattn__config_groups(&c, p) > 132);
+        }
+    }
+    assert_int_equal(forward, EVERY_KIND);
+    assert_int_equal(gradients, TURNS_STAYS | TURNS);
+    free(cases);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,7 +341,7 @@ int main(void)
         cmocka_unit_test(test_tiles_asked_for), cmocka_unit_test(test_supports),
         cmocka_unit_test(test_small_device),    cmocka_unit_test(test_takes),
         cmocka_unit_test(test_complete),        cmocka_unit_test(test_takes_one),
-        cmocka_unit_test(test_fallback),
+        cmocka_unit_test(test_fallback),        cmocka_unit_test(test_busy_cases),
     };
 
     return cmocka_run_group_tests_name("config_wgmma", tests, NULL, NULL);

@@ -401,6 +401,8 @@ for part in 0/2 3/2 2 /2 1/ 1/0 1/2/3 a/b 1/99999; do
     expect 2 "allowed: K/N with whole numbers, 1 <= K <= N <= 9999" check --part $part
 done
 
+expect 2 "tier tiny has only" check --tier tiny --part 9999/9999
+
 # ---- tune ----
 
 # One kernel, of a few keys: compilers are slow. The file is in a folder of this test's own.

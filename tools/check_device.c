@@ -192,19 +192,6 @@ static void set_dtype(struct test_case *cases, size_t count, clattn_dtype dtype)
     }
 }
 
-/* Leaves the cases of the part that is asked for. Returns their number. */
-static size_t select_part(struct test_case *cases, size_t count, const options *o)
-{
-    size_t kept = 0;
-    if (o->parts == 0) {
-        return count;
-    }
-    for (size_t i = (size_t)o->part - 1; i < count; i += (size_t)o->parts) {
-        cases[kept++] = cases[i];
-    }
-    return kept;
-}
-
 static int run_tier(const test_device *device, const options *o)
 {
     const char *name = o->tier ? o->tier : "quick";
@@ -215,7 +202,11 @@ static int run_tier(const test_device *device, const options *o)
         return failed("check: out of host memory");
     }
     case_table(tier, cases, count);
-    count = select_part(cases, count, o);
+    if (o->parts > 0 && (size_t)o->part > count) {
+        free(cases);
+        return bad_input("check: --part: tier %s has only %zu cases", name, count);
+    }
+    count = o->parts > 0 ? case_part(cases, count, (size_t)o->part, (size_t)o->parts) : count;
     set_dtype(cases, count, o->dtype);
     tally total;
     tally_begin(&total);
