@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """How far clattn and PyTorch's scaled_dot_product_attention are from float64, on the same inputs.
 
-    compare_accuracy.py [--clattn PROGRAM] [--engine NAME] [--backends LIST] [--csv FILE] CASE ...
+    compare_accuracy.py [--clattn PROGRAM] [--engine LIST] [--backends LIST] [--csv FILE] CASE ...
 
-Cases are lines of clattn-bench in 16 bits, small enough for an N x M matrix of float64 a head. The reference and its
-gradients are computed in float64 from the 16-bit inputs. Of each result: the largest error, and the root of the mean
-square of all errors. PROGRAM is the command-line tool; its results are rounded to 16 bits, as PyTorch's are.
+Cases are lines of clattn-bench in 16 bits, small enough for N x M matrices of float64 of all heads at once. The
+reference and its gradients are computed in float64 from the 16-bit inputs. Of each result: the largest error, and the
+root of the mean square of all errors; and by which engine, as the tool tells. PROGRAM is the command-line tool; its results are rounded to 16 bits, as PyTorch's are.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def gradients(case, function, tensors):
 
 
 def exact(case, q, k, v):
-    """Attention in float64, a batch and head of keys at a time."""
+    """Attention in float64, with the matrices of scores of all heads."""
     group = case.hq // case.hk
     k, v = (x.repeat_interleave(group, dim=1) for x in (k, v))
     scores = q @ k.transpose(-1, -2) / case.d**0.5

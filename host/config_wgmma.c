@@ -7,10 +7,10 @@ enum { PANEL = 64, UNIT = 16, MAX_DEPTH = 256 }; /* depth of a panel in local me
 enum { WARP = 32, FEW_ROWS = 16 };
 
 /* Rows of preference; a row serves heads up to `depth` deep and, unless `most` is 0, problems of no more queries. The
- * last of a depth is for few rows, and for tiles that were asked for. Measured on an H200. There a forward whose
- * work-groups stay is 1 to 7 percent faster at length 2048, where a tile is done soon, and 2 to 9 slower at 8192: the
- * compiler has to keep some of its registers in memory. dK and dV of D = 64 are 3 to 11 percent faster so, of D = 128 3
- * slower to 2 faster, and dQ 0 to 7 slower. */
+ * last of a depth is for few rows, and for tiles that were asked for. Measured on an H200, before the last changes of
+ * the forward (bench/NOTES.md). There a forward whose work-groups stay is 1 to 7 percent faster at length 2048, where a
+ * tile is done soon, and 2 to 9 slower at 8192: the compiler has to keep some of its registers in memory. dK and dV of
+ * D = 64 are 3 to 11 percent faster so, of D = 128 3 slower to 2 faster, and dQ 0 to 7 slower. */
 static const struct wgmma_row {
     int kernels, depth, own, walk, stages;
     bool turns, owner_registers, stay;

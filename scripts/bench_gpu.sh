@@ -2,7 +2,7 @@
 # The figures of docs/performance.md on a GPU, beside PyTorch where python3 has it: ./scripts/bench_gpu.sh BINARIES RESULTS [GROUP ...]
 #
 # BINARIES: a folder with clattn-bench and the library. RESULTS: a folder for the CSV files and plots. GROUPs: start float32 query
-# half; all by default, about ten minutes.
+# half; all by default, which takes minutes.
 set -u
 
 if [ $# -lt 2 ]; then

@@ -342,7 +342,9 @@ static int count_element(void *self, size_t first, size_t past)
 {
     unsigned char *counts = self;
 
-    assert_true(past - first >= 1000 || past == first);
+    if (past - first < 1000 && past != first) {
+        counts[first] = 100; /* too small a part: seen by the test, as a thread must not leave by an assertion */
+    }
     for (size_t n = first; n < past; n++) {
         counts[n]++;
     }
