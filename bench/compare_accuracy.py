@@ -5,7 +5,8 @@
 
 Cases are lines of clattn-bench in 16 bits, small enough for N x M matrices of float64 of all heads at once. The
 reference and its gradients are computed in float64 from the 16-bit inputs. Of each result: the largest error, and the
-root of the mean square of all errors; and by which engine, as the tool tells. PROGRAM is the command-line tool; its results are rounded to 16 bits, as PyTorch's are.
+root of the mean square of all errors; and by which engine, as the tool tells. PROGRAM is the command-line tool; its
+results are rounded to 16 bits, as PyTorch's are.
 """
 
 import argparse
