@@ -9,8 +9,9 @@ const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",       "forwar
 
 const char *clattn__config_program(const struct clattn__config *config)
 {
-    const char *of_engine = clattn__engine_find(config->engine)->names[config->kernel];
-    return config->few ? "forward_few" : of_engine ? of_engine : clattn__kernel_names[config->kernel];
+    const struct clattn__engine *engine = clattn__engine_find(config->engine);
+    const char *of_engine = config->few ? engine->few : engine->names[config->kernel];
+    return of_engine ? of_engine : clattn__kernel_names[config->kernel];
 }
 
 /* ---- what all engines need ---- */
@@ -99,7 +100,7 @@ static void choose_without_tiles(const struct clattn__device *device, clattn_eng
     config->group_size = alone ? 1 : 64;
     if (config->group_size == 64 && config->splits >= MANY_PARTS && device->max_group >= COMBINE_ITEMS)
         config->group_size = COMBINE_ITEMS;
-    config->local_bytes = config->kernel == KERNEL_COMBINE ? 5 * sizeof(float) * COMBINE_ITEMS : 0;
+    config->local_bytes = config->kernel == KERNEL_COMBINE ? 6 * sizeof(float) * COMBINE_ITEMS : 0;
     if (config->kernel != KERNEL_DELTA)
         return;
     config->tx = alone ? 1 : 8; /* pieces of 16 bytes: 128 bytes of a row side by side */
@@ -129,6 +130,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
     set_problem(engine, problem, config);
     config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
     config->few = config->stay = 0;
+    config->aligned = false;
     if (!clattn__config_has_tiles(config->kernel)) {
         choose_without_tiles(device, engine, config);
         return attempt == 0;
@@ -175,6 +177,7 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
     c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
     c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
     c->stay = clattn__engine_find(engine)->maps ? c->stay : 0; /* not among the numbers of other engines */
+    c->aligned = false;
     if (!clattn__engine_find(engine)->complete(problem, own, walk, c) || exceeds_request(problem, c))
         return false;
     const bool may_split = c->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps;

@@ -35,6 +35,8 @@ bool clattn__keeps_busy(const struct clattn__device *device, const clattn_proble
 /* Halves a tile, in whole units, as long as it holds all rows. */
 int clattn__shrink(int tile, int64_t rows, int unit);
 
+struct call;
+
 /* Of each engine, the functions of its row in engine.c. */
 bool clattn__simt_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                          struct clattn__config *config);
@@ -45,6 +47,13 @@ bool clattn__mma_supports(const struct clattn__device *device, const clattn_prob
 bool clattn__mma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
                         struct clattn__config *config);
 bool clattn__mma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
+bool clattn__mma_takes(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call);
+
+/* The same of its schedule for few query rows, and whether it has one for the problem. */
+bool clattn__few_mma_serves(const clattn_problem *problem, enum clattn__kernel kernel);
+bool clattn__few_mma_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                            struct clattn__config *config);
+bool clattn__few_mma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
 
 /* The same of engine simt's schedule for few query rows; *attempt is counted down by every configuration there is. */
 bool clattn__few_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
@@ -57,7 +66,6 @@ bool clattn__cpu_choose(const struct clattn__device *device, const clattn_proble
                         struct clattn__config *config);
 bool clattn__cpu_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
 
-struct call;
 bool clattn__wgmma_supports(const struct clattn__device *device, const clattn_problem *problem,
                             enum clattn__kernel kernel);
 bool clattn__wgmma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,

@@ -23,7 +23,8 @@ bool clattn__mma_supports(const struct clattn__device *device, const clattn_prob
     (void)device;
     const bool late_scale = problem->scale >= 0.0f; /* as softmax.cl asks for; 0 is the default's */
     /* Most of a block would be empty, and simt has a forward for so few rows that loads faster. */
-    const bool few = kernel == KERNEL_FORWARD && problem->q_len * clattn__config_pack(problem) <= FEW_ROWS;
+    const bool few = kernel == KERNEL_FORWARD && problem->q_len * clattn__config_pack(problem) <= FEW_ROWS &&
+                     !clattn__few_mma_serves(problem, kernel);
     return late_scale && !few && problem->dtype != CLATTN_FLOAT32 && problem->qk_dim <= MOST_DEPTH &&
            problem->v_dim <= MOST_DEPTH && kernel != KERNEL_HEAD;
 }
@@ -89,6 +90,8 @@ bool clattn__mma_choose(const struct clattn__device *device, const clattn_proble
                         struct clattn__config *c)
 {
     const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
+    if (clattn__few_mma_choose(device, problem, &attempt, c))
+        return true;
     for (size_t i = 0; i < ARRAY_SIZE(mma_rows); ++i) {
         const struct mma_row *row = &mma_rows[i];
         if (row->depth >= depth && row->kernels & 1 << c->kernel && fill(row, problem, c) &&
@@ -101,7 +104,8 @@ bool clattn__mma_choose(const struct clattn__device *device, const clattn_proble
 
 bool clattn__mma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
 {
-    (void)problem;
+    if (c->few)
+        return clattn__few_mma_complete(problem, own, walk, c);
     fit_rows(own, walk, c);
     c->group_size = 32 * (size_t)c->warps;
     c->local_bytes = local_bytes(c);

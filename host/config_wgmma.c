@@ -7,10 +7,10 @@ enum { PANEL = 64, UNIT = 16, MAX_DEPTH = 256 }; /* depth of a panel in local me
 enum { WARP = 32, FEW_ROWS = 16 };
 
 /* Rows of preference; a row serves heads up to `depth` deep and, unless `most` is 0, problems of no more queries. The
- * last of a depth is for few rows, and for tiles that were asked for. Measured on an H200, before the last changes of
- * the forward (bench/NOTES.md). There a forward whose work-groups stay is 1 to 7 percent faster at length 2048, where a
- * tile is done soon, and 2 to 9 slower at 8192: the compiler has to keep some of its registers in memory. dK and dV of
- * D = 64 are 3 to 11 percent faster so, of D = 128 3 slower to 2 faster, and dQ 0 to 7 slower. */
+ * last of a depth is for few rows, and for tiles that were asked for. Measured on an H200 (bench/NOTES.md). There a
+ * forward whose work-groups stay is 4 to 5 percent faster at length 2048, where a tile is done soon, and was 2 to 9
+ * slower at 8192: the compiler has to keep some of its registers in memory. dK and dV of D = 64 are 3 to 11 percent
+ * faster so, of D = 128 1 slower to none, and dQ 0 to 7 slower. */
 static const struct wgmma_row {
     int kernels, depth, own, walk, stages;
     bool turns, owner_registers, stay;
@@ -113,6 +113,14 @@ static bool divides(const struct clattn__config *c)
            (!c->turns || c->own == 128) && (!c->stay || c->kernel != KERNEL_DQ);
 }
 
+static void follow(struct clattn__config *c)
+{
+    c->aligned = true;
+    c->apart = parts_dk_from_dv(c);
+    c->group_size = (size_t)(2 * c->own + 128);
+    c->local_bytes = local_bytes(c);
+}
+
 static void fill(const struct wgmma_row *row, const clattn_problem *problem, struct clattn__config *c)
 {
     c->own = row->own;
@@ -129,9 +137,7 @@ static void fill(const struct wgmma_row *row, const clattn_problem *problem, str
     c->d_pad = clattn__round_up((int)problem->qk_dim, UNIT);
     c->dv_pad = clattn__round_up((int)problem->v_dim, UNIT);
     c->slice = clattn__output_depth(c);
-    c->apart = parts_dk_from_dv(c);
-    c->group_size = (size_t)(2 * c->own + 128);
-    c->local_bytes = local_bytes(c);
+    follow(c);
 }
 
 /* Nor most of a tile empty. */
@@ -164,8 +170,6 @@ bool clattn__wgmma_complete(const clattn_problem *problem, int64_t own, int64_t 
 {
     (void)problem;
     (void)walk;
-    c->apart = parts_dk_from_dv(c);
-    c->group_size = (size_t)(2 * c->own + 128);
-    c->local_bytes = local_bytes(c);
+    follow(c);
     return divides(c) && (c->own <= 64 || own > c->own / 2);
 }

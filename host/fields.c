@@ -22,6 +22,7 @@ const struct clattn__field clattn__fields[] = {
     {"WARPS", AT(warps), CLATTN_ENGINE_NVIDIA_MMA, 1, 16, STEP_DOUBLE},
     {"UNROLL", AT(unroll), CLATTN_ENGINE_SIMT, 1, 16, STEP_DOUBLE},
     {"FEW", AT(few), CLATTN_ENGINE_SIMT, 0, 1, STEP_NONE},
+    {"FEW", AT(few), CLATTN_ENGINE_NVIDIA_MMA, 0, 1, STEP_NONE},
     {"STAGES", AT(stages), CLATTN_ENGINE_NVIDIA_WGMMA, 1, 8, STEP_DOUBLE},
     {"TURNS", AT(turns), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
     {"STAY", AT(stay), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},

@@ -137,12 +137,13 @@ struct clattn__config {
     int owner_resident;                /* 1: the owner tile is staged once, whole */
     int tx, ty;                        /* simt: work-items along walked and owner rows */
     int strip, unroll;                 /* simt: walked rows staged at a time for the output; steps of products */
-    int few;                           /* simt: 1: the schedule for few query rows */
+    int few;                           /* simt, nvidia_mma: 1: the schedule for few query rows */
     int lanes, block_rows, block_cols; /* cpu: vector width, register block */
     int stages;                        /* nvidia_wgmma: tiles of a walked tensor that are on their way or in use */
     int turns, owner_registers;        /* 1: two consumers take turns; the owner tile is kept in registers */
     int stay;                          /* 1: a launch has a work-group a compute unit, which take tiles in turn */
     bool apart;                        /* dK and dV have work-groups of their own */
+    bool aligned;                      /* the engine does not take all tensors with it (engine.h) */
     int warps;                         /* nvidia_mma: of a work-group */
     bool packed;
     enum clattn__mask mask;
@@ -181,6 +182,9 @@ void clattn__config_options(const struct clattn__config *config, char options[CL
 uint64_t clattn__config_groups(const struct clattn__config *config, const clattn_problem *problem);
 
 /* ---- split.c: a forward whose work-groups share the keys out ---- */
+
+/* Warps that a compute unit has registers for in engine nvidia_mma's schedule for few query rows. */
+enum { CLATTN__FEW_MMA_WARPS = 8 };
 
 /* Parts of the keys for a forward with this tile; 1: it is not split. */
 int clattn__split_count(const struct clattn__device *device, const clattn_problem *problem,

@@ -202,7 +202,7 @@ static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
             status = try_engine(plan, kernel, order[i], stage);
         if (status && (status != CLATTN_BUILD_FAILED || i + 1 == end || order[i] == context->engine))
             return status;
-        if (stage->used && (stage == &plan->fallbacks[kernel] || !clattn__engine_find(order[i])->takes))
+        if (stage->used && (stage == &plan->fallbacks[kernel] || !stage->config.aligned))
             return CLATTN_SUCCESS;
         if (stage->used)
             stage = &plan->fallbacks[kernel];

@@ -5,7 +5,7 @@
 
 /* Work-items that a compute unit of a GPU should have: enough to load while others multiply. */
 enum { ITEMS_A_UNIT = 384, TILES_A_CORE = 4 };
-/* And work-groups of the schedule for few query rows, of 64 items with many registers each: four fill a unit. */
+/* And work-groups of simt's schedule for few query rows, of 64 items with many registers each: four fill a unit. */
 enum { FEW_GROUPS_A_UNIT = 4, ENOUGH_ROUNDS = 4 };
 /* Keys that a part has at least, or combining costs what splitting gains. */
 enum { LEAST_KEYS_SIMT = 256, LEAST_KEYS_CPU = 512 };
@@ -41,10 +41,13 @@ static int64_t tuned(const struct clattn__device *device, const clattn_problem *
     whole.splits = 1;
     const bool cpu = c->engine == CLATTN_ENGINE_CPU;
     const uint64_t groups = clattn__config_groups(&whole, problem), units = (uint64_t)device->compute_units;
-    if (c->few)
-        return groups >= ENOUGH_ROUNDS * FEW_GROUPS_A_UNIT * units
+    if (c->few) {
+        const bool mma = c->engine == CLATTN_ENGINE_NVIDIA_MMA;
+        const uint64_t at_once = units * (uint64_t)(mma ? CLATTN__FEW_MMA_WARPS / c->warps : FEW_GROUPS_A_UNIT);
+        return groups >= ENOUGH_ROUNDS * at_once
                    ? 1
-                   : at_most(full_rounds(groups, FEW_GROUPS_A_UNIT * units), problem->kv_len / LEAST_KEYS_SIMT);
+                   : at_most(full_rounds(groups, at_once), problem->kv_len / LEAST_KEYS_SIMT);
+    }
     if (groups >= units)
         return 1;
     const uint64_t each = cpu ? TILES_A_CORE : (ITEMS_A_UNIT + c->group_size - 1) / c->group_size;

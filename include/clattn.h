@@ -144,9 +144,11 @@ typedef struct clattn_options {
      * folder, made if it is missing. A cache that cannot be read or written is silently not used. Copied. */
     const char *cache_dir;
     /* Forces an engine. What it does not do is left to simt: of nvidia_mma and nvidia_wgmma float32, heads deeper than
-     * 256, a negative scale, a forward of few query rows, tiles smaller than theirs; of nvidia_wgmma masks, query heads
-     * that share a tile, keys shared out, 2^29 queries or keys and more, offsets and strides of other than multiples of
-     * 16 bytes, and a stride of 0 between several rows or heads. clattn_plan_describe tells.
+     * 256, a negative scale, tiles smaller than theirs; of nvidia_mma a forward of up to 4 query rows in heads deeper
+     * than 128 or of other than a multiple of 8, and of up to 16 where offsets or strides of k and v are other than
+     * multiples of 16 bytes; of nvidia_wgmma any forward of up to 16 queries, masks, query heads that share a tile,
+     * keys shared out, 2^29 queries or keys and more, such offsets and strides of any tensor that it reads, and a
+     * stride of 0 between several rows or heads. clattn_plan_describe tells.
      * A device that cannot run the engine refuses plans with CLATTN_DEVICE_LIMIT. */
     clattn_engine engine;
     /* Largest work of one kernel launch in floating-point operations; 0: no bound. More is split into several launches,

@@ -109,12 +109,12 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
         FOR_ROWS (r, &rows)
             factor[r] = 1.0f;
         key_layout(&to, &a.dv, at.batch, at.head, a.Dv, a.M);
-        store_output(dV, factor, dv, &to, at.first, at.slice * SLICE, &rows);
+        store_output(dV, factor, operand_tile, dv, &to, at.first, at.slice * SLICE, &rows);
     }
     if (WANT_DK) {
         FOR_ROWS (r, &rows)
             factor[r] = a.scale;
         key_layout(&to, &a.dk, at.batch, at.head, a.D, a.M);
-        store_output(dK, factor, dk, &to, at.first, at.slice * SLICE, &rows);
+        store_output(dK, factor, operand_tile, dk, &to, at.first, at.slice * SLICE, &rows);
     }
 }

@@ -83,5 +83,5 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
             dq_scores(S, dP, row_lse, row_delta, &a, &e, false, &seeing, cols);
         tile_output(dQ, S, ds_tile, walked_tile, &K, j, at.slice * SLICE, STAGED_LAST, D_PAD, &seeing, cols);
     }
-    store_output(dQ, factor, dq, &dq_at, at.first, at.slice * SLICE, &rows);
+    store_output(dQ, factor, ds_tile, dq, &dq_at, at.first, at.slice * SLICE, &rows);
 }

@@ -92,8 +92,8 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
                 add_walked(dq_sums, &sums_at, i, dP, k_rows, D_PAD, a.scale, &seen, cols);
             }
         }
-        store_output(dV, one, dv, &dv_at, j, 0, &rows);
-        store_output(dK, scale, dk, &dk_at, j, 0, &rows);
+        store_output(dV, one, operand_tile, dv, &dv_at, j, 0, &rows);
+        store_output(dK, scale, operand_tile, dk, &dk_at, j, 0, &rows);
     }
     if (STORAGE != STORAGE_FLOAT32)
         for (int head = first_head; head < first_head + group; head += a.pack) {

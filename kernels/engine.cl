@@ -23,7 +23,9 @@
  *   lane_max, lane_exp2, row_stat, col_stat, gather_mask   on lanes
  *   LATE_SCALE                 see softmax.cl
  *   RESCALE_SLACK, NEEDS_RESCALE(factor)   how far the softmax's m may stay behind, and whether to rescale
- *   store_output, store_stat   to global memory
+ *   store_output(out, factor, tile, data, at, first, d, rows)   data rows = factor[r] * out, for the depth slice from d;
+ *                              only elements that exist. `tile`: the operand's or the reductions', which are free then
+ *   store_stat                 to global memory, too
  */
 #ifndef ENGINE_CL
 #define ENGINE_CL
@@ -42,7 +44,7 @@
 #define ENGINE_CPU 2
 #define ENGINE_NVIDIA_MMA 3
 #define ENGINE_NVIDIA_WGMMA 4
-#if ENGINE == ENGINE_SIMT && !defined(FEW)
+#if (ENGINE == ENGINE_SIMT || ENGINE == ENGINE_NVIDIA_MMA) && !defined(FEW)
 #error "FEW must be given with -D"
 #endif
 
@@ -63,6 +65,8 @@ struct span {
 #include "engine_simt.cl"
 #elif ENGINE == ENGINE_NVIDIA_WGMMA
 #include "engine_nvidia_wgmma.cl"
+#elif ENGINE == ENGINE_NVIDIA_MMA && FEW
+#include "engine_few_mma.cl"
 #elif ENGINE == ENGINE_NVIDIA_MMA
 #include "engine_nvidia_mma.cl"
 #else

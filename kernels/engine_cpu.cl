@@ -144,9 +144,8 @@ INLINE void store_lanes(__global result *row, int x, int there, lane_f value)
         STORE_RESULT(row, x + i, values[i]);
 }
 
-/* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
-INLINE void store_output(const __local lane_f *out, const ACC lane_f *factor, __global result *data,
-                         const struct layout *at, long first, int d, const struct span *rows)
+INLINE void store_output(const __local lane_f *out, const ACC lane_f *factor, __local float *tile,
+                         __global result *data, const struct layout *at, long first, int d, const struct span *rows)
 {
     const int depth = min(at->depth - d, SLICE);
     FOR_ROWS (r, rows) {

@@ -20,6 +20,8 @@
 #define WG_SIZE (32 * WARPS)
 #define ROW_BLOCKS (OWN / (16 * WARPS))
 #define OWNER_WARP ((int)get_local_id(0) / 32)
+#define COLUMNS WALK
+#define FIRST_COLUMN 0
 
 #include "nvidia_ptx.cl"
 

@@ -36,6 +36,8 @@
 #endif
 
 #define OWNER_WARP ((int)get_local_id(0) / 32)
+#define COLUMNS WALK
+#define FIRST_COLUMN 0
 #define ROW_BLOCKS 1
 
 #include "fragments.cl"

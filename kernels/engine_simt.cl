@@ -117,9 +117,8 @@ INLINE float4 read4(const __local float *at)
     return *(const __local float4 *)at;
 }
 
-/* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
-INLINE void store_output(const float4 *out, const ACC float *factor, __global result *data, const struct layout *at,
-                         long first, int d, const struct span *rows)
+INLINE void store_output(const float4 *out, const ACC float *factor, __local float *tile, __global result *data,
+                         const struct layout *at, long first, int d, const struct span *rows)
 {
     FOR_ROWS (r, rows) {
         const long row = first + tile_row(r);

@@ -83,7 +83,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     reduce_sum(l, reduce_tile, &rows);
     FOR_ROWS (r, &rows)
         factor[r] = SPLIT ? (lane_f)(1.0f) : l[r] == 0.0f ? (lane_f)(0.0f) : 1.0f / l[r];
-    store_output(O, factor, out, &out_at, at.first, at.slice * SLICE, &rows);
+    store_output(O, factor, reduce_tile, out, &out_at, at.first, at.slice * SLICE, &rows);
     if (SPLIT && at.slice == 0) {
         part_layout(&lse_at, &a, maxima_of_parts(&a), 1, at.part, at.batch, at.head);
         store_stat(m, lse, &lse_at, at.first, &rows);

@@ -14,45 +14,62 @@
 #define MOST_ITEMS 256
 #define PARTS_AT_ONCE 4 /* that are loaded before the first is used: an item has no other work to do meanwhile */
 
-/* The largest of m[0 .. parts - 1]; leaves `tile` free for all. */
-INLINE float largest(const __global float *m, int parts, __local float *tile)
+/* Of some parts: their largest m, and the two sums over them by it. */
+struct sums {
+    float most, l;
+    float4 O;
+};
+
+/* Adds up `count` of them, in this order. */
+INLINE void add_up(struct sums *of, const struct sums *more, const int count)
 {
-    const int id = (int)get_local_id(0);
-    float most = -INFINITY;
-    for (int p = id; p < parts; p += (int)get_local_size(0))
-        most = fmax(most, m[p]);
-    tile[id] = most;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int half_size = (int)get_local_size(0) / 2; half_size > 0; half_size /= 2) {
-        if (id < half_size)
-            tile[id] = fmax(tile[id], tile[id + half_size]);
-        barrier(CLK_LOCAL_MEM_FENCE);
+    float most = of->most;
+    FOR_UNROLLED (x, count)
+        most = fmax(most, more[x].most);
+    const float shift = most == -INFINITY ? 0.0f : most; /* no key at all: keeps -inf - (-inf) out */
+    const float weight = exp2(of->most - shift);
+    of->most = most;
+    of->l *= weight;
+    of->O *= weight;
+    FOR_UNROLLED (x, count) {
+        const float its_weight = exp2(more[x].most - shift);
+        of->l += its_weight * more[x].l;
+        of->O += its_weight * more[x].O;
     }
-    most = tile[0];
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return most;
 }
 
-/* Adds a part to both sums. */
-INLINE void add_part(float4 *sum, float *total, const __global float *O, float m, float l, float shift)
+/* Every `lanes`-th part from `lane` on, of the four elements that O begins with. */
+INLINE void add_parts(struct sums *of, const __global float *O, const __global float *m, const __global float *l,
+                      int depth, int lane, int lanes, int parts)
 {
-    const float weight = exp2(m - shift);
-    *total += weight * l;
-    *sum += weight * *(const __global float4 *)O;
+    of->most = -INFINITY;
+    of->l = 0.0f;
+    of->O = 0.0f;
+    for (int p = lane; p < parts; p += PARTS_AT_ONCE * lanes) {
+        struct sums more[PARTS_AT_ONCE];
+        FOR_UNROLLED (x, PARTS_AT_ONCE) {
+            const int part = p + x * lanes, there = min(part, parts - 1);
+            more[x].most = part < parts ? m[there] : -INFINITY;
+            more[x].l = l[there];
+            more[x].O = *(const __global float4 *)(O + (long)there * depth);
+        }
+        add_up(of, more, PARTS_AT_ONCE);
+    }
 }
 
 /* Adds up what the lanes of a column hold: lane 0 gets it. */
-INLINE void join_lanes(float4 *sum, float *total, int lane, int lanes, int columns, __local float4 *sums,
-                       __local float *totals)
+INLINE void join_lanes(struct sums *of, int lane, int lanes, int columns, __local float4 *outputs,
+                       __local float2 *stats)
 {
     const int id = (int)get_local_id(0);
     for (int half_lanes = lanes / 2; half_lanes > 0; half_lanes /= 2) {
-        sums[id] = *sum;
-        totals[id] = *total;
+        outputs[id] = of->O;
+        stats[id] = (float2)(of->most, of->l);
         barrier(CLK_LOCAL_MEM_FENCE);
         if (lane < half_lanes) {
-            *sum += sums[id + half_lanes * columns];
-            *total += totals[id + half_lanes * columns];
+            const int other = id + half_lanes * columns;
+            const struct sums more = {.O = outputs[other], .most = stats[other].x, .l = stats[other].y};
+            add_up(of, &more, 1);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }
@@ -76,11 +93,8 @@ __kernel void forward_combine(const struct call a, const __global float *restric
     const __global float *m = parts + maxima_of_parts(&a) + row * a.parts;
     const __global float *l = parts + sums_of_parts(&a) + row * a.parts;
 
-    __local float4 sums[MOST_ITEMS];
-    __local float totals[MOST_ITEMS];
-    const float most = largest(m, a.parts, totals);
-    const float shift = most == -INFINITY ? 0.0f : most; /* no key at all: keeps -inf - (-inf) out */
-
+    __local float4 outputs[MOST_ITEMS];
+    __local float2 stats[MOST_ITEMS];
     __global stored *to = out + a.out.offset + b * a.out.batch + h * a.out.head + i * a.out.row;
     int columns = (int)get_local_size(0);
     while (columns > 1 && 2 * columns >= depth)
@@ -88,19 +102,13 @@ __kernel void forward_combine(const struct call a, const __global float *restric
     const int lanes = (int)get_local_size(0) / columns, lane = (int)get_local_id(0) / columns;
     for (int first = 0; first < depth; first += 4 * columns) {
         const int d = first + 4 * ((int)get_local_id(0) % columns);
-        float4 sum = 0.0f;
-        float total = 0.0f;
-        int p = d < depth ? lane : a.parts;
-        for (; p + (PARTS_AT_ONCE - 1) * lanes < a.parts; p += PARTS_AT_ONCE * lanes)
-            FOR_UNROLLED (x, PARTS_AT_ONCE)
-                add_part(&sum, &total, O + (p + x * lanes) * depth + d, m[p + x * lanes], l[p + x * lanes], shift);
-        for (; p < a.parts; p += lanes)
-            add_part(&sum, &total, O + p * depth + d, m[p], l[p], shift);
-        join_lanes(&sum, &total, lane, lanes, columns, sums, totals);
+        struct sums of;
+        add_parts(&of, O + min((long)d, depth - 4), m, l, depth, lane, lanes, d < depth ? a.parts : 0);
+        join_lanes(&of, lane, lanes, columns, outputs, stats);
         if (lane == 0)
-            store_quad(to, d, a.Dv, sum * (total == 0.0f ? 0.0f : 1.0f / total));
+            store_quad(to, d, a.Dv, of.O * (of.l == 0.0f ? 0.0f : 1.0f / of.l));
         if (a.store_lse && d == 0 && lane == 0)
             lse[a.lse.offset + b * a.lse.batch + h * a.lse.head + i * a.lse.row] =
-                total == 0.0f ? -INFINITY : (most + log2(total)) * M_LN2_F;
+                of.l == 0.0f ? -INFINITY : (of.most + log2(of.l)) * M_LN2_F;
     }
 }

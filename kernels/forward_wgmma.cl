@@ -56,14 +56,11 @@ INLINE void begin_output(float *O, const uint *P, uint v_tile)
     WGMMA_COMMIT();
 }
 
-/* Few tiles move the maximum of any of a warp's rows (RESCALE_SLACK). */
+/* Late tiles seldom move the maximum of any of the eight rows that a warp has as its r-th. */
 INLINE void rescale(float *O, const float *factor, const struct span *rows)
 {
-    bool moved = false;
     FOR_ROWS (r, rows)
-        moved = moved || NEEDS_RESCALE(factor[r]);
-    if (any_in_warp(moved))
-        FOR_ROWS (r, rows)
+        if (any_in_warp(NEEDS_RESCALE(factor[r])))
             FOR_OUT (x)
                 O[OUT(r, x)] *= factor[r];
 }
@@ -161,8 +158,12 @@ INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, con
     for (; t >= tiles.seen; --t)
         leave_tile(c, p);
     if (t >= 0) {
-        find_edge(&e, a, w->at.first, (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
-        step(c, S, O, P, m, l, q, p, a, &e, true, false);
+        if (t < tiles.full) {
+            step(c, S, O, P, m, l, q, p, a, &e, true, true);
+        } else {
+            find_edge(&e, a, w->at.first, (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
+            step(c, S, O, P, m, l, q, p, a, &e, true, false);
+        }
         for (--t; t >= tiles.full; --t) {
             find_edge(&e, a, w->at.first, (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
             step(c, S, O, P, m, l, q, p, a, &e, false, false);
@@ -198,7 +199,7 @@ INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call 
         factor[r] = l[r] == 0.0f ? 0.0f : 1.0f / l[r];
         m[r] = l[r] == 0.0f ? -INFINITY : (m[r] + log2(l[r])) * M_LN2_F;
     }
-    store_output(O, factor, out, &out_at, w->at.first, 0, rows);
+    store_output(O, factor, 0, out, &out_at, w->at.first, 0, rows);
     if (a->store_lse)
         store_stat(m, lse, &lse_at, w->at.first, rows);
 }

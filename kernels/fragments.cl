@@ -4,15 +4,16 @@
  *   rows l / 4 and l / 4 + 8, columns 2 (l % 4) and 2 (l % 4) + 1: four floats, row by row
  *
  * Before it: OWNER_WARP (of the warps that own rows, counted from 0), ROW_BLOCKS (of a warp, one after the other),
- * nvidia_ptx.cl. A row's values lie in four neighbouring lanes, which all keep its m, l and so on. */
+ * COLUMNS of the walked tile that a warp has scores with, from FIRST_COLUMN on, nvidia_ptx.cl. A row's values lie in four
+ * neighbouring lanes, which all keep its m, l and so on. */
 #ifndef FRAGMENTS_CL
 #define FRAGMENTS_CL
 
-#if !defined(OWNER_WARP) || !defined(ROW_BLOCKS)
-#error "OWNER_WARP and ROW_BLOCKS must be defined"
+#if !defined(OWNER_WARP) || !defined(ROW_BLOCKS) || !defined(COLUMNS) || !defined(FIRST_COLUMN)
+#error "OWNER_WARP, ROW_BLOCKS, COLUMNS and FIRST_COLUMN must be defined"
 #endif
-#if WALK % 16 || SLICE % 16 || D_PAD % 16 || DV_PAD % 16
-#error "16 must divide WALK, SLICE, D_PAD and DV_PAD"
+#if COLUMNS % 16 || SLICE % 16 || D_PAD % 16 || DV_PAD % 16
+#error "16 must divide COLUMNS, SLICE, D_PAD and DV_PAD"
 #endif
 
 typedef float lane_f;
@@ -21,7 +22,7 @@ typedef float out_f;
 #define LANES 1
 #define ACC __private
 #define ROWS (2 * ROW_BLOCKS)
-#define COLS (WALK / 4)
+#define COLS (COLUMNS / 4)
 #define OUT_COLS (SLICE / 4)
 #define ROW_VALUES(name) float name[ROWS]
 #define COL_VALUES(name) float name[COLS]
@@ -31,15 +32,16 @@ typedef float out_f;
 #define OUTPUT(name) float name[ROWS * OUT_COLS]
 /* Of 16 x 8 blocks, `columns` of them side by side. */
 #define FRAGMENT(r, c, columns) ((((r) / 2 * (columns) + (c) / 2) * 2 + (r) % 2) * 2 + (c) % 2)
-#define SCORE(r, c) FRAGMENT(r, c, WALK / 8)
+#define SCORE(r, c) FRAGMENT(r, c, COLUMNS / 8)
 #define OUT(r, x) FRAGMENT(r, x, SLICE / 8)
 
 #define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
 #define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
 #define LATE_SCALE 1
-/* P may grow to 2^8, which no type of 16 bits minds, and few tiles rescale. */
-#define RESCALE_SLACK 8.0f
+/* The largest P of a row is 1, which 16 bits hold as it is: a maximum that may stay behind costs out 4 percent of its
+ * accuracy (bench/NOTES.md). */
+#define RESCALE_SLACK 0.0f
 #define NEEDS_RESCALE(factor) ((factor) != 1.0f)
 
 #define LANE ((int)get_local_id(0) % 32)
@@ -56,7 +58,7 @@ INLINE int tile_row(int r)
 
 INLINE lane_i tile_col(int c)
 {
-    return fragment_column(c);
+    return FIRST_COLUMN + fragment_column(c);
 }
 
 /* A warp's lanes work on whole tiles. */
@@ -81,6 +83,15 @@ INLINE lane_f lane_exp2(lane_f x)
 }
 
 #include "one_lane.cl"
+
+/* The 16 columns 16 k .. of P as a left operand, of block b of the rows. */
+INLINE void pack_block(uint *a, const float *P, const int b, const int k)
+{
+    FOR_UNROLLED (i, 4) {
+        const int at = SCORE(2 * b + i % 2, 4 * k + i / 2 * 2);
+        a[i] = ptx_pack(P[at], P[at + 1]);
+    }
+}
 
 /* Where the stats of the walked rows from w on are in their tile: those of one step and of the next. */
 INLINE int stats_of(long w)
@@ -135,10 +146,58 @@ INLINE void store_pair(__global result *data, long to, float x, float y, int lef
         STORE_RESULT(data, to + 1, y);
 }
 
-/* data rows = factor[r] * out, for the depth slice from d; only elements that exist are written. */
-INLINE void store_output(const float *out, const ACC float *factor, __global result *data, const struct layout *at,
-                         long first, int d, const struct span *rows)
+/* x of a lane whose number lacks the bits of mask, and y of the one that has them, change places. */
+INLINE void swap_between(uint *x, uint *y, int mask, __local uint *tile)
 {
+    const bool upper = LANE & mask;
+    const uint other = as_uint(ptx_from_lane(as_float(upper ? *x : *y), mask, tile));
+    if (upper)
+        *x = other;
+    else
+        *y = other;
+}
+
+/* Word i of the a-th of four neighbouring lanes becomes word a of the i-th. */
+INLINE void transpose_words(uint *w, __local uint *tile)
+{
+    swap_between(w, w + 1, 1, tile);
+    swap_between(w + 2, w + 3, 1, tile);
+    swap_between(w, w + 2, 2, tile);
+    swap_between(w + 1, w + 3, 2, tile);
+}
+
+/* Whether 16 bytes can be written at once: then of 32 columns a lane has 8 that are neighbours. */
+#if SLICE % 32 == 0 && !(defined(SPLIT) && SPLIT)
+#define STORES_PIECES(data, at)                                                                                        \
+    (((size_t)((data) + (at)->origin) & 15) == 0 && rows_apart_by(at, 8) && (at)->depth % 8 == 0)
+#else
+#define STORES_PIECES(data, at) false
+#endif
+
+INLINE void store_pieces(const float *out, const ACC float *factor, __local uint *tile, __global result *data,
+                         const struct layout *at, long first, int d, const struct span *rows)
+{
+    FOR_ROWS (r, rows) {
+        const long row = first + tile_row(r), to = row_offset(at, row);
+        FOR_UNROLLED (x, OUT_COLS / 8) {
+            const int depth = d + 32 * x + LANE % 4 * 8;
+            uint w[4];
+            FOR_UNROLLED (i, 4)
+                w[i] = ptx_pack(out[OUT(r, 8 * x + 2 * i)] * factor[r], out[OUT(r, 8 * x + 2 * i + 1)] * factor[r]);
+            transpose_words(w, tile);
+            if (row < at->count && depth < at->depth)
+                *(__global uint4 *)(data + to + depth) = (uint4)(w[0], w[1], w[2], w[3]);
+        }
+    }
+}
+
+INLINE void store_output(const float *out, const ACC float *factor, __local uint *tile, __global result *data,
+                         const struct layout *at, long first, int d, const struct span *rows)
+{
+    if (STORES_PIECES(data, at)) {
+        store_pieces(out, factor, tile, data, at, first, d, rows);
+        return;
+    }
     const bool pairs = ((size_t)(data + at->origin) & 3) == 0 && rows_apart_by(at, 2);
     FOR_ROWS (r, rows) {
         const long row = first + tile_row(r);

@@ -92,7 +92,7 @@ INLINE void store_gradient(const float *out, float factor, __global stored *data
     rows_in_use(&rows, at->count - first);
     FOR_ROWS (r, &rows)
         factors[r] = factor;
-    store_output(out, factors, data, at, first, 0, &rows);
+    store_output(out, factors, 0, data, at, first, 0, &rows);
 }
 
 #endif

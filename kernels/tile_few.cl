@@ -3,6 +3,7 @@
 #define TILE_FEW_CL
 
 #include "engine.cl"
+#include "pieces.cl"
 
 /* Four elements of a piece, or of a value: there are as many to convert as to multiply, so by what the device has for
  * one element, which widen4 does not trust every compiler to find. */
@@ -25,29 +26,6 @@ INLINE void widen_words(float4 *to, uint2 words)
 }
 #endif
 #define PIECE_QUADS (PIECE / 4)
-
-/* Elements d .. d + PIECE - 1 of a row; those past its end are 0. */
-INLINE uint4 load_piece(const __global stored *row, int d, int depth)
-{
-#if STORAGE == STORAGE_FLOAT32
-    return as_uint4(load_quad(row, d, depth));
-#else
-    const uint2 low = as_uint2(load_quad(row, d, depth)), high = as_uint2(load_quad(row, d + 4, depth));
-    return (uint4)(low.x, low.y, high.x, high.y);
-#endif
-}
-
-/* Whether all rows begin where a piece may, and are whole pieces. */
-INLINE bool has_pieces(const struct rows *t)
-{
-    return ((size_t)(t->data + t->at.origin) & 15) == 0 && t->at.row % PIECE == 0 && t->at.depth % PIECE == 0;
-}
-
-/* Whether rows first .. first + WALK - 1 all exist. */
-INLINE bool all_exist(const struct rows *t, long first)
-{
-    return !t->real && first + WALK <= t->at.count;
-}
 
 INLINE void fetch_queries(__local float4 *tile, const struct rows *Q, long first)
 {

@@ -110,15 +110,6 @@ INLINE void tile_scores(float *S, __local stored *owner_tile, const struct rows 
     }
 }
 
-/* The 16 columns 16 k .. of P as a left operand. */
-INLINE void pack_operand(uint *a, const float *P, const int b, const int k)
-{
-    FOR_UNROLLED (i, 4) {
-        const int at = SCORE(2 * b + i % 2, 4 * k + i / 2 * 2);
-        a[i] = ptx_pack(P[at], P[at + 1]);
-    }
-}
-
 /* out += P x walked, for the depth slice from d. */
 INLINE void tile_output(float *out, const float *P, __local uint *exchange, __local stored *walked_tile,
                         const struct rows *walked, long w, int d, const int staged, const int depth,
@@ -128,7 +119,7 @@ INLINE void tile_output(float *out, const float *P, __local uint *exchange, __lo
     FOR_UNROLLED (k, WALK / 16) {
         uint of_p[4 * ROW_BLOCKS];
         FOR_UNROLLED (b, ROW_BLOCKS)
-            pack_operand(of_p + 4 * b, P, b, k);
+            pack_block(of_p + 4 * b, P, b, k);
         FOR_UNROLLED (x, SLICE / 16)
             if (d + 16 * x < depth) {
                 uint of_walked[4];

@@ -148,13 +148,16 @@ const struct case_line case_lines[] = {
     {TIER_FULL, "bfloat16", "b1 h2/1 n3 m97 d128 dtype=bf16 causal"},
     {TIER_FULL, "bfloat16", "b1 h2 n65 m97 d256 dtype=bf16 layout=bnhd grad=none"},
     /* So many heads that a large GPU is busy, and an engine takes its largest tiles: nvidia_wgmma those of several
-     * consumers, in work-groups that stay for several tiles, where the last rows of a tile may be none. */
+     * consumers, in work-groups that stay for several tiles, where the last rows of a tile may be none; nvidia_mma,
+     * with few queries, work-groups of which several run on a compute unit. */
     {TIER_FULL, "busy", "b20 h4 n200 m150 d16 causal kvlen"},
     {TIER_FULL, "busy", "b20 h4 n130 m140 d104 causal align=top-left kvlen"},
     {TIER_FULL, "busy", "b14 h4 n130 m140 d200 causal align=-70"},
     {TIER_FULL, "busy", "b1 h5 n4300 m300 d24 causal align=top-left grad=dq"},
     {TIER_FULL, "busy", "b34 h4/2 n130 m210 d40 kvlen data=nanpad"},
     {TIER_FULL, "busy", "b14 h4 n135 m140 d72 causal layout=bnhd"},
+    {TIER_FULL, "busy", "b18 h32/8 n1 m333 d128 kvlen grad=none"},
+    {TIER_FULL, "busy", "b70 h8/2 n3 m450 d64/40 causal grad=none"},
 
     {TIER_FULL, NULL, NULL},
 };

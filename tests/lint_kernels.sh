@@ -19,7 +19,7 @@ trap 'rm -rf "$scratch"' EXIT
 "$list" "$tier" >"$scratch/configs"
 [ -s "$scratch/configs" ] || { echo "lint_kernels: no configuration" >&2; exit 1; }
 
-for kernel in forward forward_few forward_combine backward_dq backward_dkdv backward_head; do
+for kernel in forward forward_few forward_few_mma forward_combine backward_dq backward_dkdv backward_head; do
     # shellcheck disable=SC2086 # one word an option
     if $clang $flags -cl-std=CL1.2 "$kernels/$kernel.cl" 2>"$scratch/log"; then
         echo "lint_kernels: $kernel.cl compiles without its options" >&2

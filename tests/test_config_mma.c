@@ -7,6 +7,7 @@
 /* after the four above */
 #include <cmocka.h>
 
+#include "args.h"
 #include "engine.h"
 
 #include <string.h>
@@ -34,6 +35,23 @@ static clattn_problem make_problem(int64_t queries, int64_t keys, int64_t depth,
     return p;
 }
 
+/* What kernels/engine_few_mma.cl asks for with #error, and declares; two blocks of eight keys and four registers of each
+ * are as many as a lane has room for. */
+static void check_few(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
+{
+    assert_true(c->kernel == KERNEL_FORWARD && p->qk_dim % 8 == 0 && p->v_dim % 8 == 0 && c->aligned);
+    assert_true(c->own >= 1 && c->own <= 16 && (c->own & (c->own - 1)) == 0 && c->owner_resident == 1);
+    assert_true(c->own < 2 * p->q_len * clattn__config_pack(p) && (p->q_tile == 0 || c->own <= p->q_tile));
+    assert_true(c->walk % (16 * c->warps) == 0 && (p->k_tile == 0 || c->walk <= p->k_tile));
+    assert_true(c->walk / c->warps * (c->d_pad > c->dv_pad ? c->d_pad : c->dv_pad) <= 16 * 128);
+    assert_true(c->d_pad % 32 == 0 && c->d_pad >= p->qk_dim && c->d_pad < p->qk_dim + 32 && c->d_pad <= 128);
+    assert_true(c->dv_pad % 64 == 0 && c->dv_pad >= p->v_dim && c->dv_pad < p->v_dim + 64 && c->dv_pad <= 128);
+    assert_true(c->slice == c->dv_pad && c->d_pad % c->chunk == 0 && c->dv_pad % c->chunk == 0);
+    assert_int_equal(c->group_size, 32 * c->warps);
+    assert_true(c->group_size <= device->max_group && c->local_bytes <= device->local_bytes);
+    assert_int_equal(c->local_bytes, 4 * c->warps * c->own * (c->dv_pad + 2));
+}
+
 /* What kernels/engine_nvidia_mma.cl and fragments.cl ask for with #error, and declare. */
 static void check_config(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
@@ -42,6 +60,7 @@ static void check_config(const struct clattn__device *device, const clattn_probl
     const int deepest = c->d_pad > c->dv_pad ? c->d_pad : c->dv_pad;
     const int scores = c->own * c->walk / (32 * c->warps), outputs = c->own * c->slice / (32 * c->warps);
 
+    assert_false(c->aligned);
     assert_true(c->warps >= 1 && c->own % (16 * c->warps) == 0 && c->walk % 16 == 0 && c->slice % 16 == 0);
     assert_true(c->own > 0 && c->walk > 0 && c->slice > 0 && c->slice <= deepest && c->owner_resident == 1);
     assert_true(c->d_pad % 16 == 0 && c->d_pad >= p->qk_dim && c->d_pad < p->qk_dim + 16);
@@ -63,7 +82,10 @@ static int check_attempts(const struct clattn__device *device, const clattn_prob
     for (; clattn__config_choose(device, CLATTN_ENGINE_NVIDIA_MMA, p, attempt, &config); attempt++) {
         struct clattn__config again = config;
 
-        check_config(device, p, &config);
+        if (config.few)
+            check_few(device, p, &config);
+        else
+            check_config(device, p, &config);
         assert_true(clattn__config_complete(device, CLATTN_ENGINE_NVIDIA_MMA, p, &again));
         assert_memory_equal(&again, &config, sizeof config);
     }
@@ -114,6 +136,45 @@ static void test_choice(void **state)
     assert_int_equal(config.own, 64);
 }
 
+/* One query against long keys: eight warps a compute unit, in one work-group where all run at once, and no more parts
+ * of the keys than keep all of them busy. */
+static void test_few(void **state)
+{
+    clattn_problem p = make_problem(1, 8192, 128, 128);
+    struct clattn__config config = {.kernel = KERNEL_FORWARD};
+
+    (void)state;
+    p.batch = 16;
+    p.q_heads = 32;
+    p.kv_heads = 8;
+    assert_true(clattn__config_choose(&large, CLATTN_ENGINE_NVIDIA_MMA, &p, 0, &config));
+    assert_true(config.few && config.own == 4 && config.warps == 8 && config.splits == 1);
+    p.batch = 1;
+    assert_true(clattn__config_choose(&large, CLATTN_ENGINE_NVIDIA_MMA, &p, 0, &config));
+    assert_true(config.few && config.warps == 8 && config.splits == 16);
+    p.batch = 64;
+    assert_true(clattn__config_choose(&large, CLATTN_ENGINE_NVIDIA_MMA, &p, 0, &config));
+    assert_true(config.few && config.warps == 4 && config.splits == 1);
+    p.q_len = 5; /* four heads of five rows */
+    assert_true(clattn__config_choose(&large, CLATTN_ENGINE_NVIDIA_MMA, &p, 0, &config));
+    assert_false(config.few || config.aligned);
+}
+
+/* Its calls: rows of K and V are whole pieces of 16 bytes, or another engine's. */
+static void test_few_takes(void **state)
+{
+    const struct clattn__engine *engine = clattn__engine_find(CLATTN_ENGINE_NVIDIA_MMA);
+    struct call call = {.k = {8, 64, 24, 8}, .v = {0, 0, 0, 16}, .q = {1, 1, 1, 1}};
+
+    (void)state;
+    assert_true(engine->takes(NULL, KERNEL_FORWARD, &call));
+    call.k.offset = 4;
+    assert_false(engine->takes(NULL, KERNEL_FORWARD, &call));
+    call.k.offset = 8;
+    call.v.row = 12;
+    assert_false(engine->takes(NULL, KERNEL_FORWARD, &call));
+}
+
 static void test_supports(void **state)
 {
     clattn_problem p = make_problem(8192, 8192, 256, 1);
@@ -127,6 +188,10 @@ static void test_supports(void **state)
     p.q_len = 4;
     assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_FORWARD));
     assert_true(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_DKDV));
+    p.qk_dim = p.v_dim = 128;
+    assert_true(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_FORWARD));
+    p.v_dim = 100;
+    assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_FORWARD));
     p.qk_dim = 257;
     assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_DKDV));
     p.qk_dim = 8;
@@ -136,8 +201,9 @@ static void test_supports(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table), cmocka_unit_test(test_nothing_fits),
-                                       cmocka_unit_test(test_choice), cmocka_unit_test(test_supports)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table),     cmocka_unit_test(test_nothing_fits),
+                                       cmocka_unit_test(test_choice),    cmocka_unit_test(test_few),
+                                       cmocka_unit_test(test_few_takes), cmocka_unit_test(test_supports)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

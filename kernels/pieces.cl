@@ -1,0 +1,30 @@
+/* Rows in pieces of 16 bytes, for schedules that load straight to registers. */
+#ifndef PIECES_CL
+#define PIECES_CL
+
+#include "rows.cl"
+
+/* Elements d .. d + PIECE - 1 of a row; those past its end are 0. */
+INLINE uint4 load_piece(const __global stored *row, int d, int depth)
+{
+#if STORAGE == STORAGE_FLOAT32
+    return as_uint4(load_quad(row, d, depth));
+#else
+    const uint2 low = as_uint2(load_quad(row, d, depth)), high = as_uint2(load_quad(row, d + 4, depth));
+    return (uint4)(low.x, low.y, high.x, high.y);
+#endif
+}
+
+/* Whether all rows begin where a piece may, and are whole pieces. */
+INLINE bool has_pieces(const struct rows *t)
+{
+    return ((size_t)(t->data + t->at.origin) & 15) == 0 && t->at.row % PIECE == 0 && t->at.depth % PIECE == 0;
+}
+
+/* Whether rows first .. first + WALK - 1 all exist. */
+INLINE bool all_exist(const struct rows *t, long first)
+{
+    return !t->real && first + WALK <= t->at.count;
+}
+
+#endif
