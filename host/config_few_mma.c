@@ -4,8 +4,8 @@
 
 enum { MOST_ROWS = 16, MOST_DEPTH = 128, PIECE = 8, KEY_BLOCK = 16, D_UNIT = 32, DV_UNIT = 64 };
 
-/* Rows of preference; one serves heads up to `depth` deep, with `walk` keys a tile shared out among `warps`. Measured on
- * an H200, see bench/NOTES.md: a compute unit has registers for eight warps, which are one work-group where all of a
+/* Rows of preference; one serves heads up to `depth` deep, with `walk` keys a tile shared out among `warps`. Measured
+ * on an H200, see bench/NOTES.md: a compute unit has registers for eight warps, which are one work-group where all of a
  * problem's run at once, and its keys need not be shared out among more. */
 static const struct few_mma_row {
     int depth, walk, warps;
@@ -97,5 +97,6 @@ bool clattn__few_mma_complete(const clattn_problem *problem, int64_t own, int64_
         c->walk /= 2;
     follow(problem, c);
     return clattn__few_mma_serves(problem, c->kernel) && c->own <= MOST_ROWS && (c->own & (c->own - 1)) == 0 &&
-           c->walk % (KEY_BLOCK * c->warps) == 0 && c->walk <= 2 * KEY_BLOCK * c->warps;
+           c->walk % (KEY_BLOCK * c->warps) == 0 && c->warps <= CLATTN__FEW_MMA_WARPS &&
+           c->walk / c->warps * clattn__max_int(c->d_pad, c->dv_pad) <= KEY_BLOCK * MOST_DEPTH;
 }

@@ -17,15 +17,19 @@ static const struct mma_row {
     {ON_ALL, 128, 64, 32, 4, 128},      {ON_ALL, 256, 16, 16, 1, 128},
 };
 
+/* Most of a block would be empty: for the schedule for few rows, where it serves, and else for simt's. */
+static bool are_few(const clattn_problem *problem, enum clattn__kernel kernel)
+{
+    return kernel == KERNEL_FORWARD && problem->q_len * clattn__config_pack(problem) <= FEW_ROWS;
+}
+
 bool clattn__mma_supports(const struct clattn__device *device, const clattn_problem *problem,
                           enum clattn__kernel kernel)
 {
     (void)device;
     const bool late_scale = problem->scale >= 0.0f; /* as softmax.cl asks for; 0 is the default's */
-    /* Most of a block would be empty, and simt has a forward for so few rows that loads faster. */
-    const bool few = kernel == KERNEL_FORWARD && problem->q_len * clattn__config_pack(problem) <= FEW_ROWS &&
-                     !clattn__few_mma_serves(problem, kernel);
-    return late_scale && !few && problem->dtype != CLATTN_FLOAT32 && problem->qk_dim <= MOST_DEPTH &&
+    const bool rows = !are_few(problem, kernel) || clattn__few_mma_serves(problem, kernel);
+    return late_scale && rows && problem->dtype != CLATTN_FLOAT32 && problem->qk_dim <= MOST_DEPTH &&
            problem->v_dim <= MOST_DEPTH && kernel != KERNEL_HEAD;
 }
 
@@ -92,7 +96,7 @@ bool clattn__mma_choose(const struct clattn__device *device, const clattn_proble
     const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
     if (clattn__few_mma_choose(device, problem, &attempt, c))
         return true;
-    for (size_t i = 0; i < ARRAY_SIZE(mma_rows); ++i) {
+    for (size_t i = 0; !are_few(problem, c->kernel) && i < ARRAY_SIZE(mma_rows); ++i) {
         const struct mma_row *row = &mma_rows[i];
         if (row->depth >= depth && row->kernels & 1 << c->kernel && fill(row, problem, c) &&
             c->local_bytes <= device->local_bytes && c->group_size <= device->max_group &&
@@ -110,5 +114,5 @@ bool clattn__mma_complete(const clattn_problem *problem, int64_t own, int64_t wa
     c->group_size = 32 * (size_t)c->warps;
     c->local_bytes = local_bytes(c);
     return c->own % (BLOCK * c->warps) == 0 && c->walk % BLOCK == 0 && c->chunk % BLOCK == 0 && c->slice % BLOCK == 0 &&
-           c->slice <= clattn__output_depth(c) && c->owner_resident;
+           c->slice <= clattn__output_depth(c) && c->owner_resident && !are_few(problem, c->kernel);
 }

@@ -8,7 +8,7 @@ enum { WARP = 32, FEW_ROWS = 16 };
 
 /* Rows of preference; a row serves heads up to `depth` deep and, unless `most` is 0, problems of no more queries. The
  * last of a depth is for few rows, and for tiles that were asked for. Measured on an H200 (bench/NOTES.md). There a
- * forward whose work-groups stay is 4 to 5 percent faster at length 2048, where a tile is done soon, and was 2 to 9
+ * forward whose work-groups stay is 4 to 6 percent faster at length 2048, where a tile is done soon, and was 2 to 9
  * slower at 8192: the compiler has to keep some of its registers in memory. dK and dV of D = 64 are 3 to 11 percent
  * faster so, of D = 128 1 slower to none, and dQ 0 to 7 slower. */
 static const struct wgmma_row {

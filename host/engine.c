@@ -25,10 +25,7 @@ static const struct clattn__engine table[] = {
      .complete = clattn__mma_complete,
      .few = "forward_few_mma",
      .takes = clattn__mma_takes},
-    {.id = CLATTN_ENGINE_SIMT,
-     .choose = clattn__simt_choose,
-     .complete = clattn__simt_complete,
-     .few = "forward_few"},
+    {.id = CLATTN_ENGINE_SIMT, .choose = clattn__simt_choose, .complete = clattn__simt_complete, .few = "forward_few"},
     {.id = CLATTN_ENGINE_CPU, .choose = clattn__cpu_choose, .complete = clattn__cpu_complete},
 };
 

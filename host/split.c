@@ -8,7 +8,7 @@ enum { ITEMS_A_UNIT = 384, TILES_A_CORE = 4 };
 /* And work-groups of simt's schedule for few query rows, of 64 items with many registers each: four fill a unit. */
 enum { FEW_GROUPS_A_UNIT = 4, ENOUGH_ROUNDS = 4 };
 /* Keys that a part has at least, or combining costs what splitting gains. */
-enum { LEAST_KEYS_SIMT = 256, LEAST_KEYS_CPU = 512 };
+enum { LEAST_KEYS_GPU = 256, LEAST_KEYS_CPU = 512 };
 
 static int64_t at_most(int64_t a, int64_t b)
 {
@@ -46,12 +46,12 @@ static int64_t tuned(const struct clattn__device *device, const clattn_problem *
         const uint64_t at_once = units * (uint64_t)(mma ? CLATTN__FEW_MMA_WARPS / c->warps : FEW_GROUPS_A_UNIT);
         return groups >= ENOUGH_ROUNDS * at_once
                    ? 1
-                   : at_most(full_rounds(groups, at_once), problem->kv_len / LEAST_KEYS_SIMT);
+                   : at_most(full_rounds(groups, at_once), problem->kv_len / LEAST_KEYS_GPU);
     }
     if (groups >= units)
         return 1;
     const uint64_t each = cpu ? TILES_A_CORE : (ITEMS_A_UNIT + c->group_size - 1) / c->group_size;
-    return at_most((int64_t)(units * each / groups), problem->kv_len / (cpu ? LEAST_KEYS_CPU : LEAST_KEYS_SIMT));
+    return at_most((int64_t)(units * each / groups), problem->kv_len / (cpu ? LEAST_KEYS_CPU : LEAST_KEYS_GPU));
 }
 
 int clattn__split_count(const struct clattn__device *device, const clattn_problem *problem,

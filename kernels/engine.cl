@@ -23,8 +23,9 @@
  *   lane_max, lane_exp2, row_stat, col_stat, gather_mask   on lanes
  *   LATE_SCALE                 see softmax.cl
  *   RESCALE_SLACK, NEEDS_RESCALE(factor)   how far the softmax's m may stay behind, and whether to rescale
- *   store_output(out, factor, tile, data, at, first, d, rows)   data rows = factor[r] * out, for the depth slice from d;
- *                              only elements that exist. `tile`: the operand's or the reductions', which are free then
+ *   store_output(out, factor, tile, data, at, first, d, rows)   data rows = factor[r] * out, for the depth slice from
+ *                              d; only elements that exist. `tile`: the operand's or the reductions', which no walk
+ *                              needs any more
  *   store_stat                 to global memory, too
  */
 #ifndef ENGINE_CL

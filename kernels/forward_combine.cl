@@ -48,10 +48,15 @@ INLINE void add_parts(struct sums *of, const __global float *O, const __global f
     for (int p = lane; p < parts; p += PARTS_AT_ONCE * lanes) {
         struct sums more[PARTS_AT_ONCE];
         FOR_UNROLLED (x, PARTS_AT_ONCE) {
-            const int part = p + x * lanes, there = min(part, parts - 1);
-            more[x].most = part < parts ? m[there] : -INFINITY;
-            more[x].l = l[there];
-            more[x].O = *(const __global float4 *)(O + (long)there * depth);
+            const int part = p + x * lanes;
+            more[x].most = -INFINITY;
+            more[x].l = 0.0f;
+            more[x].O = 0.0f;
+            if (part < parts) {
+                more[x].most = m[part];
+                more[x].l = l[part];
+                more[x].O = *(const __global float4 *)(O + (long)part * depth);
+            }
         }
         add_up(of, more, PARTS_AT_ONCE);
     }

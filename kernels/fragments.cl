@@ -4,8 +4,8 @@
  *   rows l / 4 and l / 4 + 8, columns 2 (l % 4) and 2 (l % 4) + 1: four floats, row by row
  *
  * Before it: OWNER_WARP (of the warps that own rows, counted from 0), ROW_BLOCKS (of a warp, one after the other),
- * COLUMNS of the walked tile that a warp has scores with, from FIRST_COLUMN on, nvidia_ptx.cl. A row's values lie in four
- * neighbouring lanes, which all keep its m, l and so on. */
+ * COLUMNS of the walked tile that a warp has scores with, from FIRST_COLUMN on, nvidia_ptx.cl. A row's values lie in
+ * four neighbouring lanes, which all keep its m, l and so on. */
 #ifndef FRAGMENTS_CL
 #define FRAGMENTS_CL
 
@@ -146,7 +146,7 @@ INLINE void store_pair(__global result *data, long to, float x, float y, int lef
         STORE_RESULT(data, to + 1, y);
 }
 
-/* x of a lane whose number lacks the bits of mask, and y of the one that has them, change places. */
+/* y of a lane whose number lacks the bit of mask, and x of the one that has it, change places. */
 INLINE void swap_between(uint *x, uint *y, int mask, __local uint *tile)
 {
     const bool upper = LANE & mask;
@@ -174,6 +174,7 @@ INLINE void transpose_words(uint *w, __local uint *tile)
 #define STORES_PIECES(data, at) false
 #endif
 
+/* Whole rows, 32 columns at a time: lane i of four writes 8 of them. */
 INLINE void store_pieces(const float *out, const ACC float *factor, __local uint *tile, __global result *data,
                          const struct layout *at, long first, int d, const struct span *rows)
 {
