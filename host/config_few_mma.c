@@ -51,6 +51,7 @@ static bool is_longer(int tile, int warps, int64_t keys)
     return tile / 2 >= keys && warps % 2 == 0;
 }
 
+/* Fills in what follows from the tunable numbers. */
 static void follow(const clattn_problem *problem, struct clattn__config *c)
 {
     c->aligned = true;

@@ -113,6 +113,7 @@ static bool divides(const struct clattn__config *c)
            (!c->turns || c->own == 128) && (!c->stay || c->kernel != KERNEL_DQ);
 }
 
+/* Fills in what follows from the tunable numbers. */
 static void follow(struct clattn__config *c)
 {
     c->aligned = true;
