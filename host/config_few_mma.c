@@ -42,7 +42,7 @@ bool clattn__mma_takes(const clattn_plan *plan, enum clattn__kernel kernel, cons
 /* As the kernel declares it: of each warp O, m and l. */
 static size_t local_bytes(const struct clattn__config *c)
 {
-    return sizeof(float) * (size_t)(c->warps * c->own) * (size_t)(c->dv_pad + 2);
+    return sizeof(float) * (size_t)(c->warps * c->own) * (size_t)(c->dv_pad + 6);
 }
 
 /* Whether half of the warps, if there are several, would do for all keys. */

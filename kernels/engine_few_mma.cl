@@ -13,7 +13,7 @@
  *           of product 8 i + x: words of two neighbouring keys make a word of an operand each for an even and an odd x
  *   O       of rows g and g + 8, depth 64 i + 16 a + 0..15: of product 8 i + x the columns 2 a and 2 a + 1
  *
- * Local memory in bytes: 4 WARPS OWN (DV_PAD + 2), of each warp O, m and l. */
+ * Local memory in bytes: 4 WARPS OWN (DV_PAD + 6), of each warp O, m and l. */
 #ifndef ENGINE_FEW_MMA_CL
 #define ENGINE_FEW_MMA_CL
 

@@ -16,7 +16,7 @@ forward_few_mma(const struct call a, const __global stored *restrict q, const __
 {
     EXCHANGE_TILE(exchange);
     __local float stats[2 * WARPS * OWN];
-    __local float outputs[WARPS * OWN * DV_PAD];
+    __local float outputs[WARPS * OWN * SUM_ROW];
     QUERIES(queries);
     KEYS(keys);
     VALUES(values);

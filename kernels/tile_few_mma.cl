@@ -135,10 +135,14 @@ INLINE void multiply_values(float *O, const float *P, const uint4 *values, __loc
     }
 }
 
-/* The depth of a lane's x-th element of a row of O. */
-INLINE int out_depth(int x)
+/* A row of O in local memory: its lanes' x-th elements side by side, and a row is so long that eight rows lie in
+ * different banks. Where the one of depth d is: lane a of the row has 64 i + 16 a + 8 (x % 2) + x % 16 / 2 as number x
+ * = 16 i + x % 16. */
+#define SUM_ROW (DV_PAD + 4)
+INLINE int place_of_depth(int d)
 {
-    return x / 16 * 64 + LANE % 4 * 16 + x % 2 * 8 + x % 16 / 2;
+    const int x = d / 64 * 16 + d % 8 * 2 + d % 16 / 8, a = d % 64 / 16;
+    return 4 * x + a;
 }
 
 /* From m and l of the warps those of the tile, in m and l of every lane, and what the warp's O counts in it. `stats`: m
@@ -166,20 +170,20 @@ INLINE void join_stats(float *m, float *l, float *weight, __local float *stats)
     }
 }
 
-/* data rows = the sum of the warps' factor O; only elements that exist are written. `tile`: (WARPS, OWN, DV_PAD). */
+/* data rows = the sum of the warps' factor O; only elements that exist are written. `tile`: (WARPS, OWN, SUM_ROW). */
 INLINE void store_sum(const float *O, const float *factor, __local float *tile, __global result *data,
                       const struct layout *at, long first)
 {
     FOR_UNROLLED (r, ROWS)
         if (tile_row(r) < OWN)
             FOR_OUT (x)
-                tile[(WARP * OWN + tile_row(r)) * DV_PAD + out_depth(x)] = O[OUT(r, x)] * factor[r];
+                tile[(WARP * OWN + tile_row(r)) * SUM_ROW + 4 * x + LANE % 4] = O[OUT(r, x)] * factor[r];
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int i = (int)get_local_id(0); i < OWN * DV_PAD; i += WG_SIZE) {
         const int row = i / DV_PAD, d = i % DV_PAD;
         float sum = 0.0f;
         FOR_UNROLLED (w, WARPS)
-            sum += tile[w * OWN * DV_PAD + i];
+            sum += tile[(w * OWN + row) * SUM_ROW + place_of_depth(d)];
         if (first + row < at->count && d < at->depth)
             STORE_RESULT(data, row_offset(at, first + row) + d, sum);
     }

@@ -49,7 +49,7 @@ static void check_few(const struct clattn__device *device, const clattn_problem 
     assert_true(c->slice == c->dv_pad && c->d_pad % c->chunk == 0 && c->dv_pad % c->chunk == 0);
     assert_int_equal(c->group_size, 32 * c->warps);
     assert_true(c->group_size <= device->max_group && c->local_bytes <= device->local_bytes);
-    assert_int_equal(c->local_bytes, 4 * c->warps * c->own * (c->dv_pad + 2));
+    assert_int_equal(c->local_bytes, 4 * c->warps * c->own * (c->dv_pad + 6));
 }
 
 /* What kernels/engine_nvidia_mma.cl and fragments.cl ask for with #error, and declare. */
