@@ -1,5 +1,5 @@
-/* The backward pass: delta, and what engines want before they begin; then dQ and dK/dV side by side, or all in one
- * walk. */
+/* The backward pass: what engines want before they begin; delta, by a kernel of its own or by that of dQ; then dQ and
+ * dK/dV, side by side where dQ makes no delta, or all in one walk. */
 #include "launch.h"
 
 /* (B,Hq,N,D), behind one element a row. */
@@ -7,17 +7,6 @@ static struct view contiguous_sums(const clattn_problem *p)
 {
     const arg_long head = p->q_len * p->qk_dim, batch = p->q_heads * head;
     return (struct view){.offset = p->batch * p->q_heads * p->q_len, .batch = batch, .head = head, .row = p->qk_dim};
-}
-
-/* Tensor maps, where engines want them. */
-static clattn_status launch_maps(struct clattn__launch *launch, struct call *call, cl_mem workspace)
-{
-    clattn_status status = CLATTN_SUCCESS;
-    if (launch->plan->stages[KERNEL_DQ].used)
-        status = clattn__launch_maps(launch, KERNEL_DQ, call, workspace);
-    if (!status && launch->plan->stages[KERNEL_DKDV].used)
-        status = clattn__launch_maps(launch, KERNEL_DKDV, call, workspace);
-    return status;
 }
 
 clattn_status clattn_enqueue_backward(const clattn_plan *plan, cl_command_queue queue, const clattn_tensors *tensors,
@@ -32,21 +21,23 @@ clattn_status clattn_enqueue_backward(const clattn_plan *plan, cl_command_queue 
     const cl_mem *mem = launch.mem;
     if (!workspace)
         workspace = mem[ROLE_Q]; /* not needed, not read */
-    status = launch_maps(&launch, &call, workspace);
-    if (!status && plan->stages[KERNEL_DELTA].used) {
+    status = clattn__launch_maps(&launch, CLATTN_BACKWARD, &call, workspace);
+    const bool dq_makes_delta = clattn__stage_makes_delta(clattn__stage_for(plan, KERNEL_DQ, &call));
+    if (!status && plan->stages[KERNEL_DELTA].used && !dq_makes_delta) {
         const cl_mem buffers[] = {mem[ROLE_OUT], mem[ROLE_DOUT], workspace};
         status = clattn__launch_stage(&launch, KERNEL_DELTA, &call, buffers, ARRAY_SIZE(buffers), 0);
     }
-    const size_t before = launch.done_count; /* delta, and maps */
-    if (!status && plan->stages[KERNEL_DKDV].used) {
-        const cl_mem buffers[] = {mem[ROLE_Q],   mem[ROLE_K],    mem[ROLE_V], mem[ROLE_MASK], mem[ROLE_KV_LENGTHS],
-                                  mem[ROLE_LSE], mem[ROLE_DOUT], workspace,   mem[ROLE_DK],   mem[ROLE_DV]};
-        status = clattn__launch_stage(&launch, KERNEL_DKDV, &call, buffers, ARRAY_SIZE(buffers), before);
-    }
+    const size_t before = launch.done_count; /* maps, and delta */
     if (!status && plan->stages[KERNEL_DQ].used) {
         const cl_mem buffers[] = {mem[ROLE_Q],   mem[ROLE_K],    mem[ROLE_V], mem[ROLE_MASK], mem[ROLE_KV_LENGTHS],
-                                  mem[ROLE_LSE], mem[ROLE_DOUT], workspace,   mem[ROLE_DQ]};
+                                  mem[ROLE_LSE], mem[ROLE_DOUT], workspace,   mem[ROLE_DQ],   mem[ROLE_OUT]};
         status = clattn__launch_stage(&launch, KERNEL_DQ, &call, buffers, ARRAY_SIZE(buffers), before);
+    }
+    if (!status && plan->stages[KERNEL_DKDV].used) {
+        const size_t after = dq_makes_delta ? launch.done_count : before;
+        const cl_mem buffers[] = {mem[ROLE_Q],   mem[ROLE_K],    mem[ROLE_V], mem[ROLE_MASK], mem[ROLE_KV_LENGTHS],
+                                  mem[ROLE_LSE], mem[ROLE_DOUT], workspace,   mem[ROLE_DK],   mem[ROLE_DV]};
+        status = clattn__launch_stage(&launch, KERNEL_DKDV, &call, buffers, ARRAY_SIZE(buffers), after);
     }
     if (!status && plan->stages[KERNEL_HEAD].used) {
         const bool sums = plan->problem.dtype != CLATTN_FLOAT32; /* dQ is summed up in the workspace, after delta */

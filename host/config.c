@@ -4,8 +4,8 @@
 #include "engine.h"
 #include "fields.h"
 
-const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",       "forward_combine", "delta",     "backward_dq",
-                                                        "backward_dkdv", "backward_head",   "tensor_map"};
+const char *const clattn__kernel_names[KERNEL_COUNT] = {
+    "forward", "forward_combine", "backward_dq", "backward_dkdv", "backward_head", "delta", "tensor_map"};
 
 const char *clattn__config_program(const struct clattn__config *config)
 {
@@ -196,7 +196,7 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
     if (c->kernel == KERNEL_HEAD)
         return batch * (uint64_t)problem->kv_heads;
     if (c->kernel == KERNEL_MAPS)
-        return batch * CLATTN__MAPS_A_BATCH;
+        return batch * CLATTN__MAPS_A_BATCH * CLATTN__MAP_SETS;
     const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;
     const uint64_t slices = ((uint64_t)clattn__output_depth(c) + slice - 1) / slice;
     if (c->kernel == KERNEL_DKDV)

@@ -28,7 +28,7 @@ static const struct wgmma_row {
     {ON_DQ, 192, 128, 64, 2, true, false, false, 0},       {ON_DQ, 192, 64, 64, 2, false, false, false, 0},
     {ON_DQ, 256, 128, 48, 1, true, false, false, 0},       {ON_DQ, 256, 64, 48, 2, false, false, false, 0},
     {ON_DKDV, 64, 128, 128, 2, true, false, true, 0},      {ON_DKDV, 64, 64, 96, 2, false, false, false, 0},
-    {ON_DKDV, 96, 128, 96, 2, true, false, false, 0},      {ON_DKDV, 96, 64, 96, 2, false, false, false, 0},
+    {ON_DKDV, 96, 128, 64, 3, true, false, true, 0},       {ON_DKDV, 96, 64, 96, 2, false, false, false, 0},
     {ON_DKDV, 128, 128, 64, 3, true, false, false, 0},     {ON_DKDV, 128, 64, 64, 3, false, false, false, 0},
     {ON_DKDV, 192, 128, 64, 2, true, false, true, 0},      {ON_DKDV, 192, 64, 64, 2, false, false, true, 0},
     {ON_DKDV, 256, 128, 32, 2, true, false, true, 0},      {ON_DKDV, 256, 64, 32, 3, false, false, true, 0},

@@ -16,6 +16,7 @@ static const struct clattn__engine table[] = {
      .names =
          {[KERNEL_FORWARD] = "forward_wgmma", [KERNEL_DQ] = "backward_dq_wgmma", [KERNEL_DKDV] = "backward_dkdv_wgmma"},
      .retarget = true,
+     .deltas = true,
      .maps = true,
      .takes = clattn__wgmma_takes},
     {.id = CLATTN_ENGINE_NVIDIA_MMA,
@@ -24,6 +25,7 @@ static const struct clattn__engine table[] = {
      .choose = clattn__mma_choose,
      .complete = clattn__mma_complete,
      .few = "forward_few_mma",
+     .deltas = true,
      .takes = clattn__mma_takes},
     {.id = CLATTN_ENGINE_SIMT, .choose = clattn__simt_choose, .complete = clattn__simt_complete, .few = "forward_few"},
     {.id = CLATTN_ENGINE_CPU, .choose = clattn__cpu_choose, .complete = clattn__cpu_complete},

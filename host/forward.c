@@ -21,7 +21,7 @@ clattn_status clattn_enqueue_forward(const clattn_plan *plan, cl_command_queue q
                               split ? workspace : mem[ROLE_OUT],
                               split ? workspace : mem[ROLE_LSE],
                               workspace};
-    status = clattn__launch_maps(&launch, KERNEL_FORWARD, &call, workspace);
+    status = clattn__launch_maps(&launch, CLATTN_FORWARD, &call, workspace);
     const bool maps = launch.done_count > 0; /* which the kernel then finds by an argument more */
     if (!status)
         status = clattn__launch_stage(&launch, KERNEL_FORWARD, &call, buffers, ARRAY_SIZE(buffers) - !maps,

@@ -117,11 +117,11 @@ clattn_status clattn__problem_check(const clattn_problem *problem);
 enum clattn__kernel {
     KERNEL_FORWARD,
     KERNEL_COMBINE,
-    KERNEL_DELTA,
     KERNEL_DQ,
     KERNEL_DKDV,
     KERNEL_HEAD,
-    KERNEL_MAPS, /* behind the stages that need them */
+    KERNEL_DELTA, /* this and the next: behind the stages that need them */
+    KERNEL_MAPS,
     KERNEL_COUNT
 };
 enum clattn__mask { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* as in kernels/rows.cl */
@@ -266,9 +266,18 @@ size_t clattn__workspace_sums(const clattn_plan *plan, unsigned pass);
 /* Some passes, and no others. */
 clattn_status clattn__passes_check(unsigned passes);
 
+/* ---- delta.c ---- */
+
+/* Whether the plan's gradients read delta. */
+bool clattn__delta_wanted(const clattn_plan *plan);
+/* Whether the stage is dQ's and leaves it in the workspace; and whether the plan's does in every call. */
+bool clattn__stage_makes_delta(const struct clattn__stage *stage);
+bool clattn__dq_makes_delta(const clattn_plan *plan);
+
 /* ---- maps.c: where an engine with a copy engine finds tensors; launch.h has the rest ---- */
 
-enum { CLATTN__MAPS_A_BATCH = 4 }; /* of q, k, v and dout, as in kernels/tensor_copy.cl */
+/* Of q, k, v and dout, as in kernels/tensor_copy.cl; and sets of them that one kernel makes, for each stage its own. */
+enum { CLATTN__MAPS_A_BATCH = 4, CLATTN__MAP_SETS = 2 };
 
 /* Whose stages of the plan need maps; AUTO: none do. */
 clattn_engine clattn__maps_engine(const clattn_plan *plan);

@@ -112,7 +112,7 @@ static clattn_status reserve_events(struct clattn__launch *launch, unsigned pass
         const struct clattn__stage *stage = &launch->plan->stages[kernel];
         const struct clattn__stage *fallback = &launch->plan->fallbacks[kernel];
         if (kernel == KERNEL_MAPS)
-            count += 2 * launches(stage); /* a backward has two stages that may want some */
+            count += launches(stage);
         else if (stage->used && is_of_forward(kernel) == (pass == CLATTN_FORWARD))
             count += most_launches(stage, fallback);
     }

@@ -34,9 +34,8 @@ clattn_status clattn__launch_end(struct clattn__launch *launch, clattn_status st
 
 /* ---- maps.c ---- */
 
-/* Enqueues the kernel that makes the maps for a stage, if it wants any, behind the call's wait list. */
-clattn_status clattn__launch_maps(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
-                                  cl_mem workspace);
+/* Enqueues the kernel that makes the maps of a pass, if its stages want any, behind the call's wait list. */
+clattn_status clattn__launch_maps(struct clattn__launch *launch, unsigned pass, struct call *call, cl_mem workspace);
 /* Tells a stage's kernel where in the workspace they are. */
 void clattn__maps_place(const clattn_plan *plan, enum clattn__kernel kernel, struct call *call);
 

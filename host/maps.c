@@ -19,40 +19,60 @@ clattn_engine clattn__maps_engine(const clattn_plan *plan)
     return CLATTN_ENGINE_AUTO;
 }
 
-/* Bytes of a stage's maps and counter, and what it takes to begin at a multiple of a map's size. */
-static size_t bytes_of(const clattn_plan *plan, enum clattn__kernel kernel)
+/* The kernels of a pass that have maps, each a set of its own. Returns how many. */
+static size_t kernels_of(const clattn_plan *plan, unsigned pass, enum clattn__kernel kernels[ARRAY_SIZE(with_maps)])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(with_maps); ++i)
+        if ((with_maps[i] == KERNEL_FORWARD) == (pass == CLATTN_FORWARD) && has_maps(&plan->stages[with_maps[i]]))
+            kernels[count++] = with_maps[i];
+    return count;
+}
+
+/* Bytes of a set and its counter, and what it takes to begin at a multiple of a map's size. */
+static size_t set_bytes(const clattn_plan *plan)
 {
     enum { MAP_BYTES = 128 };
-    const size_t maps = (size_t)plan->problem.batch * CLATTN__MAPS_A_BATCH;
-    return has_maps(&plan->stages[kernel]) ? (maps + 2) * MAP_BYTES : 0;
+    return ((size_t)plan->problem.batch * CLATTN__MAPS_A_BATCH + 2) * MAP_BYTES;
 }
 
 size_t clattn__maps_bytes(const clattn_plan *plan, unsigned pass)
 {
-    return pass == CLATTN_FORWARD ? bytes_of(plan, KERNEL_FORWARD)
-                                  : bytes_of(plan, KERNEL_DQ) + bytes_of(plan, KERNEL_DKDV);
+    enum clattn__kernel kernels[ARRAY_SIZE(with_maps)];
+    return kernels_of(plan, pass, kernels) * set_bytes(plan);
 }
 
 void clattn__maps_place(const clattn_plan *plan, enum clattn__kernel kernel, struct call *call)
 {
-    const struct clattn__stage *stage = &plan->stages[kernel];
-    const struct clattn__config *config = &stage->config;
-    const bool keys_own = clattn__config_keys_own(kernel);
-    if (!has_maps(stage))
-        return;
-    const size_t begin = clattn__workspace_sums(plan, kernel == KERNEL_FORWARD ? CLATTN_FORWARD : CLATTN_BACKWARD);
-    call->maps = (arg_long)(begin + (kernel == KERNEL_DKDV ? bytes_of(plan, KERNEL_DQ) : 0));
-    call->query_rows = keys_own ? config->walk : config->own;
-    call->key_rows = keys_own ? config->own : config->walk;
+    const unsigned pass = kernel == KERNEL_FORWARD ? CLATTN_FORWARD : CLATTN_BACKWARD;
+    enum clattn__kernel kernels[ARRAY_SIZE(with_maps)];
+    const size_t count = kernels_of(plan, pass, kernels);
+    for (size_t i = 0; i < count; ++i)
+        if (kernels[i] == kernel)
+            call->maps = (arg_long)(clattn__workspace_sums(plan, pass) + i * set_bytes(plan));
 }
 
-clattn_status clattn__launch_maps(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
-                                  cl_mem workspace)
+/* What the kernel that makes them has to know of each set; one that is not wanted has no rows. */
+static void describe_sets(const clattn_plan *plan, const enum clattn__kernel *kernels, size_t count, struct call *call)
 {
+    for (size_t i = 0; i < ARRAY_SIZE(call->query_rows); ++i) {
+        const struct clattn__config *config = i < count ? &plan->stages[kernels[i]].config : NULL;
+        const bool keys_own = config && clattn__config_keys_own(config->kernel);
+        call->query_rows[i] = !config ? 0 : keys_own ? config->walk : config->own;
+        call->key_rows[i] = !config ? 0 : keys_own ? config->own : config->walk;
+    }
+}
+
+clattn_status clattn__launch_maps(struct clattn__launch *launch, unsigned pass, struct call *call, cl_mem workspace)
+{
+    const clattn_plan *plan = launch->plan;
     const cl_mem *mem = launch->mem;
-    if (!has_maps(clattn__stage_for(launch->plan, kernel, call)))
+    enum clattn__kernel kernels[ARRAY_SIZE(with_maps)];
+    const size_t count = kernels_of(plan, pass, kernels);
+    if (!count || !has_maps(clattn__stage_for(plan, kernels[0], call))) /* they all take the same tensors */
         return CLATTN_SUCCESS;
-    clattn__maps_place(launch->plan, kernel, call);
+    clattn__maps_place(plan, kernels[0], call);
+    describe_sets(plan, kernels, count, call);
     const cl_mem buffers[] = {mem[ROLE_Q], mem[ROLE_K], mem[ROLE_V], mem[ROLE_DOUT], mem[ROLE_KV_LENGTHS], workspace};
     return clattn__launch_stage(launch, KERNEL_MAPS, call, buffers, ARRAY_SIZE(buffers), 0);
 }

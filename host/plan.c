@@ -16,7 +16,7 @@ static bool stage_wanted(const clattn_plan *plan, enum clattn__kernel kernel)
     case KERNEL_COMBINE:
         return plan->stages[KERNEL_FORWARD].config.splits > 1;
     case KERNEL_DELTA:
-        return passes & (CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK);
+        return clattn__delta_wanted(plan) && !clattn__dq_makes_delta(plan);
     case KERNEL_DQ:
         return !plan->one_walk && passes & CLATTN_BACKWARD_DQ;
     case KERNEL_DKDV:
@@ -369,7 +369,7 @@ size_t clattn__workspace_sums(const clattn_plan *plan, unsigned pass)
     const size_t sums = plan->one_walk && p->dtype != CLATTN_FLOAT32 ? (size_t)p->qk_dim : 0;
     if (pass == CLATTN_FORWARD)
         return clattn__split_bytes(p, plan->stages[KERNEL_FORWARD].config.splits);
-    return plan->stages[KERNEL_DELTA].used ? sizeof(float) * rows * (1 + sums) : 0;
+    return clattn__delta_wanted(plan) ? sizeof(float) * rows * (1 + sums) : 0;
 }
 
 clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes)

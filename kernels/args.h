@@ -37,11 +37,11 @@ struct call {
     arg_int bottom_right; /* offset is the batch's key length - N, not `offset` */
     arg_int has_kv_lengths;
     arg_int store_lse;
-    arg_int parts;        /* of the keys, where a forward is split; and the depth of a part's rows of O */
+    arg_int parts; /* of the keys, where a forward is split; and the depth of a part's rows of O */
     arg_int part_depth;
-    arg_int query_rows, key_rows; /* nvidia_wgmma: rows of a tile that the copy engine brings */
-    arg_float scale;      /* of Q K^T */
-    arg_float scale_log2; /* scale * log2(e): scores are kept in units of powers of two */
+    arg_int query_rows[2], key_rows[2]; /* nvidia_wgmma: rows of a tile that the copy engine brings, by set of maps */
+    arg_float scale;                    /* of Q K^T */
+    arg_float scale_log2;               /* scale * log2(e): scores are kept in units of powers of two */
 };
 
 #endif

@@ -4,8 +4,8 @@
  * An owner tile is OWN keys of one (batch, key head), which walks the queries that see them, of every query head of the
  * group. K (OWN, D) and V (OWN, Dv) stay; Q (WALK, D), dO (WALK, Dv), LSE and delta (WALK) pass through STAGES;
  * dK and dV (OWN, ..) accumulate. Score arrays are transposed: keys are rows. The products of a tile into dV and dK
- * are made together with S of the next one; its dP only when S is there, as registers have room for no more. Where
- * they have none for dK beside dV, each has owner tiles of its own, parts 0 and 1. */
+ * are made together with S of the next one; its dP only when S is there, unless registers have room for all (TOGETHER).
+ * Where they have none for dK beside dV, each has owner tiles of its own, parts 0 and 1. */
 #include "walk_queries_wgmma.cl"
 
 /* The value of score columns 8 n + 2 (lane % 4) + 0, 1. */
@@ -24,13 +24,21 @@ INLINE void dkdv_probabilities(float *S, const __local float *lse, const struct 
     }
 }
 
-/* P^T becomes dS^T. */
-INLINE void dkdv_gradients(float *S, const float *dP, const __local float *delta)
+INLINE void dkdv_gradients(float *dS, const float *P, const float *dP, const __local float *delta)
 {
     FOR_UNROLLED (n, WALK / 8) {
         const float2 d = column_pair(delta, n);
         FOR_UNROLLED (x, 4)
-            S[4 * n + x] = score_gradient(true, S[4 * n + x], dP[4 * n + x], x % 2 ? d.y : d.x);
+            dS[4 * n + x] = score_gradient(true, P[4 * n + x], dP[4 * n + x], x % 2 ? d.y : d.x);
+    }
+}
+
+INLINE void hide_at_edge(float *S, const struct call *a, const __local int *edge)
+{
+    if (!is_full_tile(edge)) {
+        struct edge e;
+        get_edge(&e, edge);
+        hide_products(S, a, &e, false);
     }
 }
 
@@ -40,11 +48,7 @@ INLINE void dkdv_gradients(float *S, const float *dP, const __local float *delta
     do {                                                                                                               \
         const __local float *const row_lse = p->lse + stage->stage * 2 * WALK;                                         \
         const __local int *const edge = p->edge + stage->stage * EDGE;                                                 \
-        if (!is_full_tile(edge)) {                                                                                     \
-            struct edge tile_edge;                                                                                     \
-            get_edge(&tile_edge, edge);                                                                                \
-            hide_products(S, a, &tile_edge, false);                                                                    \
-        }                                                                                                              \
+        hide_at_edge(S, a, edge);                                                                                      \
         if (want_dk) {                                                                                                 \
             WGMMA_FENCE();                                                                                             \
             SCORE_PRODUCT(dP, v_rows, p->dout + stage->stage * STAGE_BYTES, DV_PAD);                                   \
@@ -57,7 +61,7 @@ INLINE void dkdv_gradients(float *S, const float *dP, const __local float *delta
             WGMMA_WAIT(WALK, 0, dP);                                                                                   \
             if (!is_full_tile(edge))                                                                                   \
                 hide_gradients(dP, S);                                                                                 \
-            dkdv_gradients(S, dP, row_lse + WALK);                                                                     \
+            dkdv_gradients(S, S, dP, row_lse + WALK);                                                                  \
             pack_operand(dS, S, WALK);                                                                                 \
         }                                                                                                              \
     } while (0)
@@ -68,6 +72,22 @@ INLINE void dkdv_gradients(float *S, const float *dP, const __local float *delta
             OUTPUT_PRODUCT(dV, P, p->dout + (at_stage)*STAGE_BYTES, DV_PAD);                                           \
         if (want_dk)                                                                                                   \
             OUTPUT_PRODUCT(dK, dS, p->q + (at_stage)*STAGE_BYTES, D_PAD);                                              \
+    } while (0)
+
+/* After the last tile's scores. */
+#define DKDV_END()                                                                                                     \
+    do {                                                                                                               \
+        leave_stage(d->owners_empty);                                                                                  \
+        my_turn(consumer);                                                                                             \
+        WGMMA_FENCE();                                                                                                 \
+        DKDV_OUTPUTS(stage->stage);                                                                                    \
+        your_turn(consumer);                                                                                           \
+        if (want_dk)                                                                                                   \
+            WGMMA_WAIT(D_PAD, 0, dK);                                                                                  \
+        if (want_dv)                                                                                                   \
+            WGMMA_WAIT(DV_PAD, 0, dV);                                                                                 \
+        leave_stage(p->empty + 8 * stage->stage);                                                                      \
+        ring_next(stage, STAGES);                                                                                      \
     } while (0)
 
 /* dK and dV of a consumer's 64 keys. */
@@ -98,17 +118,61 @@ INLINE void walk(float *dK, float *dV, const struct parts *p, const struct desk 
         leave_stage(p->empty + 8 * last);
     }
     DKDV_SCORES();
-    leave_stage(d->owners_empty);
+    DKDV_END();
+}
+
+/* The same where TOGETHER: S and dP of a tile are asked for at once, with the products of the one before behind them, so
+ * that the tensor cores have work while S becomes P, and dP becomes dS. */
+#define DKDV_SCORES_TOGETHER(s_pending, dp_pending)                                                                    \
+    do {                                                                                                               \
+        const __local float *const row_lse = p->lse + stage->stage * 2 * WALK;                                         \
+        const __local int *const edge = p->edge + stage->stage * EDGE;                                                 \
+        WGMMA_WAIT(WALK, s_pending, S);                                                                                \
+        hide_at_edge(S, a, edge);                                                                                      \
+        dkdv_probabilities(S, row_lse, a);                                                                             \
+        WGMMA_WAIT(WALK, dp_pending, dP);                                                                              \
+        if (!is_full_tile(edge))                                                                                       \
+            hide_gradients(dP, S);                                                                                     \
+        dkdv_gradients(dP, S, dP, row_lse + WALK);                                                                     \
+    } while (0)
+
+INLINE void walk_together(float *dK, float *dV, const struct parts *p, const struct desk *d,
+                          const __local struct work *w, struct ring *stage, const struct call *a)
+{
+    const bool want_dk = true, want_dv = true; /* else there is no TOGETHER */
+    const int consumer = (int)get_local_id(0) / WARPGROUP;
+    const uint rows = same_in_warp(consumer) * PANEL_BYTES(64), k_rows = p->k + rows, v_rows = p->v + rows;
+    float S[WALK / 2], dP[WALK / 2];
+    uint P[WALK / 4], dS[WALK / 4];
+    FOR_UNROLLED (n, WALK / 2)
+        S[n] = dP[n] = 0.0f;
+    barrier_wait(p->full + 8 * stage->stage, stage->parity);
     my_turn(consumer);
     WGMMA_FENCE();
-    DKDV_OUTPUTS(stage->stage);
+    SCORE_PRODUCT(S, k_rows, p->q + stage->stage * STAGE_BYTES, D_PAD);
+    SCORE_PRODUCT(dP, v_rows, p->dout + stage->stage * STAGE_BYTES, DV_PAD);
     your_turn(consumer);
-    if (want_dk)
-        WGMMA_WAIT(D_PAD, 0, dK);
-    if (want_dv)
+    DKDV_SCORES_TOGETHER(1, 0);
+    pack_operand(P, S, WALK);
+    pack_operand(dS, dP, WALK);
+    for (int left = w->tiles * (a->Hq / a->Hk) - 1; left > 0; --left) {
+        const uint last = stage->stage;
+        ring_next(stage, STAGES);
+        barrier_wait(p->full + 8 * stage->stage, stage->parity);
+        my_turn(consumer);
+        WGMMA_FENCE();
+        SCORE_PRODUCT(S, k_rows, p->q + stage->stage * STAGE_BYTES, D_PAD);
+        SCORE_PRODUCT(dP, v_rows, p->dout + stage->stage * STAGE_BYTES, DV_PAD);
+        DKDV_OUTPUTS(last);
+        your_turn(consumer);
+        DKDV_SCORES_TOGETHER(3, 2);
         WGMMA_WAIT(DV_PAD, 0, dV);
-    leave_stage(p->empty + 8 * stage->stage);
-    ring_next(stage, STAGES);
+        WGMMA_WAIT(D_PAD, 0, dK);
+        leave_stage(p->empty + 8 * last);
+        pack_operand(P, S, WALK);
+        pack_operand(dS, dP, WALK);
+    }
+    DKDV_END();
 }
 
 INLINE void work_on(const struct parts *p, const struct desk *d, const __local struct work *w, struct ring *stage,
@@ -120,7 +184,9 @@ INLINE void work_on(const struct parts *p, const struct desk *d, const __local s
     struct layout to;
     FOR_UNROLLED (n, SLICE / 2)
         dK[n] = dV[n] = 0.0f;
-    if (w->tiles > 0)
+    if (w->tiles > 0 && TOGETHER)
+        walk_together(dK, dV, p, d, w, stage, a);
+    else if (w->tiles > 0)
         walk(dK, dV, p, d, w, stage, a, want_dk, want_dv);
     else
         leave_stage(d->owners_empty);

@@ -21,7 +21,8 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
 backward_dq(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
             const __global stored *restrict v, const __global uchar *restrict mask,
             const __global int *restrict kv_lengths, const __global float *restrict lse,
-            const __global stored *restrict dout, const __global float *restrict delta, __global stored *restrict dq)
+            const __global stored *restrict dout, __global float *restrict delta, __global stored *restrict dq,
+            const __global stored *restrict out)
 {
     WALKED_TILE(walked_tile);
     AHEAD_TILE(v_tile, walked_tile);
@@ -46,9 +47,8 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     key_rows(&V, v, &a.v, at.batch, kv_head, a.Dv, key_total);
     blank_padding(&K, &a, mask, at.batch, at.head);
     blank_padding(&V, &a, mask, at.batch, at.head);
-    struct layout lse_at, delta_at, dq_at;
+    struct layout lse_at, dq_at;
     query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
-    delta_layout(&delta_at, &a, at.batch, at.head);
     query_layout(&dq_at, &a, &a.dq, at.batch, at.head, a.D);
     struct span rows;
     rows_in_use(&rows, Q.at.count - at.first);
@@ -59,7 +59,6 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     }
     FOR_ROWS (r, &rows) {
         row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, at.first, r, -INFINITY));
-        row_delta[r] = row_stat(delta, &delta_at, at.first, r, 0.0f);
         factor[r] = a.scale;
         FOR_OUT (x)
             dQ[OUT(r, x)] = 0.0f;
@@ -68,6 +67,9 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     struct range keys;
     visible_keys(&keys, &a, at.first, key_total);
     fetch_first(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, &keys);
+    struct delta_rows of_delta;
+    find_delta_rows(&of_delta, delta, out, dout, &a, at.batch, at.head);
+    row_deltas(row_delta, &of_delta, at.first, at.slice == 0, ds_tile, &rows);
     for (long j = keys.begin; j < keys.end; j += WALK) {
         struct edge e;
         find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);

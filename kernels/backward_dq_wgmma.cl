@@ -109,8 +109,8 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
 backward_dq_wgmma(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
                   const __global stored *restrict v, const __global uchar *restrict mask,
                   const __global int *restrict kv_lengths, const __global float *restrict lse,
-                  const __global stored *restrict dout, const __global float *restrict delta,
-                  __global stored *restrict dq)
+                  const __global stored *restrict dout, __global float *restrict delta, __global stored *restrict dq,
+                  const __global stored *restrict out)
 {
     __local uchar __attribute__((aligned(1024)))
     tile_storage[Q_BYTES + DOUT_BYTES + K_STAGES * K_BYTES + V_STAGES * V_BYTES];
@@ -135,18 +135,21 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
             produce(&p, &a, (const __global uchar *)delta, &at, &keys, tiles);
     } else {
         TAKE_REGISTERS(CONSUMER_REGISTERS);
-        struct layout lse_at, delta_at, dq_at;
+        struct layout lse_at, dq_at;
         query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
-        delta_layout(&delta_at, &a, at.batch, at.head);
         query_layout(&dq_at, &a, &a.dq, at.batch, at.head, a.D);
         const uint own_rows = same_in_warp(consumer) * PANEL_BYTES(64), q_rows = p.q + own_rows,
                    dout_rows = p.dout + own_rows;
         float S[WALK / 2], dP[WALK / 2], dQ[D_PAD / 2], row_lse[ROWS], row_delta[ROWS];
         uint dS[WALK / 4];
+        const struct span rows = {0, ROWS};
+        struct delta_rows of_delta;
+        find_delta_rows(&of_delta, delta, out, dout, &a, at.batch, at.head);
+        row_deltas(row_delta, &of_delta, at.first, true, 0, &rows);
         FOR_UNROLLED (r, ROWS) {
             row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, at.first, r, -INFINITY));
             /* A row that sees no key has no gradient, whatever its dO. */
-            row_delta[r] = row_lse[r] == INFINITY ? 0.0f : row_stat(delta, &delta_at, at.first, r, 0.0f);
+            row_delta[r] = row_lse[r] == INFINITY ? 0.0f : row_delta[r];
         }
         FOR_UNROLLED (n, D_PAD / 2)
             dQ[n] = 0.0f;

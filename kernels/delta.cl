@@ -15,12 +15,6 @@
 #define WG_SIZE (TX * TY)
 #define ITEM_ROWS (OWN / TY)
 
-/* Whether all rows begin where a piece may, and are whole pieces. */
-INLINE bool has_pieces(const __global stored *data, const struct layout *at)
-{
-    return ((size_t)(data + at->origin) & 15) == 0 && at->row % PIECE == 0 && at->depth % PIECE == 0;
-}
-
 /* Item (x, y)'s shares of sums over rows y + n TY; past the last of `rows` it takes that one, as nothing is kept of it.
  * All loads of a depth are on their way before the first is needed. */
 INLINE void shares_of_rows(float *sums, const __global stored *out, const struct layout *out_at,

@@ -27,6 +27,7 @@
  *                              d; only elements that exist. `tile`: the operand's or the reductions', which no walk
  *                              needs any more
  *   store_stat                 to global memory, too
+ *   MAKES_DELTA, row_deltas    see gradient.cl
  */
 #ifndef ENGINE_CL
 #define ENGINE_CL

@@ -22,6 +22,7 @@
 #define OWNER_WARP ((int)get_local_id(0) / 32)
 #define COLUMNS WALK
 #define FIRST_COLUMN 0
+#define MAKES_DELTA
 
 #include "nvidia_ptx.cl"
 

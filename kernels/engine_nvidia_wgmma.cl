@@ -39,6 +39,7 @@
 #define COLUMNS WALK
 #define FIRST_COLUMN 0
 #define ROW_BLOCKS 1
+#define MAKES_DELTA
 
 #include "fragments.cl"
 

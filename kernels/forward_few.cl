@@ -34,7 +34,7 @@ forward_few(const struct call a, const __global stored *restrict q, const __glob
     key_rows(&V, v, &a.v, at.batch, kv_head, a.Dv, key_total);
     blank_padding(&K, &a, mask, at.batch, at.head);
     blank_padding(&V, &a, mask, at.batch, at.head);
-    const bool pieces = has_pieces(&K);
+    const bool pieces = has_pieces(K.data, &K.at);
     const struct span rows = {0, ROWS};
 
     fetch_queries(q_tile, &Q, at.first);

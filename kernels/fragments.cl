@@ -168,8 +168,7 @@ INLINE void transpose_words(uint *w, __local uint *tile)
 
 /* Whether 16 bytes can be written at once: then of 32 columns a lane has 8 that are neighbours. */
 #if SLICE % 32 == 0 && !(defined(SPLIT) && SPLIT)
-#define STORES_PIECES(data, at)                                                                                        \
-    (((size_t)((data) + (at)->origin) & 15) == 0 && rows_apart_by(at, 8) && (at)->depth % 8 == 0)
+#define STORES_PIECES(data, at) has_pieces(data, at)
 #else
 #define STORES_PIECES(data, at) false
 #endif

@@ -31,6 +31,37 @@ INLINE void delta_layout(struct layout *at, const struct call *a, int b, int hea
     query_layout(at, a, &v, b, head, 1);
 }
 
+/* Where delta of query rows goes, and what it follows from. */
+struct delta_rows {
+    __global float *delta;
+    const __global stored *out, *dout;
+    struct layout delta_at, out_at, dout_at;
+};
+
+INLINE void find_delta_rows(struct delta_rows *of, __global float *delta, const __global stored *out,
+                            const __global stored *dout, const struct call *a, int b, int head)
+{
+    of->delta = delta;
+    of->out = out;
+    of->dout = dout;
+    delta_layout(&of->delta_at, a, b, head);
+    query_layout(&of->out_at, a, &a->out, b, head, a->Dv);
+    query_layout(&of->dout_at, a, &a->dout, b, head, a->Dv);
+}
+
+/* delta of a tile's own rows, 0 for those that do not exist. An engine may make it here and, if `keep`, leave it for the
+ * kernel of dK and dV: MAKES_DELTA. Kernel delta did so before the others. */
+#ifdef MAKES_DELTA
+#include "row_deltas.cl"
+#else
+INLINE void row_deltas(ACC lane_f *values, const struct delta_rows *of, long first, bool keep, const __local void *tile,
+                       const struct span *rows)
+{
+    FOR_ROWS (r, rows)
+        values[r] = row_stat(of->delta, &of->delta_at, first, r, 0.0f);
+}
+#endif
+
 INLINE void delta_stats(struct stats *delta, const __global float *data, __local float *tile, const struct call *a,
                         int b, int head)
 {

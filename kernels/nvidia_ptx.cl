@@ -4,7 +4,7 @@
  *
  *   EXCHANGE_TILE(name), EXCHANGE(tile)    such memory; at kernel scope, or as words more that a tile has behind its own
  *   ptx_exp2(x)                            2^x, about 2 units in the last place; denormals are 0
- *   ptx_pack(x, y)                         two floats as stored elements, x in the lower half
+ *   ptx_pack(x, y), ptx_unpack(pair)       two floats as stored elements, x in the lower half, and back
  *   ptx_from_lane(x, mask, tile)           x of the lane whose number differs in the bits of mask
  *   ptx_copy(to, from)                     16 bytes from global to local memory, on their way until ptx_copies_wait()
  *   ptx_copy_if(to, from, there)           or zeros instead
@@ -46,6 +46,19 @@ INLINE uint ptx_pack(float x, float y)
     uint pair;
     __asm__("cvt.rn." PTX_TYPE "x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(y), "f"(x));
     return pair;
+}
+
+INLINE float2 ptx_unpack(uint pair)
+{
+#if STORAGE == STORAGE_FLOAT16
+    float2 x;
+    __asm__("{.reg .b16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h;}"
+            : "=f"(x.x), "=f"(x.y)
+            : "r"(pair));
+    return x;
+#else
+    return (float2)(as_float(pair << 16), as_float(pair & 0xffff0000u));
+#endif
 }
 
 INLINE float ptx_from_lane(float x, int mask, __local uint *tile)

@@ -15,12 +15,6 @@ INLINE uint4 load_piece(const __global stored *row, int d, int depth)
 #endif
 }
 
-/* Whether all rows begin where a piece may, and are whole pieces. */
-INLINE bool has_pieces(const struct rows *t)
-{
-    return ((size_t)(t->data + t->at.origin) & 15) == 0 && t->at.row % PIECE == 0 && t->at.depth % PIECE == 0;
-}
-
 /* Whether rows first .. first + WALK - 1 all exist. */
 INLINE bool all_exist(const struct rows *t, long first)
 {

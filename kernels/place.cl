@@ -60,10 +60,11 @@ INLINE void visible_keys(struct range *range, const struct call *a, long first, 
     range->begin = range->full_begin = 0;
     range->end = range->full_end = keys;
     if (a->causal) {
+        const int heads = packed_heads(a);
         const long offset = diagonal_offset(a, keys);
-        const long last = min(first + OWN, a->N * a->pack) - 1;
-        range->end = clamp(last / a->pack + offset + 1, 0L, keys);
-        range->full_end = clamp(first / a->pack + offset + 1, 0L, keys);
+        const long last = min(first + OWN, a->N * heads) - 1;
+        range->end = clamp(last / heads + offset + 1, 0L, keys);
+        range->full_end = clamp(first / heads + offset + 1, 0L, keys);
     }
 }
 
@@ -80,14 +81,15 @@ INLINE void take_part(struct range *range, int part, int parts)
 /* Query rows that see any of the keys first .. first + OWN - 1, of `keys` that exist. */
 INLINE void seeing_queries(struct range *range, const struct call *a, long first, long keys)
 {
-    const long rows = a->N * a->pack;
+    const int heads = packed_heads(a);
+    const long rows = a->N * heads;
     range->begin = range->full_begin = 0;
     range->end = first < keys ? rows : 0;
     range->full_end = first + OWN > keys ? 0 : rows;
     if (a->causal) {
         const long offset = diagonal_offset(a, keys);
-        range->begin = clamp(first - offset, 0L, a->N) * a->pack;
-        range->full_begin = clamp(first + OWN - 1 - offset, 0L, a->N) * a->pack;
+        range->begin = clamp(first - offset, 0L, a->N) * heads;
+        range->full_begin = clamp(first + OWN - 1 - offset, 0L, a->N) * heads;
     }
 }
 

@@ -57,6 +57,12 @@ INLINE bool rows_apart_by(const struct layout *at, int elements)
 #endif
 }
 
+/* Whether all rows begin where 16 bytes may be loaded or stored at once, and are whole pieces. */
+INLINE bool has_pieces(const __global stored *data, const struct layout *at)
+{
+    return ((size_t)(data + at->origin) & 15) == 0 && rows_apart_by(at, PIECE) && at->depth % PIECE == 0;
+}
+
 /* Whether row r is simply r rows from the first. */
 INLINE bool rows_in_line(const struct layout *at)
 {
@@ -86,13 +92,19 @@ INLINE long key_count(const struct call *a, const __global int *kv_lengths, int 
     return clamp((long)kv_lengths[a->kv_lengths + b * a->kv_lengths_stride], 0L, a->M);
 }
 
+/* Query heads that share a tile. */
+INLINE int packed_heads(const struct call *a)
+{
+    return PACKED ? a->pack : 1;
+}
+
 /* Rows of query heads head .. head + pack - 1. */
 INLINE void query_layout(struct layout *at, const struct call *a, const struct view *v, int b, int head, int depth)
 {
     at->origin = v->offset + b * v->batch + head * v->head;
     at->row = v->row;
     at->head = v->head;
-    at->count = a->N * a->pack;
+    at->count = a->N * a->pack; /* packed_heads(a) makes nvidia_mma's forward a tenth slower: bench/NOTES.md */
     at->heads = a->pack;
     at->depth = depth;
 }

@@ -21,7 +21,7 @@ struct edge {
 INLINE void find_edge(struct edge *e, const struct call *a, long i0, long j0, long keys, const __global uchar *mask,
                       int b, int head)
 {
-    const int heads = PACKED ? a->pack : 1;
+    const int heads = packed_heads(a);
     const long query = i0 / heads;
     e->keys = (int)min(keys - j0, (long)WALK + OWN);
     e->diagonal = INT_MAX / 2;
@@ -71,12 +71,16 @@ INLINE lane_i head_of_row(const struct edge *e, lane_i row)
 INLINE lane_i visible(const struct edge *e, lane_i row, lane_i j)
 {
     const lane_i i = query_of_row(e, row);
-    lane_i seen = (j < e->keys) & (j <= i + e->diagonal);
+#if !MASK && !PACKED
+    return j < min(i + e->diagonal + 1, (lane_i)(e->keys));
+#else
+    lane_i seen = (j < e->keys) & (j <= i + e->diagonal); /* takes no register a row: here they are few */
 #if MASK
     seen = seen & (gather_mask(e->mask, min(i, (lane_i)(e->queries - 1)), e->mask_row, head_of_row(e, row),
                                e->mask_head, min(j, (lane_i)(e->keys - 1)), e->mask_column) != 0);
 #endif
     return seen;
+#endif
 }
 
 /* s; -inf where j is hidden from i. */

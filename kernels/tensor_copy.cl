@@ -121,9 +121,16 @@ INLINE void local_to_async(void)
 
 /* ---- what is in the workspace ----
  *
- * From the next multiple of 128 bytes on: a counter of the work that has been taken, which begins at 0, and maps. */
-enum { MAP_Q, MAP_K, MAP_V, MAP_DOUT };
+ * A set for each kernel of the pass that has maps. From the next multiple of 128 bytes on: a counter of the work that has
+ * been taken, which begins at 0, and maps. */
+enum { MAP_Q, MAP_K, MAP_V, MAP_DOUT, MAPS_A_BATCH };
 #define MAP_BYTES 128
+
+/* From one set to the next. */
+INLINE long set_bytes(const struct call *a)
+{
+    return ((long)MAPS_A_BATCH * a->B + 2) * MAP_BYTES;
+}
 
 INLINE ulong counter_address(const __global uchar *workspace, const struct call *a)
 {

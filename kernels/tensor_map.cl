@@ -1,5 +1,5 @@
-/* Makes the maps by which the copy engine finds tiles of q, k, v and dout: one work-item for each of them and each
- * batch.
+/* Makes the maps by which the copy engine finds tiles of q, k, v and dout: one work-item for each of them, each batch,
+ * and each set that there may be, of which a set without rows is none.
  *
  * A map describes a batch of a tensor as (head, row, depth) with its strides, and a tile as PANEL elements of depth
  * and a number of rows; the tile's layout in local memory is that of wgmma.cl. Keys that a batch does not have are no
@@ -57,18 +57,22 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 tensor_map(const struct call a, const __global stored *q, const __global stored *k, const __global stored *v,
            const __global stored *dout, const __global int *kv_lengths, __global uchar *workspace)
 {
-    const long group = a.first_group + (long)get_group_id(0);
-    const int which = (int)(group / a.B), b = (int)(group % a.B);
+    const long group = a.first_group + (long)get_group_id(0), maps = (long)MAPS_A_BATCH * a.B;
+    const int set = (int)(group / maps), which = (int)(group % maps / a.B), b = (int)(group % a.B);
+    const int query_rows = a.query_rows[set], key_rows = a.key_rows[set];
+    if (query_rows == 0)
+        return;
+    workspace += set * set_bytes(&a);
     const ulong map = map_address(workspace, &a, which, b);
-    if (group == 0)
+    if (group % maps == 0)
         *(__global uint *)counter_address(workspace, &a) = 0;
     const long keys = max(key_count(&a, kv_lengths, b), 1L); /* a tensor has a row; without keys none is asked for */
     if (which == MAP_Q)
-        make_map(map, q + a.q.offset + b * a.q.batch, &a.q, a.Hq, a.N, a.D, a.query_rows);
+        make_map(map, q + a.q.offset + b * a.q.batch, &a.q, a.Hq, a.N, a.D, query_rows);
     else if (which == MAP_K)
-        make_map(map, k + a.k.offset + b * a.k.batch, &a.k, a.Hk, keys, a.D, a.key_rows);
+        make_map(map, k + a.k.offset + b * a.k.batch, &a.k, a.Hk, keys, a.D, key_rows);
     else if (which == MAP_V)
-        make_map(map, v + a.v.offset + b * a.v.batch, &a.v, a.Hk, keys, a.Dv, a.key_rows);
+        make_map(map, v + a.v.offset + b * a.v.batch, &a.v, a.Hk, keys, a.Dv, key_rows);
     else
-        make_map(map, dout + a.dout.offset + b * a.dout.batch, &a.dout, a.Hq, a.N, a.Dv, a.query_rows);
+        make_map(map, dout + a.dout.offset + b * a.dout.batch, &a.dout, a.Hq, a.N, a.Dv, query_rows);
 }

@@ -4,12 +4,6 @@
 
 #define FETCHES_AHEAD
 
-/* Whether all rows are whole chunks, which begin where 16 bytes may be copied at once. */
-INLINE bool has_chunks(const struct rows *from)
-{
-    return ((size_t)(from->data + from->at.origin) & 15) == 0 && rows_apart_by(&from->at, 8) && from->at.depth % 8 == 0;
-}
-
 /* Elements of a chunk of which `left` are there, one by one. */
 INLINE void load_chunk(__local stored *to, const __global stored *from, int left)
 {
@@ -37,7 +31,7 @@ INLINE void copy_rows(__local stored *tile, const struct rows *from, long first,
 INLINE void fetch_rows(__local stored *tile, const struct rows *from, long first, const int count, const int depth)
 {
     const int chunks = depth / 8;
-    const bool by_chunks = has_chunks(from), whole = first + count <= from->at.count && !from->real;
+    const bool by_chunks = has_pieces(from->data, &from->at), whole = first + count <= from->at.count && !from->real;
     if (by_chunks && whole && from->at.depth == depth && rows_in_line(&from->at)) {
         copy_rows(tile, from, first, count, depth);
         return;

@@ -14,6 +14,8 @@
 #endif
 
 #define PARTS (WANT_DK && WANT_DV && D_PAD + DV_PAD > 256 ? 2 : 1)
+/* Whether registers have room for everything that the products of two tiles in a row read and write. */
+#define TOGETHER (WANT_DK && WANT_DV && PARTS == 1 && (D_PAD + DV_PAD) / 2 + WALK + WALK / 2 <= 192)
 #define K_BYTES TILE_BYTES(OWN, D_PAD)
 #define V_BYTES (WANT_DK ? TILE_BYTES(OWN, DV_PAD) : 0)
 #define Q_BYTES TILE_BYTES(WALK, D_PAD)

@@ -155,7 +155,7 @@ const struct case_line case_lines[] = {
     {TIER_FULL, "busy", "b14 h4 n130 m140 d200 causal align=-70"},
     {TIER_FULL, "busy", "b1 h5 n4300 m300 d24 causal align=top-left grad=dq"},
     {TIER_FULL, "busy", "b34 h4/2 n130 m210 d40 kvlen data=nanpad"},
-    {TIER_FULL, "busy", "b14 h4 n135 m140 d72 causal layout=bnhd"},
+    {TIER_FULL, "busy", "b18 h4 n135 m140 d72 causal layout=bnhd"},
     {TIER_FULL, "busy", "b18 h32/8 n1 m333 d128 kvlen grad=none"},
     {TIER_FULL, "busy", "b70 h8/2 n3 m450 d64/40 causal grad=none"},
 

@@ -1,5 +1,6 @@
 /* Engines that a device may be unable to run: found out by trying, passed over where they are not asked for, refused
  * with a reason where they are. Needs no such device: see emulated_ptx.cl. */
+#include "check.h"
 #include "device.h"
 
 #include <stdio.h>
@@ -128,6 +129,41 @@ static void test_wrong_gradients(void **state)
     clattn_context_destroy(context);
 }
 
+/* dK and dV want the delta that dQ's kernel leaves, also where the queue keeps no order; alone they have it made. */
+static void test_delta(void **state)
+{
+    const struct device *device = *state;
+    clattn_context *context = open_context(device, CLATTN_ENGINE_NVIDIA_MMA, EMULATED);
+    struct check_result result;
+    struct test_case line;
+    char error[CASE_LINE_SIZE];
+    clattn_plan *plan;
+    cl_int failed;
+    cl_command_queue queue =
+        clCreateCommandQueue(device->cl, device->id, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &failed);
+
+    if (failed == CL_INVALID_QUEUE_PROPERTIES) {
+        queue = device_queue(device, 0);
+    }
+    assert_false(case_parse("b1 h2 n40 m70 d24 dtype=f16", &line, error));
+    assert_success(clattn_plan_create(context, &line.problem, CLATTN_BACKWARD, &plan));
+    assert_null(strstr(clattn_plan_describe(plan), "\ndelta: "));
+    clattn_plan_destroy(plan);
+    assert_success(clattn_plan_create(context, &line.problem, CLATTN_BACKWARD_DK, &plan));
+    assert_non_null(strstr(clattn_plan_describe(plan), "\ndelta: "));
+    clattn_plan_destroy(plan);
+    for (int round = 0; round < 4; round++) {
+        if (!check_case(context, device->cl, queue, &line, CLATTN_FORWARD | CLATTN_BACKWARD, &result)) {
+            fail_msg("%s: %s", result.line, result.message);
+        }
+    }
+    if (!check_case(context, device->cl, queue, &line, CLATTN_BACKWARD_DK, &result)) {
+        fail_msg("%s: %s", result.line, result.message);
+    }
+    clReleaseCommandQueue(queue);
+    clattn_context_destroy(context);
+}
+
 /* What could not be tried while memory was short is tried once there is some. */
 static void test_short_memory(void **state)
 {
@@ -167,7 +203,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_names),        cmocka_unit_test(test_division),
                                        cmocka_unit_test(test_wrong),        cmocka_unit_test(test_wrong_gradients),
-                                       cmocka_unit_test(test_short_memory), cmocka_unit_test(test_device_itself)};
+                                       cmocka_unit_test(test_delta),        cmocka_unit_test(test_short_memory),
+                                       cmocka_unit_test(test_device_itself)};
 
     return cmocka_run_group_tests(tests, device_setup, device_teardown);
 }

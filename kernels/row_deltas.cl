@@ -1,0 +1,61 @@
+/* delta_i = sum_d dO_id O_id of a tile's own rows, made by the kernel of dQ on its way: for engines whose accumulators
+ * are those of fragments.cl. The four lanes of a row read 16 bytes each, side by side. */
+#ifndef ROW_DELTAS_CL
+#define ROW_DELTAS_CL
+
+#define ROW_PIECES ((DV_PAD + 31) / 32)
+
+/* Of 8 elements of O and dO each. */
+INLINE float product_of_pieces(uint4 x, uint4 y)
+{
+    const uint xs[4] = {x.x, x.y, x.z, x.w}, ys[4] = {y.x, y.y, y.z, y.w};
+    float2 sum = 0.0f;
+    FOR_UNROLLED (i, 4)
+        sum = mad(ptx_unpack(xs[i]), ptx_unpack(ys[i]), sum);
+    return sum.x + sum.y;
+}
+
+/* A lane's shares of rows in pieces: all loads are on their way before the first is needed. What lies behind the end of
+ * a row is loaded from its last piece, and left out. */
+INLINE void shares_of_pieces(float *sums, const struct delta_rows *of, const long *row_of)
+{
+    uint4 x[ROWS * ROW_PIECES], y[ROWS * ROW_PIECES];
+    FOR_UNROLLED (n, ROWS * ROW_PIECES) {
+        const int d = min(n % ROW_PIECES * 32 + LANE % 4 * PIECE, of->out_at.depth - PIECE);
+        x[n] = *(const __global uint4 *)(of->out + row_offset(&of->out_at, row_of[n / ROW_PIECES]) + d);
+        y[n] = *(const __global uint4 *)(of->dout + row_offset(&of->dout_at, row_of[n / ROW_PIECES]) + d);
+    }
+    FOR_UNROLLED (n, ROWS * ROW_PIECES) {
+        const uint there = n % ROW_PIECES * 32 + LANE % 4 * PIECE < of->out_at.depth ? ~0u : 0u;
+        sums[n / ROW_PIECES] += as_float(as_uint(product_of_pieces(x[n], y[n])) & there);
+    }
+}
+
+INLINE void shares_of_rows(float *sums, const struct delta_rows *of, const long *row_of)
+{
+    FOR_UNROLLED (r, ROWS)
+        for (int d = LANE % 4; d < of->out_at.depth; d += 4)
+            sums[r] = mad(LOAD(of->out + row_offset(&of->out_at, row_of[r]), d),
+                          LOAD(of->dout + row_offset(&of->dout_at, row_of[r]), d), sums[r]);
+}
+
+INLINE void row_deltas(float *values, const struct delta_rows *of, long first, bool keep, __local uint *tile,
+                       const struct span *rows)
+{
+    long row_of[ROWS]; /* of those that do not exist, the last */
+    FOR_ROWS (r, rows) {
+        row_of[r] = min(first + tile_row(r), of->out_at.count - 1);
+        values[r] = 0.0f;
+    }
+    if (has_pieces(of->out, &of->out_at) && has_pieces(of->dout, &of->dout_at))
+        shares_of_pieces(values, of, row_of);
+    else
+        shares_of_rows(values, of, row_of);
+    reduce_sum(values, tile, rows);
+    FOR_ROWS (r, rows)
+        values[r] = row_of[r] == first + tile_row(r) ? values[r] : 0.0f;
+    if (keep)
+        store_stat(values, of->delta, &of->delta_at, first, rows);
+}
+
+#endif
