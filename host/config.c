@@ -100,7 +100,7 @@ static void choose_without_tiles(const struct clattn__device *device, clattn_eng
     config->group_size = alone ? 1 : 64;
     if (config->group_size == 64 && config->splits >= MANY_PARTS && device->max_group >= COMBINE_ITEMS)
         config->group_size = COMBINE_ITEMS;
-    config->local_bytes = config->kernel == KERNEL_COMBINE ? 6 * sizeof(float) * COMBINE_ITEMS : 0;
+    config->local_bytes = config->kernel == KERNEL_COMBINE ? 6 * sizeof(float) * COMBINE_ITEMS : CLATTN__MAP_BYTES;
     if (config->kernel != KERNEL_DELTA)
         return;
     config->tx = alone ? 1 : 8; /* pieces of 16 bytes: 128 bytes of a row side by side */

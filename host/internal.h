@@ -277,7 +277,7 @@ bool clattn__dq_makes_delta(const clattn_plan *plan);
 /* ---- maps.c: where an engine with a copy engine finds tensors; launch.h has the rest ---- */
 
 /* Of q, k, v and dout, as in kernels/tensor_copy.cl; and sets of them that one kernel makes, for each stage its own. */
-enum { CLATTN__MAPS_A_BATCH = 4, CLATTN__MAP_SETS = 2 };
+enum { CLATTN__MAPS_A_BATCH = 4, CLATTN__MAP_SETS = 2, CLATTN__MAP_BYTES = 128 };
 
 /* Whose stages of the plan need maps; AUTO: none do. */
 clattn_engine clattn__maps_engine(const clattn_plan *plan);

@@ -32,8 +32,7 @@ static size_t kernels_of(const clattn_plan *plan, unsigned pass, enum clattn__ke
 /* Bytes of a set and its counter, and what it takes to begin at a multiple of a map's size. */
 static size_t set_bytes(const clattn_plan *plan)
 {
-    enum { MAP_BYTES = 128 };
-    return ((size_t)plan->problem.batch * CLATTN__MAPS_A_BATCH + 2) * MAP_BYTES;
+    return ((size_t)plan->problem.batch * CLATTN__MAPS_A_BATCH + 2) * CLATTN__MAP_BYTES;
 }
 
 size_t clattn__maps_bytes(const clattn_plan *plan, unsigned pass)

@@ -144,13 +144,12 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
         uint dS[WALK / 4];
         const struct span rows = {0, ROWS};
         struct delta_rows of_delta;
+        FOR_UNROLLED (r, ROWS)
+            row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, at.first, r, -INFINITY));
         find_delta_rows(&of_delta, delta, out, dout, &a, at.batch, at.head);
         row_deltas(row_delta, &of_delta, at.first, true, 0, &rows);
-        FOR_UNROLLED (r, ROWS) {
-            row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, at.first, r, -INFINITY));
-            /* A row that sees no key has no gradient, whatever its dO. */
+        FOR_UNROLLED (r, ROWS) /* a row that sees no key has no gradient, whatever its dO */
             row_delta[r] = row_lse[r] == INFINITY ? 0.0f : row_delta[r];
-        }
         FOR_UNROLLED (n, D_PAD / 2)
             dQ[n] = 0.0f;
         FOR_UNROLLED (n, WALK / 2)
