@@ -34,7 +34,8 @@ clattn_status clattn_enqueue_backward(const clattn_plan *plan, cl_command_queue 
         status = clattn__launch_stage(&launch, KERNEL_DQ, &call, buffers, ARRAY_SIZE(buffers), before);
     }
     if (!status && plan->stages[KERNEL_DKDV].used) {
-        const size_t after = dq_makes_delta ? launch.done_count : before;
+        const bool reads_delta = plan->passes & CLATTN_BACKWARD_DK;
+        const size_t after = dq_makes_delta && reads_delta ? launch.done_count : before;
         const cl_mem buffers[] = {mem[ROLE_Q],   mem[ROLE_K],    mem[ROLE_V], mem[ROLE_MASK], mem[ROLE_KV_LENGTHS],
                                   mem[ROLE_LSE], mem[ROLE_DOUT], workspace,   mem[ROLE_DK],   mem[ROLE_DV]};
         status = clattn__launch_stage(&launch, KERNEL_DKDV, &call, buffers, ARRAY_SIZE(buffers), after);

@@ -14,9 +14,9 @@ static size_t cpu_local_bytes(const struct clattn__config *c)
 {
     const size_t own = (size_t)c->own, walk = (size_t)c->walk;
     const size_t walked_count = clattn__config_keys_own(c->kernel) ? 2 : 1;
-    const size_t row_values[KERNEL_COUNT] =
-        {[KERNEL_FORWARD] = 4, [KERNEL_DQ] = 3, [KERNEL_DKDV] = 1, [KERNEL_HEAD] = 2},
-                 column_values = clattn__config_keys_own(c->kernel) ? 2 : 0;
+    const size_t row_values[KERNEL_COUNT] = {
+        [KERNEL_FORWARD] = 4, [KERNEL_DQ] = 3, [KERNEL_DKDV] = 1, [KERNEL_HEAD] = 2};
+    const size_t column_values = clattn__config_keys_own(c->kernel) ? 2 : 0;
     const size_t values = row_values[c->kernel] * own + column_values * (size_t)c->lanes * walk;
     const size_t rows = c->kernel == KERNEL_HEAD ? own * (size_t)c->d_pad : 0;
     return 4 * (own * owner_depth(c) + rows + walked_count * walk * (size_t)c->chunk +

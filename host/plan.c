@@ -234,7 +234,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     if (c->kernel == KERNEL_DELTA) {
         clattn__text_add(text, "%d work-items a row, %d rows a work-group", c->tx, c->own);
     } else if (c->kernel == KERNEL_MAPS) {
-        clattn__text_add(text, "one work-item a tensor and batch");
+        clattn__text_add(text, "one work-item a tensor, batch and kernel");
     } else if (c->kernel == KERNEL_COMBINE) {
         clattn__text_add(text, "one work-group a row adds up %d parts", c->splits);
     } else {

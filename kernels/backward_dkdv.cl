@@ -74,7 +74,8 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
         delta_stats(&of_delta, delta, delta_tile, &a, at.batch, head);
         fetch_first(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, &queries);
         fetch_stats(&of_lse, queries.begin);
-        fetch_stats(&of_delta, queries.begin);
+        if (WANT_DK) /* else nobody made delta */
+            fetch_stats(&of_delta, queries.begin);
         for (long i = queries.begin; i < queries.end; i += WALK) {
             const int cols = cols_in_use(queries.end - i);
             if (!STATS_AHEAD)
@@ -85,7 +86,8 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
             narrow_rows(&seen, 0, keys_seen(&e));
             fetch_tiles(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, i, &queries);
             fetch_stats(&of_lse, i + WALK);
-            fetch_stats(&of_delta, i + WALK);
+            if (WANT_DK)
+                fetch_stats(&of_delta, i + WALK);
             tile_scores(S, k_tile, &K, at.first, walked_tile, &Q, i, D_PAD, &seen, cols);
             if (WANT_DK)
                 tile_scores(dP, v_tile, &V, at.first, dout_tile, &dO, i, DV_PAD, &seen, cols);

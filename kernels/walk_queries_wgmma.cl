@@ -119,7 +119,7 @@ INLINE void produce(const struct parts *p, const struct desk *d, const struct ca
 }
 
 /* A warp brings LSE of each tile's queries, or delta, of which one is `row` behind the one before; queries past the last
- * one have no P. */
+ * one have no P. Without dK nobody made delta, and nobody reads it: zeros arrive in its place. */
 INLINE void produce_stats(const struct parts *p, const struct desk *d, const struct call *a,
                           const __global float *stats, const struct view *v, const bool of_delta)
 {
@@ -134,7 +134,8 @@ INLINE void produce_stats(const struct parts *p, const struct desk *d, const str
                 query_layout(&stats_at, a, v, w->batch, w->head * heads + head, 1);
                 FOR_UNROLLED (n, LANE_STATS) {
                     const int row = w->begin + t * WALK + lane + 32 * n;
-                    const float x = stat(stats, &stats_at, row, of_delta ? 0.0f : -INFINITY);
+                    const bool missing = of_delta && !WANT_DK;
+                    const float x = missing ? 0.0f : stat(stats, &stats_at, row, of_delta ? 0.0f : -INFINITY);
                     values[n] = of_delta ? x : lse_for_gradient(x);
                 }
                 barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);

@@ -71,6 +71,7 @@ const struct case_line case_lines[] = {
     {TIER_QUICK, "data", "b2 h2 n65 m97 d32 mask=2,2,1,97 layout=padded data=nanpad"},
     {TIER_QUICK, "data", "b2 h2/1 n65 m65 d32 mask=suffix:2,1,1,65 layout=packed data=nanpad"},
     {TIER_QUICK, "gradients", "b1 h2 n65 m97 d32 causal grad=dq"},
+    {TIER_FULL, "gradients", "b2 h8 n300 m200 d64 dtype=f16 causal grad=dv"},
     {TIER_QUICK, "gradients", "b1 h2 n65 m97 d32 causal nolse"},
 
     /* forwards split over the keys: parts that are long, of a tile, empty; more of them than tiles */

@@ -31,13 +31,15 @@ static void add_once(struct lines *lines, const char *line)
 
 static int kernel_used(enum clattn__kernel kernel, unsigned passes)
 {
-    static const unsigned used_by[KERNEL_COUNT] = {CLATTN_FORWARD,
-                                                   CLATTN_FORWARD,
-                                                   CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK,
-                                                   CLATTN_BACKWARD_DQ,
-                                                   CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
-                                                   CLATTN_BACKWARD,
-                                                   CLATTN_FORWARD | CLATTN_BACKWARD};
+    static const unsigned used_by[KERNEL_COUNT] = {
+        [KERNEL_FORWARD] = CLATTN_FORWARD,
+        [KERNEL_COMBINE] = CLATTN_FORWARD,
+        [KERNEL_DQ] = CLATTN_BACKWARD_DQ,
+        [KERNEL_DKDV] = CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
+        [KERNEL_HEAD] = CLATTN_BACKWARD,
+        [KERNEL_DELTA] = CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK,
+        [KERNEL_MAPS] = CLATTN_FORWARD | CLATTN_BACKWARD,
+    };
     return kernel == KERNEL_HEAD ? (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD : (passes & used_by[kernel]) != 0;
 }
 
