@@ -25,6 +25,16 @@ static struct view *argument_of(struct call *call, size_t index, struct view *le
     return arguments[index];
 }
 
+/* By how many powers of two P is made smaller, so that a sum of P V is no larger than the largest V: as many as there are
+ * keys, and those that a row's maximum may be left behind by (kernels/softmax.cl). No float16 is that large. */
+static int softmax_room(const clattn_problem *p)
+{
+    int room = 8;
+    while (room < 66 && p->kv_len > (int64_t)1 << (room - 8))
+        ++room;
+    return p->dtype == CLATTN_FLOAT16 ? 0 : room;
+}
+
 static void fill_call(const clattn_plan *plan, struct call *call)
 {
     const clattn_problem *p = &plan->problem;
@@ -45,7 +55,9 @@ static void fill_call(const clattn_plan *plan, struct call *call)
     call->parts = plan->stages[KERNEL_FORWARD].config.splits;
     call->part_depth = clattn__split_depth(p);
     call->scale = plan->scale;
-    call->scale_log2 = plan->scale * 1.44269504088896340736f;
+    call->unit = fabsf(plan->scale) * 1.44269504088896340736f;
+    call->room_log2 = -(arg_float)softmax_room(p);
+    call->room = ldexpf(1.0f, -softmax_room(p));
 }
 
 static void set_view(struct call *call, const struct clattn__role *role, const clattn_tensor *tensor,

@@ -41,7 +41,8 @@ struct call {
     arg_int part_depth;
     arg_int query_rows[2], key_rows[2]; /* nvidia_wgmma: rows of a tile that the copy engine brings, by set of maps */
     arg_float scale;                    /* of Q K^T */
-    arg_float scale_log2;               /* scale * log2(e): scores are kept in units of powers of two */
+    arg_float unit;                     /* |scale| log2(e): powers of two in a unit of S, see score.cl */
+    arg_float room, room_log2;          /* what P of the forward are made smaller by, see softmax.cl: a power of two */
 };
 
 #endif

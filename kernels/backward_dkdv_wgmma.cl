@@ -20,7 +20,7 @@ INLINE void dkdv_probabilities(float *S, const __local float *lse, const struct 
     FOR_UNROLLED (n, WALK / 8) {
         const float2 l = column_pair(lse, n);
         FOR_UNROLLED (x, 4)
-            S[4 * n + x] = product_probability(a, S[4 * n + x], x % 2 ? l.y : l.x);
+            S[4 * n + x] = probability(a, S[4 * n + x], x % 2 ? l.y : l.x);
     }
 }
 

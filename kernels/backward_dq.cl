@@ -12,8 +12,8 @@ INLINE void dq_scores(ACC lane_f *S, const ACC lane_f *dP, const ACC lane_f *lse
 {
     FOR_ROWS (r, rows)
         FOR_COLS (c, cols) {
-            const lane_f s = score(a, e, full, S[SCORE(r, c)], tile_row(r), tile_col(c));
-            S[SCORE(r, c)] = score_gradient(full, probability(s, lse[r]), dP[SCORE(r, c)], delta[r]);
+            const lane_f s = gradient_score(a, e, full, S[SCORE(r, c)], tile_row(r), tile_col(c));
+            S[SCORE(r, c)] = score_gradient(full, probability(a, s, lse[r]), dP[SCORE(r, c)], delta[r]);
         }
 }
 
@@ -59,7 +59,7 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     }
     FOR_ROWS (r, &rows) {
         row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, at.first, r, -INFINITY));
-        factor[r] = a.scale;
+        factor[r] = gradient_factor(&a, row_lse[r]);
         FOR_OUT (x)
             dQ[OUT(r, x)] = 0.0f;
     }

@@ -76,7 +76,7 @@ INLINE void dq_probabilities(float *S, const float *lse, const struct call *a)
 {
     FOR_UNROLLED (r, ROWS)
         FOR_UNROLLED (c, COLS)
-            S[SCORE(r, c)] = product_probability(a, S[SCORE(r, c)], lse[r]);
+            S[SCORE(r, c)] = probability(a, S[SCORE(r, c)], lse[r]);
 }
 
 /* P becomes dS. */
@@ -196,6 +196,8 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
             WGMMA_WAIT(D_PAD, 0, dQ);
             last_turn(consumer);
         }
-        store_gradient(dQ, a.scale, dq, &dq_at, at.first);
+        FOR_UNROLLED (r, ROWS)
+            row_lse[r] = gradient_factor(&a, row_lse[r]);
+        store_output(dQ, row_lse, 0, dq, &dq_at, at.first, 0, &rows);
     }
 }

@@ -153,7 +153,7 @@ INLINE void store_output(const __local lane_f *out, const ACC lane_f *factor, __
         for (int x = 0; x < depth; x += LANES) {
             lane_f v[LANES];
             FOR_UNROLLED (i, LANES)
-                v[i] = out[OUT(r, x + i)] * factor[r];
+                v[i] = factor[r] == 0.0f ? (lane_f)(0.0f) : out[OUT(r, x + i)] * factor[r];
             transpose(v);
             for (int i = 0; i < real; ++i)
                 store_lanes(data + row_offset(at, first + r * LANES + i) + d, x, depth, v[i]);
@@ -193,12 +193,12 @@ INLINE lane_f col_stat(const struct stats *of, long first, int c)
     return first + c < of->at.count ? of->data[row_offset(&of->at, first + c)] : of->otherwise;
 }
 
-/* 2^x to 2 ulp for x <= 127, and exactly 0 below -126, where float32 has no normal numbers: 2^x = 2^n 2^f, n the
- * nearest integer, 2^f by a polynomial on [-1/2, 1/2]. Adding `round_bias` leaves n, and 127 for the exponent's bias,
- * in the lowest bits of the sum. */
-INLINE lane_f lane_exp2(lane_f x)
+/* 2^x 2^room to 2 ulp for x + room <= 127, room an integer, and exactly 0 below -126, where float32 has no normal numbers:
+ * 2^x = 2^n 2^f, n the nearest integer, 2^f by a polynomial on [-1/2, 1/2]. Adding `round_bias` leaves n + room, and 127
+ * for the exponent's bias, in the lowest bits of the sum. */
+INLINE lane_f exp2_in_room(lane_f x, float room)
 {
-    const float round_bias = 0x1.8p23f + 127.0f;
+    const float round_bias = 0x1.8p23f + (127.0f + room);
     const lane_f sum = x + round_bias, f = x - (sum - round_bias);
     lane_f p = 1.535336188319500e-4f * f + 1.339887440266574e-3f;
     p = p * f + 9.618437357674640e-3f;
@@ -206,7 +206,22 @@ INLINE lane_f lane_exp2(lane_f x)
     p = p * f + 2.402264791363012e-1f;
     p = p * f + 6.931472028550421e-1f;
     p = p * f + 1.0f;
-    return x < -126.0f ? (lane_f)(0.0f) : JOIN(as_float, LANES)(JOIN(as_int, LANES)(sum) << 23) * p;
+    return x < -126.0f - room ? (lane_f)(0.0f) : JOIN(as_float, LANES)(JOIN(as_int, LANES)(sum) << 23) * p;
+}
+
+INLINE lane_f lane_exp2(lane_f x)
+{
+    return exp2_in_room(x, 0.0f);
+}
+
+INLINE lane_f lane_weight(lane_f x, const struct call *a)
+{
+    return exp2_in_room(x, a->room_log2);
+}
+
+INLINE lane_f at_most_zero(lane_f x)
+{
+    return x > 0.0f ? (lane_f)(0.0f) : x;
 }
 
 /* NaN in x is passed over, as by fmax, which costs more. */

@@ -96,6 +96,11 @@ INLINE lane_f lane_exp2(lane_f x)
     return exp2(x);
 }
 
+INLINE lane_f lane_weight(lane_f x, const struct call *a)
+{
+    return exp2(x) * a->room;
+}
+
 #include "one_lane.cl"
 
 /* One float of each row, four at a time where there are. */

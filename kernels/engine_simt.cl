@@ -125,7 +125,7 @@ INLINE void store_output(const float4 *out, const ACC float *factor, __local flo
         if (row < at->count) {
             const long to = row_offset(at, row);
             FOR_OUT (x) {
-                const float4 value = out[OUT(r, x)] * factor[r];
+                const float4 value = factor[r] == 0.0f ? (float4)(0.0f) : out[OUT(r, x)] * factor[r];
                 const int depth = d + out_depth(x);
                 if (depth < at->depth)
                     STORE_RESULT(data, to + depth, value.x);
@@ -152,6 +152,11 @@ INLINE void store_stat(const ACC float *value, __global float *data, const struc
 INLINE lane_f lane_exp2(lane_f x)
 {
     return exp2(x);
+}
+
+INLINE lane_f lane_weight(lane_f x, const struct call *a)
+{
+    return exp2(x) * a->room;
 }
 
 #include "one_lane.cl"

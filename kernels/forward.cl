@@ -82,7 +82,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
         part_layout(&out_at, &a, 0, a.part_depth, at.part, at.batch, at.head);
     reduce_sum(l, reduce_tile, &rows);
     FOR_ROWS (r, &rows)
-        factor[r] = SPLIT ? (lane_f)(1.0f) : l[r] == 0.0f ? (lane_f)(0.0f) : 1.0f / l[r];
+        factor[r] = SPLIT ? (lane_f)(1.0f) : row_factor(l[r]);
     store_output(O, factor, reduce_tile, out, &out_at, at.first, at.slice * SLICE, &rows);
     if (SPLIT && at.slice == 0) {
         part_layout(&lse_at, &a, maxima_of_parts(&a), 1, at.part, at.batch, at.head);
@@ -91,7 +91,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
         store_stat(l, lse, &lse_at, at.first, &rows);
     } else if (!SPLIT && a.store_lse && at.slice == 0) {
         FOR_ROWS (r, &rows)
-            m[r] = l[r] == 0.0f ? (lane_f)(-INFINITY) : (m[r] + log2(l[r])) * M_LN2_F;
+            m[r] = row_lse(&a, m[r], l[r]);
         store_stat(m, lse, &lse_at, at.first, &rows);
     }
 }

@@ -1,6 +1,6 @@
-/* O and L from the parts of a split forward: with m = max_p m_p,
+/* O and L from the parts of a split forward: with m = max_p m_p and weights w_p = exp2(unit (m_p - m)),
  *
- *   l = sum_p l_p exp2(m_p - m)     O = sum_p O_p exp2(m_p - m) / l     L = (m + log2 l) ln 2
+ *   l = sum_p l_p w_p     O = sum_p O_p w_p / l     L = |scale| m + log(l / room)
  *
  * Grid: one work-group a row of (B,Hq,N), of a power of two of items up to MOST_ITEMS. They stand as lanes x columns:
  * a column takes four neighbouring elements of Dv at a time, a lane every lanes-th part; the lanes' sums are added up in
@@ -21,26 +21,27 @@ struct sums {
 };
 
 /* Adds up `count` of them, in this order. */
-INLINE void add_up(struct sums *of, const struct sums *more, const int count)
+INLINE void add_up(struct sums *of, const struct sums *more, const int count, const struct call *a)
 {
-    float most = of->most;
+    float most = of->most, l = 0.0f;
+    float4 O = 0.0f;
     FOR_UNROLLED (x, count)
         most = fmax(most, more[x].most);
-    const float shift = most == -INFINITY ? 0.0f : most; /* no key at all: keeps -inf - (-inf) out */
-    const float weight = exp2(of->most - shift);
-    of->most = most;
-    of->l *= weight;
-    of->O *= weight;
+    const float origin = most == -INFINITY ? 0.0f : most; /* no key at all: keeps -inf - (-inf) out */
+    const float weight = exp2((of->most - origin) * a->unit);
     FOR_UNROLLED (x, count) {
-        const float its_weight = exp2(more[x].most - shift);
-        of->l += its_weight * more[x].l;
-        of->O += its_weight * more[x].O;
+        const float its_weight = exp2((more[x].most - origin) * a->unit);
+        l += its_weight * more[x].l;
+        O += its_weight * more[x].O;
     }
+    of->most = most;
+    of->l = of->l * weight + l;
+    of->O = of->O * weight + O;
 }
 
 /* Every `lanes`-th part from `lane` on, of the four elements that O begins with. */
 INLINE void add_parts(struct sums *of, const __global float *O, const __global float *m, const __global float *l,
-                      int depth, int lane, int lanes, int parts)
+                      int depth, int lane, int lanes, int parts, const struct call *a)
 {
     of->most = -INFINITY;
     of->l = 0.0f;
@@ -58,13 +59,13 @@ INLINE void add_parts(struct sums *of, const __global float *O, const __global f
                 more[x].O = *(const __global float4 *)(O + (long)part * depth);
             }
         }
-        add_up(of, more, PARTS_AT_ONCE);
+        add_up(of, more, PARTS_AT_ONCE, a);
     }
 }
 
 /* Adds up what the lanes of a column hold: lane 0 gets it. */
 INLINE void join_lanes(struct sums *of, int lane, int lanes, int columns, __local float4 *outputs,
-                       __local float2 *stats)
+                       __local float2 *stats, const struct call *a)
 {
     const int id = (int)get_local_id(0);
     for (int half_lanes = lanes / 2; half_lanes > 0; half_lanes /= 2) {
@@ -74,7 +75,7 @@ INLINE void join_lanes(struct sums *of, int lane, int lanes, int columns, __loca
         if (lane < half_lanes) {
             const int other = id + half_lanes * columns;
             const struct sums more = {.O = outputs[other], .most = stats[other].x, .l = stats[other].y};
-            add_up(of, &more, 1);
+            add_up(of, &more, 1, a);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }
@@ -108,12 +109,12 @@ __kernel void forward_combine(const struct call a, const __global float *restric
     for (int first = 0; first < depth; first += 4 * columns) {
         const int d = first + 4 * ((int)get_local_id(0) % columns);
         struct sums of;
-        add_parts(&of, O + min((long)d, depth - 4), m, l, depth, lane, lanes, d < depth ? a.parts : 0);
-        join_lanes(&of, lane, lanes, columns, outputs, stats);
+        add_parts(&of, O + min((long)d, depth - 4), m, l, depth, lane, lanes, d < depth ? a.parts : 0, &a);
+        join_lanes(&of, lane, lanes, columns, outputs, stats, &a);
         if (lane == 0)
-            store_quad(to, d, a.Dv, of.O * (of.l == 0.0f ? 0.0f : 1.0f / of.l));
+            store_quad(to, d, a.Dv, of.l == 0.0f ? (float4)(0.0f) : of.O * (1.0f / of.l));
         if (a.store_lse && d == 0 && lane == 0)
             lse[a.lse.offset + b * a.lse.batch + h * a.lse.head + i * a.lse.row] =
-                of.l == 0.0f ? -INFINITY : (of.most + log2(of.l)) * M_LN2_F;
+                of.l == 0.0f ? -INFINITY : fma(of.most, fabs(a.scale), log2(of.l / a.room) * M_LN2_F);
     }
 }

@@ -92,9 +92,9 @@ forward_few(const struct call a, const __global stored *restrict q, const __glob
     if (SPLIT)
         part_layout(&out_at, &a, 0, a.part_depth, at.part, at.batch, at.head);
     barrier(CLK_LOCAL_MEM_FENCE);
-    join_groups(m, l, weight, items_tile, p_tile);
+    join_groups(m, l, weight, items_tile, p_tile, &a);
     FOR_ROWS (r, &rows) {
-        const float inverse = SPLIT ? 1.0f : l[r] == 0.0f ? 0.0f : 1.0f / l[r];
+        const float inverse = SPLIT ? 1.0f : row_factor(l[r]);
         store_row(O + OUT(r, 0), weight[r] * inverse, (__local float *)pool, out, &out_at, at.first + r, d_out);
     }
     if (SPLIT && at.slice == 0) {
@@ -104,7 +104,7 @@ forward_few(const struct call a, const __global stored *restrict q, const __glob
         store_stat(l, lse, &lse_at, at.first);
     } else if (!SPLIT && a.store_lse && at.slice == 0) {
         FOR_ROWS (r, &rows)
-            m[r] = l[r] == 0.0f ? -INFINITY : (m[r] + log2(l[r])) * M_LN2_F;
+            m[r] = row_lse(&a, m[r], l[r]);
         store_stat(m, lse, &lse_at, at.first);
     }
 }

@@ -79,9 +79,9 @@ forward_few_mma(const struct call a, const __global stored *restrict q, const __
     if (SPLIT)
         part_layout(&out_at, &a, 0, a.part_depth, at.part, at.batch, at.head);
     reduce_sum(l, exchange, &rows);
-    join_stats(m, l, weight, stats);
+    join_stats(m, l, weight, stats, &a);
     FOR_ROWS (r, &rows)
-        weight[r] *= SPLIT ? 1.0f : l[r] == 0.0f ? 0.0f : 1.0f / l[r];
+        weight[r] *= SPLIT ? 1.0f : row_factor(l[r]);
     store_sum(O, weight, outputs, out, &out_at, at.first);
     if (SPLIT) {
         part_layout(&lse_at, &a, maxima_of_parts(&a), 1, at.part, at.batch, at.head);
@@ -90,7 +90,7 @@ forward_few_mma(const struct call a, const __global stored *restrict q, const __
         store_few(l, lse, &lse_at, at.first);
     } else if (a.store_lse) {
         FOR_ROWS (r, &rows)
-            m[r] = l[r] == 0.0f ? -INFINITY : (m[r] + log2(l[r])) * M_LN2_F;
+            m[r] = row_lse(&a, m[r], l[r]);
         store_few(m, lse, &lse_at, at.first);
     }
 }

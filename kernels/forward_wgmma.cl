@@ -196,8 +196,8 @@ INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call 
     query_layout(&lse_at, a, &a->lse, w->at.batch, w->at.head, 1);
     reduce_sum(l, 0, rows);
     FOR_ROWS (r, rows) {
-        factor[r] = l[r] == 0.0f ? 0.0f : 1.0f / l[r];
-        m[r] = l[r] == 0.0f ? -INFINITY : (m[r] + log2(l[r])) * M_LN2_F;
+        factor[r] = row_factor(l[r]);
+        m[r] = row_lse(a, m[r], l[r]);
     }
     store_output(O, factor, 0, out, &out_at, w->at.first, 0, rows);
     if (a->store_lse)

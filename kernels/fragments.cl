@@ -39,6 +39,9 @@ typedef float out_f;
 #define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
 #define LATE_SCALE 1
+#ifndef IN_ANY_ROW /* lanes may part for a while */
+#define IN_ANY_ROW(x) (x)
+#endif
 /* The largest P of a row is 1, which 16 bits hold as it is: a maximum that may stay behind costs out 4 percent of its
  * accuracy (bench/NOTES.md). */
 #define RESCALE_SLACK 0.0f
@@ -81,6 +84,8 @@ INLINE lane_f lane_exp2(lane_f x)
 {
     return ptx_exp2(x);
 }
+
+#define at_most_zero ptx_at_most_zero
 
 #include "one_lane.cl"
 
@@ -183,7 +188,8 @@ INLINE void store_pieces(const float *out, const ACC float *factor, __local uint
             const int depth = d + 32 * x + LANE % 4 * 8;
             uint w[4];
             FOR_UNROLLED (i, 4)
-                w[i] = ptx_pack(out[OUT(r, 8 * x + 2 * i)] * factor[r], out[OUT(r, 8 * x + 2 * i + 1)] * factor[r]);
+                w[i] = ptx_pack(times_factor(out[OUT(r, 8 * x + 2 * i)], factor[r]),
+                                times_factor(out[OUT(r, 8 * x + 2 * i + 1)], factor[r]));
             transpose_words(w, tile);
             if (row < at->count && depth < at->depth)
                 *(__global uint4 *)(data + to + depth) = (uint4)(w[0], w[1], w[2], w[3]);
@@ -205,8 +211,8 @@ INLINE void store_output(const float *out, const ACC float *factor, __local uint
             const long to = row_offset(at, row);
             FOR_UNROLLED (x, OUT_COLS / 2) {
                 const int depth = d + fragment_column(2 * x);
-                store_pair(data, to + depth, out[OUT(r, 2 * x)] * factor[r], out[OUT(r, 2 * x + 1)] * factor[r],
-                           at->depth - depth, pairs);
+                store_pair(data, to + depth, times_factor(out[OUT(r, 2 * x)], factor[r]),
+                           times_factor(out[OUT(r, 2 * x + 1)], factor[r]), at->depth - depth, pairs);
             }
         }
     }

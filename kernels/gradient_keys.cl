@@ -24,7 +24,8 @@ INLINE void dkdv_scores(ACC lane_f *S, ACC lane_f *dP, const ACC lane_f *lse, co
 {
     FOR_ROWS (r, rows)
         FOR_COLS (c, cols) {
-            const lane_f p = probability(score(a, e, full, S[SCORE(r, c)], tile_col(c), tile_row(r)), lse[c]);
+            const lane_f s = gradient_score(a, e, full, S[SCORE(r, c)], tile_col(c), tile_row(r));
+            const lane_f p = probability(a, s, lse[c]);
             S[SCORE(r, c)] = p;
             if (WANT_DK)
                 dP[SCORE(r, c)] = score_gradient(full, p, dP[SCORE(r, c)], delta[c]);

@@ -73,7 +73,7 @@ INLINE void hide_products(float *S, const struct call *a, const struct edge *e, 
         FOR_UNROLLED (c, COLS) {
             const int i = rows_are_queries ? tile_row(r) : tile_col(c),
                       j = rows_are_queries ? tile_col(c) : tile_row(r);
-            S[SCORE(r, c)] = visible_product(a, e, S[SCORE(r, c)], i, j);
+            S[SCORE(r, c)] = gradient_score(a, e, false, S[SCORE(r, c)], i, j);
         }
 }
 
@@ -84,12 +84,11 @@ INLINE void hide_gradients(float *dP, const float *P)
         dP[n] = P[n] == 0.0f ? 0.0f : dP[n];
 }
 
-/* data rows = factor * out; only elements that exist are written. */
+/* data rows = factor * out, of keys; only elements that exist are written. */
 INLINE void store_gradient(const float *out, float factor, __global stored *data, const struct layout *at, long first)
 {
-    struct span rows;
+    const struct span rows = {0, ROWS};
     float factors[ROWS];
-    rows_in_use(&rows, at->count - first);
     FOR_ROWS (r, &rows)
         factors[r] = factor;
     store_output(out, factors, 0, data, at, first, 0, &rows);

@@ -4,6 +4,7 @@
  *
  *   EXCHANGE_TILE(name), EXCHANGE(tile)    such memory; at kernel scope, or as words more that a tile has behind its own
  *   ptx_exp2(x)                            2^x, about 2 units in the last place; denormals are 0
+ *   ptx_at_most_zero(x)                    the smaller of x and 0; NaN stays
  *   ptx_pack(x, y), ptx_unpack(pair)       two floats as stored elements, x in the lower half, and back
  *   ptx_from_lane(x, mask, tile)           x of the lane whose number differs in the bits of mask
  *   ptx_copy(to, from)                     16 bytes from global to local memory, on their way until ptx_copies_wait()
@@ -38,6 +39,13 @@ INLINE float ptx_exp2(float x)
 {
     float y;
     __asm__("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+INLINE float ptx_at_most_zero(float x)
+{
+    float y;
+    __asm__("min.NaN.f32 %0, %1, 0f00000000;" : "=f"(y) : "f"(x));
     return y;
 }
 

@@ -10,6 +10,20 @@ INLINE lane_f lane_max(lane_f x, lane_f y)
     return fmax(x, y);
 }
 
+/* NaN stays. */
+#ifndef at_most_zero
+INLINE lane_f at_most_zero(lane_f x)
+{
+    return x > 0.0f ? 0.0f : x;
+}
+#endif
+
+/* x times its row's factor; a factor of 0 leaves nothing, not even NaN. */
+INLINE float times_factor(float x, float factor)
+{
+    return factor == 0.0f ? 0.0f : x * factor;
+}
+
 /* A float32 a row, of row `row`; `otherwise` where that does not exist. */
 INLINE float stat(const __global float *data, const struct layout *at, long row, float otherwise)
 {

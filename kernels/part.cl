@@ -1,9 +1,9 @@
 /* Where the work-groups of a split forward leave what they made of their part of the keys: in the workspace, all
  * float32, contiguous, one after the other; part_depth is Dv rounded up to a multiple of 4
  *
- *   O (B,Hq,N,parts,part_depth)   sum of exp2(S - m) V over the part
- *   m (B,Hq,N,parts)              the part's m of softmax.cl, in units of log2; -inf where it has no score
- *   l (B,Hq,N,parts)              sum of exp2(S - m) */
+ *   O (B,Hq,N,parts,part_depth)   sum of P V over the part, P as in softmax.cl
+ *   m (B,Hq,N,parts)              the part's m; -inf where it has no score
+ *   l (B,Hq,N,parts)              sum of P */
 #ifndef PART_CL
 #define PART_CL
 

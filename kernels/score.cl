@@ -89,29 +89,52 @@ INLINE lane_f unless_hidden(const struct edge *e, bool full, lane_f s, lane_i i,
     return full ? s : visible(e, i, j) ? s : (lane_f)(-INFINITY);
 }
 
-/* The score of x = (Q K^T)_ij in units of log2; -inf where j is hidden from i. */
+/* The forward keeps scores in units of |scale|: S = +-(Q K^T)_ij by the sign of the scale; -inf where j is hidden from i.
+ * A weight follows from S - m, which is exact where scores are close, whatever their size. LATE_SCALE: the engine's
+ * problems have a positive scale. */
 INLINE lane_f score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    return unless_hidden(e, full, x * a->scale_log2, i, j);
+#if !LATE_SCALE
+    x *= copysign(1.0f, a->scale);
+#endif
+    return unless_hidden(e, full, x, i, j);
 }
 
-/* P_ij from its score and the row's log-sum-exp in units of log2: +inf there makes it 0, whatever the score. */
-INLINE lane_f probability(lane_f score, lane_f lse)
+/* P_ij of the backward follows from x = (Q K^T)_ij and the row's log-sum-exp, `lse` as lse_for_gradient gives it; it is
+ * 1 at most, as rounding of large scores would have it larger. `gradient_score` is what `probability` takes. */
+#if LATE_SCALE
+
+/* x; -inf where j is hidden from i. */
+INLINE lane_f gradient_score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    return lane_exp2(score - lse);
+    return unless_hidden(e, full, x, i, j);
 }
 
-/* For kernels that go from x = (Q K^T)_ij to P_ij at once: x where j is visible to i, otherwise what becomes no P. */
-INLINE lane_f visible_product(const struct call *a, const struct edge *e, lane_f x, lane_i i, lane_i j)
+/* In one multiply-add. */
+INLINE lane_f probability(const struct call *a, lane_f x, lane_f lse)
 {
-    return visible(e, i, j) ? x : (lane_f)(a->scale_log2 < 0.0f ? INFINITY : -INFINITY);
+    return lane_exp2(at_most_zero(fma(x, a->unit, -lse)));
 }
 
-/* P_ij from x in one multiply-add. */
-INLINE lane_f product_probability(const struct call *a, lane_f x, lane_f lse)
+#define LSE_UNIT M_LOG2E_F
+
+#else
+
+/* Rounded as the forward rounds the score that is the whole of a row's log-sum-exp: then P is 1, whatever the score. */
+INLINE lane_f gradient_score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    return lane_exp2(fma(x, a->scale_log2, -lse));
+    return unless_hidden(e, full, x * a->scale, i, j);
 }
+
+INLINE lane_f probability(const struct call *a, lane_f s, lane_f lse)
+{
+#pragma OPENCL FP_CONTRACT OFF
+    return lane_exp2(at_most_zero((s - lse) * M_LOG2E_F));
+}
+
+#define LSE_UNIT 1.0f
+
+#endif
 
 /* dS_ij, the derivative by the scaled score, of dP_ij = (dO V^T)_ij. A hidden score has none, even where dP is NaN. */
 INLINE lane_f score_gradient(bool full, lane_f p, lane_f dp, lane_f delta)
@@ -120,10 +143,16 @@ INLINE lane_f score_gradient(bool full, lane_f p, lane_f dp, lane_f delta)
     return full ? ds : p == 0.0f ? (lane_f)(0.0f) : ds;
 }
 
-/* LSE in units of log2 as `probability` takes it: a row that sees nothing has -inf, and no P. */
+/* LSE as `probability` takes it: a row that sees nothing has -inf; with +inf it has no P, whatever the score. */
 INLINE lane_f lse_for_gradient(lane_f lse)
 {
-    return lse == -INFINITY ? (lane_f)(INFINITY) : lse * M_LOG2E_F;
+    return lse == -INFINITY ? (lane_f)(INFINITY) : lse * LSE_UNIT;
+}
+
+/* What a row's dQ is multiplied by in the end: nothing remains of a row that saw no key. */
+INLINE lane_f gradient_factor(const struct call *a, lane_f lse)
+{
+    return lse == INFINITY ? (lane_f)(0.0f) : (lane_f)(a->scale);
 }
 
 #endif

@@ -1,21 +1,13 @@
-/* The online softmax of a row tile (FlashAttention-2, Algorithm 1). Of each row: m the maximum so far, l the sum of
- * exp2(S - m) as far as this work-item saw it. With RESCALE_SLACK m may stay behind the maximum by that much. */
+/* The online softmax of a row tile (FlashAttention-2, Algorithm 1). Of each row: m the maximum of S so far, l the sum of
+ * P = room exp2(unit (S - m)) as far as this work-item saw it. With RESCALE_SLACK m may stay behind the maximum by that
+ * many powers of two.
+ *
+ * `room` is a power of two, and so changes no bit of a result: with it, a sum of P V over all keys is no larger than the
+ * largest V, which float32 holds. P of a row's largest score is `room` exactly. */
 #ifndef SOFTMAX_CL
 #define SOFTMAX_CL
 
 #include "score.cl"
-
-/* With LATE_SCALE, S keeps x = (Q K^T)_ij, -inf where hidden, until the exponential scales it and takes m away in one
- * step: for engines whose problems have a positive scale. */
-#if LATE_SCALE
-#define SOFTMAX_SCORE(a, e, full, x, i, j) unless_hidden(e, full, x, i, j)
-#define MAXIMUM(a, x) ((x) * (a)->scale_log2)
-#define EXPONENT(a, x, shift) fma(x, (a)->scale_log2, -(shift))
-#else
-#define SOFTMAX_SCORE score
-#define MAXIMUM(a, s) (s)
-#define EXPONENT(a, s, shift) ((s) - (shift))
-#endif
 
 /* Scores the tile and gives the maximum of each row. */
 INLINE void softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call *a, const struct edge *e, bool full,
@@ -25,28 +17,74 @@ INLINE void softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call
         const lane_i i = tile_row(r);
         lane_f most = -INFINITY;
         FOR_COLS (c, cols) {
-            const lane_f s = SOFTMAX_SCORE(a, e, full, S[SCORE(r, c)], i, tile_col(c));
+            const lane_f s = score(a, e, full, S[SCORE(r, c)], i, tile_col(c));
             S[SCORE(r, c)] = s;
             most = lane_max(most, s);
         }
-        row_max[r] = MAXIMUM(a, most);
+        row_max[r] = most;
     }
 }
 
-/* Row r of S becomes P = exp2(S - m) for the new m, and l moves to it. Returns by what O moves. */
-INLINE lane_f softmax_row(ACC lane_f *S, ACC lane_f *m, ACC lane_f *l, lane_f row_max, const struct call *a, int r,
-                          int cols)
+/* What a row's S are taken relative to, for m: keeps -inf - (-inf) out where there was no key yet. */
+INLINE lane_f row_origin(lane_f m)
 {
-    const lane_f m_new = row_max > m[r] + RESCALE_SLACK ? row_max : m[r];
-    const lane_f shift = m_new == -INFINITY ? (lane_f)(0.0f) : m_new; /* no key yet: keeps -inf - (-inf) out */
-    const lane_f rescale = lane_exp2(m[r] - shift);
-    lane_f sum = 0.0f;
+    return m == -INFINITY ? (lane_f)(0.0f) : m;
+}
+
+/* By what sums move that were relative to m, when they become relative to `origin`. */
+INLINE lane_f rescaling(const struct call *a, lane_f m, lane_f origin)
+{
+    return lane_exp2((m - origin) * a->unit);
+}
+
+/* Whether m follows the tile's maximum. */
+INLINE lane_i is_left_behind(const struct call *a, lane_f m, lane_f row_max)
+{
+    return RESCALE_SLACK == 0.0f ? row_max > m : (row_max - m) * a->unit > RESCALE_SLACK;
+}
+
+/* Row r of S becomes P, its columns' sum is returned. */
+#if LATE_SCALE
+/* The exponential scales S and takes m away in one multiply-add. That rounds scale m, which is too coarse where scores
+ * are large: there m is taken away first. */
+#define LARGE_SCORE 1024.0f /* in powers of two: P of the maximum is within 2^-14 of 1, and 1 in 16 bits */
+INLINE lane_f row_weights(ACC lane_f *S, lane_f origin, const struct call *a, int r, int cols)
+{
+    lane_f shift = origin * a->unit, sum = 0.0f;
+    if (IN_ANY_ROW(fabs(shift) > LARGE_SCORE)) {
+        FOR_COLS (c, cols)
+            S[SCORE(r, c)] -= origin;
+        shift = 0.0f;
+    }
+    shift -= a->room_log2;
     FOR_COLS (c, cols) {
-        const lane_f p = lane_exp2(EXPONENT(a, S[SCORE(r, c)], shift));
+        const lane_f p = lane_exp2(fma(S[SCORE(r, c)], a->unit, -shift));
         S[SCORE(r, c)] = p;
         sum += p;
     }
-    l[r] = l[r] * rescale + sum;
+    return sum;
+}
+#else
+INLINE lane_f row_weights(ACC lane_f *S, lane_f origin, const struct call *a, int r, int cols)
+{
+    lane_f sum = 0.0f;
+    FOR_COLS (c, cols) {
+        const lane_f p = lane_weight((S[SCORE(r, c)] - origin) * a->unit, a);
+        S[SCORE(r, c)] = p;
+        sum += p;
+    }
+    return sum;
+}
+#endif
+
+/* Row r of S becomes P for the new m, and l moves to it. Returns by what O moves. */
+INLINE lane_f softmax_row(ACC lane_f *S, ACC lane_f *m, ACC lane_f *l, lane_f row_max, const struct call *a, int r,
+                          int cols)
+{
+    const lane_f m_new = is_left_behind(a, m[r], row_max) ? row_max : m[r];
+    const lane_f origin = row_origin(m_new);
+    const lane_f rescale = rescaling(a, m[r], origin);
+    l[r] = l[r] * rescale + row_weights(S, origin, a, r, cols);
     m[r] = m_new;
     return rescale;
 }
@@ -61,6 +99,18 @@ INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_
             FOR_OUT (x)
                 O[OUT(r, x)] *= rescale;
     }
+}
+
+/* What a row's O is multiplied by in the end: nothing remains of a row that saw no key. */
+INLINE lane_f row_factor(lane_f l)
+{
+    return l == 0.0f ? (lane_f)(0.0f) : 1.0f / l;
+}
+
+/* L of a row: of one key alone it is the score, rounded once. */
+INLINE lane_f row_lse(const struct call *a, lane_f m, lane_f l)
+{
+    return l == 0.0f ? (lane_f)(-INFINITY) : fma(m, (lane_f)(fabs(a->scale)), log2(l / a->room) * M_LN2_F);
 }
 
 #endif

@@ -196,7 +196,8 @@ INLINE void multiply_values(float4 *O, const __local float *P, stored4 *carried,
 }
 
 /* From m and l of the groups those of the tile, in m and l of every item, and what each group's O counts in it. */
-INLINE void join_groups(float *m, float *l, float *weight, __local float *items, __local float *stats)
+INLINE void join_groups(float *m, float *l, float *weight, __local float *items, __local float *stats,
+                        const struct call *a)
 {
     __local float *maxima = stats, *sums = stats + TY * ROWS;
     reduce_sum(l, items);
@@ -209,10 +210,10 @@ INLINE void join_groups(float *m, float *l, float *weight, __local float *items,
         float most = -INFINITY, sum = 0.0f;
         FOR_ROLLED(y, 0, TY, 1)
         most = fmax(most, maxima[y * ROWS + r]);
-        const float shift = most == -INFINITY ? 0.0f : most; /* no key at all: keeps -inf - (-inf) out */
+        const float origin = row_origin(most);
         FOR_ROLLED(y, 0, TY, 1)
-        sum += sums[y * ROWS + r] * exp2(maxima[y * ROWS + r] - shift);
-        weight[r] = exp2(m[r] - shift);
+        sum += sums[y * ROWS + r] * rescaling(a, maxima[y * ROWS + r], origin);
+        weight[r] = rescaling(a, m[r], origin);
         m[r] = most;
         l[r] = sum;
     }
@@ -224,7 +225,7 @@ INLINE void store_row(const float4 *O, float weight, __local float *tile, __glob
 {
     barrier(CLK_LOCAL_MEM_FENCE);
     FOR_OUT (x)
-        *(__local float4 *)(tile + item_y() * SLICE + out_depth(x)) = O[x] * weight;
+        *(__local float4 *)(tile + item_y() * SLICE + out_depth(x)) = weight == 0.0f ? (float4)(0.0f) : O[x] * weight;
     barrier(CLK_LOCAL_MEM_FENCE);
     FOR_ROLLED(x, (int)get_local_id(0), SLICE, WG_SIZE)
     {

@@ -147,7 +147,7 @@ INLINE int place_of_depth(int d)
 
 /* From m and l of the warps those of the tile, in m and l of every lane, and what the warp's O counts in it. `stats`: m
  * of the warps' rows, and behind them l. */
-INLINE void join_stats(float *m, float *l, float *weight, __local float *stats)
+INLINE void join_stats(float *m, float *l, float *weight, __local float *stats, const struct call *a)
 {
     __local float *maxima = stats, *sums = stats + WARPS * OWN;
     FOR_UNROLLED (r, ROWS)
@@ -161,10 +161,10 @@ INLINE void join_stats(float *m, float *l, float *weight, __local float *stats)
         float most = -INFINITY, sum = 0.0f;
         FOR_UNROLLED (w, WARPS)
             most = fmax(most, maxima[w * OWN + row]);
-        const float shift = most == -INFINITY ? 0.0f : most; /* no key at all: keeps -inf - (-inf) out */
+        const float origin = row_origin(most);
         FOR_UNROLLED (w, WARPS)
-            sum += sums[w * OWN + row] * exp2(maxima[w * OWN + row] - shift);
-        weight[r] = exp2(m[r] - shift);
+            sum += sums[w * OWN + row] * rescaling(a, maxima[w * OWN + row], origin);
+        weight[r] = rescaling(a, m[r], origin);
         m[r] = most;
         l[r] = sum;
     }
@@ -177,7 +177,7 @@ INLINE void store_sum(const float *O, const float *factor, __local float *tile, 
     FOR_UNROLLED (r, ROWS)
         if (tile_row(r) < OWN)
             FOR_OUT (x)
-                tile[(WARP * OWN + tile_row(r)) * SUM_ROW + 4 * x + LANE % 4] = O[OUT(r, x)] * factor[r];
+                tile[(WARP * OWN + tile_row(r)) * SUM_ROW + 4 * x + LANE % 4] = times_factor(O[OUT(r, x)], factor[r]);
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int i = (int)get_local_id(0); i < OWN * DV_PAD; i += WG_SIZE) {
         const int row = i / DV_PAD, d = i % DV_PAD;

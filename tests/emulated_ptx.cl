@@ -14,6 +14,11 @@ INLINE float ptx_exp2(float x)
     return exp2(x);
 }
 
+INLINE float ptx_at_most_zero(float x)
+{
+    return x > 0.0f ? 0.0f : x;
+}
+
 INLINE uint ptx_pack(float x, float y)
 {
 #if STORAGE == STORAGE_FLOAT16
