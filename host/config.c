@@ -79,13 +79,17 @@ enum clattn__mask clattn__config_mask(const clattn_problem *problem)
     return problem->mask_dim[2] == 1 ? MASK_PADDING : MASK_FULL;
 }
 
+/* So many terms float32 adds up well enough, one by one: RUN_STEPS of kernels/long_sums.cl, in rows. */
+enum { LONG_SUM = 512 };
+
 bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem)
 {
     struct clattn__config config = {.kernel = KERNEL_HEAD, .want_dk = true, .want_dv = true};
     const uint64_t units = (uint64_t)device->compute_units, heads = (uint64_t)(problem->batch * problem->kv_heads);
     /* Five products by as many workers as there are heads, the last of which may leave some idle, or seven by all. */
     const bool faster = 5 * units * ((heads - 1) / units + 1) <= 7 * heads;
-    return engine == CLATTN_ENGINE_CPU && faster && clattn__config_choose(device, engine, problem, 0, &config);
+    return engine == CLATTN_ENGINE_CPU && faster && clattn__config_choose(device, engine, problem, 0, &config) &&
+           problem->kv_len / config.own <= LONG_SUM; /* dQ is added to by every tile of keys */
 }
 
 /* ---- choosing ---- */
@@ -116,9 +120,22 @@ bool clattn__config_has_tiles(enum clattn__kernel kernel)
     return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE && kernel != KERNEL_MAPS;
 }
 
+/* Rows that a sum of the kernel goes over, at most. */
+static int64_t walked_rows(const clattn_problem *problem, enum clattn__kernel kernel)
+{
+    return clattn__config_keys_own(kernel) ? problem->q_len * (problem->q_heads / problem->kv_heads) : problem->kv_len;
+}
+
+/* Whether the kernel settles long sums: in local memory, or else in its output, where that is float32. */
+static bool settles(const struct clattn__config *c)
+{
+    return c->long_sums && !c->few && (c->engine == CLATTN_ENGINE_CPU || c->dtype == CLATTN_FLOAT32 || c->splits > 1);
+}
+
 static void set_problem(clattn_engine engine, const clattn_problem *problem, struct clattn__config *config)
 {
     config->engine = engine;
+    config->long_sums = clattn__engine_find(engine)->long_sums && walked_rows(problem, config->kernel) > LONG_SUM;
     config->dtype = problem->dtype;
     config->packed = clattn__config_pack(problem) > 1;
     config->mask = clattn__config_mask(problem);
@@ -138,6 +155,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
     const bool found = clattn__engine_find(engine)->choose(device, problem, attempt, config);
     if (found && config->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps)
         config->splits = clattn__split_count(device, problem, config);
+    config->long_sums = settles(config);
     return found;
 }
 
@@ -182,6 +200,7 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
         return false;
     const bool may_split = c->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps;
     c->splits = may_split ? clattn__split_count(device, problem, c) : 1;
+    c->long_sums = settles(c);
     return c->local_bytes <= device->local_bytes && c->group_size <= device->max_group;
 }
 

@@ -15,13 +15,13 @@ static size_t cpu_local_bytes(const struct clattn__config *c)
     const size_t own = (size_t)c->own, walk = (size_t)c->walk;
     const size_t walked_count = clattn__config_keys_own(c->kernel) ? 2 : 1;
     const size_t row_values[KERNEL_COUNT] = {
-        [KERNEL_FORWARD] = 4, [KERNEL_DQ] = 3, [KERNEL_DKDV] = 1, [KERNEL_HEAD] = 2};
+        [KERNEL_FORWARD] = c->long_sums ? 6 : 4, [KERNEL_DQ] = 3, [KERNEL_DKDV] = 1, [KERNEL_HEAD] = 2};
+    const size_t outputs = (size_t)clattn__output_count(c) * (c->long_sums ? 2 : 1);
     const size_t column_values = clattn__config_keys_own(c->kernel) ? 2 : 0;
     const size_t values = row_values[c->kernel] * own + column_values * (size_t)c->lanes * walk;
     const size_t rows = c->kernel == KERNEL_HEAD ? own * (size_t)c->d_pad : 0;
     return 4 * (own * owner_depth(c) + rows + walked_count * walk * (size_t)c->chunk +
-                (size_t)clattn__owner_count(c) * own * walk + (size_t)clattn__output_count(c) * own * (size_t)c->slice +
-                values);
+                (size_t)clattn__owner_count(c) * own * walk + outputs * own * (size_t)c->slice + values);
 }
 
 static void cpu_set_chunk(const clattn_problem *problem, int most, struct clattn__config *c)

@@ -87,6 +87,14 @@ static void few_fill(const struct few_row *row, const clattn_problem *problem, s
     c->local_bytes = few_local_bytes(c);
 }
 
+/* This schedule does not settle long sums (kernels/long_sums.cl), but shares them among groups of work-items, and parts of
+ * the keys: as many as keep them short in float32 (split.c), unless the caller wants fewer. */
+static bool few_adds_up(const clattn_problem *problem, int groups)
+{
+    return problem->dtype != CLATTN_FLOAT32 || !problem->kv_splits ||
+           problem->kv_len / problem->kv_splits <= (int64_t)CLATTN__FEW_GROUP_KEYS * groups;
+}
+
 bool clattn__few_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
                         struct clattn__config *config)
 {
@@ -95,7 +103,7 @@ bool clattn__few_choose(const struct clattn__device *device, const clattn_proble
     clattn__tile_limits(problem, config->kernel, &own, &walk);
     for (size_t i = 0; config->kernel == KERNEL_FORWARD && i < ARRAY_SIZE(few_rows); ++i) {
         const struct few_row *row = &few_rows[i];
-        if (row->most < own || row->depth < depth)
+        if (row->most < own || row->depth < depth || !few_adds_up(problem, row->ty))
             continue;
         few_fill(row, problem, config);
         if (config->local_bytes <= device->local_bytes && config->group_size <= device->max_group && (*attempt)-- == 0)

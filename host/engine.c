@@ -27,8 +27,12 @@ static const struct clattn__engine table[] = {
      .few = "forward_few_mma",
      .deltas = true,
      .takes = clattn__mma_takes},
-    {.id = CLATTN_ENGINE_SIMT, .choose = clattn__simt_choose, .complete = clattn__simt_complete, .few = "forward_few"},
-    {.id = CLATTN_ENGINE_CPU, .choose = clattn__cpu_choose, .complete = clattn__cpu_complete},
+    {.id = CLATTN_ENGINE_SIMT,
+     .choose = clattn__simt_choose,
+     .complete = clattn__simt_complete,
+     .few = "forward_few",
+     .long_sums = true},
+    {.id = CLATTN_ENGINE_CPU, .choose = clattn__cpu_choose, .complete = clattn__cpu_complete, .long_sums = true},
 };
 
 #define ENGINE_TEXT(name, value, text) [value] = text,

@@ -147,6 +147,7 @@ struct clattn__config {
     int warps;                         /* nvidia_mma: of a work-group */
     bool packed;
     enum clattn__mask mask;
+    bool long_sums; /* more rows are walked than float32 adds up well: kernels/long_sums.cl */
     bool want_dk, want_dv;
     int splits;         /* forward: parts of the keys, 1: all in one; combine: as the forward */
     size_t group_size;  /* work-items of a work-group */
@@ -185,6 +186,9 @@ uint64_t clattn__config_groups(const struct clattn__config *config, const clattn
 
 /* Warps that a compute unit has registers for in engine nvidia_mma's schedule for few query rows. */
 enum { CLATTN__FEW_MMA_WARPS = 8 };
+
+/* Keys that float32 adds up well enough one by one, of a group of work-items in simt's schedule for few query rows. */
+enum { CLATTN__FEW_GROUP_KEYS = 1024 };
 
 /* Parts of the keys for a forward with this tile; 1: it is not split. */
 int clattn__split_count(const struct clattn__device *device, const clattn_problem *problem,

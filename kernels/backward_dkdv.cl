@@ -22,16 +22,20 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
     OWNER_TILE(v_tile, DV_PAD, walked_tile);
     SCORES(dP);
     OUTPUT(dK);
+    SETTLED(settled_dK);
 #endif
 #if WANT_DV
     OUTPUT(dV);
+    SETTLED(settled_dV);
 #endif
 #if !WANT_DK /* names for code that is never reached */
     __local owner_f *const v_tile = k_tile;
     ACC lane_f *const dP = S;
     ACC out_f *const dK = dV;
+    ACC out_f *const settled_dK = 0;
 #elif !WANT_DV
     ACC out_f *const dV = dK;
+    ACC out_f *const settled_dV = 0;
 #endif
     ROW_VALUES(factor);
     COL_VALUES(column_lse);
@@ -63,13 +67,19 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
         }
     }
 
+    struct layout dk_at, dv_at;
+    key_layout(&dk_at, &a.dk, at.batch, at.head, a.D, a.M);
+    key_layout(&dv_at, &a.dv, at.batch, at.head, a.Dv, a.M);
     struct range queries;
     seeing_queries(&queries, &a, at.first, key_total);
+    int step = 0;
     for (int head = first_head; head < first_head + group; head += a.pack) {
         struct rows Q, dO;
         struct stats of_lse, of_delta;
         query_rows(&Q, q, &a, &a.q, at.batch, head, a.D);
         query_rows(&dO, dout, &a, &a.dout, at.batch, head, a.Dv);
+        blank_unseeing(&Q, &a, lse, at.batch, head);
+        blank_unseeing(&dO, &a, lse, at.batch, head);
         lse_stats(&of_lse, lse, lse_tile, &a, at.batch, head);
         delta_stats(&of_delta, delta, delta_tile, &a, at.batch, head);
         fetch_first(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, &queries);
@@ -103,20 +113,28 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
             if (WANT_DK)
                 tile_output(dK, dP, operand_tile, walked_tile, &Q, i, at.slice * SLICE, STAGED_BEFORE, D_PAD, &seen,
                             cols);
+            if (LONG_SUMS && ++step % RUN_STEPS == 0) {
+                settled_factors(factor, step > RUN_STEPS, &rows);
+                if (WANT_DV)
+                    settle_output(dV, settled_dV, factor, dv, &dv_at, at.first, at.slice * SLICE, &rows);
+                if (WANT_DK)
+                    settle_output(dK, settled_dK, factor, dk, &dk_at, at.first, at.slice * SLICE, &rows);
+            }
         }
     }
 
-    struct layout to;
-    if (WANT_DV) {
-        FOR_ROWS (r, &rows)
-            factor[r] = 1.0f;
-        key_layout(&to, &a.dv, at.batch, at.head, a.Dv, a.M);
-        store_output(dV, factor, operand_tile, dv, &to, at.first, at.slice * SLICE, &rows);
+    settled_factors(factor, true, &rows);
+    if (LONG_SUMS && step >= RUN_STEPS) {
+        if (WANT_DV)
+            join_output(dV, settled_dV, factor, dv, &dv_at, at.first, at.slice * SLICE, &rows);
+        if (WANT_DK)
+            join_output(dK, settled_dK, factor, dk, &dk_at, at.first, at.slice * SLICE, &rows);
     }
+    if (WANT_DV)
+        store_output(dV, factor, operand_tile, dv, &dv_at, at.first, at.slice * SLICE, &rows);
     if (WANT_DK) {
         FOR_ROWS (r, &rows)
             factor[r] = a.scale;
-        key_layout(&to, &a.dk, at.batch, at.head, a.D, a.M);
-        store_output(dK, factor, operand_tile, dk, &to, at.first, at.slice * SLICE, &rows);
+        store_output(dK, factor, operand_tile, dk, &dk_at, at.first, at.slice * SLICE, &rows);
     }
 }

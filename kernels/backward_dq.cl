@@ -5,6 +5,7 @@
  * see. Q (OWN, D) and dO (OWN, Dv) stay, or pass in chunks; V and K (WALK, ..) pass through one tile; dQ (OWN, SLICE)
  * accumulates. */
 #include "gradient.cl"
+#include "long_sums.cl"
 
 /* S and dP of the tile become dS, in S. */
 INLINE void dq_scores(ACC lane_f *S, const ACC lane_f *dP, const ACC lane_f *lse, const ACC lane_f *delta,
@@ -32,6 +33,7 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     SCORES(S);
     SCORES(dP);
     OUTPUT(dQ);
+    SETTLED(settled);
     ROW_VALUES(row_lse);
     ROW_VALUES(row_delta);
     ROW_VALUES(factor);
@@ -59,7 +61,6 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     }
     FOR_ROWS (r, &rows) {
         row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, at.first, r, -INFINITY));
-        factor[r] = gradient_factor(&a, row_lse[r]);
         FOR_OUT (x)
             dQ[OUT(r, x)] = 0.0f;
     }
@@ -70,6 +71,7 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     struct delta_rows of_delta;
     find_delta_rows(&of_delta, delta, out, dout, &a, at.batch, at.head);
     row_deltas(row_delta, &of_delta, at.first, at.slice == 0, ds_tile, &rows);
+    int step = 0;
     for (long j = keys.begin; j < keys.end; j += WALK) {
         struct edge e;
         find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
@@ -84,6 +86,16 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
         else
             dq_scores(S, dP, row_lse, row_delta, &a, &e, false, &seeing, cols);
         tile_output(dQ, S, ds_tile, walked_tile, &K, j, at.slice * SLICE, STAGED_LAST, D_PAD, &seeing, cols);
+        if (LONG_SUMS && ++step % RUN_STEPS == 0) {
+            settled_factors(factor, step > RUN_STEPS, &rows);
+            settle_output(dQ, settled, factor, dq, &dq_at, at.first, at.slice * SLICE, &rows);
+        }
     }
+    if (LONG_SUMS && step >= RUN_STEPS) {
+        settled_factors(factor, true, &rows);
+        join_output(dQ, settled, factor, dq, &dq_at, at.first, at.slice * SLICE, &rows);
+    }
+    FOR_ROWS (r, &rows)
+        factor[r] = gradient_factor(&a, row_lse[r]);
     store_output(dQ, factor, ds_tile, dq, &dq_at, at.first, at.slice * SLICE, &rows);
 }

@@ -29,6 +29,8 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
     SCORES(dP);
     OUTPUT(dK);
     OUTPUT(dV);
+    SETTLED(settled_dK);
+    SETTLED(settled_dV);
     ROW_VALUES(one);
     ROW_VALUES(scale);
     COL_VALUES(column_lse);
@@ -56,7 +58,6 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
         fetch_owner(k_tile, &K, j, 0, D_PAD, &rows);
         fetch_owner(v_tile, &V, j, 0, DV_PAD, &rows);
         FOR_ROWS (r, &rows) {
-            one[r] = 1.0f;
             scale[r] = a.scale;
             FOR_OUT (x) {
                 dK[OUT(r, x)] = 0.0f;
@@ -64,11 +65,14 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
             }
         }
         seeing_queries(&queries, &a, j, key_total);
+        int step = 0;
         for (int head = first_head; head < first_head + group; head += a.pack) {
             struct rows Q, dO, real_K = K; /* NaN in a padding key must not reach dQ */
             struct stats of_lse, of_delta;
             query_rows(&Q, q, &a, &a.q, batch, head, a.D);
             query_rows(&dO, dout, &a, &a.dout, batch, head, a.Dv);
+            blank_unseeing(&Q, &a, lse, batch, head);
+            blank_unseeing(&dO, &a, lse, batch, head);
             lse_stats(&of_lse, lse, 0, &a, batch, head);
             delta_stats(&of_delta, delta, 0, &a, batch, head);
             query_layout(&sums_at, &a, &a.dq_sums, batch, head, a.D);
@@ -90,7 +94,17 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
                 tile_output(dV, S, operand_tile, dout_tile, &dO, i, 0, STAGED_LAST, DV_PAD, &seen, cols);
                 tile_output(dK, dP, operand_tile, q_tile, &Q, i, 0, STAGED_BEFORE, D_PAD, &seen, cols);
                 add_walked(dq_sums, &sums_at, i, dP, k_rows, D_PAD, a.scale, &seen, cols);
+                if (LONG_SUMS && ++step % RUN_STEPS == 0) {
+                    settled_factors(one, step > RUN_STEPS, &rows);
+                    settle_output(dV, settled_dV, one, dv, &dv_at, j, 0, &rows);
+                    settle_output(dK, settled_dK, one, dk, &dk_at, j, 0, &rows);
+                }
             }
+        }
+        settled_factors(one, true, &rows);
+        if (LONG_SUMS && step >= RUN_STEPS) {
+            join_output(dV, settled_dV, one, dv, &dv_at, j, 0, &rows);
+            join_output(dK, settled_dK, one, dk, &dk_at, j, 0, &rows);
         }
         store_output(dV, one, operand_tile, dv, &dv_at, j, 0, &rows);
         store_output(dK, scale, operand_tile, dk, &dk_at, j, 0, &rows);

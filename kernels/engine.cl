@@ -29,6 +29,7 @@
  *                              needs any more
  *   store_stat                 to global memory, too
  *   MAKES_DELTA, row_deltas    see gradient.cl
+ *   SETTLED, settle_output, join_output    see long_sums.cl; where LONG_SUMS may be 1
  */
 #ifndef ENGINE_CL
 #define ENGINE_CL
@@ -38,6 +39,9 @@
 #endif
 #if !defined(CHUNK) || !defined(SLICE) || !defined(OWNER_RESIDENT) || !defined(PACKED) || !defined(MASK)
 #error "CHUNK, SLICE, OWNER_RESIDENT, PACKED and MASK must be given with -D"
+#endif
+#ifndef LONG_SUMS
+#error "LONG_SUMS must be given with -D"
 #endif
 #if D_PAD % CHUNK || DV_PAD % CHUNK
 #error "CHUNK must divide D_PAD and DV_PAD"
@@ -55,6 +59,9 @@
 struct span {
     int begin, end;
 };
+
+/* What x + y lost when it was rounded to `sum`. */
+#define LOST_IN_SUM(x, y, sum) (((x) - ((sum) - ((sum) - (x)))) + ((y) - ((sum) - (x))))
 
 #define MAX_PAD (D_PAD > DV_PAD ? D_PAD : DV_PAD)
 

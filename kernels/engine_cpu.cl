@@ -9,7 +9,7 @@
  * BLOCK_ROWS x BLOCK_COLS vectors. Tiles and accumulators are local memory, which a CPU device takes from its caches.
  *
  * Local memory in floats: OWN OWNER_DEPTH an owner tile, WALK CHUNK a walked tile, OWN WALK a score array, OWN SLICE an
- * output, OWN a value a row, LANES WALK a value a column. */
+ * output, and its settled sum, OWN a value a row, LANES WALK a value a column. */
 #ifndef ENGINE_CPU_CL
 #define ENGINE_CPU_CL
 
@@ -48,6 +48,9 @@ typedef lane_f out_f, owner_f;
 #define COL_VALUES(name) __local lane_f name[COLS]
 #define SCORES(name) __local lane_f name[ROWS * COLS]
 #define OUTPUT(name) __local lane_f name[ROWS * OUT_COLS]
+#if LONG_SUMS
+#define SETTLED(name) OUTPUT(name)
+#endif
 
 /* Over an array that must be in registers, so unrolled whole: where LLVM is only asked to unroll, its vectorizer may
  * come first and leave a loop that cannot be. */
@@ -160,6 +163,28 @@ INLINE void store_output(const __local lane_f *out, const ACC lane_f *factor, __
         }
     }
 }
+
+#if LONG_SUMS
+INLINE void settle_output(__local lane_f *out, __local lane_f *settled, const ACC lane_f *factor, __global result *data,
+                          const struct layout *at, long first, int d, const struct span *rows)
+{
+    FOR_ROWS (r, rows)
+        FOR_OUT (x) {
+            const int n = OUT(r, x);
+            const lane_f before = factor[r] == 0.0f ? (lane_f)(0.0f) : settled[n] * factor[r], sum = before + out[n];
+            out[n] = LOST_IN_SUM(before, out[n], sum);
+            settled[n] = sum;
+        }
+}
+
+INLINE void join_output(__local lane_f *out, const __local lane_f *settled, const ACC lane_f *factor,
+                        __global result *data, const struct layout *at, long first, int d, const struct span *rows)
+{
+    FOR_ROWS (r, rows)
+        FOR_OUT (x)
+            out[OUT(r, x)] += factor[r] == 0.0f ? (lane_f)(0.0f) : settled[OUT(r, x)] * factor[r];
+}
+#endif
 
 /* Lanes to an array and back. */
 #define SPREAD(type, name, lanes)                                                                                      \

@@ -140,6 +140,47 @@ INLINE void store_output(const float4 *out, const ACC float *factor, __local flo
     }
 }
 
+#if LONG_SUMS
+/* Where elements are float32, their settled sums are kept. */
+#define SETTLED(name) float4 *const name = 0
+
+/* Elements of a row that exist, one after the other: `settled` of them becomes factor settled + out, and out what that lost;
+ * or, to `join`, out becomes factor settled + out. */
+INLINE void settle_row(float4 *out, __global result *settled, float factor, int left, const bool join)
+{
+    FOR_OUT (x) {
+        float of_out[4] = {out[x].x, out[x].y, out[x].z, out[x].w};
+        FOR_UNROLLED (i, 4) {
+            const int n = out_depth(x) + i;
+            if (n < left) {
+                const float before = factor == 0.0f ? 0.0f : settled[n] * factor, sum = before + of_out[i];
+                of_out[i] = join ? sum : LOST_IN_SUM(before, of_out[i], sum);
+                if (!join)
+                    settled[n] = sum;
+            }
+        }
+        out[x] = (float4)(of_out[0], of_out[1], of_out[2], of_out[3]);
+    }
+}
+
+INLINE void settle_output(float4 *out, float4 *settled, const float *factor, __global result *data,
+                          const struct layout *at, long first, int d, const struct span *rows)
+{
+    FOR_ROWS (r, rows)
+        if (first + tile_row(r) < at->count)
+            settle_row(out + OUT(r, 0), data + row_offset(at, first + tile_row(r)) + d, factor[r], at->depth - d,
+                       false);
+}
+
+INLINE void join_output(float4 *out, float4 *settled, const float *factor, __global result *data,
+                        const struct layout *at, long first, int d, const struct span *rows)
+{
+    FOR_ROWS (r, rows)
+        if (first + tile_row(r) < at->count)
+            settle_row(out + OUT(r, 0), data + row_offset(at, first + tile_row(r)) + d, factor[r], at->depth - d, true);
+}
+#endif
+
 /* One float32 a row, written by one item of those that share the row. */
 INLINE void store_stat(const ACC float *value, __global float *data, const struct layout *at, long first,
                        const struct span *rows)

@@ -6,6 +6,7 @@
  *
  * With SPLIT it walks one part of those keys only, and leaves O as far as it got, m and l to forward_combine; out and
  * lse are then both the workspace. */
+#include "long_sums.cl"
 #include "part.cl"
 #include "softmax.cl"
 #include "tile.cl"
@@ -26,6 +27,9 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     REDUCE_TILE(reduce_tile);
     SCORES(S);
     OUTPUT(O);
+    SETTLED(settled_O);
+    SETTLED_ROWS(settled_l);
+    SETTLED_ROWS(settled_m);
     ROW_VALUES(row_max);
     ROW_VALUES(m);
     ROW_VALUES(l);
@@ -57,7 +61,13 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     visible_keys(&keys, &a, at.first, key_total);
     if (SPLIT)
         take_part(&keys, at.part, a.parts);
+    struct layout out_at, lse_at;
+    query_layout(&out_at, &a, &a.out, at.batch, at.head, a.Dv);
+    query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
+    if (SPLIT)
+        part_layout(&out_at, &a, 0, a.part_depth, at.part, at.batch, at.head);
     fetch_first(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, &keys);
+    int step = 0;
     for (long j = keys.begin; j < keys.end; j += WALK) {
         struct edge e;
         find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
@@ -73,13 +83,19 @@ forward(const struct call a, const __global stored *restrict q, const __global s
         reduce_max(row_max, reduce_tile, &seeing);
         softmax_update(S, O, m, l, row_max, &a, &seeing, cols);
         tile_output(O, S, p_tile, v_tile, &V, j, at.slice * SLICE, STAGED_NOT, DV_PAD, &seeing, cols);
+        if (LONG_SUMS && ++step % RUN_STEPS == 0) {
+            settled_weights(factor, settled_m, m, &a, step > RUN_STEPS, &rows);
+            settle_output(O, settled_O, factor, out, &out_at, at.first, at.slice * SLICE, &rows);
+            settle_rows(l, settled_l, factor, &rows);
+            keep_rows(settled_m, m, &rows);
+        }
     }
 
-    struct layout out_at, lse_at;
-    query_layout(&out_at, &a, &a.out, at.batch, at.head, a.Dv);
-    query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
-    if (SPLIT)
-        part_layout(&out_at, &a, 0, a.part_depth, at.part, at.batch, at.head);
+    if (LONG_SUMS && step >= RUN_STEPS) {
+        settled_weights(factor, settled_m, m, &a, true, &rows);
+        join_output(O, settled_O, factor, out, &out_at, at.first, at.slice * SLICE, &rows);
+        join_rows(l, settled_l, factor, &rows);
+    }
     reduce_sum(l, reduce_tile, &rows);
     FOR_ROWS (r, &rows)
         factor[r] = SPLIT ? (lane_f)(1.0f) : row_factor(l[r]);

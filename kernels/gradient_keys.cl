@@ -3,6 +3,7 @@
 #define GRADIENT_KEYS_CL
 
 #include "gradient.cl"
+#include "long_sums.cl"
 
 #if !defined(WANT_DK) || !defined(WANT_DV) || !(WANT_DK || WANT_DV)
 #error "WANT_DK and WANT_DV must be given with -D, one of them 1"

@@ -18,7 +18,7 @@ INLINE uint4 load_piece(const __global stored *row, int d, int depth)
 /* Whether rows first .. first + WALK - 1 all exist. */
 INLINE bool all_exist(const struct rows *t, long first)
 {
-    return !t->real && first + WALK <= t->at.count;
+    return !has_padding(t) && first + WALK <= t->at.count;
 }
 
 #endif

@@ -16,12 +16,15 @@ struct layout {
     int depth;      /* elements in a row */
 };
 
-/* A tensor's rows, and for keys the bytes that tell padding from real ones (0: all rows are real). */
+/* A tensor's rows; for keys the bytes that tell padding from real ones, for queries L, which is -inf of those that see no
+ * key (0: all rows are real). */
 struct rows {
     const __global stored *data;
     struct layout at;
     const __global uchar *real;
     long real_column;
+    const __global float *lse;
+    struct layout lse_at;
     bool quads; /* all rows begin where a vector of four elements may, and are whole vectors */
 };
 
@@ -81,7 +84,17 @@ INLINE bool row_exists(const struct rows *t, long r)
     if (t->real)
         return t->real[r * t->real_column] != 0;
 #endif
+#if MASK
+    if (t->lse)
+        return t->lse[row_offset(&t->lse_at, r)] != -INFINITY;
+#endif
     return true;
+}
+
+/* Whether some rows are not real. */
+INLINE bool has_padding(const struct rows *t)
+{
+    return t->real || t->lse;
 }
 
 /* Number of keys of batch b: its length, clamped to 0..M. */
@@ -128,6 +141,7 @@ INLINE void query_rows(struct rows *t, const __global stored *data, const struct
     t->quads = !PACKED && has_quads(data, &t->at);
     t->real = 0;
     t->real_column = 0;
+    t->lse = 0;
 }
 
 INLINE void key_rows(struct rows *t, const __global stored *data, const struct view *v, int b, int head, int depth,
@@ -138,6 +152,17 @@ INLINE void key_rows(struct rows *t, const __global stored *data, const struct v
     t->quads = has_quads(data, &t->at);
     t->real = 0;
     t->real_column = 0;
+    t->lse = 0;
+}
+
+/* Lets those of t's queries read as 0 that see no key, for passes that add up over queries: only a mask makes any of those
+ * that are visited. */
+INLINE void blank_unseeing(struct rows *t, const struct call *a, const __global float *lse, int b, int head)
+{
+#if MASK
+    t->lse = lse;
+    query_layout(&t->lse_at, a, &a->lse, b, head, 1);
+#endif
 }
 
 /* Lets the padding among t's keys read as 0: what the mask of query head `head` hides from all queries. */

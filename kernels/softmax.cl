@@ -101,6 +101,20 @@ INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_
     }
 }
 
+/* By what sums move that were settled (long_sums.cl), when m was `settled_m`; 0 where none were yet. */
+INLINE void settled_weights(ACC lane_f *factor, const ACC lane_f *settled_m, const ACC lane_f *m, const struct call *a,
+                            bool begun, const struct span *rows)
+{
+    FOR_ROWS (r, rows)
+        factor[r] = begun ? rescaling(a, settled_m[r], row_origin(m[r])) : (lane_f)(0.0f);
+}
+
+INLINE void keep_rows(ACC lane_f *to, const ACC lane_f *from, const struct span *rows)
+{
+    FOR_ROWS (r, rows)
+        to[r] = from[r];
+}
+
 /* What a row's O is multiplied by in the end: nothing remains of a row that saw no key. */
 INLINE lane_f row_factor(lane_f l)
 {
