@@ -1,5 +1,5 @@
-/* Known answers where float32 comes to an end (extremes.h), in the type of CLATTN_TEST_DTYPE; with an argument those whose
- * names begin with it. */
+/* Known answers where float32 comes to an end (extremes.h), in the type of CLATTN_TEST_DTYPE, with the compiler's
+ * CLATTN_TEST_BUILD_OPTIONS; with an argument those whose names begin with it. */
 #include "device.h"
 
 #include "extremes.h"
@@ -20,12 +20,13 @@ static clattn_dtype dtype_of_environment(void)
 
 static void test_known_answers(void **state)
 {
-    const clattn_options options = device_options();
+    clattn_options options = device_options();
     clattn_runner *runner;
     size_t ran = 0, failed = 0;
     char text[256];
 
     (void)state;
+    options.build_options = getenv("CLATTN_TEST_BUILD_OPTIONS");
     assert_success(clattn_runner_create(getenv("CLATTN_TEST_DEVICE"), &options, &runner));
     for (size_t i = 0; i < extremes_count(); i++) {
         if (strncmp(extremes_name(i), only, strlen(only)) != 0) {

@@ -396,7 +396,7 @@ expect 2 "check: --case: " check --case "b2 h4/2 n33 m47 colour"
 expect 2 "check: --case: " check --case "b2 h4/3 n33 m47 d12"
 expect 2 "check: --case and --tier exclude each other" check --tier tiny --case "b1 h1 n1 m1 d1"
 expect 2 "check: --case and --part exclude each other" check --part 1/2 --case "b1 h1 n1 m1 d1"
-expect 2 "allowed: tiny, quick, full" check --tier enormous
+expect 2 "allowed: tiny, quick, full, extremes" check --tier enormous
 for part in 0/2 3/2 2 /2 1/ 1/0 1/2/3 a/b 1/99999; do
     expect 2 "allowed: K/N with whole numbers, 1 <= K <= N <= 9999" check --part $part
 done

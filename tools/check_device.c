@@ -1,6 +1,7 @@
 #include "check_device.h"
 
 #include "check.h"
+#include "extremes.h"
 #include "message.h"
 
 #include <stdlib.h>
@@ -182,6 +183,32 @@ static int run_large(const test_device *device)
     return outcome == LARGE_FAILED ? failed("check: the tensor of more than 2^31 elements failed") : EXIT_GOOD;
 }
 
+static int run_extremes(const options *o)
+{
+    clattn_options library = CLATTN_OPTIONS_INIT;
+    clattn_runner *runner;
+    size_t ran = 0, wrong = 0;
+    char text[256];
+    library.engine = o->engine;
+    clattn_status status = clattn_runner_create(o->device, &library, &runner);
+    if (status != CLATTN_SUCCESS) {
+        return library_failed("check", status);
+    }
+    for (size_t i = 0; i < extremes_count(); i++) {
+        progress("check: known answers: %s", extremes_name(i));
+        enum extremes_outcome outcome = extremes_run(i, runner, o->dtype, text, sizeof text);
+        progress_end();
+        ran += outcome != EXTREMES_NOT_FOR_TYPE;
+        wrong += outcome == EXTREMES_FAILED;
+        if (outcome == EXTREMES_FAILED) {
+            printf("FAILED: %s: %s\n", extremes_name(i), text);
+        }
+    }
+    clattn_runner_destroy(runner);
+    printf("\nknown answers at the ends of float32: %zu of %zu are right\n", ran - wrong, ran);
+    return wrong ? failed("check: %zu known answers are wrong", wrong) : EXIT_GOOD;
+}
+
 /* --dtype is for the cases that are in float32. */
 static void set_dtype(struct test_case *cases, size_t count, clattn_dtype dtype)
 {
@@ -196,6 +223,10 @@ static int run_tier(const test_device *device, const options *o)
 {
     const char *name = o->tier ? o->tier : "quick";
     enum case_tier tier = strcmp(name, "full") == 0 ? TIER_FULL : strcmp(name, "tiny") == 0 ? TIER_TINY : TIER_QUICK;
+    if (strcmp(name, "extremes") == 0) {
+        print_facts(device);
+        return run_extremes(o);
+    }
     size_t count = case_table(tier, NULL, 0);
     struct test_case *cases = calloc(count, sizeof *cases);
     if (!cases) {
@@ -220,7 +251,9 @@ static int run_tier(const test_device *device, const options *o)
         "\ntier %s: %zu of %zu cases passed in %.1f s: forward in %zu, backward in %zu; each runs twice and must give\n"
         "the same bits\n",
         name, total.passed, total.cases, seconds_now() - start, total.forward, total.backward);
-    int code = tier == TIER_FULL && o->part <= 1 ? run_large(device) : EXIT_GOOD;
+    int code = tier == TIER_FULL && o->part <= 1 ? run_extremes(o) : EXIT_GOOD;
+    int large = tier == TIER_FULL && o->part <= 1 ? run_large(device) : EXIT_GOOD;
+    code = code == EXIT_GOOD ? large : code;
     if (total.passed != total.cases) {
         code = failed("check: %zu of %zu cases failed", total.cases - total.passed, total.cases);
     }

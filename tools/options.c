@@ -160,8 +160,9 @@ static const char *set_layout(options *o, const char *text, size_t member)
 
 static const char *set_tier(options *o, const char *text, size_t member)
 {
-    bool known = strcmp(text, "tiny") == 0 || strcmp(text, "quick") == 0 || strcmp(text, "full") == 0;
-    return known ? set_text(o, text, member) : "tiny, quick, full";
+    bool known = strcmp(text, "tiny") == 0 || strcmp(text, "quick") == 0 || strcmp(text, "full") == 0 ||
+                 strcmp(text, "extremes") == 0;
+    return known ? set_text(o, text, member) : "tiny, quick, full, extremes";
 }
 
 static const char *set_part(options *o, const char *text, size_t member)
