@@ -79,7 +79,7 @@ enum clattn__mask clattn__config_mask(const clattn_problem *problem)
     return problem->mask_dim[2] == 1 ? MASK_PADDING : MASK_FULL;
 }
 
-/* So many terms float32 adds up well enough, one by one: RUN_STEPS of kernels/long_sums.cl, in rows. */
+/* So many terms float32 adds up well enough, one by one: RUN_ROWS of kernels/long_sums.cl. */
 enum { LONG_SUM = 512 };
 
 bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem)

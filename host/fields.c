@@ -94,8 +94,9 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
                  c->own);
     if (!scores)
         return;
-    length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DENGINE=%d -DLONG_SUMS=%d -DD_PAD=%d -DDV_PAD=%d",
-                       (int)c->engine, c->long_sums, c->d_pad, c->dv_pad);
+    length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
+                       " -DENGINE=%d -DLONG_SUMS=%d -DD_PAD=%d -DDV_PAD=%d", (int)c->engine, c->long_sums, c->d_pad,
+                       c->dv_pad);
     length += clattn__fields_print(c, " -D", options + length, CLATTN__OPTIONS_MAX - (size_t)length);
     if (c->kernel == KERNEL_FORWARD)
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DSPLIT=%d", c->splits > 1);

@@ -72,7 +72,8 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
     key_layout(&dv_at, &a.dv, at.batch, at.head, a.Dv, a.M);
     struct range queries;
     seeing_queries(&queries, &a, at.first, key_total);
-    int step = 0;
+    int walked = 0; /* since sums were settled */
+    bool settled = false;
     for (int head = first_head; head < first_head + group; head += a.pack) {
         struct rows Q, dO;
         struct stats of_lse, of_delta;
@@ -86,45 +87,51 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
         fetch_stats(&of_lse, queries.begin);
         if (WANT_DK) /* else nobody made delta */
             fetch_stats(&of_delta, queries.begin);
-        for (long i = queries.begin; i < queries.end; i += WALK) {
-            const int cols = cols_in_use(queries.end - i);
-            if (!STATS_AHEAD)
-                column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
-            struct edge e;
-            find_edge(&e, &a, i, at.first, key_total, mask, at.batch, head);
-            struct span seen = rows;
-            narrow_rows(&seen, 0, keys_seen(&e));
-            fetch_tiles(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, i, &queries);
-            fetch_stats(&of_lse, i + WALK);
-            if (WANT_DK)
-                fetch_stats(&of_delta, i + WALK);
-            tile_scores(S, k_tile, &K, at.first, walked_tile, &Q, i, D_PAD, &seen, cols);
-            if (WANT_DK)
-                tile_scores(dP, v_tile, &V, at.first, dout_tile, &dO, i, DV_PAD, &seen, cols);
-            if (STATS_AHEAD)
-                column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
-            if (is_full(&queries, i))
-                dkdv_scores(S, dP, column_lse, column_delta, &a, &e, true, &seen, cols);
-            else
-                dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, &seen, cols);
-            if (WANT_DV)
-                tile_output(dV, S, operand_tile, dout_tile, &dO, i, at.slice * SLICE,
-                            WANT_DK ? STAGED_LAST : STAGED_NOT, DV_PAD, &seen, cols);
-            if (WANT_DK)
-                tile_output(dK, dP, operand_tile, walked_tile, &Q, i, at.slice * SLICE, STAGED_BEFORE, D_PAD, &seen,
-                            cols);
-            if (LONG_SUMS && ++step % RUN_STEPS == 0) {
-                settled_factors(factor, step > RUN_STEPS, &rows);
+        for (long run = queries.begin, end; run < queries.end; run = end) {
+            end = end_of_run(run, queries.end);
+            for (long i = run; i < end; i += WALK) {
+                const int cols = cols_in_use(queries.end - i);
+                if (!STATS_AHEAD)
+                    column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
+                struct edge e;
+                find_edge(&e, &a, i, at.first, key_total, mask, at.batch, head);
+                struct span seen = rows;
+                narrow_rows(&seen, 0, keys_seen(&e));
+                fetch_tiles(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, i, &queries);
+                fetch_stats(&of_lse, i + WALK);
+                if (WANT_DK)
+                    fetch_stats(&of_delta, i + WALK);
+                tile_scores(S, k_tile, &K, at.first, walked_tile, &Q, i, D_PAD, &seen, cols);
+                if (WANT_DK)
+                    tile_scores(dP, v_tile, &V, at.first, dout_tile, &dO, i, DV_PAD, &seen, cols);
+                if (STATS_AHEAD)
+                    column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
+                if (is_full(&queries, i))
+                    dkdv_scores(S, dP, column_lse, column_delta, &a, &e, true, &seen, cols);
+                else
+                    dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, &seen, cols);
+                if (WANT_DV)
+                    tile_output(dV, S, operand_tile, dout_tile, &dO, i, at.slice * SLICE,
+                                WANT_DK ? STAGED_LAST : STAGED_NOT, DV_PAD, &seen, cols);
+                if (WANT_DK)
+                    tile_output(dK, dP, operand_tile, walked_tile, &Q, i, at.slice * SLICE, STAGED_BEFORE, D_PAD, &seen,
+                                cols);
+            }
+            walked += (int)min(end - run, (long)RUN_ROWS);
+            if (LONG_SUMS && walked >= RUN_ROWS) {
+                settled_factors(factor, settled, &rows);
                 if (WANT_DV)
                     settle_output(dV, settled_dV, factor, dv, &dv_at, at.first, at.slice * SLICE, &rows);
                 if (WANT_DK)
                     settle_output(dK, settled_dK, factor, dk, &dk_at, at.first, at.slice * SLICE, &rows);
+                walked = 0;
+                settled = true;
             }
         }
     }
 
     settled_factors(factor, true, &rows);
-    if (LONG_SUMS && step >= RUN_STEPS) {
+    if (LONG_SUMS && settled) {
         if (WANT_DV)
             join_output(dV, settled_dV, factor, dv, &dv_at, at.first, at.slice * SLICE, &rows);
         if (WANT_DK)

@@ -33,7 +33,7 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     SCORES(S);
     SCORES(dP);
     OUTPUT(dQ);
-    SETTLED(settled);
+    SETTLED(settled_dQ);
     ROW_VALUES(row_lse);
     ROW_VALUES(row_delta);
     ROW_VALUES(factor);
@@ -71,29 +71,33 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
     struct delta_rows of_delta;
     find_delta_rows(&of_delta, delta, out, dout, &a, at.batch, at.head);
     row_deltas(row_delta, &of_delta, at.first, at.slice == 0, ds_tile, &rows);
-    int step = 0;
-    for (long j = keys.begin; j < keys.end; j += WALK) {
-        struct edge e;
-        find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
-        const int cols = cols_in_use(keys.end - j);
-        struct span seeing = rows;
-        narrow_rows(&seeing, first_seeing(&e), OWN);
-        fetch_tiles(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, j, &keys);
-        tile_scores(dP, dout_tile, &dO, at.first, v_tile, &V, j, DV_PAD, &seeing, cols);
-        tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, &seeing, cols);
-        if (is_full(&keys, j))
-            dq_scores(S, dP, row_lse, row_delta, &a, &e, true, &seeing, cols);
-        else
-            dq_scores(S, dP, row_lse, row_delta, &a, &e, false, &seeing, cols);
-        tile_output(dQ, S, ds_tile, walked_tile, &K, j, at.slice * SLICE, STAGED_LAST, D_PAD, &seeing, cols);
-        if (LONG_SUMS && ++step % RUN_STEPS == 0) {
-            settled_factors(factor, step > RUN_STEPS, &rows);
-            settle_output(dQ, settled, factor, dq, &dq_at, at.first, at.slice * SLICE, &rows);
+    bool settled = false;
+    for (long run = keys.begin, end; run < keys.end; run = end) {
+        end = end_of_run(run, keys.end);
+        for (long j = run; j < end; j += WALK) {
+            struct edge e;
+            find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
+            const int cols = cols_in_use(keys.end - j);
+            struct span seeing = rows;
+            narrow_rows(&seeing, first_seeing(&e), OWN);
+            fetch_tiles(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, j, &keys);
+            tile_scores(dP, dout_tile, &dO, at.first, v_tile, &V, j, DV_PAD, &seeing, cols);
+            tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, &seeing, cols);
+            if (is_full(&keys, j))
+                dq_scores(S, dP, row_lse, row_delta, &a, &e, true, &seeing, cols);
+            else
+                dq_scores(S, dP, row_lse, row_delta, &a, &e, false, &seeing, cols);
+            tile_output(dQ, S, ds_tile, walked_tile, &K, j, at.slice * SLICE, STAGED_LAST, D_PAD, &seeing, cols);
+        }
+        if (LONG_SUMS && end < keys.end) {
+            settled_factors(factor, settled, &rows);
+            settle_output(dQ, settled_dQ, factor, dq, &dq_at, at.first, at.slice * SLICE, &rows);
+            settled = true;
         }
     }
-    if (LONG_SUMS && step >= RUN_STEPS) {
+    if (LONG_SUMS && settled) {
         settled_factors(factor, true, &rows);
-        join_output(dQ, settled, factor, dq, &dq_at, at.first, at.slice * SLICE, &rows);
+        join_output(dQ, settled_dQ, factor, dq, &dq_at, at.first, at.slice * SLICE, &rows);
     }
     FOR_ROWS (r, &rows)
         factor[r] = gradient_factor(&a, row_lse[r]);

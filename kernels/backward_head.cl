@@ -65,7 +65,8 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
             }
         }
         seeing_queries(&queries, &a, j, key_total);
-        int step = 0;
+        int walked = 0; /* since sums were settled */
+        bool settled = false;
         for (int head = first_head; head < first_head + group; head += a.pack) {
             struct rows Q, dO, real_K = K; /* NaN in a padding key must not reach dQ */
             struct stats of_lse, of_delta;
@@ -78,31 +79,37 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
             query_layout(&sums_at, &a, &a.dq_sums, batch, head, a.D);
             blank_padding(&real_K, &a, mask, batch, head);
             fetch_rows(k_rows, &real_K, j, D_PAD, &rows);
-            for (long i = queries.begin; i < queries.end; i += WALK) {
-                const int cols = cols_in_use(queries.end - i);
-                column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
-                struct edge e;
-                struct span seen = rows;
-                find_edge(&e, &a, i, j, key_total, mask, batch, head);
-                narrow_rows(&seen, 0, keys_seen(&e));
-                tile_scores(S, k_tile, &K, j, q_tile, &Q, i, D_PAD, &seen, cols);
-                tile_scores(dP, v_tile, &V, j, dout_tile, &dO, i, DV_PAD, &seen, cols);
-                if (is_full(&queries, i))
-                    dkdv_scores(S, dP, column_lse, column_delta, &a, &e, true, &seen, cols);
-                else
-                    dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, &seen, cols);
-                tile_output(dV, S, operand_tile, dout_tile, &dO, i, 0, STAGED_LAST, DV_PAD, &seen, cols);
-                tile_output(dK, dP, operand_tile, q_tile, &Q, i, 0, STAGED_BEFORE, D_PAD, &seen, cols);
-                add_walked(dq_sums, &sums_at, i, dP, k_rows, D_PAD, a.scale, &seen, cols);
-                if (LONG_SUMS && ++step % RUN_STEPS == 0) {
-                    settled_factors(one, step > RUN_STEPS, &rows);
+            for (long run = queries.begin, end; run < queries.end; run = end) {
+                end = end_of_run(run, queries.end);
+                for (long i = run; i < end; i += WALK) {
+                    const int cols = cols_in_use(queries.end - i);
+                    column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
+                    struct edge e;
+                    struct span seen = rows;
+                    find_edge(&e, &a, i, j, key_total, mask, batch, head);
+                    narrow_rows(&seen, 0, keys_seen(&e));
+                    tile_scores(S, k_tile, &K, j, q_tile, &Q, i, D_PAD, &seen, cols);
+                    tile_scores(dP, v_tile, &V, j, dout_tile, &dO, i, DV_PAD, &seen, cols);
+                    if (is_full(&queries, i))
+                        dkdv_scores(S, dP, column_lse, column_delta, &a, &e, true, &seen, cols);
+                    else
+                        dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, &seen, cols);
+                    tile_output(dV, S, operand_tile, dout_tile, &dO, i, 0, STAGED_LAST, DV_PAD, &seen, cols);
+                    tile_output(dK, dP, operand_tile, q_tile, &Q, i, 0, STAGED_BEFORE, D_PAD, &seen, cols);
+                    add_walked(dq_sums, &sums_at, i, dP, k_rows, D_PAD, a.scale, &seen, cols);
+                }
+                walked += (int)min(end - run, (long)RUN_ROWS);
+                if (LONG_SUMS && walked >= RUN_ROWS) {
+                    settled_factors(one, settled, &rows);
                     settle_output(dV, settled_dV, one, dv, &dv_at, j, 0, &rows);
                     settle_output(dK, settled_dK, one, dk, &dk_at, j, 0, &rows);
+                    walked = 0;
+                    settled = true;
                 }
             }
         }
         settled_factors(one, true, &rows);
-        if (LONG_SUMS && step >= RUN_STEPS) {
+        if (LONG_SUMS && settled) {
             join_output(dV, settled_dV, one, dv, &dv_at, j, 0, &rows);
             join_output(dK, settled_dK, one, dk, &dk_at, j, 0, &rows);
         }

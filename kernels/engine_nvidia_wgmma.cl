@@ -40,7 +40,6 @@
 #define FIRST_COLUMN 0
 #define ROW_BLOCKS 1
 #define MAKES_DELTA
-#define IN_ANY_ROW(x) any_in_warp(x)
 
 #include "fragments.cl"
 

@@ -144,41 +144,44 @@ INLINE void store_output(const float4 *out, const ACC float *factor, __local flo
 /* Where elements are float32, their settled sums are kept. */
 #define SETTLED(name) float4 *const name = 0
 
-/* Elements of a row that exist, one after the other: `settled` of them becomes factor settled + out, and out what that lost;
- * or, to `join`, out becomes factor settled + out. */
-INLINE void settle_row(float4 *out, __global result *settled, float factor, int left, const bool join)
+/* *settled becomes factor *settled + x, and what that lost is returned; or the sum is, if it is to join. */
+INLINE float settle_element(__global result *settled, float factor, float x, const bool join)
 {
-    FOR_OUT (x) {
-        float of_out[4] = {out[x].x, out[x].y, out[x].z, out[x].w};
-        FOR_UNROLLED (i, 4) {
-            const int n = out_depth(x) + i;
-            if (n < left) {
-                const float before = factor == 0.0f ? 0.0f : settled[n] * factor, sum = before + of_out[i];
-                of_out[i] = join ? sum : LOST_IN_SUM(before, of_out[i], sum);
-                if (!join)
-                    settled[n] = sum;
+    const float before = factor == 0.0f ? 0.0f : *settled * factor, sum = before + x;
+    if (join)
+        return sum;
+    *settled = sum;
+    return LOST_IN_SUM(before, x, sum);
+}
+
+INLINE void settle_elements(float4 *out, const float *factor, __global result *data, const struct layout *at,
+                            long first, int d, const bool join)
+{
+    FOR_UNROLLED (r, ROWS) {
+        const long row = first + tile_row(r);
+        if (row < at->count) {
+            __global result *to = data + row_offset(at, row);
+            FOR_OUT (x) {
+                const int depth = d + out_depth(x);
+                float4 value = out[OUT(r, x)];
+                if (depth < at->depth)
+                    value.x = settle_element(to + depth, factor[r], value.x, join);
+                if (depth + 1 < at->depth)
+                    value.y = settle_element(to + depth + 1, factor[r], value.y, join);
+                if (depth + 2 < at->depth)
+                    value.z = settle_element(to + depth + 2, factor[r], value.z, join);
+                if (depth + 3 < at->depth)
+                    value.w = settle_element(to + depth + 3, factor[r], value.w, join);
+                out[OUT(r, x)] = value;
             }
         }
-        out[x] = (float4)(of_out[0], of_out[1], of_out[2], of_out[3]);
     }
 }
 
-INLINE void settle_output(float4 *out, float4 *settled, const float *factor, __global result *data,
-                          const struct layout *at, long first, int d, const struct span *rows)
-{
-    FOR_ROWS (r, rows)
-        if (first + tile_row(r) < at->count)
-            settle_row(out + OUT(r, 0), data + row_offset(at, first + tile_row(r)) + d, factor[r], at->depth - d,
-                       false);
-}
-
-INLINE void join_output(float4 *out, float4 *settled, const float *factor, __global result *data,
-                        const struct layout *at, long first, int d, const struct span *rows)
-{
-    FOR_ROWS (r, rows)
-        if (first + tile_row(r) < at->count)
-            settle_row(out + OUT(r, 0), data + row_offset(at, first + tile_row(r)) + d, factor[r], at->depth - d, true);
-}
+#define settle_output(out, settled, factor, data, at, first, d, rows)                                                  \
+    settle_elements(out, factor, data, at, first, d, false)
+#define join_output(out, settled, factor, data, at, first, d, rows)                                                    \
+    settle_elements(out, factor, data, at, first, d, true)
 #endif
 
 /* One float32 a row, written by one item of those that share the row. */

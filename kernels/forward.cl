@@ -67,31 +67,35 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     if (SPLIT)
         part_layout(&out_at, &a, 0, a.part_depth, at.part, at.batch, at.head);
     fetch_first(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, &keys);
-    int step = 0;
-    for (long j = keys.begin; j < keys.end; j += WALK) {
-        struct edge e;
-        find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
-        const int cols = cols_in_use(keys.end - j);
-        struct span seeing = rows;
-        narrow_rows(&seeing, first_seeing(&e), OWN);
-        fetch_tiles(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, j, &keys);
-        tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, &seeing, cols);
-        if (is_full(&keys, j))
-            softmax_scores(S, row_max, &a, &e, true, &seeing, cols);
-        else
-            softmax_scores(S, row_max, &a, &e, false, &seeing, cols);
-        reduce_max(row_max, reduce_tile, &seeing);
-        softmax_update(S, O, m, l, row_max, &a, &seeing, cols);
-        tile_output(O, S, p_tile, v_tile, &V, j, at.slice * SLICE, STAGED_NOT, DV_PAD, &seeing, cols);
-        if (LONG_SUMS && ++step % RUN_STEPS == 0) {
-            settled_weights(factor, settled_m, m, &a, step > RUN_STEPS, &rows);
+    bool settled = false;
+    for (long run = keys.begin, end; run < keys.end; run = end) {
+        end = end_of_run(run, keys.end);
+        for (long j = run; j < end; j += WALK) {
+            struct edge e;
+            find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
+            const int cols = cols_in_use(keys.end - j);
+            struct span seeing = rows;
+            narrow_rows(&seeing, first_seeing(&e), OWN);
+            fetch_tiles(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, j, &keys);
+            tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, &seeing, cols);
+            bool large;
+            if (is_full(&keys, j))
+                large = softmax_scores(S, row_max, &a, &e, true, &seeing, cols);
+            else
+                large = softmax_scores(S, row_max, &a, &e, false, &seeing, cols);
+            reduce_max(row_max, reduce_tile, &seeing);
+            softmax_update(S, O, m, l, row_max, large, &a, &seeing, cols);
+            tile_output(O, S, p_tile, v_tile, &V, j, at.slice * SLICE, STAGED_NOT, DV_PAD, &seeing, cols);
+        }
+        if (LONG_SUMS && end < keys.end) {
+            settled_weights(factor, settled_m, m, &a, settled, &rows);
             settle_output(O, settled_O, factor, out, &out_at, at.first, at.slice * SLICE, &rows);
             settle_rows(l, settled_l, factor, &rows);
             keep_rows(settled_m, m, &rows);
+            settled = true;
         }
     }
-
-    if (LONG_SUMS && step >= RUN_STEPS) {
+    if (LONG_SUMS && settled) {
         settled_weights(factor, settled_m, m, &a, true, &rows);
         join_output(O, settled_O, factor, out, &out_at, at.first, at.slice * SLICE, &rows);
         join_rows(l, settled_l, factor, &rows);

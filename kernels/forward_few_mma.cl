@@ -60,14 +60,15 @@ forward_few_mma(const struct call a, const __global stored *restrict q, const __
         if (more)
             load_keys(keys, &K, j + WALK);
         struct edge e;
+        bool large;
         if (is_full(&walk, j)) {
-            softmax_scores(S, row_max, &a, &e, true, &rows, COLUMNS);
+            large = softmax_scores(S, row_max, &a, &e, true, &rows, COLUMNS);
         } else {
             find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
-            softmax_scores(S, row_max, &a, &e, false, &rows, COLUMNS);
+            large = softmax_scores(S, row_max, &a, &e, false, &rows, COLUMNS);
         }
         reduce_max(row_max, exchange, &rows);
-        softmax_update(S, O, m, l, row_max, &a, &rows, COLUMNS);
+        softmax_update(S, O, m, l, row_max, large, &a, &rows, COLUMNS);
         multiply_values(O, S, values, exchange);
         if (more)
             load_values(values, &V, j + WALK);

@@ -85,10 +85,12 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
         WGMMA_WAIT(WALK, 1, S);
     leave_stage(p->k_empty + 8 * c->k.stage);
     ring_next(&c->k, STAGES);
-    softmax_scores(S, factor, a, e, full, &c->rows, WALK);
+    const bool large = any_in_warp(softmax_scores(S, factor, a, e, full, &c->rows, WALK));
     reduce_max(factor, 0, &c->rows);
+    if (large)
+        take_origins(S, m, factor, a, &c->rows, WALK);
     FOR_ROWS (r, &c->rows)
-        factor[r] = softmax_row(S, m, l, factor[r], a, r, WALK);
+        factor[r] = softmax_row(S, m, l, factor[r], large, a, r, WALK);
     if (!first) { /* exponentials are taken beside P V, not behind it */
         barrier_knowing(2 + c->turn, as_uint(l[0]) | as_uint(l[1]), a->B);
         WGMMA_WAIT(DV_PAD, 0, O);

@@ -39,9 +39,6 @@ typedef float out_f;
 #define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
 #define LATE_SCALE 1
-#ifndef IN_ANY_ROW /* lanes may part for a while */
-#define IN_ANY_ROW(x) (x)
-#endif
 /* The largest P of a row is 1, which 16 bits hold as it is: a maximum that may stay behind costs out 4 percent of its
  * accuracy (bench/NOTES.md). */
 #define RESCALE_SLACK 0.0f

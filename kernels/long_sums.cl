@@ -15,7 +15,13 @@
 
 #include "engine.cl"
 
-#define RUN_STEPS (WALK < 512 ? 512 / WALK : 1)
+#define RUN_ROWS (WALK < 512 ? 512 / WALK * WALK : WALK)
+
+/* A walk goes run by run: where the one from `first` on ends, of a walk to `end`. */
+INLINE long end_of_run(long first, long end)
+{
+    return LONG_SUMS ? min(first + RUN_ROWS, end) : end;
+}
 
 #if LONG_SUMS
 #define SETTLED_ROWS(name) ROW_VALUES(name)

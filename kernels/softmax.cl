@@ -9,10 +9,15 @@
 
 #include "score.cl"
 
-/* Scores the tile and gives the maximum of each row. */
-INLINE void softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call *a, const struct edge *e, bool full,
+/* Where an engine's exponential scales S and takes m away in one multiply-add (LATE_SCALE), scale m is rounded: too coarsely
+ * where scores are large, in powers of two; up to here P of the maximum is within 2^-14 of 1, and 1 in 16 bits. */
+#define LARGE_SCORE 1024.0f
+
+/* Scores the tile and gives the maximum of each row. Returns whether this work-item has a row with a large score. */
+INLINE bool softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call *a, const struct edge *e, bool full,
                            const struct span *rows, int cols)
 {
+    bool large = false;
     FOR_ROWS (r, rows) {
         const lane_i i = tile_row(r);
         lane_f most = -INFINITY;
@@ -22,7 +27,11 @@ INLINE void softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call
             most = lane_max(most, s);
         }
         row_max[r] = most;
+#if LATE_SCALE
+        large = large || (fabs(most * a->unit) > LARGE_SCORE && (full || most != -INFINITY));
+#endif
     }
+    return large;
 }
 
 /* What a row's S are taken relative to, for m: keeps -inf - (-inf) out where there was no key yet. */
@@ -43,20 +52,24 @@ INLINE lane_i is_left_behind(const struct call *a, lane_f m, lane_f row_max)
     return RESCALE_SLACK == 0.0f ? row_max > m : (row_max - m) * a->unit > RESCALE_SLACK;
 }
 
-/* Row r of S becomes P, its columns' sum is returned. */
 #if LATE_SCALE
-/* The exponential scales S and takes m away in one multiply-add. That rounds scale m, which is too coarse where scores
- * are large: there m is taken away first. */
-#define LARGE_SCORE 1024.0f /* in powers of two: P of the maximum is within 2^-14 of 1, and 1 in 16 bits */
-INLINE lane_f row_weights(ACC lane_f *S, lane_f origin, const struct call *a, int r, int cols)
+
+/* Large scores are made relative to m beforehand. */
+INLINE void take_origins(ACC lane_f *S, const ACC lane_f *m, const ACC lane_f *row_max, const struct call *a,
+                         const struct span *rows, int cols)
 {
-    lane_f shift = origin * a->unit, sum = 0.0f;
-    if (IN_ANY_ROW(fabs(shift) > LARGE_SCORE)) {
+    FOR_ROWS (r, rows) {
+        const lane_f origin = row_origin(lane_max(m[r], row_max[r]));
         FOR_COLS (c, cols)
             S[SCORE(r, c)] -= origin;
-        shift = 0.0f;
     }
-    shift -= a->room_log2;
+}
+
+/* Row r of S becomes P; returns the sum over its columns. */
+INLINE lane_f row_weights(ACC lane_f *S, lane_f origin, bool large, const struct call *a, int r, int cols)
+{
+    const lane_f shift = fma(large ? 0.0f : origin, a->unit, -a->room_log2);
+    lane_f sum = 0.0f;
     FOR_COLS (c, cols) {
         const lane_f p = lane_exp2(fma(S[SCORE(r, c)], a->unit, -shift));
         S[SCORE(r, c)] = p;
@@ -64,8 +77,12 @@ INLINE lane_f row_weights(ACC lane_f *S, lane_f origin, const struct call *a, in
     }
     return sum;
 }
+
 #else
-INLINE lane_f row_weights(ACC lane_f *S, lane_f origin, const struct call *a, int r, int cols)
+
+#define take_origins(S, m, row_max, a, rows, cols) ((void)0)
+
+INLINE lane_f row_weights(ACC lane_f *S, lane_f origin, bool large, const struct call *a, int r, int cols)
 {
     lane_f sum = 0.0f;
     FOR_COLS (c, cols) {
@@ -75,26 +92,29 @@ INLINE lane_f row_weights(ACC lane_f *S, lane_f origin, const struct call *a, in
     }
     return sum;
 }
+
 #endif
 
-/* Row r of S becomes P for the new m, and l moves to it. Returns by what O moves. */
-INLINE lane_f softmax_row(ACC lane_f *S, ACC lane_f *m, ACC lane_f *l, lane_f row_max, const struct call *a, int r,
-                          int cols)
+/* Row r of S becomes P for the new m, and l moves to it. Returns by what O moves. `large`: take_origins was called. */
+INLINE lane_f softmax_row(ACC lane_f *S, ACC lane_f *m, ACC lane_f *l, lane_f row_max, bool large, const struct call *a,
+                          int r, int cols)
 {
     const lane_f m_new = is_left_behind(a, m[r], row_max) ? row_max : m[r];
     const lane_f origin = row_origin(m_new);
     const lane_f rescale = rescaling(a, m[r], origin);
-    l[r] = l[r] * rescale + row_weights(S, origin, a, r, cols);
+    l[r] = l[r] * rescale + row_weights(S, origin, large, a, r, cols);
     m[r] = m_new;
     return rescale;
 }
 
 /* All rows of S, and O. */
 INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_f *l, const ACC lane_f *row_max,
-                           const struct call *a, const struct span *rows, int cols)
+                           bool large, const struct call *a, const struct span *rows, int cols)
 {
+    if (large)
+        take_origins(S, m, row_max, a, rows, cols);
     FOR_ROWS (r, rows) {
-        const lane_f rescale = softmax_row(S, m, l, row_max[r], a, r, cols);
+        const lane_f rescale = softmax_row(S, m, l, row_max[r], large, a, r, cols);
         if (NEEDS_RESCALE(rescale))
             FOR_OUT (x)
                 O[OUT(r, x)] *= rescale;

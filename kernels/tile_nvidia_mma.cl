@@ -31,7 +31,8 @@ INLINE void copy_rows(__local stored *tile, const struct rows *from, long first,
 INLINE void fetch_rows(__local stored *tile, const struct rows *from, long first, const int count, const int depth)
 {
     const int chunks = depth / 8;
-    const bool by_chunks = has_pieces(from->data, &from->at), whole = first + count <= from->at.count && !has_padding(from);
+    const bool by_chunks = has_pieces(from->data, &from->at),
+               whole = first + count <= from->at.count && !has_padding(from);
     if (by_chunks && whole && from->at.depth == depth && rows_in_line(&from->at)) {
         copy_rows(tile, from, first, count, depth);
         return;

@@ -26,7 +26,8 @@ INLINE void find_quad(int at, const int count, const int depth, const bool acros
 INLINE void pick_up(stored4 *carried, const struct rows *from, long first, const int count, int d, const int depth,
                     const bool across)
 {
-    const bool whole = from->quads && !has_padding(from) && first + count <= from->at.count && d + depth <= from->at.depth;
+    const bool whole =
+        from->quads && !has_padding(from) && first + count <= from->at.count && d + depth <= from->at.depth;
     const __global stored *data = from->data + from->at.origin + first * from->at.row + d;
     FOR_UNROLLED (n, CARRIED(count, depth)) {
         const int at = (int)get_local_id(0) + n * WG_SIZE;
