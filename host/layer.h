@@ -52,6 +52,28 @@ struct clattn__saved {
 };
 struct clattn__saved clattn__layer_saved(const clattn_layer *layer);
 
+/* ---- layer_blank.c: rows that nothing sees, left out of the gradients of weights ---- */
+
+struct clattn__blank {
+    cl_kernel kernel; /* NULL: the layer has no such rows */
+    pthread_mutex_t lock;
+    size_t group; /* work-items that share a row */
+};
+
+/* What kernels/blank_rows.cl is told. */
+struct clattn__blank_rows {
+    int64_t count, partner_width, width;
+    clattn_block partner, from, to;
+};
+
+/* Whether there may be queries that see no key, or keys that no query sees; `layer` with M filled in. */
+bool clattn__layer_hides_rows(const clattn_layer *layer);
+/* Builds the kernel; *blank is zeroed. Release it whatever came of it. */
+clattn_status clattn__blank_make(clattn_context *context, struct clattn__blank *blank);
+void clattn__blank_release(struct clattn__blank *blank);
+clattn_status clattn__blank_enqueue(const struct clattn__blank *blank, struct clattn__sequence *sequence,
+                                    const struct clattn__blank_rows *rows);
+
 /* ---- layer_plan.c ---- */
 
 /* Elements of a workspace: the start belongs to whatever command runs, CLBlast or attention; what lives longer is
@@ -59,7 +81,7 @@ struct clattn__saved clattn__layer_saved(const clattn_layer *layer);
 struct clattn__layer_space {
     int64_t ones;        /* a bias's column of ones */
     int64_t saved;       /* forward: saved, where the caller has none */
-    int64_t dout, q, kv; /* backward: gradients of O, of Q, of K and V */
+    int64_t dout, q, kv; /* backward: gradients of O, of Q, of K and V; blanked rows where dO is not yet, or no more */
     int64_t count;
 };
 
@@ -72,6 +94,7 @@ struct clattn_layer_plan {
     clattn_plan *forward;
     clattn_plan *backward, *backward_dq, *backward_dkdv; /* all gradients; those of Q; of K and V */
     struct clattn__layer_space forward_space, backward_space;
+    struct clattn__blank blank;
     char *description;
 };
 

@@ -45,20 +45,62 @@ static clattn_status attend(struct clattn__layer_pass *pass, struct needed neede
     return status;
 }
 
+/* Replaces `from` (rows,width), one factor of a gradient of weights, by a copy without the rows for which
+ * `partner`, the other, is 0: where there may be such rows, and the gradient is asked for. */
+static clattn_status blank(struct clattn__layer_pass *pass, int64_t rows, clattn_block dw, clattn_block partner,
+                           int64_t partner_width, clattn_block *from, int64_t width)
+{
+    const clattn_layer_plan *plan = pass->plan;
+    if (!dw.mem || !plan->blank.kernel)
+        return CLATTN_SUCCESS;
+    const struct clattn__blank_rows blanked = {.count = rows,
+                                               .partner_width = partner_width,
+                                               .width = width,
+                                               .partner = partner,
+                                               .from = *from,
+                                               .to = part(pass, plan->backward_space.dout)};
+    *from = blanked.to;
+    return clattn__blank_enqueue(&plan->blank, &pass->sequence, &blanked);
+}
+
+/* dw and db of a projection of x; rows with a gradient of 0 add nothing. */
+static clattn_status enqueue_dw(struct clattn__layer_pass *pass, const struct clattn__projection *projection,
+                                clattn_block dy, clattn_block x, clattn_block dw, clattn_block db)
+{
+    const clattn_status status = blank(pass, projection->rows, dw, dy, projection->out, &x, projection->in);
+    return status ? status
+                  : clattn__projection_dw(&pass->sequence, projection, dy, x, dw, db, pass->tensors->accumulate);
+}
+
+/* dwo and dbo. A query that sees no key has O = 0, and its dout is dbo's alone. */
+static clattn_status enqueue_dwo(struct clattn__layer_pass *pass)
+{
+    const struct clattn__projection *out = &pass->plan->out;
+    const clattn_layer_tensors *t = pass->tensors;
+    const clattn_block none = CLATTN_NO_BLOCK;
+    clattn_block dout = t->dout;
+    clattn_status status = blank(pass, out->rows, t->dwo, pass->out, out->in, &dout, out->out);
+    if (!status)
+        status = clattn__projection_dw(&pass->sequence, out, dout, pass->out, t->dwo, none, t->accumulate);
+    if (!status)
+        status = clattn__projection_dw(&pass->sequence, out, t->dout, pass->out, none, t->dbo, t->accumulate);
+    return status;
+}
+
 /* The gradients of what goes into Q, K and V. */
 static clattn_status enqueue_inputs(struct clattn__layer_pass *pass, struct needed needed)
 {
     const clattn_layer_plan *plan = pass->plan;
     const clattn_layer_tensors *t = pass->tensors;
     struct clattn__sequence *sequence = &pass->sequence;
-    const bool add = t->accumulate, both = !plan->has_context;
+    const bool both = !plan->has_context;
     const clattn_block dq = part(pass, plan->backward_space.q), dkv = part(pass, plan->backward_space.kv);
     const clattn_block dcontext = both ? t->dx : t->dcontext;
     clattn_status status = attend(pass, needed);
     if (!status)
-        status = clattn__projection_dw(sequence, &plan->q, dq, t->x, t->dwq, t->dbq, add);
+        status = enqueue_dw(pass, &plan->q, dq, t->x, t->dwq, t->dbq);
     if (!status)
-        status = clattn__projection_dw(sequence, &plan->kv, dkv, pass->context, t->dwkv, t->dbkv, add);
+        status = enqueue_dw(pass, &plan->kv, dkv, pass->context, t->dwkv, t->dbkv);
     if (!status && t->dx.mem)
         status = clattn__projection_dx(sequence, &plan->q, dq, t->wq, t->dx, false);
     if (!status && dcontext.mem)
@@ -77,7 +119,7 @@ static clattn_status enqueue(struct clattn__layer_pass *pass)
     if (t->dbq.mem || t->dbkv.mem || t->dbo.mem)
         status = clattn__sequence_fill_ones(sequence, most_rows);
     if (!status)
-        status = clattn__projection_dw(sequence, &plan->out, t->dout, pass->out, t->dwo, t->dbo, t->accumulate);
+        status = enqueue_dwo(pass);
     if (!status && (needed.q || needed.kv))
         status =
             clattn__projection_dx(sequence, &plan->out, t->dout, t->wo, part(pass, plan->backward_space.dout), false);

@@ -46,6 +46,21 @@ static clattn_status front_elements(const clattn_layer_plan *plan, unsigned pass
     return status;
 }
 
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Elements of the place of dO: also of the rows that are blanked before it is written, and when it is read no more. */
+static int64_t dout_elements(const clattn_layer_plan *plan)
+{
+    const struct clattn__projection *q = &plan->q, *kv = &plan->kv, *out = &plan->out;
+    const int64_t dout = out->rows * out->in;
+    if (!plan->blank.kernel)
+        return dout;
+    return larger(larger(dout, out->rows * out->out), larger(q->rows * q->in, kv->rows * kv->in));
+}
+
 static clattn_status plan_space(clattn_layer_plan *plan, unsigned pass, cl_command_queue queue,
                                 struct clattn__layer_space *space)
 {
@@ -54,13 +69,13 @@ static clattn_status plan_space(clattn_layer_plan *plan, unsigned pass, cl_comma
     if (status)
         return status;
     space->ones = at;
-    at += plan->q.rows > plan->kv.rows ? plan->q.rows : plan->kv.rows;
+    at += larger(plan->q.rows, plan->kv.rows);
     if (pass == CLATTN_FORWARD) {
         space->saved = at;
         at += clattn__layer_saved(&plan->layer).count;
     } else {
         space->dout = at;
-        space->q = space->dout + plan->out.rows * plan->out.in;
+        space->q = space->dout + dout_elements(plan);
         space->kv = space->q + plan->q.rows * plan->q.out;
         at = space->kv + plan->kv.rows * plan->kv.out;
     }
@@ -104,6 +119,8 @@ static clattn_status describe(clattn_layer_plan *plan)
     describe_projection(&text, "q", &plan->q);
     describe_projection(&text, plan->has_context ? "k and v, of the context" : "k and v", &plan->kv);
     describe_projection(&text, "out", &plan->out);
+    if (plan->blank.kernel)
+        clattn__text_add(&text, "gradients of weights: by copies without the rows that nothing sees\n");
     clattn__text_add(&text, "%s%s", clattn_plan_describe(plan->forward), clattn_plan_describe(plan->backward));
     plan->description = text.chars;
     return text.failed ? clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to describe the plan") : CLATTN_SUCCESS;
@@ -120,6 +137,8 @@ static clattn_status make(clattn_layer_plan *plan)
     plan->kv = (struct clattn__projection){keys, layer->context_dim, 2 * layer->kv_heads * layer->dim_head};
     plan->out = (struct clattn__projection){rows, width, layer->dim};
     clattn_status status = plan_attention(plan);
+    if (!status && plan->passes & CLATTN_BACKWARD && clattn__layer_hides_rows(layer))
+        status = clattn__blank_make(plan->context, &plan->blank);
     if (!status)
         status = plan_projections(plan);
     return status ? status : describe(plan);
@@ -168,6 +187,7 @@ void clattn_layer_plan_destroy(clattn_layer_plan *plan)
     clattn_plan_destroy(plan->backward);
     clattn_plan_destroy(plan->backward_dq);
     clattn_plan_destroy(plan->backward_dkdv);
+    clattn__blank_release(&plan->blank);
     clattn__release(&context->allocator, plan->description);
     clattn__release(&context->allocator, plan);
     clattn__context_release(context);

@@ -76,6 +76,18 @@ static clattn_status run(const struct scratch *scratch, const struct clattn__gem
     return status || !error ? status : clattn__fail_opencl(error, "clFinish");
 }
 
+static clattn_status run_blank(const struct scratch *scratch, const struct clattn__blank *blank)
+{
+    struct clattn__sequence sequence = {.queue = scratch->queue};
+    const struct clattn__blank_rows row = {.count = 1,
+                                           .partner_width = 1,
+                                           .width = 1,
+                                           .partner = {scratch->operands[0], 0},
+                                           .from = {scratch->operands[1], 0},
+                                           .to = {scratch->operands[2], 0}};
+    return clattn__sequence_end(&sequence, clattn__blank_enqueue(blank, &sequence, &row), NULL);
+}
+
 clattn_status clattn__layer_warm(const clattn_layer_plan *plan, cl_command_queue queue)
 {
     const struct clattn__projection projections[] = {shorten(plan->q), shorten(plan->kv), shorten(plan->out)};
@@ -85,6 +97,8 @@ clattn_status clattn__layer_warm(const clattn_layer_plan *plan, cl_command_queue
     for (size_t i = 0; i < ARRAY_SIZE(projections); ++i)
         count += clattn__projection_gemms(&projections[i], plan->passes, &gemms[count]);
     clattn_status status = make_scratch(plan->context, gemms, count, &scratch);
+    if (!status && plan->blank.kernel)
+        status = run_blank(&scratch, &plan->blank);
     if (!status)
         status = run(&scratch, gemms, count);
     else

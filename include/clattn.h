@@ -385,7 +385,12 @@ CLATTN_API clattn_status clattn_enqueue_backward(const clattn_plan *plan, cl_com
  *
  * Everything is float32 and contiguous; offsets count elements. Projections are done by CLBlast, straight on the
  * caller's buffers; docs/layer.md shows what goes where and what CLBlast does besides. CLBlast counts in 32 bits: no
- * tensor, nor `saved`, nor the workspace may reach past element 2^31 - 1 of its buffer. */
+ * tensor, nor `saved`, nor the workspace may reach past element 2^31 - 1 of its buffer.
+ *
+ * Rows of the context that are padding in every head (clattn_problem) reach neither out nor a gradient, whatever they
+ * hold, NaN and infinity included; their dcontext is 0. A query that sees no key in any head gives bo (0 without): its
+ * row of x reaches nothing, its row of dout dbo alone. Without a context, a row of x that is padding as a key is still a
+ * query: where it sees keys, what it holds is in its own row of out and in all gradients. */
 typedef struct clattn_layer {
     size_t struct_size;  /* sizeof(clattn_layer) */
     int64_t batch;       /* B >= 1 */

@@ -1,5 +1,6 @@
 #include "layer_case.h"
 
+#include "layer_seen.h"
 #include "random.h"
 
 #include <math.h>
@@ -84,11 +85,8 @@ static int parse_word(const char *word, struct layer_case *c)
     const struct {
         const char *word;
         int *member;
-    } flags[] = {{"causal", &c->layer.causal},
-                 {"kvlen", &c->layer.kv_lengths},
-                 {"accumulate", &c->accumulate},
-                 {"nanpad", &c->nanpad},
-                 {"grid", &c->grid}};
+    } flags[] = {{"causal", &c->layer.causal}, {"kvlen", &c->layer.kv_lengths}, {"accumulate", &c->accumulate},
+                 {"nanpad", &c->nanpad},       {"nanblind", &c->nanblind},      {"grid", &c->grid}};
     int64_t seed;
     unsigned absent;
 
@@ -200,9 +198,33 @@ static void fill(const struct layer_case *c, enum layer_slot slot, void *to, siz
     } else {
         fill_floats(c, slot, to, bytes / sizeof(float));
     }
-    for (int64_t row = 0; slot == LAYER_CONTEXT && c->nanpad && row < s.b * s.m; row++) {
-        if (row % s.m >= key_length(&s, row / s.m)) {
-            memset((float *)to + row * s.c, 0xff, (size_t)s.c * sizeof(float));
+}
+
+/* Rows by turns: all NaN, all infinite, and one infinity at the end. */
+static void poison_row(float *row, int64_t count, int64_t turn)
+{
+    for (int64_t n = turn % 3 == 2 ? count - 1 : 0; n < count; n++) {
+        row[n] = turn % 3 == 0 ? NAN : turn % 3 == 1 ? INFINITY : -INFINITY;
+    }
+}
+
+static void poison(const struct layer_case *c, struct layer_data *data)
+{
+    const struct layer_shape s = layer_shape(&c->layer);
+    const clattn_problem p = layer_problem(&c->layer);
+    clattn_arrays a = CLATTN_ARRAYS_INIT;
+
+    a.mask.data = data->slot[LAYER_MASK];
+    a.kv_lengths.data = data->slot[LAYER_KV_LENGTHS];
+    for (int64_t row = 0; c->nanpad && !s.self && row < s.b * s.m; row++) {
+        if (layer_key_is_padding(&p, &a, row / s.m, row % s.m)) {
+            poison_row((float *)data->slot[LAYER_CONTEXT] + row * s.c, s.c, row);
+        }
+    }
+    for (int64_t row = 0; c->nanblind && row < s.b * s.n; row++) {
+        if (!layer_query_sees(&p, &a, row / s.n, row % s.n)) {
+            poison_row((float *)data->slot[LAYER_X] + row * s.e, s.e, row);
+            poison_row((float *)data->slot[LAYER_DOUT] + row * s.e, s.e, row + 1);
         }
     }
 }
@@ -224,6 +246,7 @@ int layer_data_make(const struct layer_case *c, struct layer_data *data)
         data->bytes[slot] = bytes;
         fill(c, slot, data->slot[slot], bytes);
     }
+    poison(c, data);
     return 0;
 }
 

@@ -6,7 +6,8 @@
  *   kvlen    key lengths: half of M, M, 0, more than M, and so on       scale=F   tile=Q/K
  *   without=bq+bkv             biases that are absent      only=dx+dwq   the gradients that are asked for
  *   accumulate                 added to what the buffers of weights and biases hold
- *   nanpad                     NaN in context past the key lengths
+ *   nanpad                     NaN and infinity in rows of context that are padding in every head
+ *   nanblind                   and in rows of x and dout whose queries see no key
  *   grid                       few bits a number, so that the projections are exact in float32
  *   seed=N */
 #ifndef CLATTN_TESTS_LAYER_CASE_H
@@ -25,7 +26,7 @@ struct layer_case {
     clattn_layer layer;
     unsigned biases;    /* that are there: bits of slots */
     unsigned gradients; /* that are asked for: bits of slots */
-    int accumulate, nanpad, grid;
+    int accumulate, nanpad, nanblind, grid;
     uint64_t seed;
 };
 

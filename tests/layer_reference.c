@@ -1,5 +1,6 @@
 #include "layer_reference.h"
 
+#include "layer_seen.h"
 #include "reference.h"
 
 #include <math.h>
@@ -36,14 +37,14 @@ static void add_to_input(double *dx, const double *dy, const float *w, int64_t r
     }
 }
 
-/* dw (outs,ins) = dy^T x and db (outs) = sums of dy; both are 0 before */
-static void add_to_weights(double *dw, double *db, const double *dy, const double *x, int64_t rows, int64_t ins,
-                           int64_t outs)
+/* dw (outs,ins) = dy^T x, over the rows that `seen` says, and db (outs) = sums of dy; both are 0 before */
+static void add_to_weights(double *dw, double *db, const double *dy, const double *x, const unsigned char *seen,
+                           int64_t rows, int64_t ins, int64_t outs)
 {
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t o = 0; o < outs; o++) {
             db[o] += dy[r * outs + o];
-            for (int64_t i = 0; i < ins; i++) {
+            for (int64_t i = 0; seen[r] && i < ins; i++) {
                 dw[o * ins + i] += dy[r * outs + o] * x[r * ins + i];
             }
         }
@@ -99,6 +100,7 @@ struct work {
     double *dq, *dkv;       /* (B,N,H,D) (B,M,2,Hk,D) */
     double *by_head[3];     /* (B,H,N,D) (B,Hk,M,D) (B,Hk,M,D): what the attention's reference writes */
     float *q_float, *kv_float, *d_o_float;
+    unsigned char *sees, *seen; /* (B,N) queries that see a key, (B,M) keys that a query sees */
 };
 
 static double *take(double **next, int64_t count)
@@ -133,7 +135,8 @@ static int work_begin(struct work *w)
     const int64_t kv = s->b * s->m * s->kv_inner;
     const int64_t x = s->b * s->n * s->e;
     const int64_t context = s->self ? 0 : s->b * s->m * s->c;
-    size_t count = (size_t)(4 * q + 3 * kv + 2 * x + context); /* doubles, and floats which take half of one */
+    const int64_t bytes = (s->b * (s->n + s->m) + 7) / 8;
+    size_t count = (size_t)(4 * q + 3 * kv + 2 * x + context + bytes); /* doubles; floats take half of one */
     double *next;
 
     for (enum layer_slot slot = LAYER_OUT; slot < LAYER_SLOTS; slot++) {
@@ -164,29 +167,18 @@ static int work_begin(struct work *w)
     w->q_float = (float *)(void *)take(&next, q);
     w->d_o_float = w->q_float + q;
     w->kv_float = (float *)(void *)take(&next, kv);
+    w->sees = (unsigned char *)take(&next, bytes);
+    w->seen = w->sees + s->b * s->n;
     return 0;
 }
 
 static void describe_middle(struct work *w)
 {
-    const clattn_layer *layer = w->layer;
     const struct layer_shape *s = &w->s;
     const clattn_array rows = {w->q_float, {(size_t)(s->n * s->inner), (size_t)s->d, (size_t)s->inner}};
     const clattn_array keys = {w->kv_float, {(size_t)(s->m * s->kv_inner), (size_t)s->d, (size_t)s->kv_inner}};
 
-    w->p = (clattn_problem)CLATTN_PROBLEM_INIT;
-    w->p.batch = s->b;
-    w->p.q_heads = s->h;
-    w->p.kv_heads = s->hk;
-    w->p.q_len = s->n;
-    w->p.kv_len = s->m;
-    w->p.qk_dim = w->p.v_dim = s->d;
-    w->p.scale = layer->scale;
-    w->p.causal = layer->causal;
-    w->p.align = layer->align;
-    w->p.offset = layer->offset;
-    w->p.kv_lengths = layer->kv_lengths;
-    memcpy(w->p.mask_dim, layer->mask_dim, sizeof w->p.mask_dim);
+    w->p = layer_problem(w->layer);
     w->middle = (clattn_arrays)CLATTN_ARRAYS_INIT;
     w->middle.mask = w->a->mask;
     w->middle.kv_lengths = w->a->kv_lengths;
@@ -212,11 +204,24 @@ static int forward(struct work *w)
     return 0;
 }
 
+static void find_seen(struct work *w)
+{
+    const struct layer_shape *s = &w->s;
+
+    for (int64_t r = 0; r < s->b * s->n; r++) {
+        w->sees[r] = (unsigned char)layer_query_sees(&w->p, &w->middle, r / s->n, r % s->n);
+    }
+    for (int64_t r = 0; r < s->b * s->m; r++) {
+        w->seen[r] = (unsigned char)layer_key_is_seen(&w->p, &w->middle, r / s->m, r % s->m);
+    }
+}
+
 static int backward(struct work *w)
 {
     const struct layer_shape *s = &w->s;
     double *const *t = w->truth->tensor;
 
+    find_seen(w);
     add_to_input(w->d_o, w->dout, w->a->wo, s->b * s->n, s->inner, s->e);
     narrow(w->d_o_float, w->d_o, s->b * s->n * s->inner);
     if (reference_backward(&w->p, &w->middle, w->by_head[0], w->by_head[1], w->by_head[2], &w->backward) != 0) {
@@ -227,9 +232,9 @@ static int backward(struct work *w)
     side_by_side(w->dkv, s->kv_inner, s->kv_inner / 2, w->by_head[2], s->b, s->hk, s->m, s->d);
     add_to_input(t[LAYER_DX], w->dq, w->a->wq, s->b * s->n, s->e, s->inner);
     add_to_input(s->self ? t[LAYER_DX] : t[LAYER_DCONTEXT], w->dkv, w->a->wkv, s->b * s->m, s->c, s->kv_inner);
-    add_to_weights(t[LAYER_DWQ], t[LAYER_DBQ], w->dq, w->x, s->b * s->n, s->e, s->inner);
-    add_to_weights(t[LAYER_DWKV], t[LAYER_DBKV], w->dkv, w->context, s->b * s->m, s->c, s->kv_inner);
-    add_to_weights(t[LAYER_DWO], t[LAYER_DBO], w->dout, w->o, s->b * s->n, s->inner, s->e);
+    add_to_weights(t[LAYER_DWQ], t[LAYER_DBQ], w->dq, w->x, w->sees, s->b * s->n, s->e, s->inner);
+    add_to_weights(t[LAYER_DWKV], t[LAYER_DBKV], w->dkv, w->context, w->seen, s->b * s->m, s->c, s->kv_inner);
+    add_to_weights(t[LAYER_DWO], t[LAYER_DBO], w->dout, w->o, w->sees, s->b * s->n, s->inner, s->e);
     return 0;
 }
 

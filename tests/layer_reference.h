@@ -5,6 +5,9 @@
  *   dx = dQ wq (and, without a context, + (dK dV) wkv)     dcontext = (dK dV) wkv
  *   dwq = dQ^T x     dwkv = (dK dV)^T context     dwo = dout^T O     biases: sums over rows
  *
+ * the last three without the queries that see no key and the keys that no query sees, which would add 0 times whatever
+ * they hold.
+ *
  * Projections are plain loops; the attention is reference.c's, which takes float32: Q, K, V and dO are rounded on the
  * way, as the library stores them too. That is half a unit in the last place, far within the tolerances, and nothing at
  * all where the sums fit 24 bits (layer_case's word "grid"). Shares only the struct types of clattn.h with the

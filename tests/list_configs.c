@@ -117,6 +117,7 @@ int main(int argc, char **argv)
         add_case(&lines, &devices[0], CLATTN_ENGINE_NVIDIA_MMA, &cases[i]);
     for (size_t i = 0; i < lines.count; ++i)
         puts(lines.line[i]);
+    puts("blank_rows -cl-std=CL1.2"); /* the layer's, of which there is but one */
     free(lines.line);
     free(cases);
     return 0;

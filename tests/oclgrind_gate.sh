@@ -1,5 +1,6 @@
 #!/bin/sh
 # Runs cases under oclgrind: oclgrind_gate.sh races|uninitialized ENGINE TEST_CASES
+# or a whole test, for both:  oclgrind_gate.sh program ENGINE TEST
 #
 # oclgrind simulates a device and sees data races, reads of what was never written, accesses outside of buffers, and barriers that
 # not all work-items reach. Its exit status says nothing: the log must be empty, and the results right.
@@ -45,8 +46,14 @@ uninitialized)
         finish
     done
     ;;
+program)
+    OCLGRIND_DATA_RACES=1 "$test_cases"
+    finish
+    OCLGRIND_UNINITIALIZED=1 CLATTN_TEST_BUILD_OPTIONS="${CLATTN_TEST_BUILD_OPTIONS:-} -cl-opt-disable" "$test_cases"
+    finish
+    ;;
 *)
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

@@ -1,0 +1,28 @@
+/* A copy of rows, those blanked whose partner is 0 throughout:
+ *
+ *   to_r = 0 where partner_r = 0, else from_r     r a row; partner (rows,partner_width), from and to (rows,width)
+ *
+ * for sums over rows of products dy_r x_r, as gradients of weights are. A row that nothing sees has dy_r = 0, or x_r = 0
+ * where x is O: it adds nothing, whatever the other holds. A product that multiplies all the same would make NaN of 0
+ * times NaN or infinity.
+ *
+ * Grid: a work-group of any size for each row. All tensors are float32 and contiguous, and begin at the element of
+ * their buffer that is given with them. */
+__kernel void blank_rows(const __global float *partner, long partner_at, long partner_width, const __global float *from,
+                         long from_at, __global float *to, long to_at, long width)
+{
+    __local volatile int real;
+    const long row = (long)get_group_id(0), first = (long)get_local_id(0), step = (long)get_local_size(0);
+    if (first == 0)
+        real = 0;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    int found = 0;
+    for (long i = first; i < partner_width; i += step)
+        found |= partner[partner_at + row * partner_width + i] != 0.0f;
+    if (found)
+        atomic_or(&real, 1);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    const bool keep = real != 0;
+    for (long i = first; i < width; i += step)
+        to[to_at + row * width + i] = keep ? from[from_at + row * width + i] : 0.0f;
+}

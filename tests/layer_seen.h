@@ -1,0 +1,18 @@
+/* Which rows of a layer see or are seen: what no row of the other side sees adds nothing to any gradient of weights,
+ * whatever it holds. */
+#ifndef CLATTN_TESTS_LAYER_SEEN_H
+#define CLATTN_TESTS_LAYER_SEEN_H
+
+#include "layer_shape.h"
+
+/* The layer's attention, without its tiles. */
+clattn_problem layer_problem(const clattn_layer *layer);
+
+/* 1 when query i of batch b sees a key in any head; 1 when any query sees key j in any head. `a` has the layer's mask
+ * and key lengths. */
+int layer_query_sees(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t i);
+int layer_key_is_seen(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t j);
+/* 1 when key j is padding (clattn.h) in every head. */
+int layer_key_is_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t j);
+
+#endif
