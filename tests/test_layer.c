@@ -57,7 +57,9 @@ static const char *const cases[] = {
     "b5 n7 m9 e24 c96 h4/2 d8 mask=5,1,1,9 kvlen nanpad seed=3",
     "b5 n7 m9 e24 c40 h4/2 d8 causal mask=5,1,1,9 kvlen nanpad only=dwkv",
     "b2 n7 m9 e24 c40 h4/2 d32 causal align=-3 nanblind seed=3",
+    "b2 n7 m9 e24 c40 h4/2 d8 mask=2,1,7,1 nanblind",
     "b5 n7 e24 h4/2 d8 kvlen nanblind accumulate seed=4",
+    "b3 n7 e24 h4/2 d8 causal mask=3,1,1,7 nanblind seed=4", /* padding on the left, queries as well */
 };
 
 /* Forward and backward once: the image they leave. */
