@@ -10,54 +10,37 @@
  * of those, and sizes of the projections that vary. */
 static const char *const cases[] = {
     /* self and cross; sizes of 1 */
-    "b2 n7 e24 h4/2 d8",
-    "b2 n7 m7 e1 c96 h4/2 d8 accumulate", /* context_dim other than dim */
+    "b2 n7 e24 h4/2 d8", "b2 n7 m7 e1 c96 h4/2 d8 accumulate", /* context_dim other than dim */
     "b2 n7 m9 e59 c1 h4/2 d8 without=bq seed=2",
     "b3 n7 m9 e40 h4/2 d8 without=bkv accumulate seed=3", /* context_dim 0: dim */
-    "b2 n7 m9 e96 c59 h4/2 d8 without=bo scale=-0.7 seed=4",
-    "b2 n7 e5 h4/2 d8 without=bq+bkv+bo seed=5",
-    "b1 n1 e1 h1 d1",
-    "b2 n1 m1 e5 c24 h3 d1 accumulate seed=2",
-    "b2 n65 e96 h2 d59 tile=16/16",
+    "b2 n7 m9 e96 c59 h4/2 d8 without=bo scale=-0.7 seed=4", "b2 n7 e5 h4/2 d8 without=bq+bkv+bo seed=5",
+    "b1 n1 e1 h1 d1", "b2 n1 m1 e5 c24 h3 d1 accumulate seed=2", "b2 n65 e96 h2 d59 tile=16/16",
     "b1 n7 m65 e40 c5 h2/1 d80 accumulate",
     "b1 n2 m1300 e8 h1 d8 only=dwq", /* few queries, many keys: forward has a workspace of attention's own */
     "b1 n7 e24",                     /* 8 heads of 64 */
     "b1 n7 e5 h8",                   /* dim_head alone */
     /* each kind of subset of the gradients */
-    "b2 n7 m9 e24 c40 h4/2 d8 only=dx",
-    "b2 n7 m9 e24 c40 h4/2 d8 only=dcontext",
-    "b2 n7 m9 e24 c40 h4/2 d8 only=dwq accumulate",
-    "b2 n7 m9 e24 c40 h4/2 d8 only=dwkv",
-    "b2 n7 m9 e24 c40 h4/2 d8 only=dwo accumulate",
-    "b2 n7 m9 e24 c40 h4/2 d8 only=dbq",
-    "b2 n7 m9 e24 c40 h4/2 d8 only=dbkv",
-    "b2 n7 m9 e24 c40 h4/2 d8 only=dbo",
+    "b2 n7 m9 e24 c40 h4/2 d8 only=dx", "b2 n7 m9 e24 c40 h4/2 d8 only=dcontext",
+    "b2 n7 m9 e24 c40 h4/2 d8 only=dwq accumulate", "b2 n7 m9 e24 c40 h4/2 d8 only=dwkv",
+    "b2 n7 m9 e24 c40 h4/2 d8 only=dwo accumulate", "b2 n7 m9 e24 c40 h4/2 d8 only=dbq",
+    "b2 n7 m9 e24 c40 h4/2 d8 only=dbkv", "b2 n7 m9 e24 c40 h4/2 d8 only=dbo",
     "b2 n7 m9 e24 c40 h4/2 d8 only=dbq+dbkv+dbo accumulate",
     "b2 n7 m9 e24 c40 h4/2 d8 only=dwq+dwkv+dwo without=bq+bkv+bo",
-    "b2 n7 m9 e24 c40 h4/2 d8 only=dcontext+dwo+dbq accumulate",
-    "b2 n7 e24 h4/2 d8 only=dx",
-    "b2 n7 e24 h4/2 d8 only=dwkv accumulate",
-    "b2 n7 e24 h4/2 d8 only=dwq",
-    "b2 n7 e24 h4/2 d8 only=dwo+dbo",
+    "b2 n7 m9 e24 c40 h4/2 d8 only=dcontext+dwo+dbq accumulate", "b2 n7 e24 h4/2 d8 only=dx",
+    "b2 n7 e24 h4/2 d8 only=dwkv accumulate", "b2 n7 e24 h4/2 d8 only=dwq", "b2 n7 e24 h4/2 d8 only=dwo+dbo",
     /* who sees whom */
-    "b2 n7 m9 e24 c40 h4/2 d32 causal",
-    "b2 n7 m9 e24 c40 h4/2 d32 causal align=top-left accumulate seed=2",
+    "b2 n7 m9 e24 c40 h4/2 d32 causal", "b2 n7 m9 e24 c40 h4/2 d32 causal align=top-left accumulate seed=2",
     "b2 n7 m9 e24 c40 h4/2 d32 causal align=-3 seed=3", /* queries that see nothing */
-    "b2 n7 e24 h4/2 d32 causal seed=5",
-    "b3 n7 m9 e24 c40 h4/2 d8 mask=3,1,1,9 accumulate", /* padding of keys */
-    "b2 n7 m9 e24 c40 h4/2 d8 mask=2,4,7,9 seed=2",
-    "b2 n7 m9 e24 c40 h4/2 d8 mask=1,1,7,1 seed=3",
-    "b2 n7 e24 h4/2 d8 mask=1,4,7,7 seed=4",
-    "b5 n7 m9 e24 c40 h4/2 d8 kvlen seed=3",
+    "b2 n7 e24 h4/2 d32 causal seed=5", "b3 n7 m9 e24 c40 h4/2 d8 mask=3,1,1,9 accumulate", /* padding of keys */
+    "b2 n7 m9 e24 c40 h4/2 d8 mask=2,4,7,9 seed=2", "b2 n7 m9 e24 c40 h4/2 d8 mask=1,1,7,1 seed=3",
+    "b2 n7 e24 h4/2 d8 mask=1,4,7,7 seed=4", "b5 n7 m9 e24 c40 h4/2 d8 kvlen seed=3",
     "b5 n7 e24 h4/2 d8 kvlen accumulate seed=4",
     /* what is hidden holds NaN and infinity */
-    "b5 n7 m9 e24 c40 h4/2 d8 kvlen nanpad seed=5",
-    "b3 n7 m9 e24 c40 h4/2 d8 mask=3,1,1,9 nanpad accumulate",
+    "b5 n7 m9 e24 c40 h4/2 d8 kvlen nanpad seed=5", "b3 n7 m9 e24 c40 h4/2 d8 mask=3,1,1,9 nanpad accumulate",
     "b5 n7 m9 e24 c40 h2/1 d8 mask=5,2,1,9 nanpad seed=2", /* a row that one head hides is another's */
     "b5 n7 m9 e24 c96 h4/2 d8 mask=5,1,1,9 kvlen nanpad seed=3",
     "b5 n7 m9 e24 c40 h4/2 d8 causal mask=5,1,1,9 kvlen nanpad only=dwkv",
-    "b2 n7 m9 e24 c40 h4/2 d32 causal align=-3 nanblind seed=3",
-    "b2 n7 m9 e24 c40 h4/2 d8 mask=2,1,7,1 nanblind",
+    "b2 n7 m9 e24 c40 h4/2 d32 causal align=-3 nanblind seed=3", "b2 n7 m9 e24 c40 h4/2 d8 mask=2,1,7,1 nanblind",
     "b5 n7 e24 h4/2 d8 kvlen nanblind accumulate seed=4",
     "b3 n7 e24 h4/2 d8 causal mask=3,1,1,7 nanblind seed=4", /* padding on the left, queries as well */
 };
@@ -189,6 +172,33 @@ static void test_saved(void **state)
     }
 }
 
+/* Copies without hidden rows lie in the place of dO: they cost what they are larger by, and nothing where nothing is
+ * hidden. */
+static void test_workspace_of_hidden(void **state)
+{
+    static const struct {
+        const char *plain, *hidden;
+        size_t more; /* floats, backward */
+    } rows[] = {
+        {"b2 n7 e32 h4/2 d8", "b2 n7 e32 h4/2 d8 kvlen", 0},
+        {"b2 n7 e24 h4/2 d8", "b2 n7 e24 h4/2 d8 mask=2,1,7,1", 0},
+        {"b2 n7 m9 e24 c40 h4/2 d8", "b2 n7 m9 e24 c40 h4/2 d8 kvlen", 2 * 9 * 40 - 2 * 7 * 32},
+        {"b2 n7 e40 h4/2 d8", "b2 n7 e40 h4/2 d8 kvlen", 2 * 7 * 8},
+        {"b2 n7 e40 h4/2 d8", "b2 n7 e40 h4/2 d8 causal", 0},
+    };
+
+    for (size_t n = 0; n < COUNT_OF(rows); n++) {
+        struct layer_scene plain, hidden;
+
+        layer_scene_open(&plain, *state, NULL, rows[n].plain, LAYER_ROOM);
+        layer_scene_open(&hidden, *state, NULL, rows[n].hidden, LAYER_ROOM);
+        assert_int_equal(hidden.workspace_bytes[0], plain.workspace_bytes[0]);
+        assert_int_equal(hidden.workspace_bytes[1], plain.workspace_bytes[1] + rows[n].more * sizeof(float));
+        layer_scene_close(&plain);
+        layer_scene_close(&hidden);
+    }
+}
+
 /* ---- the layer's own differences ---- */
 
 /* sum of out * dout */
@@ -270,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_apart),
         cmocka_unit_test(test_plans_for_one_pass),
         cmocka_unit_test(test_saved),
+        cmocka_unit_test(test_workspace_of_hidden),
         cmocka_unit_test(test_finite_differences),
     };
 
