@@ -1,6 +1,7 @@
 #include "device.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What a driver calls its cache may be that of one compute unit, so a GPU gets a floor that is past the last level of
@@ -24,6 +25,20 @@ static cl_ulong cold_bytes(const struct bench_device *device, cl_ulong cache)
     return bytes < device->global_bytes / 4 ? bytes : device->global_bytes / 4;
 }
 
+/* Cut where it is longer: OpenCL refuses a query that is too short. */
+static cl_int query_text(cl_device_id device, cl_device_info what, char *text, size_t size)
+{
+    size_t needed = 0;
+    cl_int error = clGetDeviceInfo(device, what, 0, NULL, &needed);
+    char *whole = error ? NULL : calloc(needed + 1, 1);
+    if (!whole)
+        return error ? error : CL_OUT_OF_HOST_MEMORY;
+    error = clGetDeviceInfo(device, what, needed, whole, NULL);
+    snprintf(text, size, "%s", whole);
+    free(whole);
+    return error;
+}
+
 static cl_int query(struct bench_device *device)
 {
     cl_device_type type = 0;
@@ -36,8 +51,6 @@ static cl_int query(struct bench_device *device)
     } facts[] = {
         {CL_DEVICE_TYPE, sizeof type, &type},
         {CL_DEVICE_PLATFORM, sizeof platform, &platform},
-        {CL_DEVICE_NAME, sizeof device->name, device->name},
-        {CL_DRIVER_VERSION, sizeof device->driver, device->driver},
         {CL_DEVICE_MAX_COMPUTE_UNITS, sizeof device->units, &device->units},
         {CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof device->vector, &device->vector},
         {CL_DEVICE_GLOBAL_MEM_SIZE, sizeof device->global_bytes, &device->global_bytes},
@@ -47,6 +60,10 @@ static cl_int query(struct bench_device *device)
     cl_int error = CL_SUCCESS;
     for (size_t i = 0; i < sizeof facts / sizeof *facts && !error; ++i)
         error = clGetDeviceInfo(device->id, facts[i].what, facts[i].size, facts[i].value, NULL);
+    if (!error)
+        error = query_text(device->id, CL_DEVICE_NAME, device->name, sizeof device->name);
+    if (!error)
+        error = query_text(device->id, CL_DRIVER_VERSION, device->driver, sizeof device->driver);
     if (!error)
         error = clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof device->platform, device->platform, NULL);
     device->is_cpu = (type & CL_DEVICE_TYPE_CPU) != 0;

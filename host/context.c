@@ -161,6 +161,8 @@ clattn_status clattn_context_create(cl_context cl, cl_device_id device, const cl
     clattn_status status = check_options(options);
     if (!status)
         status = check_device(&options->allocator, cl, device);
+    if (!status)
+        status = clattn__device_check(device);
     if (status)
         return status;
 

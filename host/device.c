@@ -1,40 +1,136 @@
 /* Facts about a device. The one place outside an engine's own file that may look at names. */
+#include "args.h"
 #include "internal.h"
 
 #include <stdio.h>
 #include <string.h>
+
+static const clattn_allocator heap = {NULL, NULL, NULL};
 
 static cl_int query(cl_device_id device, cl_device_info what, void *value, size_t bytes)
 {
     return clGetDeviceInfo(device, what, bytes, value, NULL);
 }
 
-/* Text that is longer is cut. */
-static cl_int query_text(cl_device_id device, cl_device_info what, char *text, size_t bytes)
+/* To `bytes` at most; what would move a terminal's cursor, or end a line of a file, is no part of a name. */
+static void keep_text(char *text, size_t bytes, const char *whole)
 {
-    char whole[1024] = "";
-    const cl_int error = clGetDeviceInfo(device, what, sizeof whole, whole, NULL);
-    whole[sizeof whole - 1] = '\0';
-    snprintf(text, bytes, "%.*s", (int)bytes - 1, whole);
+    size_t length = 0;
+    for (; whole[length] && length + 1 < bytes; ++length)
+        text[length] = (unsigned char)whole[length] < ' ' || whole[length] == 127 ? '?' : whole[length];
+    text[length] = '\0';
+}
+
+/* A device's text, or its platform's where one is given, cut to `bytes`: OpenCL refuses a query that is too short. */
+static cl_int query_text(cl_device_id device, cl_platform_id platform, cl_uint what, char *text, size_t bytes)
+{
+    size_t needed = 0;
+    cl_int error = platform ? clGetPlatformInfo(platform, what, 0, NULL, &needed)
+                            : clGetDeviceInfo(device, what, 0, NULL, &needed);
+    char *whole = error ? NULL : clattn__allocate(&heap, needed + 1);
+    if (!whole)
+        return error ? error : CL_OUT_OF_HOST_MEMORY;
+    error = platform ? clGetPlatformInfo(platform, what, needed, whole, NULL)
+                     : clGetDeviceInfo(device, what, needed, whole, NULL);
+    keep_text(text, bytes, whole);
+    clattn__release(&heap, whole);
     return error;
 }
 
 static clattn_status query_platform(cl_device_id device, struct clattn__device *facts)
 {
     cl_platform_id platform;
-    char name[512] = "", version[512] = "";
+    char name[61] = "", version[61] = "";
     cl_int error = query(device, CL_DEVICE_PLATFORM, &platform, sizeof platform);
     if (error)
         return clattn__fail_opencl(error, "clGetDeviceInfo");
-    error = clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name, name, NULL);
+    error = query_text(device, platform, CL_PLATFORM_NAME, name, sizeof name);
     if (!error)
-        error = clGetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof version, version, NULL);
+        error = query_text(device, platform, CL_PLATFORM_VERSION, version, sizeof version);
     if (error)
         return clattn__fail_opencl(error, "clGetPlatformInfo");
-    snprintf(facts->platform, sizeof facts->platform, "%.60s, %.60s", name, version);
+    snprintf(facts->platform, sizeof facts->platform, "%s, %s", name, version);
     facts->caches_binaries = strcmp(name, "Portable Computing Language") == 0;
     return CLATTN_SUCCESS;
 }
+
+/* ---- whether a device is one that kernels can run on ---- */
+
+/* Buffers of the kernel that takes most of them, backward_head. */
+enum { MOST_BUFFERS = 12 };
+
+struct usability {
+    cl_device_type type;
+    cl_bool available, compiler, little_endian;
+    cl_device_fp_config float32;
+    size_t parameter_bytes;
+    cl_uint address_bits;
+};
+
+static cl_int query_usability(cl_device_id device, struct usability *u)
+{
+    const struct {
+        cl_device_info what;
+        void *value;
+        size_t bytes;
+    } facts[] = {
+        {CL_DEVICE_TYPE, &u->type, sizeof u->type},
+        {CL_DEVICE_AVAILABLE, &u->available, sizeof u->available},
+        {CL_DEVICE_COMPILER_AVAILABLE, &u->compiler, sizeof u->compiler},
+        {CL_DEVICE_ENDIAN_LITTLE, &u->little_endian, sizeof u->little_endian},
+        {CL_DEVICE_SINGLE_FP_CONFIG, &u->float32, sizeof u->float32},
+        {CL_DEVICE_MAX_PARAMETER_SIZE, &u->parameter_bytes, sizeof u->parameter_bytes},
+        {CL_DEVICE_ADDRESS_BITS, &u->address_bits, sizeof u->address_bits},
+    };
+    cl_int error = CL_SUCCESS;
+    for (size_t i = 0; !error && i < ARRAY_SIZE(facts); ++i)
+        error = query(device, facts[i].what, facts[i].value, facts[i].bytes);
+    return error;
+}
+
+clattn_status clattn__device_check(cl_device_id device)
+{
+    struct usability u;
+    char name[128];
+    cl_int error = query_usability(device, &u);
+    if (!error)
+        error = query_text(device, NULL, CL_DEVICE_NAME, name, sizeof name);
+    if (error)
+        return clattn__fail_opencl(error, "clGetDeviceInfo");
+    const size_t wanted = sizeof(struct call) + MOST_BUFFERS * (u.address_bits / 8);
+    const char *why = u.type & CL_DEVICE_TYPE_CUSTOM ? "is a custom device, which runs kernels of its own only"
+                      : !u.available                 ? "is not available (CL_DEVICE_AVAILABLE)"
+                      : !u.compiler                  ? "has no compiler for OpenCL C (CL_DEVICE_COMPILER_AVAILABLE)"
+                      : !u.little_endian             ? "is big-endian (CL_DEVICE_ENDIAN_LITTLE)"
+                      : !(u.float32 & CL_FP_INF_NAN)
+                          ? "has no infinities in float32 (CL_DEVICE_SINGLE_FP_CONFIG), which masks are made of"
+                          : NULL;
+    if (why)
+        return clattn__fail(CLATTN_DEVICE_LIMIT, "%s %s", name, why);
+    if (u.parameter_bytes < wanted)
+        return clattn__fail(CLATTN_DEVICE_LIMIT,
+                            "%s takes %zu bytes of arguments to a kernel (CL_DEVICE_MAX_PARAMETER_SIZE); clattn's have "
+                            "up to %zu",
+                            name, u.parameter_bytes, wanted);
+    return CLATTN_SUCCESS;
+}
+
+/* ---- facts ---- */
+
+/* The smaller of two limits on the items of a work-group that has one dimension. */
+static cl_int query_max_group(cl_device_id device, size_t *most)
+{
+    size_t along[16]; /* each dimension; OpenCL has three */
+    cl_int error = query(device, CL_DEVICE_MAX_WORK_GROUP_SIZE, most, sizeof *most);
+    if (!error)
+        error = query(device, CL_DEVICE_MAX_WORK_ITEM_SIZES, along, sizeof along);
+    if (!error && along[0] < *most)
+        *most = along[0];
+    return error;
+}
+
+/* Past any machine; keeps what is reckoned with it far from where numbers end. */
+enum { MOST_UNITS = 1 << 20 };
 
 clattn_status clattn__device_query(cl_device_id device, struct clattn__device *facts)
 {
@@ -43,13 +139,13 @@ clattn_status clattn__device_query(cl_device_id device, struct clattn__device *f
     cl_uint width = 0, units = 0;
     cl_int error = query(device, CL_DEVICE_TYPE, &facts->type, sizeof facts->type);
     if (!error)
-        error = query_text(device, CL_DEVICE_NAME, facts->name, sizeof facts->name);
+        error = query_text(device, NULL, CL_DEVICE_NAME, facts->name, sizeof facts->name);
     if (!error)
-        error = query_text(device, CL_DRIVER_VERSION, facts->driver, sizeof facts->driver);
+        error = query_text(device, NULL, CL_DRIVER_VERSION, facts->driver, sizeof facts->driver);
     if (!error)
         error = query(device, CL_DEVICE_LOCAL_MEM_SIZE, &local, sizeof local);
     if (!error)
-        error = query(device, CL_DEVICE_MAX_WORK_GROUP_SIZE, &facts->max_group, sizeof facts->max_group);
+        error = query_max_group(device, &facts->max_group);
     if (!error)
         error = query(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, &width, sizeof width);
     if (!error)
@@ -58,11 +154,13 @@ clattn_status clattn__device_query(cl_device_id device, struct clattn__device *f
         error = query(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, &facts->max_alloc_bytes, sizeof facts->max_alloc_bytes);
     if (!error)
         error = query(device, CL_DEVICE_GLOBAL_MEM_SIZE, &facts->global_bytes, sizeof facts->global_bytes);
+    if (!error)
+        error = query(device, CL_DEVICE_ADDRESS_BITS, &facts->address_bits, sizeof facts->address_bits);
     if (error)
         return clattn__fail_opencl(error, "clGetDeviceInfo");
-    facts->local_bytes = (size_t)local;
-    facts->float_width = (int)width;
-    facts->compute_units = units ? (int)units : 1;
+    facts->local_bytes = local < SIZE_MAX ? (size_t)local : SIZE_MAX;
+    facts->float_width = width < 16 ? (int)width : 16;
+    facts->compute_units = units ? (int)(units < MOST_UNITS ? units : MOST_UNITS) : 1;
     return query_platform(device, facts);
 }
 

@@ -174,6 +174,9 @@ typedef struct clattn_context clattn_context;
  * failure.
  *   INVALID_ARGUMENT  a null pointer, a struct_size or engine that this version does not know, half an allocator
  *   WRONG_CONTEXT     the device is not one of cl
+ *   DEVICE_LIMIT      kernels cannot run on it, whatever the problem: it is not available, has no compiler, is
+ *                     big-endian or a custom device, has no infinities, or takes fewer bytes of arguments than kernels
+ *                     have (600; OpenCL's full profile has 1024 or more, its embedded one as few as 256)
  *   OPENCL_ERROR, OUT_OF_MEMORY */
 CLATTN_API clattn_status clattn_context_create(cl_context cl, cl_device_id device, const clattn_options *options,
                                                clattn_context **context);
@@ -507,15 +510,18 @@ CLATTN_API clattn_status clattn_layer_enqueue_backward(const clattn_layer_plan *
 /* ---- 7. Runner: the same on arrays of the host ---- */
 
 /* Every OpenCL device of every platform, in the loader's order: writes the first `capacity` of them to `devices` (may
- * be NULL with capacity 0) and how many there are to *count. No platform at all is count 0, not an error.
- *   INVALID_ARGUMENT, OPENCL_ERROR, OUT_OF_MEMORY */
+ * be NULL with capacity 0) and how many there are to *count. A platform or device that fails to answer is passed over,
+ * and so is a device that clattn_context_create refuses with DEVICE_LIMIT; `clattn devices` names them. No platform at
+ * all is count 0, not an error.
+ *   INVALID_ARGUMENT
+ *   OPENCL_ERROR, OUT_OF_MEMORY  also: nothing is left, and this is how the first that was passed over failed */
 CLATTN_API clattn_status clattn_list_devices(cl_device_id *devices, size_t capacity, size_t *count);
 
 /* One of them. `which` is NULL or "" for the best (the first GPU, else the first accelerator, else the first device),
  * an index into that list, or text that occurs in the device's or its platform's name, whatever the case (the first
- * such).
+ * such; of a name's first 127 bytes).
  *   INVALID_ARGUMENT  device is NULL
- *   NO_DEVICE         nothing fits; the error names what there is
+ *   NO_DEVICE         nothing fits; the error names what there is, or why it cannot be used
  *   OPENCL_ERROR, OUT_OF_MEMORY */
 CLATTN_API clattn_status clattn_find_device(const char *which, cl_device_id *device);
 
