@@ -94,24 +94,49 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
 
 /* ---- choosing ---- */
 
-/* Parts that combine shares out among more work-items, and how many it has room for: MOST_ITEMS of the kernel. */
-enum { MANY_PARTS = 16, COMBINE_ITEMS = 256 };
+/* Parts from which on combine shares them out among more work-items, and what an item of it has in local memory. */
+enum { MANY_PARTS = 16, COMBINE_ITEMS = 256, COMBINE_BYTES = 6 * sizeof(float) };
 
-static void choose_without_tiles(const struct clattn__device *device, clattn_engine engine,
-                                 struct clattn__config *config)
+/* Where a compiled kernel does not run with the work-group that its device could have, the next attempt has half of it.
+ */
+static bool choose_combine(const struct clattn__device *device, bool alone, int attempt, struct clattn__config *config)
 {
-    const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU || config->kernel == KERNEL_MAPS;
-    config->group_size = alone ? 1 : 64;
-    if (config->group_size == 64 && config->splits >= MANY_PARTS && device->max_group >= COMBINE_ITEMS)
-        config->group_size = COMBINE_ITEMS;
-    config->local_bytes = config->kernel == KERNEL_COMBINE ? 6 * sizeof(float) * COMBINE_ITEMS : CLATTN__MAP_BYTES;
-    if (config->kernel != KERNEL_DELTA)
-        return;
+    const size_t most = device->local_bytes / COMBINE_BYTES < device->max_group ? device->local_bytes / COMBINE_BYTES
+                                                                                : device->max_group;
+    const bool many = config->splits >= MANY_PARTS && most >= COMBINE_ITEMS;
+    const int items = alone || most < 64 ? 1 : many ? COMBINE_ITEMS : 64;
+    config->group_size = attempt < 9 ? (size_t)(items >> attempt) : 0;
+    config->local_bytes = COMBINE_BYTES * config->group_size;
+    return config->group_size > 0;
+}
+
+static bool choose_delta(const struct clattn__device *device, bool alone, int attempt, struct clattn__config *config)
+{
     config->tx = alone ? 1 : 8; /* pieces of 16 bytes: 128 bytes of a row side by side */
     config->ty = alone ? 1 : clattn__min_int((int64_t)device->max_group / 8, 16);
+    for (; attempt > 0; --attempt) {
+        int *side = config->ty > 1 ? &config->ty : &config->tx;
+        if (*side == 1)
+            return false;
+        *side /= 2;
+    }
     config->own = 4 * config->ty; /* so many loads of an item are on their way at once */
     config->group_size = (size_t)(config->tx * config->ty);
     config->local_bytes = sizeof(float) * (size_t)(config->tx * config->own);
+    return true;
+}
+
+static bool choose_without_tiles(const struct clattn__device *device, clattn_engine engine, int attempt,
+                                 struct clattn__config *config)
+{
+    const bool alone = device->max_group < 64 || engine == CLATTN_ENGINE_CPU;
+    if (config->kernel == KERNEL_COMBINE)
+        return choose_combine(device, alone, attempt, config);
+    if (config->kernel == KERNEL_DELTA)
+        return choose_delta(device, alone, attempt, config);
+    config->group_size = 1;
+    config->local_bytes = CLATTN__MAP_BYTES;
+    return attempt == 0;
 }
 
 /* The others see no scores: one program serves all problems. */
@@ -148,10 +173,8 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
     config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
     config->few = config->stay = 0;
     config->aligned = false;
-    if (!clattn__config_has_tiles(config->kernel)) {
-        choose_without_tiles(device, engine, config);
-        return attempt == 0;
-    }
+    if (!clattn__config_has_tiles(config->kernel))
+        return choose_without_tiles(device, engine, attempt, config);
     const bool found = clattn__engine_find(engine)->choose(device, problem, attempt, config);
     if (found && config->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps)
         config->splits = clattn__split_count(device, problem, config);

@@ -69,6 +69,8 @@ size_t clattn__engine_order(const clattn_context *context, clattn_engine order[C
     order[count++] = first;
     if (first != CLATTN_ENGINE_SIMT && first != CLATTN_ENGINE_CPU)
         order[count++] = CLATTN_ENGINE_SIMT;
+    if (!context->engine && first == CLATTN_ENGINE_SIMT)
+        order[count++] = CLATTN_ENGINE_CPU; /* slow on a GPU, but right on one that has no work-groups of 64 */
     return count;
 }
 
@@ -156,9 +158,10 @@ void clattn__engines_describe(const clattn_context *context, struct clattn__text
     for (size_t i = 0; i < count; ++i)
         clattn__text_add(text, "%s%s", i ? ", else " : "", clattn__engine_names[order[i]]);
     clattn__text_add(text, ", %s\n",
-                     context->engine                         ? "as the options ask"
-                     : order[count - 1] == CLATTN_ENGINE_CPU ? "because the device is a CPU"
-                                                             : "because the device is no CPU");
-    for (size_t i = 0; i + 1 < count; ++i)
-        describe_trials(context, order[i], text);
+                     context->engine                 ? "as the options ask"
+                     : order[0] == CLATTN_ENGINE_CPU ? "because the device is a CPU"
+                                                     : "because the device is no CPU");
+    for (size_t i = 0; i < count; ++i)
+        if (clattn__engine_find(order[i])->tested)
+            describe_trials(context, order[i], text);
 }

@@ -92,6 +92,8 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
     if (c->kernel == KERNEL_DELTA)
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DTX=%d -DTY=%d -DOWN=%d", c->tx, c->ty,
                  c->own);
+    if (c->kernel == KERNEL_COMBINE)
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DITEMS=%zu", c->group_size);
     if (!scores)
         return;
     length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,

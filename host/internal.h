@@ -242,10 +242,16 @@ char *clattn__cache_default_dir(const clattn_allocator *allocator);
 
 /* ---- plan.c ---- */
 
+struct clattn__misfit { /* of a kernel that was built and cannot run; group_size 0: there was none */
+    size_t group_size, most_items;
+    cl_ulong local_bytes;
+};
+
 struct clattn__stage { /* one kernel of the plan */
     bool used;
     bool tuned; /* the configuration is not from the built-in table */
     struct clattn__config config;
+    struct clattn__misfit misfit; /* the last that was tried */
     cl_kernel kernel;
     uint64_t groups;
     uint64_t groups_per_launch;
@@ -271,6 +277,8 @@ clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engi
                                      unsigned passes, clattn_plan **plan);
 /* Bytes of the workspace that hold sums and parts of a pass: all but the tensor maps, which lie behind them. */
 size_t clattn__workspace_sums(const clattn_plan *plan, unsigned pass);
+/* Writes plan->description (describe.c). */
+clattn_status clattn__plan_write_description(clattn_plan *plan);
 /* Some passes, and no others. */
 clattn_status clattn__passes_check(unsigned passes);
 

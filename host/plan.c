@@ -5,6 +5,7 @@
 #include "tuned.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool stage_wanted(const clattn_plan *plan, enum clattn__kernel kernel)
@@ -56,7 +57,9 @@ static double stage_flops(const struct clattn__stage *stage, const clattn_proble
 
 static void limit_launch(const clattn_context *context, const clattn_problem *problem, struct clattn__stage *stage)
 {
-    const uint64_t most = SIZE_MAX / 2 / stage->config.group_size;
+    /* A launch's work-items are counted by the device's size_t. */
+    const size_t items = context->device.address_bits < 64 && SIZE_MAX > INT32_MAX ? INT32_MAX : SIZE_MAX / 2;
+    const uint64_t most = items / stage->config.group_size;
     stage->groups = clattn__config_groups(&stage->config, problem);
     stage->groups_per_launch = stage->groups < most ? stage->groups : most;
     stage->most_groups = stage->config.stay ? (size_t)context->device.compute_units : 0;
@@ -70,7 +73,7 @@ static void limit_launch(const clattn_context *context, const clattn_problem *pr
 
 /* Whether the built kernel can run with its work-group and local memory; false is no failure, *status is. */
 static bool kernel_fits(const clattn_context *context, const struct clattn__config *config, cl_kernel kernel,
-                        clattn_status *status)
+                        struct clattn__stage *stage, clattn_status *status)
 {
     size_t group = 0;
     cl_ulong local = 0;
@@ -84,6 +87,7 @@ static bool kernel_fits(const clattn_context *context, const struct clattn__conf
     /* A program edited for sm_90a was compiled for its work-group, or not at all; the driver counts as if no work-item
      * gave registers to others. */
     const bool sized = clattn__engine_find(config->engine)->retarget || group >= config->group_size;
+    stage->misfit = (struct clattn__misfit){config->group_size, group, local};
     return sized && local <= context->device.local_bytes;
 }
 
@@ -97,11 +101,11 @@ static size_t engine_order(const clattn_plan *plan, clattn_engine order[CLATTN__
     return 2;
 }
 
-/* The one that is right everywhere. */
-static clattn_engine last_engine(const clattn_plan *plan)
+/* Where among the `count` of them the engine is that the device would have if none had to be tried: it does what works
+ * on no tiles, and decides whether gradients are made in one walk. On a GPU engine cpu stands behind it. */
+static size_t own_engine(const clattn_engine *order, size_t count)
 {
-    clattn_engine order[CLATTN__ENGINE_COUNT];
-    return order[engine_order(plan, order) - 1];
+    return count > 1 && order[count - 1] == CLATTN_ENGINE_CPU ? count - 2 : count - 1;
 }
 
 /* Builds a configuration. Success without stage->used: the device cannot run what came of it. */
@@ -119,7 +123,7 @@ static clattn_status try_config(clattn_plan *plan, struct clattn__stage *stage, 
     cl_kernel built = clCreateKernel(program, name, &error);
     if (error)
         return clattn__fail_opencl(error, "clCreateKernel");
-    if (!kernel_fits(context, config, built, &status)) {
+    if (!kernel_fits(context, config, built, stage, &status)) {
         clReleaseKernel(built);
         return status;
     }
@@ -185,8 +189,22 @@ static clattn_status make_maps(clattn_plan *plan)
                         plan->context->device.name);
 }
 
+static clattn_status fail_misfit(const clattn_plan *plan, enum clattn__kernel kernel)
+{
+    const struct clattn__device *device = &plan->context->device;
+    const struct clattn__misfit *misfit = &plan->stages[kernel].misfit;
+    char compiled[160] = "";
+    if (misfit->group_size)
+        snprintf(compiled, sizeof compiled,
+                 "; its smallest work-group has %zu work-items and %llu bytes, and %zu are the most as it was compiled",
+                 misfit->group_size, (unsigned long long)misfit->local_bytes, misfit->most_items);
+    return clattn__fail(CLATTN_DEVICE_LIMIT,
+                        "no configuration of kernel %s fits %s (%zu bytes of local memory, %zu work-items a group)%s",
+                        clattn__kernel_names[kernel], device->name, device->local_bytes, device->max_group, compiled);
+}
+
 /* The engines in turn: the first that can makes the stage, and if there are tensors that it does not take, the next the
- * fallback. What does not build is passed over, unless it is the engine that was asked for, or the last. */
+ * fallback. What does not build is passed over where the engine had to be tried, unless it was asked for. */
 static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
 {
     const clattn_context *context = plan->context;
@@ -195,12 +213,13 @@ static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
     const size_t count = engine_order(plan, order);
     const bool tiles = clattn__config_has_tiles(kernel);
     const size_t end = tiles && plan->only ? 1 : count;
-    for (size_t i = tiles ? 0 : count - 1; i < end; ++i) {
+    for (size_t i = tiles ? 0 : own_engine(order, count); i < end; ++i) {
         bool may;
         clattn_status status = may_use(plan, kernel, order[i], &may);
         if (!status && may)
             status = try_engine(plan, kernel, order[i], stage);
-        if (status && (status != CLATTN_BUILD_FAILED || i + 1 == end || order[i] == context->engine))
+        const bool may_fail = clattn__engine_find(order[i])->tested && i + 1 < end && order[i] != context->engine;
+        if (status && (status != CLATTN_BUILD_FAILED || !may_fail))
             return status;
         if (stage->used && (stage == &plan->fallbacks[kernel] || !stage->config.aligned))
             return CLATTN_SUCCESS;
@@ -209,70 +228,7 @@ static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
     }
     if (plan->stages[kernel].used)
         return CLATTN_SUCCESS;
-    return clattn__fail(CLATTN_DEVICE_LIMIT,
-                        "no configuration of kernel %s fits %s (%zu bytes of local memory, %zu work-items a group)",
-                        clattn__kernel_names[kernel], context->device.name, context->device.local_bytes,
-                        context->device.max_group);
-}
-
-/* ---- description ---- */
-
-static void describe_tile(struct clattn__text *text, const char *name, int64_t requested, int used)
-{
-    clattn__text_add(text, ", %d %s", used, name);
-    if (requested)
-        clattn__text_add(text, " (%lld requested)", (long long)requested);
-}
-
-static void describe_stage(struct clattn__text *text, const clattn_plan *plan, const struct clattn__stage *stage)
-{
-    const struct clattn__config *c = &stage->config;
-    char options[CLATTN__OPTIONS_MAX];
-    clattn__config_options(c, options);
-    clattn__text_add(text, "%s%s: ", clattn__kernel_names[c->kernel],
-                     stage == &plan->fallbacks[c->kernel] ? ", tensors with other strides" : "");
-    if (c->kernel == KERNEL_DELTA) {
-        clattn__text_add(text, "%d work-items a row, %d rows a work-group", c->tx, c->own);
-    } else if (c->kernel == KERNEL_MAPS) {
-        clattn__text_add(text, "one work-item a tensor, batch and kernel");
-    } else if (c->kernel == KERNEL_COMBINE) {
-        clattn__text_add(text, "one work-group a row adds up %d parts", c->splits);
-    } else {
-        const bool keys_own = clattn__config_keys_own(c->kernel);
-        clattn__text_add(text, "engine %s%s", clattn__engine_names[c->engine], c->few ? " for few query rows" : "");
-        describe_tile(text, plan->pack > 1 ? "query rows a tile" : "queries a tile", plan->problem.q_tile,
-                      keys_own ? c->walk : c->own);
-        describe_tile(text, "keys a tile", plan->problem.k_tile, keys_own ? c->own : c->walk);
-        clattn__text_add(text, ", %s local memory %zu bytes", keys_own ? "column-tiled," : "row-tiled,",
-                         c->local_bytes);
-        if (plan->pack > 1)
-            clattn__text_add(text, ", %d heads share a tile", plan->pack);
-        if (c->splits > 1)
-            clattn__text_add(text, ", keys in %d parts%s", c->splits,
-                             plan->problem.kv_splits ? " (as asked)" : " (tuned)");
-    }
-    clattn__text_add(text, ", %llu work-groups of %zu", (unsigned long long)stage->groups, c->group_size);
-    if (stage->groups_per_launch < stage->groups)
-        clattn__text_add(text, ", at most %llu a launch", (unsigned long long)stage->groups_per_launch);
-    if (c->kernel != KERNEL_DELTA && c->kernel != KERNEL_MAPS)
-        clattn__text_add(text, stage->tuned ? " (tuned on this device)" : " (built-in table)");
-    clattn__text_add(text, "; %s\n", options);
-}
-
-static clattn_status describe(clattn_plan *plan)
-{
-    const clattn_context *context = plan->context;
-    struct clattn__text text = {.allocator = &context->allocator};
-    clattn__text_add(&text, "device %s; %s\n", context->device.name,
-                     context->engine ? "engine as the context's options ask" : "engine by what the device can do");
-    for (size_t i = 0; i < KERNEL_COUNT; ++i) {
-        if (plan->stages[i].used)
-            describe_stage(&text, plan, &plan->stages[i]);
-        if (plan->fallbacks[i].used)
-            describe_stage(&text, plan, &plan->fallbacks[i]);
-    }
-    plan->description = text.chars;
-    return text.failed ? clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to describe the plan") : CLATTN_SUCCESS;
+    return fail_misfit(plan, kernel);
 }
 
 /* ---- life ---- */
@@ -326,14 +282,16 @@ clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engi
     plan->only = engine;
     plan->pack = clattn__config_pack(problem);
     plan->scale = problem->scale != 0.0f ? problem->scale : (float)(1.0 / sqrt((double)problem->qk_dim));
-    plan->one_walk = (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD &&
-                     clattn__config_one_walk(&context->device, last_engine(plan), problem);
+    clattn_engine order[CLATTN__ENGINE_COUNT];
+    const size_t own = own_engine(order, engine_order(plan, order));
+    plan->one_walk =
+        (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD && clattn__config_one_walk(&context->device, order[own], problem);
     clattn_status status = make_lock(plan);
     for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
         if (stage_wanted(plan, (enum clattn__kernel)kernel))
             status = kernel == KERNEL_MAPS ? make_maps(plan) : make_stage(plan, (enum clattn__kernel)kernel);
     if (!status)
-        status = describe(plan);
+        status = clattn__plan_write_description(plan);
     if (status) {
         clattn_plan_destroy(plan);
     } else {

@@ -61,8 +61,11 @@ int clattn__split_count(const struct clattn__device *device, const clattn_proble
 {
     const int64_t rows = problem->batch * problem->q_heads * problem->q_len,
                   tiles = (problem->kv_len - 1) / c->walk + 1;
-    const int64_t most = INT64_MAX / 16 / (clattn__split_depth(problem) + 2) / rows; /* parts that bytes can count */
+    const int64_t part = rows * (clattn__split_depth(problem) + 2);
+    const int64_t most = INT64_MAX / 16 / part; /* parts that bytes can count */
     int64_t splits = problem->kv_splits ? problem->kv_splits : tuned(device, problem, c);
+    if (!problem->kv_splits && device->max_alloc_bytes) /* nobody asked for a workspace that is no buffer */
+        splits = at_most(splits, (int64_t)(device->max_alloc_bytes / sizeof(float) / (cl_ulong)part));
     splits = at_most(at_most(splits, CLATTN_MAX_KV_SPLITS), at_most(tiles, most));
     return splits > 1 ? (int)splits : 1;
 }

@@ -2,16 +2,15 @@
  *
  *   l = sum_p l_p w_p     O = sum_p O_p w_p / l     L = |scale| m + log(l / room)
  *
- * Grid: one work-group a row of (B,Hq,N), of a power of two of items up to MOST_ITEMS. They stand as lanes x columns:
+ * Grid: one work-group a row of (B,Hq,N), of ITEMS items, a power of two. They stand as lanes x columns:
  * a column takes four neighbouring elements of Dv at a time, a lane every lanes-th part; the lanes' sums are added up in
  * a fixed order. */
 #include "part.cl"
 
-#if !defined(PACKED) || !defined(MASK)
-#error "PACKED and MASK must be given with -D"
+#if !defined(PACKED) || !defined(MASK) || !defined(ITEMS)
+#error "PACKED, MASK and ITEMS must be given with -D"
 #endif
 
-#define MOST_ITEMS 256
 #define PARTS_AT_ONCE 4 /* that are loaded before the first is used: an item has no other work to do meanwhile */
 
 /* Of some parts: their largest m, and the two sums over them by it. */
@@ -89,8 +88,10 @@ INLINE void store_quad(__global stored *row, int d, int depth, float4 value)
             STORE(row, d + x, values[x]);
 }
 
-__kernel void forward_combine(const struct call a, const __global float *restrict parts, __global stored *restrict out,
-                              __global float *restrict lse)
+__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void forward_combine(const struct call a,
+                                                                                 const __global float *restrict parts,
+                                                                                 __global stored *restrict out,
+                                                                                 __global float *restrict lse)
 {
     const long row = a.first_group + (long)get_group_id(0);
     const long depth = a.part_depth;
@@ -99,13 +100,13 @@ __kernel void forward_combine(const struct call a, const __global float *restric
     const __global float *m = parts + maxima_of_parts(&a) + row * a.parts;
     const __global float *l = parts + sums_of_parts(&a) + row * a.parts;
 
-    __local float4 outputs[MOST_ITEMS];
-    __local float2 stats[MOST_ITEMS];
+    __local float4 outputs[ITEMS];
+    __local float2 stats[ITEMS];
     __global stored *to = out + a.out.offset + b * a.out.batch + h * a.out.head + i * a.out.row;
-    int columns = (int)get_local_size(0);
+    int columns = ITEMS;
     while (columns > 1 && 2 * columns >= depth)
         columns /= 2;
-    const int lanes = (int)get_local_size(0) / columns, lane = (int)get_local_id(0) / columns;
+    const int lanes = ITEMS / columns, lane = (int)get_local_id(0) / columns;
     for (int first = 0; first < depth; first += 4 * columns) {
         const int d = first + 4 * ((int)get_local_id(0) % columns);
         struct sums of;

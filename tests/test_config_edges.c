@@ -3,6 +3,8 @@
 #include "internal.h"
 
 #include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
 /* after setjmp.h, stdarg.h, stddef.h, stdint.h */
 #include <cmocka.h>
 
@@ -71,9 +73,73 @@ static void test_delta(void **state)
                 tiles += 3 * 4;
             }
             assert_true(clattn__config_groups(&c, &p) == tiles);
-            assert_false(clattn__config_choose(&device, engine, &p, 1, &c));
         }
     }
+}
+
+/* Kernels without tiles: a compiled kernel may run with fewer work-items than the device has, and so each attempt has
+ * half of what the last had, down to one; and all fit the local memory that there is. */
+static void test_halves(void **state)
+{
+    static const size_t kib[] = {1, 2, 4, 5, 6, 8, 32};
+    const clattn_problem p = make_problem(50, 8);
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_SIZE(kib); n++) {
+        for (int splits = 2; splits <= 64; splits *= 32) {
+            const struct clattn__device device = {
+                .local_bytes = kib[n] << 10, .max_group = 256, .float_width = 1, .compute_units = 8};
+            struct clattn__config c = {.kernel = KERNEL_COMBINE, .splits = splits}, before;
+            size_t expected = kib[n] == 1 ? 1 : splits == 64 && kib[n] >= 6 ? 256 : 64;
+
+            for (int attempt = 0; expected > 0; attempt++) {
+                char option[32], options[CLATTN__OPTIONS_MAX];
+
+                assert_true(clattn__config_choose(&device, CLATTN_ENGINE_SIMT, &p, attempt, &c));
+                assert_int_equal(c.group_size, expected);
+                assert_true(c.local_bytes == 24 * expected && c.local_bytes <= device.local_bytes);
+                clattn__config_options(&c, options);
+                snprintf(option, sizeof option, " -DITEMS=%zu", expected);
+                assert_non_null(strstr(options, option));
+                expected /= 2;
+                if (expected == 0) {
+                    assert_false(clattn__config_choose(&device, CLATTN_ENGINE_SIMT, &p, attempt + 1, &c));
+                }
+            }
+            c.kernel = KERNEL_DELTA;
+            c.group_size = 512;
+            for (int attempt = 0; c.group_size > 1; attempt++) {
+                before = c;
+                assert_true(clattn__config_choose(&device, CLATTN_ENGINE_SIMT, &p, attempt, &c));
+                assert_true(c.group_size < before.group_size && c.own == 4 * c.ty);
+                assert_true((size_t)(c.tx * c.ty) == c.group_size);
+            }
+            assert_false(clattn__config_choose(&device, CLATTN_ENGINE_SIMT, &p, 8, &c));
+        }
+    }
+}
+
+/* Keys are not shared out by themselves where the parts would be more than a buffer may hold. */
+static void test_split_fits_a_buffer(void **state)
+{
+    struct clattn__device device = {.local_bytes = 48 << 10, .max_group = 256, .float_width = 1, .compute_units = 64};
+    clattn_problem p = make_problem(1, 62);
+    const size_t part = sizeof(float) * 3 * 4 * (64 + 2);
+    struct clattn__config c = {.kernel = KERNEL_FORWARD};
+
+    (void)state;
+    p.kv_len = 100000;
+    assert_true(clattn__config_choose(&device, CLATTN_ENGINE_SIMT, &p, 0, &c));
+    assert_true(c.splits > 5);
+    device.max_alloc_bytes = 5 * part + part / 2;
+    assert_true(clattn__config_choose(&device, CLATTN_ENGINE_SIMT, &p, 0, &c));
+    assert_int_equal(c.splits, 5);
+    device.max_alloc_bytes = part;
+    assert_true(clattn__config_choose(&device, CLATTN_ENGINE_SIMT, &p, 0, &c));
+    assert_int_equal(c.splits, 1);
+    p.kv_splits = 7; /* as asked */
+    assert_true(clattn__config_choose(&device, CLATTN_ENGINE_SIMT, &p, 0, &c));
+    assert_int_equal(c.splits, 7);
 }
 
 int main(void)
@@ -82,6 +148,8 @@ int main(void)
         cmocka_unit_test(test_no_configuration),
         cmocka_unit_test(test_one_walk),
         cmocka_unit_test(test_delta),
+        cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_split_fits_a_buffer),
     };
 
     return cmocka_run_group_tests_name("config_edges", tests, NULL, NULL);
