@@ -176,7 +176,7 @@ typedef struct clattn_context clattn_context;
  *   WRONG_CONTEXT     the device is not one of cl
  *   DEVICE_LIMIT      kernels cannot run on it, whatever the problem: it is not available, has no compiler, is
  *                     big-endian or a custom device, has no infinities, or takes fewer bytes of arguments than kernels
- *                     have (600; OpenCL's full profile has 1024 or more, its embedded one as few as 256)
+ *                     have (about 600; OpenCL's full profile has 1024 or more, its embedded one as few as 256)
  *   OPENCL_ERROR, OUT_OF_MEMORY */
 CLATTN_API clattn_status clattn_context_create(cl_context cl, cl_device_id device, const clattn_options *options,
                                                clattn_context **context);
