@@ -29,12 +29,14 @@ clattn_status clattn__check_wait_list(cl_uint wait_count, const cl_event *wait_l
     return CLATTN_SUCCESS;
 }
 
-/* Size of a buffer, its root (itself, or what it is a sub-buffer of), and its byte within that. */
-static clattn_status query_buffer(const clattn_context *context, const char *name, cl_mem mem, size_t *size,
-                                  cl_mem *root, size_t *origin)
+/* Size of a buffer, its root (itself, or what it is a sub-buffer of), and its byte within that. Fails where it begins at
+ * no multiple of `alignment` bytes, as far as can be seen: OpenCL's own memory is aligned for every type. */
+static clattn_status query_buffer(const clattn_context *context, const char *name, size_t alignment, cl_mem mem,
+                                  size_t *size, cl_mem *root, size_t *origin)
 {
     cl_context cl = NULL;
     cl_mem parent = NULL;
+    void *host = NULL;
     *origin = 0;
     cl_int error = clGetMemObjectInfo(mem, CL_MEM_CONTEXT, sizeof cl, &cl, NULL);
     if (!error)
@@ -43,6 +45,8 @@ static clattn_status query_buffer(const clattn_context *context, const char *nam
         error = clGetMemObjectInfo(mem, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof parent, &parent, NULL);
     if (!error && parent)
         error = clGetMemObjectInfo(mem, CL_MEM_OFFSET, sizeof *origin, origin, NULL);
+    if (!error)
+        error = clGetMemObjectInfo(parent ? parent : mem, CL_MEM_HOST_PTR, sizeof host, &host, NULL);
     if (error) {
         char call[64] = "clGetMemObjectInfo(";
         strcat(strcat(call, name), ")");
@@ -51,6 +55,9 @@ static clattn_status query_buffer(const clattn_context *context, const char *nam
     *root = parent ? parent : mem;
     if (cl != context->cl)
         return clattn__fail(CLATTN_WRONG_CONTEXT, "buffer of %s is of another OpenCL context than the plan", name);
+    if (((uintptr_t)host + *origin) % alignment)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "buffer of %s begins at %s %zu, no multiple of %zu", name,
+                            host ? "address" : "byte", (size_t)(uintptr_t)host + *origin, alignment);
     return CLATTN_SUCCESS;
 }
 
@@ -61,7 +68,8 @@ clattn_status clattn__place_tensor(const clattn_context *context, const struct c
     cl_mem root = NULL;
     if (!tensor->mem)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensor %s is missing: its mem is NULL", role->name);
-    const clattn_status status = query_buffer(context, role->name, tensor->mem, &size, &root, &origin);
+    const clattn_status status =
+        query_buffer(context, role->name, role->element_bytes, tensor->mem, &size, &root, &origin);
     if (status)
         return status;
     clattn__role_strides(role, tensor->stride, stride);
@@ -85,6 +93,9 @@ clattn_status clattn__place_tensor(const clattn_context *context, const struct c
     return CLATTN_SUCCESS;
 }
 
+/* Kernels read parts of a split forward four floats at a time. */
+enum { WORKSPACE_ALIGNMENT = 16 };
+
 clattn_status clattn__place_workspace(const clattn_context *context, size_t needed, cl_mem workspace,
                                       struct clattn__view *view)
 {
@@ -92,7 +103,8 @@ clattn_status clattn__place_workspace(const clattn_context *context, size_t need
     cl_mem root = NULL;
     if (!workspace)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "workspace is NULL; the pass needs %zu bytes", needed);
-    const clattn_status status = query_buffer(context, "workspace", workspace, &size, &root, &origin);
+    const clattn_status status =
+        query_buffer(context, "workspace", WORKSPACE_ALIGNMENT, workspace, &size, &root, &origin);
     if (status)
         return status;
     if (size < needed)

@@ -353,13 +353,17 @@ typedef struct clattn_tensors {
  * unless `event` is NULL, completes with it and is the caller's to release. `workspace` is a read-write buffer of
  * clattn_plan_workspace_size bytes that nothing else touches until then (NULL where that is 0).
  *
+ * A workspace begins at a multiple of 16 bytes, and a tensor's buffer at one of its element's size: OpenCL's own memory
+ * does; of a sub-buffer its origin has to, and of host memory (CL_MEM_USE_HOST_PTR) its address.
+ *
  * Forward reads q, k, v, mask, kv_lengths; writes out and lse.
  * Backward (FlashAttention-2, Algorithm 2) reads also out, lse and dout, and writes every gradient of the plan. lse is
  * not differentiated.
  *
  * On failure nothing is enqueued, with one exception: where OpenCL itself refuses a later kernel of the same call,
  * earlier ones may run, and outputs then hold no result.
- *   INVALID_ARGUMENT  a null pointer, a tensor missing, a wait list that does not fit its count or holds a NULL
+ *   INVALID_ARGUMENT  a null pointer, a tensor missing, a wait list that does not fit its count or holds a NULL, a
+ *                     buffer that is not aligned as told above
  *   BUFFER_TOO_SMALL  a tensor or the workspace reaches past the end of its buffer
  *   OVERLAP           an output shares elements as told above
  *   WRONG_CONTEXT     the queue or a buffer is not of the plan's context, or the queue is of another device
@@ -444,8 +448,8 @@ CLATTN_API void clattn_layer_plan_destroy(clattn_layer_plan *plan); /* NULL is i
  * NULL. */
 CLATTN_API const char *clattn_layer_plan_describe(const clattn_layer_plan *plan);
 
-/* Bytes of workspace of a call; `pass` is CLATTN_FORWARD or CLATTN_BACKWARD. 0 for a pass that is not planned. Calls
- * that run one after the other can share a workspace.
+/* Bytes of workspace of a call, aligned as that of clattn_enqueue_forward; `pass` is CLATTN_FORWARD or CLATTN_BACKWARD.
+ * 0 for a pass that is not planned. Calls that run one after the other can share a workspace.
  *   INVALID_ARGUMENT  a null pointer, another pass */
 CLATTN_API clattn_status clattn_layer_workspace_size(const clattn_layer_plan *plan, unsigned pass, size_t *bytes);
 

@@ -107,6 +107,68 @@ static void test_refused(void **state)
     clattn_plan_destroy(plan);
 }
 
+enum { LINE = 4096, SUB_ORIGIN = 1024 }; /* SUB_ORIGIN: more than any device asks of a sub-buffer */
+
+/* A buffer in host memory from `memory` on, and, where `origin` is not 0, the part of it from there on. */
+static cl_mem buffer_on_host(cl_context cl, unsigned char *memory, size_t bytes, size_t origin)
+{
+    const cl_buffer_region region = {origin, bytes};
+    cl_int error;
+    cl_mem part, whole = clCreateBuffer(cl, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, origin + bytes, memory, &error);
+
+    assert_cl(error);
+    if (origin == 0) {
+        return whole;
+    }
+    part = clCreateSubBuffer(whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
+    assert_cl(error);
+    assert_cl(clReleaseMemObject(whole)); /* the part keeps it */
+    return part;
+}
+
+/* Kernels read the parts in vectors, which fault where memory is not aligned for them: what can be seen to be so is
+ * refused, by name. */
+static void test_alignment(void **state)
+{
+    static const size_t shifts[] = {0, 16, 1, 4, 8, 12};
+    const struct device *device = *state;
+    const clattn_problem p = split_problem(PARTS);
+    clattn_plan *plan = make_plan(device, &p);
+    const size_t bytes = workspace_of(plan);
+    unsigned char *memory, *line;
+    struct scene scene;
+
+    scene_open(&scene, device, &p, 1);
+    memory = calloc(bytes + scene_bytes(&scene, SCENE_Q) + SUB_ORIGIN + 2 * LINE, 1);
+    assert_non_null(memory);
+    line = memory + (LINE - (uintptr_t)memory % LINE);
+    for (size_t n = 0; n < COUNT_OF(shifts); n++) {
+        for (size_t origin = 0; origin <= SUB_ORIGIN; origin += SUB_ORIGIN) {
+            const cl_mem workspace = buffer_on_host(device->cl, line + shifts[n], bytes, origin);
+
+            assert_status(clattn_enqueue_forward(plan, device->queue, &scene.tensors, workspace, 0, NULL, NULL),
+                          shifts[n] % 16 == 0 ? CLATTN_SUCCESS : CLATTN_INVALID_ARGUMENT,
+                          "buffer of workspace begins at address");
+            assert_cl(clFinish(device->queue));
+            assert_cl(clReleaseMemObject(workspace));
+        }
+    }
+    for (size_t shift = 0; shift < 2; shift++) { /* a tensor, to its element */
+        const cl_mem workspace = device_buffer(device->cl, bytes, NULL), saved = scene.tensors.q.mem;
+
+        scene.tensors.q.mem = buffer_on_host(device->cl, line + shift, scene_bytes(&scene, SCENE_Q), 0);
+        assert_status(clattn_enqueue_forward(plan, device->queue, &scene.tensors, workspace, 0, NULL, NULL),
+                      shift == 0 ? CLATTN_SUCCESS : CLATTN_INVALID_ARGUMENT, "buffer of q begins at address");
+        assert_cl(clFinish(device->queue));
+        assert_cl(clReleaseMemObject(scene.tensors.q.mem));
+        assert_cl(clReleaseMemObject(workspace));
+        scene.tensors.q.mem = saved;
+    }
+    scene_close(&scene);
+    clattn_plan_destroy(plan);
+    free(memory);
+}
+
 /* The second kernel waits for the first without the queue's help, also where each work-group is a launch; and *event is
  * the end of both. */
 static void run_out_of_order(const struct device *device, uint64_t max_launch_flops)
@@ -233,8 +295,8 @@ static void test_runner(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_asked),     cmocka_unit_test(test_by_itself), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_out_of_order), cmocka_unit_test(test_runner),
+        cmocka_unit_test(test_as_asked),  cmocka_unit_test(test_by_itself),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_alignment), cmocka_unit_test(test_out_of_order), cmocka_unit_test(test_runner),
     };
 
     return cmocka_run_group_tests_name("split", tests, device_setup, device_teardown);
