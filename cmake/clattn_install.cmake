@@ -19,7 +19,7 @@ function(clattn_install)
   # While the major version is 0, a minor version may break the interface.
   write_basic_package_version_file(${PROJECT_BINARY_DIR}/clattn-config-version.cmake COMPATIBILITY SameMinorVersion)
   install(FILES ${PROJECT_BINARY_DIR}/clattn-config.cmake ${PROJECT_BINARY_DIR}/clattn-config-version.cmake
-    DESTINATION ${config_dir})
+    ${PROJECT_SOURCE_DIR}/cmake/Findlibmd.cmake DESTINATION ${config_dir})
 
   # The way from the .pc file's folder up to the prefix, so that an installed tree may be moved.
   file(RELATIVE_PATH CLATTN_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
