@@ -15,7 +15,7 @@ fail() {
 }
 
 build_with_cmake() {
-    cmake -S "$source/tests/install" -B "$scratch/cmake" -DCMAKE_PREFIX_PATH="$prefix" && cmake --build "$scratch/cmake"
+    cmake -S "$source/tests/install" -B "$scratch/cmake" -DCMAKE_PREFIX_PATH="$prefix" "$@" && cmake --build "$scratch/cmake"
 }
 
 if [ $# -ne 2 ]; then
@@ -48,6 +48,9 @@ export LD_LIBRARY_PATH
 step "the tool runs from where it was moved"
 "$prefix/bin/clattn" --help >/dev/null || fail "bin/clattn --help failed"
 
+step "where what is installed looks for libraries"
+"$source/tests/test_runpath.sh" "$prefix" || fail "a path to libraries is empty or relative"
+
 step "exported symbols and soname"
 others=$(nm -D --defined-only "$library" | awk '$3 !~ /^clattn_[a-z]/ { print $3 }')
 [ -z "$others" ] || fail "exported, but not clattn_*: $others"
@@ -62,12 +65,27 @@ for program in consumer_shared consumer_static consumer_cxx; do
     "$scratch/cmake/$program" || fail "$program failed"
 done
 
+# What the static library needs is found without pkg-config too: users of CMake need not have it.
+step "find_package, where there is no pkg-config"
+rm -rf "$scratch/cmake"
+if ! build_with_cmake -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON >"$scratch/cmake.log" 2>&1; then
+    cat "$scratch/cmake.log" >&2
+    fail "the consumer with find_package does not build without pkg-config"
+fi
+"$scratch/cmake/consumer_static" || fail "consumer_static, built without pkg-config, failed"
+
+if ! command -v pkg-config >/dev/null; then
+    echo "SKIPPED the consumers by pkg-config: there is none; ./scripts/setup.sh test installs it"
+    exit 77
+fi
 step "pkg-config"
 PKG_CONFIG_PATH=$(dirname "$pc")${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
 export PKG_CONFIG_PATH
+# Only what pkg-config says, and nothing taken from libraries of libraries.
 # shellcheck disable=SC2046 # one word a flag
 cc -std=c99 -Wall -Wextra -pedantic -Werror "$source/tests/install/consumer.c" -o "$scratch/shared" \
-    $(pkg-config --cflags --libs clattn) -lm || fail "the consumer with pkg-config does not build"
+    -Wl,--no-copy-dt-needed-entries $(pkg-config --cflags --libs clattn) -lm ||
+    fail "the consumer with pkg-config does not build"
 "$scratch/shared" || fail "the consumer with pkg-config failed"
 readelf -d "$scratch/shared" | grep -q 'NEEDED.*libclattn' || fail "the consumer does not use the shared library"
 

@@ -1,4 +1,5 @@
-/* Equal keys share their weight equally, so each output is the mean of the values; and the version is the header's. */
+/* Equal keys share their weight equally, so each output is the mean of the values; and the version is the header's. Calls
+ * OpenCL itself too, as programs do that own its objects: whatever brings clattn must bring that. */
 #include <clattn.h>
 #include <math.h>
 #include <stdio.h>
@@ -19,6 +20,11 @@ int main(void)
     arrays.v.data = v;
     arrays.out.data = out;
 
+    cl_uint platforms = 0;
+    if (clGetPlatformIDs(0, NULL, &platforms) != CL_SUCCESS || platforms == 0) {
+        fprintf(stderr, "no OpenCL platform\n");
+        return 1;
+    }
     clattn_runner *runner = NULL;
     if (clattn_runner_create(NULL, NULL, &runner) || clattn_run_forward(runner, &problem, &arrays, NULL)) {
         fprintf(stderr, "clattn: %s\n", clattn_last_error());
