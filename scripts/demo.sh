@@ -12,11 +12,7 @@ fi
 cd "$(dirname "$0")/.."
 
 ./scripts/setup.sh demo
-if [ -f build/CMakeCache.txt ]; then
-    ./scripts/configure.sh build -DCLATTN_BUILD_EXAMPLES=ON
-else # what only tests and benchmark need is not installed yet
-    ./scripts/configure.sh build -DCLATTN_BUILD_TESTS=OFF -DCLATTN_BUILD_BENCH=OFF
-fi
+./scripts/configure.sh build -DCLATTN_BUILD_EXAMPLES=ON
 cmake --build build --target demo
 echo
 exec build/examples/demo "$@"

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Install what is missing, build, and run the tests: ./scripts/test.sh [--quick] [--no-intel]
+# Install what is missing, build, and run the tests: ./scripts/test.sh [--quick] [--no-intel] [--no-skips]
 #
 #   --quick      the quick tests only: about four minutes after the build, without the Intel runtime
 #   --no-intel   go without Intel's OpenCL runtime for CPUs, where it cannot be had (it is for x86-64 only)
+#   --no-skips   fail where a part is not built, or a test is skipped, because something that it needs is not installed
 #
 # Without an option everything runs, then the quick tests once more on Intel's runtime, a second OpenCL that shares no code
-# with PoCL: 30 to 40 minutes on two cores. Everything but apt's packages stays in build/. For one test by itself, see
-# CONTRIBUTING.md.
+# with PoCL: 30 to 40 minutes on two cores. Everything but apt's packages stays in build/. At the end it says what was not
+# built and which tests were skipped, and why. For one test by itself, see CONTRIBUTING.md.
 set -eu
 
 step() {
@@ -15,17 +16,37 @@ step() {
 
 # A few at a time: much of a test is one thread of an OpenCL compiler.
 run_tests() {
-    (cd build && ctest --output-on-failure --no-tests=error --parallel "$((jobs < 4 ? jobs : 4))" "$@")
+    log=$PWD/build/ctest.log
+    (cd build && ctest --output-on-failure --no-tests=error --output-log "$log" \
+        --parallel "$((jobs < 4 ? jobs : 4))" "$@") || status=1
+    ./scripts/skipped_tests.sh build "$log" >>build/skipped.txt || skipped=yes
 }
 
+# The end: what was left out, and a status.
+finish() {
+    if [ -s build/skipped.txt ]; then
+        step "left out"
+        sort -u build/skipped.txt
+    fi
+    if [ $no_skips = yes ] && [ $skipped = yes ]; then
+        echo "test.sh: something was left out, and --no-skips does not allow it" >&2
+        status=1
+    fi
+    exit $status
+}
+
+status=0
+skipped=no
+no_skips=no
 quick=no
 intel=yes
 for argument in "$@"; do
     case $argument in
     --quick) quick=yes ;;
     --no-intel) intel=no ;;
+    --no-skips) no_skips=yes ;;
     *)
-        sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
     esac
@@ -35,6 +56,8 @@ jobs=$(nproc)
 
 step "set-up"
 ./scripts/setup.sh test
+mkdir -p build
+: >build/skipped.txt
 
 if [ $quick = yes ]; then
     step "build"
@@ -42,7 +65,7 @@ if [ $quick = yes ]; then
     cmake --build build --parallel "$jobs"
     step "quick tests"
     run_tests -L quick -LE intel
-    exit 0
+    finish
 fi
 
 if [ $intel = yes ]; then
@@ -69,3 +92,4 @@ if [ $intel = yes ]; then
     step "quick tests on Intel's OpenCL runtime"
     run_tests -L intel
 fi
+finish

@@ -9,6 +9,10 @@ list=$1
 kernels=$2
 tier=${3:-full}
 clang=${CLANG:-clang}
+if ! command -v "$clang" >/dev/null; then
+    echo "SKIPPED: there is no $clang; ./scripts/setup.sh test installs it"
+    exit 77
+fi
 flags="-x cl -target spir64-unknown-unknown -fsyntax-only -Wall -Wextra -Wundef -Wno-unused-parameter -Werror"
 flags="$flags -Xclang -finclude-default-header -I$kernels"
 # instructions of other devices than this target, in plain OpenCL C

@@ -14,7 +14,10 @@ for candidate in /usr/lib/oclgrind/liboclgrind-rt-icd.so /usr/lib/*/oclgrind/lib
     /usr/local/lib/liboclgrind-rt-icd.so; do
     [ -e "$candidate" ] && vendor=$candidate
 done
-[ -n "$vendor" ] || { echo "oclgrind_gate: oclgrind is not installed" >&2; exit 1; }
+if [ -z "$vendor" ]; then
+    echo "SKIPPED: oclgrind is not installed; ./scripts/setup.sh test does so where apt has it"
+    exit 77
+fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
