@@ -168,6 +168,10 @@ typedef struct clattn_options {
         sizeof(clattn_options), {NULL, NULL, NULL}, NULL, CLATTN_ENGINE_AUTO, 0, NULL, 0                               \
     }
 
+/* The same by a function, for languages that do not read macros; there is one for each struct that has a macro. NULL is
+ * ignored. It writes as many bytes as the library's header has, and says in struct_size how many those are. */
+CLATTN_API void clattn_options_init(clattn_options *options);
+
 typedef struct clattn_context clattn_context;
 
 /* Makes a context for `device` of `cl`. Retains both. `options` may be NULL (all defaults). *context is NULL on
@@ -217,6 +221,14 @@ typedef enum clattn_dtype {
     CLATTN_BFLOAT16 = 2 /* the upper half of a float32 */
 } clattn_dtype;
 
+/* `count` elements of host memory from float32 to 16 bits and back; arrays do not overlap. Rounded as on the device:
+ * to the nearest, ties to even, what is too large to infinity; denormal numbers are numbers, and NaN stays NaN. All
+ * 65,536 patterns, NaN included, come back as they were from float32. */
+CLATTN_API void clattn_float_to_float16(const float *from, uint16_t *to, size_t count);
+CLATTN_API void clattn_float16_to_float(const uint16_t *from, float *to, size_t count);
+CLATTN_API void clattn_float_to_bfloat16(const float *from, uint16_t *to, size_t count);
+CLATTN_API void clattn_bfloat16_to_float(const uint16_t *from, float *to, size_t count);
+
 /* A problem. Sizes have no default; in all other members 0 means default. Start from CLATTN_PROBLEM_INIT.
  *
  * A query that sees no key (hidden by causality, masks or key lengths) gives out = 0, lse = -inf, and zero gradients.
@@ -262,6 +274,7 @@ typedef struct clattn_problem {
         sizeof(clattn_problem), 0, 0, 0, 0, 0, 0, 0, CLATTN_FLOAT32, 0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0,            \
             {0, 0, 0, 0}, 0, 0, 0, 0                                                                                   \
     }
+CLATTN_API void clattn_problem_init(clattn_problem *problem);
 
 /* ---- 4. Plan: a problem, checked, with its kernels built ---- */
 
@@ -347,6 +360,7 @@ typedef struct clattn_tensors {
             CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,                  \
             CLATTN_NO_TENSOR, CLATTN_NO_TENSOR                                                                         \
     }
+CLATTN_API void clattn_tensors_init(clattn_tensors *tensors);
 
 /* Enqueue a pass on `queue`, in order or out of order. The call never waits for the device, builds nothing, and
  * allocates no device memory. The work starts after the `wait_count` events of `wait_list` (NULL and 0: none); *event,
@@ -423,6 +437,7 @@ typedef struct clattn_layer {
     {                                                                                                                  \
         sizeof(clattn_layer), 0, 0, 0, 0, 0, 0, 0, 0, 0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}, 0, 0, 0     \
     }
+CLATTN_API void clattn_layer_init(clattn_layer *layer);
 
 /* Weights as nn.Linear draws them: uniform within +-1/sqrt(fan in), fan in being E for wq and bq, C for wkv and bkv,
  * H D for wo and bo. Arrays of the host, each written whole or NULL; the same seed gives the same numbers on every
@@ -498,6 +513,7 @@ typedef struct clattn_layer_tensors {
             CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK,      \
             CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, 0                     \
     }
+CLATTN_API void clattn_layer_tensors_init(clattn_layer_tensors *tensors);
 
 /* Enqueue a pass of the layer: as clattn_enqueue_forward and clattn_enqueue_backward, with the same statuses, and
  * no gradient at all is INVALID_ARGUMENT. CLBlast takes no wait list, so barriers are enqueued between its calls: on an
@@ -560,6 +576,7 @@ typedef struct clattn_arrays {
         sizeof(clattn_arrays), CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY,    \
             CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY       \
     }
+CLATTN_API void clattn_arrays_init(clattn_arrays *arrays);
 
 /* What a run took; filled on success. */
 typedef struct clattn_run_info {
@@ -601,6 +618,7 @@ typedef struct clattn_layer_arrays {
         sizeof(clattn_layer_arrays), NULL, NULL, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, NULL, NULL, NULL, NULL, NULL, NULL, \
             NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0                                              \
     }
+CLATTN_API void clattn_layer_arrays_init(clattn_layer_arrays *arrays);
 
 /* Run a pass of the layer and wait for it; as clattn_run_forward and clattn_run_backward. Backward runs the forward
  * itself first, and writes out where it is not NULL. */
@@ -640,6 +658,7 @@ typedef struct clattn_tune_options {
     {                                                                                                                  \
         sizeof(clattn_tune_options), 0.0, NULL, NULL                                                                   \
     }
+CLATTN_API void clattn_tune_options_init(clattn_tune_options *options);
 
 /* What was found for one kernel. */
 typedef struct clattn_tuned_kernel {

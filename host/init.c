@@ -1,0 +1,22 @@
+/* What the header's CLATTN_..._INIT macros give, for programs in languages without them. */
+#include "internal.h"
+
+#include <string.h>
+
+/* Copied whole, so that padding is 0 as in the macro's: a runner compares problems byte by byte. */
+#define DEFINE_INIT(type, value)                                                                                       \
+    void type##_init(type *object)                                                                                     \
+    {                                                                                                                  \
+        static const type initial = value;                                                                             \
+        if (object)                                                                                                    \
+            memcpy(object, &initial, sizeof initial);                                                                  \
+    }
+
+DEFINE_INIT(clattn_options, CLATTN_OPTIONS_INIT)
+DEFINE_INIT(clattn_problem, CLATTN_PROBLEM_INIT)
+DEFINE_INIT(clattn_tensors, CLATTN_TENSORS_INIT)
+DEFINE_INIT(clattn_layer, CLATTN_LAYER_INIT)
+DEFINE_INIT(clattn_layer_tensors, CLATTN_LAYER_TENSORS_INIT)
+DEFINE_INIT(clattn_arrays, CLATTN_ARRAYS_INIT)
+DEFINE_INIT(clattn_layer_arrays, CLATTN_LAYER_ARRAYS_INIT)
+DEFINE_INIT(clattn_tune_options, CLATTN_TUNE_OPTIONS_INIT)
