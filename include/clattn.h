@@ -278,6 +278,8 @@ CLATTN_API void clattn_problem_init(clattn_problem *problem);
 
 /* ---- 4. Plan: a problem, checked, with its kernels built ---- */
 
+/* examples/enqueue.c is a whole program that plans and enqueues: its own queue, events, packed float16 tensors. */
+
 /* The passes a plan is created for, or'ed together. What is not asked for is neither built nor computed. */
 typedef enum clattn_pass {
     CLATTN_FORWARD = 1,
