@@ -50,7 +50,7 @@ static clattn_status query_platform(cl_device_id device, struct clattn__device *
     if (error)
         return clattn__fail_opencl(error, "clGetPlatformInfo");
     snprintf(facts->platform, sizeof facts->platform, "%s, %s", name, version);
-    facts->caches_binaries = strcmp(name, "Portable Computing Language") == 0;
+    facts->caches_binaries = facts->compiles_at_launch = strcmp(name, "Portable Computing Language") == 0;
     return CLATTN_SUCCESS;
 }
 

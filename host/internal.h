@@ -62,7 +62,8 @@ struct clattn__device {
     int float_width; /* native vector width of float */
     int compute_units;
     cl_ulong max_alloc_bytes, global_bytes;
-    bool caches_binaries; /* the driver keeps compiled kernels on disk itself */
+    bool caches_binaries;    /* the driver keeps compiled kernels on disk itself */
+    bool compiles_at_launch; /* and compiles them to their end only when they are launched */
 };
 
 /* DEVICE_LIMIT where no kernel of the library could run on it, or be right: the sentence names the device and says why.
@@ -213,11 +214,14 @@ struct clattn__program {
     struct clattn__program *next;
     char *key; /* kernel name and options */
     cl_program program;
+    size_t warm[2]; /* work-group of the last clattn__warm for small launches, and for large ones */
 };
 
 /* Finds or builds the program of kernels/KERNEL.cl, as the engine (AUTO: any) wants it. It belongs to the context. */
 clattn_status clattn__program_get(clattn_context *context, clattn_engine engine, const char *kernel,
                                   const char *options, cl_program *program);
+/* Takes note that the program is made warm for such launches; true if it was before. */
+bool clattn__program_warm(clattn_context *context, cl_program program, bool large, size_t group_size);
 
 /* ---- probe.c: what a device can do beyond what it says ---- */
 
@@ -281,6 +285,12 @@ size_t clattn__workspace_sums(const clattn_plan *plan, unsigned pass);
 clattn_status clattn__plan_write_description(clattn_plan *plan);
 /* Some passes, and no others. */
 clattn_status clattn__passes_check(unsigned passes);
+
+/* ---- warm.c ---- */
+
+/* Has a driver that compiles at the first launch compile the stage's kernel now, by a launch that does next to nothing,
+ * unless it did so for another plan. */
+clattn_status clattn__warm(const clattn_plan *plan, const struct clattn__stage *stage, cl_program program);
 
 /* ---- delta.c ---- */
 

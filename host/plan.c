@@ -131,7 +131,7 @@ static clattn_status try_config(clattn_plan *plan, struct clattn__stage *stage, 
     stage->config = *config;
     stage->kernel = built;
     limit_launch(context, &plan->problem, stage);
-    return CLATTN_SUCCESS;
+    return clattn__warm(plan, stage, program);
 }
 
 /* Tries an engine's configurations, the best first, until one builds to a kernel that the device can run. A tuned one

@@ -163,6 +163,19 @@ clattn_status clattn__program_get(clattn_context *context, clattn_engine engine,
     return status;
 }
 
+bool clattn__program_warm(clattn_context *context, cl_program program, bool large, size_t group_size)
+{
+    bool before = false;
+    pthread_mutex_lock(&context->lock);
+    for (struct clattn__program *entry = context->programs; entry; entry = entry->next)
+        if (entry->program == program) {
+            before = entry->warm[large] == group_size;
+            entry->warm[large] = group_size;
+        }
+    pthread_mutex_unlock(&context->lock);
+    return before;
+}
+
 void clattn__programs_release(clattn_context *context)
 {
     while (context->programs) {

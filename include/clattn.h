@@ -292,7 +292,10 @@ typedef enum clattn_pass {
 typedef struct clattn_plan clattn_plan;
 
 /* Checks the problem, chooses an engine and tiles for each pass, and builds the kernels (seconds on some drivers,
- * unless they are in a cache). A plan is immutable and shares compiled kernels with other plans of its context.
+ * unless they are in a cache). PoCL compiles a kernel once more, for its work-group, when it is first launched: on
+ * PoCL, and nowhere else, the plan launches each of its kernels once, on a queue and a buffer of 1 MiB of its own and
+ * on next to no work, and waits, so that no enqueue compiles. A plan is immutable and shares compiled kernels with
+ * other plans of its context.
  * *plan is NULL on failure.
  *   INVALID_ARGUMENT  a null pointer; passes with unknown bits, or none; struct_size, scale, align, a flag or the shape
  *                     of the mask not allowed
@@ -584,7 +587,7 @@ CLATTN_API void clattn_arrays_init(clattn_arrays *arrays);
 typedef struct clattn_run_info {
     size_t struct_size;      /* sizeof(clattn_run_info), set by the caller */
     const char *plan;        /* clattn_plan_describe; valid until the runner's next run */
-    double plan_seconds;     /* checking, choosing, building */
+    double plan_seconds;     /* checking, choosing, building: kernel_seconds has none of it */
     double upload_seconds;   /* making the buffers and copying to the device */
     double kernel_seconds;   /* the pass itself, from enqueue to completion */
     double download_seconds; /* copying back */
