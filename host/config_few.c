@@ -117,6 +117,8 @@ bool clattn__few_complete(int64_t own, int64_t walk, struct clattn__config *c)
 {
     c->own = clattn__shrink(c->own, own, 1);
     c->walk = clattn__shrink(c->walk, walk, 2 * c->ty);
+    if (c->walk < c->ty) /* no key for a group of work-items, and a strip of none divides nothing */
+        return false;
     clattn__simt_fit_strip(c, clattn__min_int(c->walk / c->ty, c->strip));
     c->group_size = (size_t)(c->tx * c->ty);
     c->local_bytes = few_local_bytes(c);
