@@ -232,8 +232,9 @@ bool clattn__probe_local(clattn_context *context, size_t bytes);
 
 /* ---- cache.c: compiled programs on disk ---- */
 
-/* NULL when the folder has no usable entry for it; never an error. */
-cl_program clattn__cache_load(clattn_context *context, const struct clattn__text *source, const char *options);
+/* The program, which has the kernel; NULL when the folder has no usable entry for it; never an error. */
+cl_program clattn__cache_load(clattn_context *context, const struct clattn__text *source, const char *kernel,
+                              const char *options);
 void clattn__cache_store(clattn_context *context, const struct clattn__text *source, const char *options,
                          cl_program program);
 /* The program's binary for the context's device, or NULL; the caller releases it. */

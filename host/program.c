@@ -103,7 +103,7 @@ static clattn_status load_or_build(clattn_context *context, clattn_engine engine
     struct clattn__text source;
     clattn_status status = clattn__source_assemble(&context->allocator, kernel, &source);
     if (!status) {
-        *program = context->cache_dir ? clattn__cache_load(context, &source, options) : NULL;
+        *program = context->cache_dir ? clattn__cache_load(context, &source, kernel, options) : NULL;
         if (!*program) {
             status = build_for(context, engine, &source, kernel, options, program);
             if (!status && context->cache_dir)

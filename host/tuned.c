@@ -77,7 +77,7 @@ bool clattn__tuned_nearest(const struct clattn__tuned_table *table, const struct
 static bool read_table(const clattn_context *context, struct clattn__tuned_table *table)
 {
     size_t size;
-    char *text = (char *)clattn__file_read(&context->allocator, context->tuned_path, MAX_FILE_BYTES, &size);
+    char *text = (char *)clattn__file_read(&context->allocator, context->tuned_path, MAX_FILE_BYTES, false, &size);
     const bool good = text ? clattn__tuned_parse(&context->allocator, text, table) : size == 0;
     clattn__release(&context->allocator, text);
     return good;
@@ -104,18 +104,15 @@ static clattn_status write_table(const clattn_context *context, const struct cla
     clattn__tuned_begin(&context->device, &text);
     for (size_t i = 0; i < table->count; ++i)
         clattn__tuned_print(&table->rows[i], &text);
-    char *folder = clattn__copy_string(&context->allocator, context->tuned_path);
+    const struct clattn__part part = {text.chars, text.length};
     clattn_status status = CLATTN_SUCCESS;
-    if (folder && !text.failed) {
-        const struct clattn__part part = {text.chars, text.length};
-        *strrchr(folder, '/') = '\0';
-        if (!clattn__file_replace(&context->allocator, folder, context->tuned_path, &part, 1))
-            status = clattn__fail(CLATTN_INVALID_ARGUMENT, "the file of tuned configurations, %s, cannot be written",
-                                  context->tuned_path);
-    } else {
+    if (text.failed)
         status = clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the file of tuned configurations");
-    }
-    clattn__release(&context->allocator, folder);
+    else if (!clattn__file_replace(&context->allocator, context->tuned_path, &part, 1))
+        status = clattn__fail(CLATTN_INVALID_ARGUMENT,
+                              "the file of tuned configurations, %s, cannot be written; its folder must belong to the "
+                              "user, and nobody else may write to it",
+                              context->tuned_path);
     clattn__text_free(&text);
     return status;
 }

@@ -140,8 +140,11 @@ typedef struct clattn_options {
     /* Host memory of the context, its plans and its runner. */
     clattn_allocator allocator;
     /* Folder for compiled kernels and for tuned configurations (clattn_tune). NULL: $XDG_CACHE_HOME/clattn or
-     * ~/.cache/clattn, and no compiled kernels on a driver that keeps a cache itself (PoCL). "": none. A path: that
-     * folder, made if it is missing. A cache that cannot be read or written is silently not used. Copied. */
+     * ~/.cache/clattn, and no compiled kernels on a driver that keeps a cache itself (PoCL); none where the process acts
+     * for another user than the one who started it (set-user-ID). "": none. A path: that folder, made if it is missing.
+     * What is in it is run: a folder or a file of another user than the effective one, or that others may write to, is
+     * as good as none, also where it is named here. Of compiled kernels 256 MiB and 4096 files are kept, those that
+     * were used last. A cache that cannot be read or written is silently not used. Copied. */
     const char *cache_dir;
     /* Forces an engine. What it does not do is left to simt: of nvidia_mma and nvidia_wgmma float32, heads deeper than
      * 256, a negative scale, tiles smaller than theirs; of nvidia_mma a forward of up to 4 query rows in heads deeper

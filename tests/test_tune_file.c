@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static char *read_file(const char *path)
 {
@@ -125,6 +127,47 @@ static void test_does_not_build(void **state)
 #undef TRAP
 }
 
+static void assert_in_plans(const struct tune_scene *s, const char *origin)
+{
+    const struct test_case c = tune_scene_case();
+
+    assert_int_equal(tune_scene_count_in_plan(s, &c.problem, origin), 3);
+}
+
+/* What somebody else could have written is not believed, be it the file or its folder, and no pipe is waited for. In
+ * such a folder nothing is tuned. */
+static void test_not_trusted(void **state)
+{
+    static const mode_t modes[] = {0620, 0602};
+    const struct tune_scene *s = *state;
+    const struct test_case c = tune_scene_case();
+    clattn_context *context = tune_scene_context(s, s->folder, NULL);
+    char path[256], aside[264];
+
+    strcpy(path, clattn_tune_file(context));
+    for (size_t n = 0; n < COUNT_OF(modes); n++) {
+        assert_int_equal(chmod(path, modes[n]), 0);
+        assert_in_plans(s, "(built-in table)");
+        assert_int_equal(chmod(path, 0644), 0);
+        assert_in_plans(s, "(tuned on this device)");
+        assert_int_equal(chmod(s->folder, modes[n] | 0500), 0);
+        assert_in_plans(s, "(built-in table)");
+        assert_status(clattn_tune(context, &c.problem, CLATTN_FORWARD, NULL, NULL), CLATTN_INVALID_ARGUMENT,
+                      "nobody else may write to it");
+        assert_int_equal(chmod(s->folder, 0700), 0);
+        assert_in_plans(s, "(tuned on this device)");
+    }
+    snprintf(aside, sizeof aside, "%s.aside", path);
+    assert_int_equal(rename(path, aside), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(120);
+    assert_in_plans(s, "(built-in table)");
+    alarm(0);
+    assert_int_equal(rename(aside, path), 0);
+    assert_in_plans(s, "(tuned on this device)");
+    clattn_context_destroy(context);
+}
+
 /* What is no file of ours is as good as none, and the next search replaces it. */
 static void test_bad_files(void **state)
 {
@@ -163,10 +206,8 @@ static void test_bad_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_used),
-        cmocka_unit_test(test_read),
-        cmocka_unit_test(test_does_not_build),
-        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_used),        cmocka_unit_test(test_read),      cmocka_unit_test(test_does_not_build),
+        cmocka_unit_test(test_not_trusted), cmocka_unit_test(test_bad_files),
     };
 
     return cmocka_run_group_tests_name("tune_file", tests, tune_scene_setup, tune_scene_teardown);
