@@ -4,11 +4,20 @@
 #include "layer_run.h"
 #include "message.h"
 #include "options.h"
+#include "outputs.h"
 #include "run.h"
+#include "signals.h"
 #include "tune.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* The verbs that write files; no library has made a thread yet. */
+static int run_with_outputs(int (*run)(verb, const options *), verb which, const options *o)
+{
+    int code = signals_begin(outputs_remove_temporaries);
+    return code < 0 ? run(which, o) : code;
+}
 
 static int run_verb(verb which, const options *o)
 {
@@ -17,10 +26,10 @@ static int run_verb(verb which, const options *o)
         return devices_list();
     case VERB_FORWARD:
     case VERB_BACKWARD:
-        return run_pass(which, o);
+        return run_with_outputs(run_pass, which, o);
     case VERB_LAYER_FORWARD:
     case VERB_LAYER_BACKWARD:
-        return layer_run_pass(which, o);
+        return run_with_outputs(layer_run_pass, which, o);
     case VERB_TUNE:
         return tune_device(o);
     case VERB_CHECK:

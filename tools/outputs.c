@@ -4,51 +4,22 @@
 
 #include "half.h"
 #include "message.h"
+#include "signals.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- signals ---- */
+/* What a signal removes. Changed only while signals are held. */
+static const char *temporaries[MAX_OUTPUTS];
 
-static const int ending_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGXFSZ};
-
-/* What the handler removes. Changed only while these signals are blocked. */
-static const char *volatile temporaries[MAX_OUTPUTS];
-
-static void remove_temporaries(int number)
+void outputs_remove_temporaries(void)
 {
     for (int i = 0; i < MAX_OUTPUTS; i++) {
         if (temporaries[i]) {
             unlink(temporaries[i]);
-        }
-    }
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-static void block_signals(sigset_t *before)
-{
-    sigset_t ending;
-    sigemptyset(&ending);
-    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
-        sigaddset(&ending, ending_signals[i]);
-    }
-    sigprocmask(SIG_BLOCK, &ending, before);
-}
-
-static void handle_signals(void)
-{
-    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
-        struct sigaction action;
-        if (sigaction(ending_signals[i], NULL, &action) == 0 && action.sa_handler == SIG_DFL) {
-            memset(&action, 0, sizeof action);
-            action.sa_handler = remove_temporaries;
-            sigemptyset(&action.sa_mask);
-            sigaction(ending_signals[i], &action, NULL);
         }
     }
 }
@@ -120,7 +91,7 @@ static int find_place(output *o, mode_t *mode)
     return o->place ? -1 : bad_output(o, strerror(errno));
 }
 
-static int open_output(output *o, const char *volatile *temporary)
+static int open_output(output *o, const char **temporary)
 {
     mode_t mode = 0;
     int code = find_place(o, &mode);
@@ -131,8 +102,7 @@ static int open_output(output *o, const char *volatile *temporary)
     if (!o->temporary) {
         return failed("out of host memory");
     }
-    sigset_t before;
-    block_signals(&before);
+    signals_hold();
     int descriptor = mkstemp(o->temporary);
     if (descriptor >= 0) {
         *temporary = o->temporary;
@@ -142,7 +112,7 @@ static int open_output(output *o, const char *volatile *temporary)
         free(o->temporary);
         o->temporary = NULL;
     }
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    signals_release();
     if (descriptor >= 0 && (!o->stream || fchmod(descriptor, mode) != 0)) {
         code = bad_output(o, strerror(errno));
         if (!o->stream) {
@@ -181,7 +151,6 @@ static int check_distinct(const output *outputs, int index, const input_file *in
 int outputs_open(output outputs[MAX_OUTPUTS], const input_file *inputs, size_t count)
 {
     int code = -1;
-    handle_signals();
     for (int i = 0; i < MAX_OUTPUTS && code < 0; i++) {
         if (outputs[i].path) {
             code = open_output(&outputs[i], &temporaries[i]);
@@ -245,6 +214,29 @@ static int write_output(output *o)
     return closed == 0 ? -1 : failed("%s %s: cannot be written: %s", o->option, o->path, strerror(errno));
 }
 
+static int rename_all(output outputs[MAX_OUTPUTS])
+{
+    int error = 0;
+    int i = 0;
+    signals_hold();
+    for (; i < MAX_OUTPUTS; i++) {
+        output *o = &outputs[i];
+        if (!o->temporary) {
+            continue;
+        }
+        if (rename(o->temporary, o->place) != 0) {
+            error = errno;
+            break;
+        }
+        temporaries[i] = NULL;
+        free(o->temporary);
+        o->temporary = NULL;
+    }
+    signals_release();
+    return error == 0 ? -1
+                      : failed("%s %s: cannot be written: %s", outputs[i].option, outputs[i].path, strerror(error));
+}
+
 int outputs_commit(output outputs[MAX_OUTPUTS])
 {
     int code = -1;
@@ -253,40 +245,23 @@ int outputs_commit(output outputs[MAX_OUTPUTS])
             code = write_output(&outputs[i]);
         }
     }
-    sigset_t before;
-    block_signals(&before);
-    for (int i = 0; i < MAX_OUTPUTS && code < 0; i++) {
-        output *o = &outputs[i];
-        if (!o->temporary) {
-            continue;
-        }
-        if (rename(o->temporary, o->place) != 0) {
-            code = failed("%s %s: cannot be written: %s", o->option, o->path, strerror(errno));
-        } else {
-            temporaries[i] = NULL;
-            free(o->temporary);
-            o->temporary = NULL;
-        }
-    }
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return code;
+    return code < 0 ? rename_all(outputs) : code;
 }
 
 void outputs_discard(output outputs[MAX_OUTPUTS])
 {
     for (int i = 0; i < MAX_OUTPUTS; i++) {
         output *o = &outputs[i];
-        sigset_t before;
         if (o->stream) {
             fclose(o->stream);
             o->stream = NULL;
         }
-        block_signals(&before);
+        signals_hold();
         if (o->temporary) {
             unlink(o->temporary);
             temporaries[i] = NULL;
         }
-        sigprocmask(SIG_SETMASK, &before, NULL);
+        signals_release();
         free(o->temporary);
         free(o->place);
         free(o->values);

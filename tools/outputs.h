@@ -1,5 +1,6 @@
 /* Output files that appear whole or not at all: each is written to a temporary file beside its place, and all are
- * renamed only after every one was written. A signal that ends the program removes the temporary files too. */
+ * renamed only after every one was written. A signal that ends the program comes before all renames, and removes the
+ * temporary files, or after them; only SIGKILL, and a rename that fails after others, can come in between. */
 #ifndef CLATTN_TOOLS_OUTPUTS_H
 #define CLATTN_TOOLS_OUTPUTS_H
 
@@ -18,6 +19,9 @@ typedef struct output {
     char *temporary;
     FILE *stream;
 } output;
+
+/* For signals_begin, which has to come before everything below. */
+void outputs_remove_temporaries(void);
 
 /* Opens the temporary file of every wanted output, or of none. No output may be another, or one of the `count` inputs.
  * Returns -1, or the exit code after a message; so all functions below. */
