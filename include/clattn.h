@@ -29,6 +29,9 @@
  *
  * Threads: a context and a plan may be used from several threads at once; a runner from one thread at a time. Creating
  * and destroying different objects at once is safe; destroying an object that another thread still uses is not.
+ *
+ * Processes: after fork, a child uses nothing that was made before it, and no OpenCL at all if its parent did already:
+ * the threads of a driver are not in it. Fork first, or exec.
  */
 #ifndef CLATTN_H
 #define CLATTN_H
@@ -191,9 +194,10 @@ CLATTN_API clattn_status clattn_context_create(cl_context cl, cl_device_id devic
 /* Gives the context up; it lives on until its last plan is destroyed. NULL is ignored. */
 CLATTN_API void clattn_context_destroy(clattn_context *context);
 
-/* What clattn found out about the device, which engines it would use, and why not others: a few lines of text. The
- * first call on a GPU may take seconds, for what no plan has needed yet is tried now. Lives as long as the context; ""
- * for NULL, and while memory is out, the host's or the device's. */
+/* What clattn found out about the device, which engines it would use, and why not others: a few lines of text. Names of
+ * devices, drivers and platforms are cut, here as everywhere, not refused, however long they are. The first call on a
+ * GPU may take seconds, for what no plan has needed yet is tried now. Lives as long as the context; "" for NULL, and
+ * while memory is out, the host's or the device's. */
 CLATTN_API const char *clattn_context_describe(const clattn_context *context);
 
 /* ---- 3. Problem: what is to be computed ---- */
