@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const layout_names[LAYOUT_COUNT] = {"bhnd", "bnhd", "packed", "padded", "broadcast"};
+static const char *const layout_names[LAYOUT_COUNT] = {"bhnd", "bnhd", "packed", "padded", "broadcast", "random"};
 static const char *const data_names[DATA_COUNT] = {"normal", "uniform", "large", "rising", "equal", "nanpad"};
 static const char *const mask_names[MASK_COUNT] = {"random", "prefix", "suffix", "deadrows", "false"};
 static const char *const dtype_names[3] = {"f32", "f16", "bf16"}; /* the first is never printed */

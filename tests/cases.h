@@ -8,7 +8,7 @@
  *   causal                        align=top-left|bottom-right|OFFSET       (default bottom-right)
  *   mask=KIND:B,H,N,M             the four are mask_dim; KIND: (random:) prefix: suffix: deadrows: false:
  *   kvlen or kvlen=LENGTH         a mixture of lengths, or the same for each batch
- *   layout=bnhd|packed|padded|broadcast                                    (default bhnd)
+ *   layout=bnhd|packed|padded|broadcast|random                             (default bhnd)
  *   data=uniform|large|rising|equal|nanpad                                 (default normal)
  *   tile=BmxBn  splits=P  scale=X  seed=S
  *   grad=dq,dk,dv or none         gradients that are run                   (default all)
@@ -25,6 +25,7 @@ enum case_layout {
     LAYOUT_PACKED,    /* one buffer (B,N, Hq D + Hk D + Hk Dv) of q, k, v, and one of dq, dk, dv; needs N = M */
     LAYOUT_PADDED,    /* views at odd offsets with gaps after every row, head and batch */
     LAYOUT_BROADCAST, /* inputs with strides of 0: q over batches, k and v over heads, dout over rows */
+    LAYOUT_RANDOM,    /* drawn by the seed: any order of dimensions, offsets, gaps, strides of 0, packed where N = M */
     LAYOUT_COUNT
 };
 

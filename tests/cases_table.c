@@ -284,7 +284,7 @@ static void add_data(struct table *t)
     for (unsigned n = 0; n < 10; n++) { /* where NaN hides: each kind of padding, each layout */
         struct test_case c = case_make(2, 2, n % 2 ? 1 : 2, 65, 65, 32, 32);
         c.data = DATA_NANPAD;
-        c.layout = (enum case_layout)(n % LAYOUT_COUNT);
+        c.layout = (enum case_layout)(n % LAYOUT_RANDOM);
         set_mask_shape(&c, (enum case_mask)(n % MASK_COUNT), n % 3 ? 9 : 11);
         set_lengths(&c, n < 5 ? LENGTHS_SAME : LENGTHS_MIXED, 37);
         add(t, &c);
@@ -331,7 +331,7 @@ static void add_mixtures(struct table *t)
         int64_t batch = 1 + check_random_below(&r, head[0] > 2 ? 1 : 2);
         struct test_case c = case_make(batch, head[0], head[1], rows, keys, 32, 32);
 
-        c.layout = (enum case_layout)check_random_below(&r, LAYOUT_COUNT);
+        c.layout = (enum case_layout)check_random_below(&r, LAYOUT_RANDOM);
         c.layout = c.layout == LAYOUT_PACKED && rows != keys ? LAYOUT_PADDED : c.layout;
         c.data = (enum case_data)check_random_below(&r, DATA_COUNT);
         if (check_random_below(&r, 2)) {

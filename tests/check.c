@@ -4,7 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAIL = 256 }; /* guard bytes after the workspace */
+enum { TAIL = 256 }; /* guard bytes after a workspace that lies in memory of OpenCL's */
+
+/* Device memory of a forward or of the gradients. */
+struct workspace {
+    cl_mem mem; /* NULL: none is needed */
+    size_t bytes, tail;
+    unsigned char *image;
+};
 
 /* A case on its way. */
 struct run {
@@ -12,10 +19,10 @@ struct run {
     cl_context cl;
     cl_command_queue queue;
     clattn_plan *plan;
-    cl_mem mem[SLOT_COUNT]; /* one for each buffer of the set */
-    cl_mem workspace;
-    size_t workspace_bytes;
-    unsigned char *workspace_image;
+    cl_mem mem[SLOT_COUNT];            /* one for each buffer of the set */
+    const struct check_memory *memory; /* NULL: OpenCL's */
+    /* of the forward and of the gradients; one for both in OpenCL's memory, as they run one after the other */
+    struct workspace workspace[2];
 };
 
 static int succeeded(struct run *run, clattn_status status, const char *call)
@@ -29,15 +36,24 @@ static int cl_succeeded(struct run *run, cl_int status, const char *call)
     return status == CL_SUCCESS || compare_fail(run->x.result, "%s: OpenCL error %d", call, (int)status);
 }
 
+/* A buffer that holds `content`. NULL, and a failure, where there is none. */
+static cl_mem make_buffer(struct run *run, cl_mem_flags flags, const char *name, size_t bytes, void *content)
+{
+    cl_int status = CL_SUCCESS;
+    cl_mem mem = run->memory != NULL ? run->memory->make(run->memory->self, flags, name, bytes, content, &status)
+                                     : clCreateBuffer(run->cl, flags | CL_MEM_COPY_HOST_PTR, bytes, content, &status);
+
+    return cl_succeeded(run, status, "clCreateBuffer") ? mem : NULL;
+}
+
 static int make_buffers(struct run *run)
 {
     for (int n = 0; n < run->x.set.buffers; n++) {
         const struct data_buffer *buffer = &run->x.set.buffer[n];
         cl_mem_flags flags = buffer->output ? CL_MEM_READ_WRITE : CL_MEM_READ_ONLY;
-        cl_int status;
 
-        run->mem[n] = clCreateBuffer(run->cl, flags | CL_MEM_COPY_HOST_PTR, buffer->bytes, buffer->image, &status);
-        if (!cl_succeeded(run, status, "clCreateBuffer")) {
+        run->mem[n] = make_buffer(run, flags, compare_buffer_name(&run->x, n), buffer->bytes, buffer->image);
+        if (run->mem[n] == NULL) {
             return 0;
         }
         run->x.found[n] = malloc(buffer->bytes);
@@ -65,12 +81,28 @@ static int check_workspace(struct run *run, size_t forward, size_t backward)
     return 1;
 }
 
-/* The workspace is as large as the plan says the larger of those of the passes is, full of NaN, and has a guard behind
- * it. */
-static int make_workspace(struct run *run)
+/* A workspace full of NaN, with a guard behind it. */
+static int fill_workspace(struct run *run, struct workspace *workspace, const char *name, size_t bytes)
+{
+    if (bytes == 0) {
+        return 1;
+    }
+    workspace->bytes = bytes;
+    workspace->tail = run->memory != NULL ? 0 : TAIL;
+    workspace->image = malloc(bytes + workspace->tail);
+    if (workspace->image == NULL) {
+        return compare_fail(run->x.result, "no memory for the workspace");
+    }
+    memset(workspace->image, 0xff, bytes);
+    memset(workspace->image + bytes, 0x5a, workspace->tail);
+    workspace->mem = make_buffer(run, CL_MEM_READ_WRITE, name, bytes + workspace->tail, workspace->image);
+    return workspace->mem != NULL;
+}
+
+/* As large as the plan says; one for both passes is as large as the larger. */
+static int make_workspaces(struct run *run)
 {
     size_t forward = 0, backward = 0;
-    cl_int status;
 
     if (!succeeded(run, clattn_plan_workspace_size(run->plan, CLATTN_FORWARD, &forward),
                    "clattn_plan_workspace_size")) {
@@ -84,18 +116,11 @@ static int make_workspace(struct run *run)
     if (!check_workspace(run, forward, backward)) {
         return 0;
     }
-    run->workspace_bytes = forward > backward ? forward : backward;
-    if (run->workspace_bytes == 0) {
-        return 1;
+    if (run->memory == NULL) {
+        return fill_workspace(run, &run->workspace[0], "workspace", forward > backward ? forward : backward);
     }
-    run->workspace_image = malloc(run->workspace_bytes + TAIL);
-    if (run->workspace_image == NULL) {
-        return compare_fail(run->x.result, "no memory for the workspace");
-    }
-    memset(run->workspace_image, 0xff, run->workspace_bytes);
-    memset(run->workspace_image + run->workspace_bytes, 0x5a, TAIL);
-    run->workspace = clCreateBuffer(run->cl, CL_MEM_READ_WRITE, run->workspace_bytes + TAIL, NULL, &status);
-    return cl_succeeded(run, status, "clCreateBuffer");
+    return fill_workspace(run, &run->workspace[0], "the forward's workspace", forward) &&
+           fill_workspace(run, &run->workspace[1], "the gradients' workspace", backward);
 }
 
 static clattn_tensors make_tensors(const struct run *run)
@@ -123,16 +148,15 @@ static clattn_tensors make_tensors(const struct run *run)
 static int enqueue(struct run *run)
 {
     clattn_tensors tensors = make_tensors(run);
+    const cl_mem first = run->workspace[0].mem, second = run->workspace[run->memory != NULL].mem;
     cl_event forward = NULL;
     cl_event backward = NULL;
-    int good =
-        succeeded(run, clattn_enqueue_forward(run->plan, run->queue, &tensors, run->workspace, 0, NULL, &forward),
-                  "clattn_enqueue_forward");
+    int good = succeeded(run, clattn_enqueue_forward(run->plan, run->queue, &tensors, first, 0, NULL, &forward),
+                         "clattn_enqueue_forward");
 
     if (good && (run->x.passes & CLATTN_BACKWARD)) {
-        good = succeeded(
-            run, clattn_enqueue_backward(run->plan, run->queue, &tensors, run->workspace, 1, &forward, &backward),
-            "clattn_enqueue_backward");
+        good = succeeded(run, clattn_enqueue_backward(run->plan, run->queue, &tensors, second, 1, &forward, &backward),
+                         "clattn_enqueue_backward");
     }
     if (forward != NULL) {
         good = cl_succeeded(run, clWaitForEvents(1, &forward), "forward") && good;
@@ -158,19 +182,35 @@ static int write_images(struct run *run)
                                                                     buffer->image, 0, NULL, NULL),
                                                "clEnqueueWriteBuffer");
     }
-    if (good && run->workspace != NULL) {
-        good = cl_succeeded(run,
-                            clEnqueueWriteBuffer(run->queue, run->workspace, CL_TRUE, 0, run->workspace_bytes + TAIL,
-                                                 run->workspace_image, 0, NULL, NULL),
-                            "clEnqueueWriteBuffer");
+    for (int n = 0; n < 2 && good; n++) {
+        const struct workspace *w = &run->workspace[n];
+
+        good = w->mem == NULL || cl_succeeded(run,
+                                              clEnqueueWriteBuffer(run->queue, w->mem, CL_TRUE, 0, w->bytes + w->tail,
+                                                                   w->image, 0, NULL, NULL),
+                                              "clEnqueueWriteBuffer");
     }
     return good;
 }
 
-/* Reads every buffer, and sees that the workspace's guard is whole. */
-static int read_buffers(struct run *run)
+/* Sees that the guard behind a workspace is whole. */
+static int check_tail(struct run *run, const struct workspace *w)
 {
     unsigned char tail[TAIL];
+
+    if (w->tail == 0) {
+        return 1;
+    }
+    return cl_succeeded(run, clEnqueueReadBuffer(run->queue, w->mem, CL_TRUE, w->bytes, w->tail, tail, 0, NULL, NULL),
+                        "clEnqueueReadBuffer") &&
+           (memcmp(tail, w->image + w->bytes, w->tail) == 0 ||
+            compare_fail(run->x.result, "the workspace was overwritten past its %zu bytes", w->bytes));
+}
+
+/* Reads every buffer, and sees that nothing around them was written. */
+static int read_buffers(struct run *run)
+{
+    const char *trespassed = NULL;
     int good = 1;
 
     for (int n = 0; n < run->x.set.buffers && good; n++) {
@@ -179,17 +219,11 @@ static int read_buffers(struct run *run)
                                                 run->x.found[n], 0, NULL, NULL),
                             "clEnqueueReadBuffer");
     }
-    if (good && run->workspace != NULL) {
-        good = cl_succeeded(
-            run,
-            clEnqueueReadBuffer(run->queue, run->workspace, CL_TRUE, run->workspace_bytes, TAIL, tail, 0, NULL, NULL),
-            "clEnqueueReadBuffer");
-        if (good && memcmp(tail, run->workspace_image + run->workspace_bytes, TAIL) != 0) {
-            good =
-                compare_fail(run->x.result, "the workspace was overwritten past its %zu bytes", run->workspace_bytes);
-        }
+    good = good && check_tail(run, &run->workspace[0]);
+    if (good && run->memory != NULL) {
+        trespassed = run->memory->trespassed(run->memory->self, run->queue);
     }
-    return good;
+    return trespassed == NULL ? good : compare_fail(run->x.result, "%s: overwritten outside its buffer", trespassed);
 }
 
 static int run_once(struct run *run)
@@ -226,10 +260,15 @@ static void release(struct run *run)
         }
         free(run->x.found[n]);
     }
-    if (run->workspace != NULL) {
-        clReleaseMemObject(run->workspace);
+    for (int n = 0; n < 2; n++) {
+        if (run->workspace[n].mem != NULL) {
+            clReleaseMemObject(run->workspace[n].mem);
+        }
+        free(run->workspace[n].image);
     }
-    free(run->workspace_image);
+    if (run->memory != NULL) {
+        run->memory->release(run->memory->self);
+    }
     clattn_plan_destroy(run->plan);
     data_free(&run->x.set);
 }
@@ -246,7 +285,7 @@ static void run_case(struct run *run, clattn_context *context, int again)
         compare_fail(run->x.result, "the layout does not fit the sizes, or memory is short");
         return;
     }
-    if (make_buffers(run) && make_workspace(run) && run_once(run)) {
+    if (make_buffers(run) && make_workspaces(run) && run_once(run)) {
         compare_outputs(&run->x);
         if (again && run->x.result->ok) {
             run_again(run);
@@ -260,6 +299,12 @@ static void run_case(struct run *run, clattn_context *context, int again)
 int check_case(clattn_context *context, cl_context cl, cl_command_queue queue, const struct test_case *c,
                unsigned passes, struct check_result *result)
 {
+    return check_case_in(NULL, context, cl, queue, c, passes, result);
+}
+
+int check_case_in(const struct check_memory *memory, clattn_context *context, cl_context cl, cl_command_queue queue,
+                  const struct test_case *c, unsigned passes, struct check_result *result)
+{
     struct run run;
 
     memset(&run, 0, sizeof run);
@@ -268,6 +313,7 @@ int check_case(clattn_context *context, cl_context cl, cl_command_queue queue, c
     run.x.result = result;
     run.cl = cl;
     run.queue = queue;
+    run.memory = memory;
     result->ok = 1;
     result->message[0] = '\0';
     case_print(c, result->line);

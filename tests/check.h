@@ -34,6 +34,22 @@ const char *check_tensor_name(enum check_tensor tensor);
 int check_case(clattn_context *context, cl_context cl, cl_command_queue queue, const struct test_case *c,
                unsigned passes, struct check_result *result);
 
+/* Memory that a test brings for the buffers of a case, because it watches what lies around them. */
+struct check_memory {
+    void *self;
+    /* A buffer of exactly `bytes` that holds `content`, and is called `name` in what is said about it; the caller
+     * releases it. NULL and *status on failure. */
+    cl_mem (*make)(void *self, cl_mem_flags flags, const char *name, size_t bytes, const void *content, cl_int *status);
+    /* The name of a buffer around which something was written, or NULL. */
+    const char *(*trespassed)(void *self, cl_command_queue queue);
+    /* Frees what lies under the buffers, which are released. */
+    void (*release)(void *self);
+};
+
+/* check_case in such memory, forward and gradients each with a workspace of their own. */
+int check_case_in(const struct check_memory *memory, clattn_context *context, cl_context cl, cl_command_queue queue,
+                  const struct test_case *c, unsigned passes, struct check_result *result);
+
 /* ---- parts, for tests that are not a case ---- */
 
 /* The float32 rule. An element may be off by (absolute * size + relative * |expected|) * max(1, score / 16), where

@@ -268,8 +268,7 @@ void compare_outputs(struct comparison *x)
     }
 }
 
-/* The name of a tensor that lives in the buffer. */
-static const char *buffer_name(const struct comparison *x, int buffer)
+const char *compare_buffer_name(const struct comparison *x, int buffer)
 {
     static const char *const names[SLOT_COUNT] = {"q",   "k",   "v",  "mask", "kv_lengths", "dout",
                                                   "out", "lse", "dq", "dk",   "dv"};
@@ -309,7 +308,7 @@ void compare_guards(struct comparison *x)
         size_t at = first_difference(x->found[n], buffer->image, buffer->bytes);
 
         if (at < buffer->bytes) {
-            compare_fail(x->result, "%s: byte %zu of the buffer was overwritten, %s", buffer_name(x, n), at,
+            compare_fail(x->result, "%s: byte %zu of the buffer was overwritten, %s", compare_buffer_name(x, n), at,
                          buffer->output ? "outside the tensor" : "which is an input");
         }
     }
@@ -321,7 +320,7 @@ void compare_runs(struct comparison *x, unsigned char *const *before)
         size_t at = first_difference(x->found[n], before[n], x->set.buffer[n].bytes);
 
         if (at < x->set.buffer[n].bytes) {
-            compare_fail(x->result, "%s: two runs differ at byte %zu of the buffer", buffer_name(x, n), at);
+            compare_fail(x->result, "%s: two runs differ at byte %zu of the buffer", compare_buffer_name(x, n), at);
         }
     }
 }

@@ -22,6 +22,9 @@ int compare_is_written(const struct comparison *x, enum check_tensor tensor);
 /* Compares the outputs with the reference. */
 void compare_outputs(struct comparison *x);
 
+/* The name of a tensor that lives in the buffer. */
+const char *compare_buffer_name(const struct comparison *x, int buffer);
+
 /* Sees that nothing but the outputs that are written has changed. Overwrites these in `found`. */
 void compare_guards(struct comparison *x);
 

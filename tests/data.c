@@ -208,7 +208,7 @@ static void fill_tensor(struct data_set *set, const struct test_case *c, enum da
             continue;
         }
         if (c->data == DATA_EQUAL && slot == SLOT_K && row % view->dim[2] != 0) {
-            memcpy(bytes, row_at(set, slot, row - row % view->dim[2]), view->dim[3] * view->element_bytes);
+            memmove(bytes, row_at(set, slot, row - row % view->dim[2]), view->dim[3] * view->element_bytes);
         } else {
             fill_row(bytes, view->dim[3], c, slot, row, r);
         }

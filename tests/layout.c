@@ -65,17 +65,19 @@ static int add_buffer(struct data_set *set, size_t elements, size_t size, int ou
 }
 
 /* Gives a tensor its strides, and a buffer of its own. Inputs of the plain layout are just as large as their tensor. */
-static int place(struct data_set *set, enum data_slot slot, enum case_layout layout)
+static int place(struct data_set *set, enum data_slot slot, enum case_layout layout, uint64_t seed)
 {
     struct data_view *view = &set->view[slot];
     const size_t *dim = view->dim;
     int output = slot >= SLOT_OUT;
     int small = slot == SLOT_MASK || slot == SLOT_KV_LENGTHS;
-    size_t guard = output || layout != LAYOUT_BHND ? GUARD : 0;
+    size_t guard = layout != LAYOUT_RANDOM && (output || layout != LAYOUT_BHND) ? GUARD : 0;
 
     view->offset = guard;
     view->default_strides = 1;
-    if (layout == LAYOUT_PADDED) {
+    if (layout == LAYOUT_RANDOM) {
+        layout_random(view, slot, seed);
+    } else if (layout == LAYOUT_PADDED) {
         size_t row = dim[3] + 1 + (size_t)slot % 4;
         size_t head = dim[2] * row + 5;
 
@@ -94,7 +96,7 @@ static int place(struct data_set *set, enum data_slot slot, enum case_layout lay
 }
 
 /* Three tensors in one buffer: (B,N, heads depth of the first, of the second, of the third). */
-static int place_packed(struct data_set *set, enum data_slot first)
+static int place_packed(struct data_set *set, enum data_slot first, size_t guard)
 {
     struct data_view *view = &set->view[first];
     size_t rows = view->dim[2];
@@ -104,8 +106,8 @@ static int place_packed(struct data_set *set, enum data_slot first)
     for (int n = 0; n < 3; n++) {
         width += view[n].dim[1] * view[n].dim[3];
     }
-    buffer = add_buffer(set, 2 * GUARD + view->dim[0] * rows * width, view->element_bytes, first >= SLOT_OUT);
-    for (size_t n = 0, at = GUARD; n < 3; n++) {
+    buffer = add_buffer(set, 2 * guard + view->dim[0] * rows * width, view->element_bytes, first >= SLOT_OUT);
+    for (size_t n = 0, at = guard; n < 3; n++) {
         view[n].buffer = buffer;
         view[n].offset = at;
         view[n].default_strides = 0;
@@ -142,7 +144,9 @@ static int sizes_make_sense(const struct test_case *c)
 int layout_make(struct data_set *set, const struct test_case *c)
 {
     const clattn_problem *p = &c->problem;
-    int packed = c->layout == LAYOUT_PACKED;
+    int random_packed = c->layout == LAYOUT_RANDOM && p->q_len == p->kv_len && c->seed % 3 == 0;
+    size_t guard = random_packed ? 0 : GUARD;
+    int packed = c->layout == LAYOUT_PACKED || random_packed;
     int status = 0;
 
     if (!sizes_make_sense(c)) {
@@ -161,9 +165,9 @@ int layout_make(struct data_set *set, const struct test_case *c)
     set_dims(set, SLOT_DV, p->dtype, p->batch, p->kv_heads, p->kv_len, p->v_dim);
     for (int slot = 0; slot < SLOT_COUNT && status == 0; slot++) {
         if (packed && (slot == SLOT_Q || slot == SLOT_DQ)) {
-            status = place_packed(set, (enum data_slot)slot);
+            status = place_packed(set, (enum data_slot)slot, guard);
         } else if (set->view[slot].buffer < 0 && set->view[slot].dim[0] != 0) {
-            status = place(set, (enum data_slot)slot, c->layout);
+            status = place(set, (enum data_slot)slot, c->layout, c->seed);
         }
     }
     return status;

@@ -7,4 +7,7 @@
 /* Fills in the views and makes the buffers, their images uninitialised. 0, or -1 as data_make. */
 int layout_make(struct data_set *set, const struct test_case *c);
 
+/* Offset and strides of a view whose dimensions are set, for LAYOUT_RANDOM. */
+void layout_random(struct data_view *view, enum data_slot slot, uint64_t seed);
+
 #endif

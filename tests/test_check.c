@@ -231,6 +231,8 @@ static void test_faults_are_seen(void **state)
                                         "b2 h4/2 n5 m7 d8/4 layout=bnhd causal",
                                         "b2 h4/2 n5 m5 d8/4 layout=packed kvlen",
                                         "b2 h2 n5 m7 d8 layout=padded",
+                                        "b2 h4/2 n5 m7 d8/4 mask=2,1,5,7 kvlen layout=random seed=1",
+                                        "b2 h4/2 n5 m5 d8/4 dtype=f16 causal layout=random seed=3",
                                         "b2 h2 n5 m7 d8 layout=broadcast mask=2,1,5,7",
                                         "b2 h4/2 n5 m5 d8/4 dtype=f16 layout=packed causal",
                                         "b2 h2 n5 m7 d8 dtype=f16 layout=broadcast",

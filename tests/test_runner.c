@@ -113,8 +113,8 @@ static void check_line(clattn_runner *runner, const char *line, int way)
 static void test_layouts(void **state)
 {
     for (int layout = 0; layout < LAYOUT_COUNT; layout++) {
-        static const char *const layouts[LAYOUT_COUNT] = {"layout=bhnd", "layout=bnhd", "layout=packed",
-                                                          "layout=padded", "layout=broadcast"};
+        static const char *const layouts[LAYOUT_COUNT] = {"layout=bhnd",   "layout=bnhd",      "layout=packed",
+                                                          "layout=padded", "layout=broadcast", "layout=random seed=4"};
         char line[CASE_LINE_SIZE];
 
         snprintf(line, sizeof line, CASE "%s", layouts[layout]);

@@ -1,0 +1,58 @@
+/* Where a case of layout=random puts a tensor: everything that a caller may do, drawn by the case's seed. */
+#include "layout.h"
+#include "random.h"
+
+/* A stride that nothing reads, as its dimension has one element. */
+static size_t any_stride(struct check_random *r)
+{
+    return (size_t)(check_random_bits(r) >> 7) | 1;
+}
+
+/* Strides of the dimensions in any order, from the innermost on, with gaps that are multiples of `unit`. */
+static void draw_strides(struct data_view *view, size_t unit, struct check_random *r)
+{
+    const int wide = check_random_below(r, 2) != 0;
+    int order[3] = {2, 1, 0};
+    size_t next = view->dim[3];
+
+    for (int n = 2; n > 0; n--) {
+        int other = (int)check_random_below(r, n + 1), swapped = order[n];
+
+        order[n] = order[other];
+        order[other] = swapped;
+    }
+    next += wide ? unit * (size_t)check_random_below(r, 5) : 0;
+    for (int n = 0; n < 3; n++) {
+        view->stride[order[n]] = next;
+        next = next * view->dim[order[n]] + (wide ? unit * (size_t)check_random_below(r, 7) : 0);
+    }
+}
+
+/* Key lengths have one stride. The last elements of half of the tensors are the last of their buffer, which has then a
+ * size that buffers are aligned to: not a byte after them is the caller's. */
+void layout_random(struct data_view *view, enum data_slot slot, uint64_t seed)
+{
+    enum { ALIGNED_BYTES = 128 };
+    struct check_random r = {seed ^ UINT64_C(0x6a09e667f3bcc909)};
+    /* the first draw is the same for all tensors: engines copy rows of 16 bytes only where all of them lie so */
+    const size_t unit = check_random_below(&r, 2) != 0 && view->dim[3] % 8 == 0 ? 8 : 1;
+    const size_t line = ALIGNED_BYTES / view->element_bytes;
+    size_t end;
+
+    check_random_skip(&r, 64 * (uint64_t)slot);
+    view->default_strides = check_random_below(&r, 4) == 0;
+    if (!view->default_strides) {
+        draw_strides(view, unit, &r);
+        if (slot < SLOT_OUT && slot != SLOT_KV_LENGTHS && check_random_below(&r, 4) == 0) {
+            view->stride[check_random_below(&r, 3)] = 0;
+        }
+        for (int n = 0; n < 3; n++) {
+            view->stride[n] = view->dim[n] == 1 ? any_stride(&r) : view->stride[n];
+        }
+    }
+    view->offset = check_random_below(&r, 3) != 0 ? unit * (size_t)check_random_below(&r, 40) : 0;
+    end = data_row_offset(view, view->dim[0] * view->dim[1] * view->dim[2] - 1) / view->element_bytes + view->dim[3];
+    if (check_random_below(&r, 2) != 0) {
+        view->offset += (line - end % line) % line;
+    }
+}
