@@ -14,7 +14,7 @@ set -eu
 
 build_packages="build-essential cmake ninja-build pkg-config opencl-headers ocl-icd-opencl-dev libmd-dev clinfo"
 test_packages="pocl-opencl-icd libcmocka-dev"
-some_tests_packages="libclblast-dev libopenblas-dev oclgrind clang python3 python3-venv"
+some_tests_packages="libclblast-dev libopenblas-dev oclgrind clang libclang-rt-dev python3 python3-venv"
 offline_packages="clang-19 rocm-device-libs libclc-15 intel-opencl-icd mmdebstrap"
 
 say() {
