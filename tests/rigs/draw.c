@@ -1,0 +1,152 @@
+#include "draw.h"
+
+#include "random.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define PICK(array, r) (array)[check_random_below(r, (int64_t)COUNT(array))]
+
+/* Multiply-adds of a forward: what a CPU does in a tenth of a second with an engine that is made for GPUs, and the
+ * gradients too. */
+static const int64_t most_work = 1500000;
+
+/* Seeds that follow each other must not draw from overlapping sequences. */
+static struct check_random start(uint64_t seed, uint64_t kind)
+{
+    struct check_random r = {seed * UINT64_C(0x9e3779b97f4a7c15) + kind};
+
+    r.state = check_random_bits(&r);
+    return r;
+}
+
+static int one_in(struct check_random *r, int64_t many)
+{
+    return check_random_below(r, many) == 0;
+}
+
+/* What engines made of matrix instructions leave to others (float32, small tiles, masks in one of them) is drawn less
+ * often for these. */
+static int is_of_matrices(clattn_engine engine)
+{
+    return engine == CLATTN_ENGINE_NVIDIA_MMA || engine == CLATTN_ENGINE_NVIDIA_WGMMA;
+}
+
+static int64_t draw_depth(struct check_random *r)
+{
+    static const int64_t usual[] = {8, 16, 24, 32, 40, 64}, odd[] = {1, 3, 20, 33, 59, 65}, deep[] = {72, 96, 128, 160};
+
+    return one_in(r, 8) ? PICK(deep, r) : one_in(r, 3) ? PICK(odd, r) : PICK(usual, r);
+}
+
+struct draw_configuration draw_configuration(clattn_engine engine, uint64_t seed)
+{
+    static const struct draw_range queries[] = {{1, 4}, {5, 16}, {17, 32}, {33, 64}, {65, 300}, {65, 300}};
+    static const struct draw_range keys[] = {{1, 16}, {17, 64}, {65, 300}, {65, 300}, {301, 900}};
+    static const int64_t tiles[] = {1, 5, 12, 16, 17, 48, 64, 100, INT64_MAX};
+    static const uint64_t launches[] = {1, 100000, 3000000};
+    struct check_random r = start(seed / DRAW_PROBLEMS, 1);
+    struct draw_configuration c = {.engine = engine, .passes = CLATTN_FORWARD | CLATTN_BACKWARD};
+    const int matrices = is_of_matrices(engine);
+
+    c.dtype = (clattn_dtype)(matrices ? 1 + check_random_below(&r, 2) : check_random_below(&r, 3));
+    c.d = draw_depth(&r);
+    c.dv = one_in(&r, 3) ? draw_depth(&r) : c.d;
+    c.group = one_in(&r, 2) ? 2 + check_random_below(&r, 3) : 1;
+    c.mask = !one_in(&r, matrices ? 4 : 2) ? DRAW_NO_MASK : one_in(&r, 2) ? DRAW_FULL : DRAW_PADDING;
+    if (one_in(&r, 3)) {
+        c.passes = CLATTN_FORWARD | (unsigned)(2 * check_random_below(&r, 8));
+    }
+    if (one_in(&r, matrices ? 12 : 4)) {
+        c.q_tile = PICK(tiles, &r);
+        c.k_tile = PICK(tiles, &r);
+    }
+    c.splits = !one_in(&r, matrices ? 4 : 2) ? 0 : one_in(&r, 4) ? CLATTN_MAX_KV_SPLITS : 1 + check_random_below(&r, 6);
+    c.queries = PICK(queries, &r);
+    c.keys = PICK(keys, &r);
+    c.launch_flops = one_in(&r, 4) ? PICK(launches, &r) : 0;
+    c.tuned = one_in(&r, 2);
+    c.seed = check_random_bits(&r);
+    return c;
+}
+
+static int64_t within(struct draw_range range, struct check_random *r)
+{
+    return range.least + check_random_below(r, range.most - range.least + 1);
+}
+
+static void draw_sizes(const struct draw_configuration *from, clattn_problem *p, struct check_random *r)
+{
+    p->batch = 1 + check_random_below(r, 3);
+    p->kv_heads = 1 + check_random_below(r, 3);
+    p->q_len = within(from->queries, r);
+    p->kv_len = within(from->keys, r);
+    for (int turn = 0;
+         turn < 20 && p->batch * p->kv_heads * from->group * p->q_len * p->kv_len * (from->d + from->dv) > most_work;
+         turn++) {
+        int64_t *const longer = p->q_len - from->queries.least > p->kv_len - from->keys.least ? &p->q_len : &p->kv_len;
+        const struct draw_range range = longer == &p->q_len ? from->queries : from->keys;
+
+        if (p->batch > 1 || p->kv_heads > 1) {
+            *(p->kv_heads > 1 ? &p->kv_heads : &p->batch) -= 1;
+        } else {
+            *longer -= (*longer - range.least + 1) / 2;
+        }
+    }
+    p->q_heads = p->kv_heads * from->group;
+    if (one_in(r, 4) && p->q_len >= from->keys.least && p->q_len <= from->keys.most) {
+        p->kv_len = p->q_len; /* packed layouts need it */
+    }
+}
+
+static void draw_visibility(const struct draw_configuration *from, struct test_case *c, struct check_random *r)
+{
+    clattn_problem *p = &c->problem;
+
+    p->causal = one_in(r, 2);
+    p->align = (clattn_align)check_random_below(r, 3);
+    if (p->align == CLATTN_ALIGN_OFFSET) {
+        const int64_t far = one_in(r, 2) ? INT64_C(1) << 62 : -(INT64_C(1) << 62);
+
+        p->offset = one_in(r, 8) ? far : check_random_below(r, p->q_len + p->kv_len) - p->q_len;
+    }
+    if (from->mask != DRAW_NO_MASK) {
+        p->mask_dim[0] = one_in(r, 2) ? p->batch : 1;
+        p->mask_dim[1] = one_in(r, 2) ? p->q_heads : 1;
+        p->mask_dim[2] = from->mask == DRAW_FULL ? p->q_len : 1;
+        p->mask_dim[3] = one_in(r, 4) ? 1 : p->kv_len;
+        c->mask = (enum case_mask)check_random_below(r, one_in(r, 4) ? MASK_COUNT : MASK_DEADROWS);
+    }
+    if (one_in(r, 3)) {
+        p->kv_lengths = 1;
+        c->lengths = one_in(r, 3) ? LENGTHS_SAME : LENGTHS_MIXED;
+        c->kv_length = c->lengths == LENGTHS_SAME ? (int32_t)check_random_below(r, p->kv_len + 2) : 0;
+    }
+}
+
+struct test_case draw_problem(const struct draw_configuration *from, uint64_t seed)
+{
+    static const enum case_data data[] = {DATA_NORMAL, DATA_NORMAL, DATA_NORMAL, DATA_UNIFORM,
+                                          DATA_LARGE,  DATA_RISING, DATA_EQUAL,  DATA_NANPAD};
+    struct check_random r = start(seed, 2);
+    struct test_case c = case_make(1, 1, 1, 1, 1, from->d, from->dv);
+
+    c.problem.dtype = from->dtype;
+    c.problem.q_tile = from->q_tile;
+    c.problem.k_tile = from->k_tile;
+    c.problem.kv_splits = from->splits;
+    c.passes = from->passes;
+    draw_sizes(from, &c.problem, &r);
+    draw_visibility(from, &c, &r);
+    if (one_in(&r, 4)) {
+        c.problem.scale = check_random_uniform(&r) * (one_in(&r, 2) ? 1.0f : 1e-3f);
+    }
+    c.layout = one_in(&r, 4) ? (enum case_layout)check_random_below(&r, LAYOUT_COUNT) : LAYOUT_RANDOM;
+    if (c.layout == LAYOUT_PACKED && c.problem.q_len != c.problem.kv_len) {
+        c.layout = LAYOUT_RANDOM;
+    }
+    c.data = PICK(data, &r);
+    if (c.passes == CLATTN_FORWARD) {
+        c.want_lse = one_in(&r, 2);
+    }
+    c.seed = 1 + (check_random_bits(&r) >> 33);
+    return c;
+}

@@ -1,0 +1,111 @@
+#include "tuned_rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_FIELDS = 24, ROWS_A_KERNEL = 6, LINE_BYTES = 2048, WORD_BYTES = 64 };
+
+struct field {
+    char name[WORD_BYTES];
+    long value;
+};
+
+/* The engine's numbers of one kernel, and what else its row says. */
+struct kernel {
+    char name[WORD_BYTES], engine[WORD_BYTES];
+    struct field field[MOST_FIELDS];
+    int fields;
+    long packed, mask;
+};
+
+/* The number behind " -DNAME=". */
+static long option(const char *options, const char *name)
+{
+    char key[WORD_BYTES];
+    const char *found;
+
+    snprintf(key, sizeof key, " -D%s=", name);
+    found = strstr(options, key);
+    return found != NULL ? strtol(found + strlen(key), NULL, 10) : 0;
+}
+
+/* Options between the padded depths and what no row has are the engine's tunable numbers. */
+static void read_fields(const char *options, struct kernel *k)
+{
+    const char *at = strstr(options, " -DDV_PAD=");
+
+    k->fields = 0;
+    while (at != NULL && (at = strstr(at + 1, " -D")) != NULL && k->fields < MOST_FIELDS) {
+        struct field *f = &k->field[k->fields];
+
+        if (sscanf(at, " -D%63[A-Z_]=%ld", f->name, &f->value) != 2 || strcmp(f->name, "SPLIT") == 0 ||
+            strncmp(f->name, "WANT_", 5) == 0) {
+            return;
+        }
+        k->fields++;
+    }
+}
+
+/* "backward_dq: engine simt, 64 queries a tile, ...; -cl-std=CL1.2 -DSTORAGE=0 ..." 0: a kernel that has no tiles, or
+ * the second of a name, for tensors of other strides. */
+static int read_kernel(const char *line, struct kernel *k)
+{
+    const char *options = strstr(line, "; ");
+
+    if (options == NULL || sscanf(line, "%63[a-z_]: engine %63[a-z_0-9]", k->name, k->engine) != 2) {
+        return 0;
+    }
+    k->packed = option(options, "PACKED");
+    k->mask = option(options, "MASK");
+    read_fields(options, k);
+    return k->fields > 0;
+}
+
+/* One or two of the numbers changed as the tuner changes them. */
+static void write_row(FILE *stream, const struct kernel *k, const struct test_case *c, int causal, int turn,
+                      struct check_random *r)
+{
+    static const char *const dtypes[] = {"f32", "f16", "bf16"}, *const masks[] = {"none", "full", "padding"};
+    struct field field[MOST_FIELDS];
+
+    memcpy(field, k->field, sizeof field);
+    for (int64_t n = check_random_below(r, 2); n >= 0; n--) {
+        struct field *f = &field[check_random_below(r, k->fields)];
+        const int twice = check_random_below(r, 2) != 0;
+
+        f->value = f->value == 0 ? 1 : f->value == 1 && !twice ? 0 : twice ? 2 * f->value : f->value / 2;
+    }
+    fprintf(stream, "engine=%s kernel=%s dtype=%s D=%d Dv=%d mask=%s causal=%d packed=%ld", k->engine, k->name,
+            dtypes[c->problem.dtype], (int)c->problem.qk_dim, (int)c->problem.v_dim, masks[k->mask], causal, k->packed);
+    fprintf(stream, " log_own=6 log_walk=6 log_heads=%d",
+            turn); /* a row for each turn: the nearest legal one is taken */
+    for (int n = 0; n < k->fields; n++) {
+        fprintf(stream, " %s=%ld", field[n].name, field[n].value);
+    }
+    fprintf(stream, "\n");
+}
+
+int tuned_rows_write(const char *file, const char *description, const struct test_case *c, struct check_random *r)
+{
+    FILE *stream = fopen(file, "w");
+    struct kernel k;
+    char line[LINE_BYTES];
+    int rows = 0;
+
+    if (stream == NULL) {
+        return -1;
+    }
+    fprintf(stream, "clattn-tuned 1\n");
+    while (*description != '\0') {
+        const size_t length = strcspn(description, "\n");
+
+        snprintf(line, sizeof line, "%.*s", (int)length, description);
+        memset(&k, 0, sizeof k);
+        for (int row = 0; read_kernel(line, &k) && row < 2 * ROWS_A_KERNEL; row++, rows++) {
+            write_row(stream, &k, c, row % 2, row / 2, r);
+        }
+        description += length + (description[length] != '\0');
+    }
+    return fclose(stream) == 0 ? rows : -1;
+}
