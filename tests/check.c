@@ -310,6 +310,7 @@ int check_case_in(const struct check_memory *memory, clattn_context *context, cl
     memset(&run, 0, sizeof run);
     run.x.c = c;
     run.x.passes = c->passes & passes;
+    run.x.by_chance = (passes & CHECK_CHANCE) != 0;
     run.x.result = result;
     run.cl = cl;
     run.queue = queue;

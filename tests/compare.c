@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { OTHER_NUMBERS = 8 };
+
 /* What the reference says, and how far naive attention is from it. */
 struct truth {
     double *tensor[CHECK_TENSORS];
@@ -222,7 +224,32 @@ static struct check_tolerance tolerance_of(const struct comparison *x, enum chec
                                          : check_tolerance_16(tensor, tolerance, truth->naive_error[tensor]);
 }
 
-static void compare(struct comparison *x, enum check_tensor tensor, const struct truth *truth)
+/* The largest error that naive attention has in the tensor when the case has other numbers: where few rows see several
+ * keys, it may be exact by chance. Infinity where it cannot be told. */
+static double naive_error_of_others(const struct comparison *x, enum check_tensor tensor)
+{
+    double worst = 0.0;
+
+    for (uint64_t n = 1; n <= OTHER_NUMBERS; n++) {
+        struct test_case c = *x->c;
+        struct check_result result = {.ok = 1};
+        struct comparison other = {.c = &c, .passes = x->passes, .result = &result};
+        struct truth truth = {.naive_error = {0}};
+
+        c.seed += n << 40;
+        if (data_make(&c, &other.set) == 0) {
+            compute_truth(&other, &truth);
+        }
+        worst = result.ok ? fmax(worst, truth.naive_error[tensor]) : INFINITY;
+        for (int t = 0; t < CHECK_TENSORS; t++) {
+            free(truth.tensor[t]);
+        }
+        data_free(&other.set);
+    }
+    return worst;
+}
+
+static void compare(struct comparison *x, enum check_tensor tensor, struct truth *truth)
 {
     const struct data_view *view = &x->set.view[SLOT_OUT + (int)tensor];
     const double *expected = truth->tensor[tensor];
@@ -237,6 +264,10 @@ static void compare(struct comparison *x, enum check_tensor tensor, const struct
         return;
     }
     ratio = check_worst_ratio(tolerance_of(x, tensor, truth), found, expected, count, &at);
+    if (x->by_chance && isfinite(ratio) && ratio > 1.0 && view->dtype != CLATTN_FLOAT32) {
+        truth->naive_error[tensor] = fmax(truth->naive_error[tensor], naive_error_of_others(x, tensor));
+        ratio = check_worst_ratio(tolerance_of(x, tensor, truth), found, expected, count, &at);
+    }
     for (size_t n = 0; n < count; n++) {
         if (found[n] != 0.0f && ratio <= 1.0 && is_hidden(x, truth, tensor, n / dim[3])) {
             at = n;

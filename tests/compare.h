@@ -8,6 +8,7 @@
 struct comparison {
     const struct test_case *c;
     unsigned passes; /* that were asked for and are the case's */
+    int by_chance;   /* CHECK_CHANCE */
     struct data_set set;
     unsigned char *found[SLOT_COUNT]; /* what the buffers of the set hold after the run */
     struct check_result *result;

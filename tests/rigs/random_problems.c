@@ -104,7 +104,8 @@ static int look_at_plan(const struct draw_configuration *configuration, const st
 static void run_problem(const struct draw_configuration *configuration, const struct test_case *c, uint64_t seed,
                         struct tally *tally)
 {
-    const unsigned passes = CLATTN_FORWARD | CLATTN_BACKWARD | (seed % REPEAT_EVERY == 0 ? CHECK_REPEAT : 0);
+    const unsigned passes =
+        CLATTN_FORWARD | CLATTN_BACKWARD | CHECK_CHANCE | (seed % REPEAT_EVERY == 0 ? CHECK_REPEAT : 0);
     struct check_result result;
     char line[CASE_LINE_SIZE];
 

@@ -8,6 +8,7 @@ seed=42
 plain="b1 h2/1 n70 m65 d16 causal layout=random seed=2"
 padded="b2 h2/1 n70 m65 d16 kvlen=60 layout=random seed=2"
 split="b1 h2/1 n70 m65 d16 layout=random splits=2 grad=none seed=2"
+half="b1 h2 n70 m65 d16 dtype=f16 layout=random seed=2"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -32,7 +33,7 @@ expect() {
     grep -q "^FAILED seed $seed: $case: .*$words" "$folder/log" || fail "$*: found, but not said: $words"
 }
 
-for case in "$plain" "$padded" "$split"; do
+for case in "$plain" "$padded" "$split" "$half"; do
     run --case "$case" || fail "it fails with nothing planted"
     run --case "$case" --memory bytes || fail "it fails with nothing planted, without pages"
 done
@@ -51,6 +52,7 @@ for memory in any bytes; do
     expect 'dq: overwritten outside its buffer' "$plain" write:dq --memory $memory
     expect 'out\[.*found' "$plain" value:v --memory $memory
     expect '\[.*found' "$padded" value:kv_lengths --memory $memory
+    expect 'out\[.*found' "$half" value:k --memory $memory
 done
 
 # What one seed draws is what it draws again, and another seed draws something else.
