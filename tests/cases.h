@@ -25,7 +25,9 @@ enum case_layout {
     LAYOUT_PACKED,    /* one buffer (B,N, Hq D + Hk D + Hk Dv) of q, k, v, and one of dq, dk, dv; needs N = M */
     LAYOUT_PADDED,    /* views at odd offsets with gaps after every row, head and batch */
     LAYOUT_BROADCAST, /* inputs with strides of 0: q over batches, k and v over heads, dout over rows */
-    LAYOUT_RANDOM,    /* drawn by the seed: any order of dimensions, offsets, gaps, strides of 0, packed where N = M */
+    /* Drawn by the seed: any order of dimensions, offsets, gaps, strides of 0, packed where N = M. The table has those
+     * above, and the random problems this one. */
+    LAYOUT_RANDOM,
     LAYOUT_COUNT
 };
 
