@@ -70,7 +70,7 @@ static void write_and_read(const npy_header *header, const float *values)
         !npy_parse_header((unsigned char *)bytes + begin, length, &again, &error) || again.rank != header->rank ||
         memcmp(again.dim, header->dim, (size_t)header->rank * sizeof again.dim[0]) != 0 ||
         begin + length + header->count * sizeof *values != size ||
-        memcmp(bytes + begin + length, values, header->count * sizeof *values) != 0) {
+        memcmp(bytes + begin + length, values, (size_t)header->count * sizeof *values) != 0) {
         abort();
     }
     free(bytes);
@@ -80,7 +80,7 @@ static void read_elements(npy_file *file, enum reader reader)
 {
     static const size_t bytes[] = {4, 1, 4, 2};
     npy_error error;
-    void *values = malloc(file->header.count * bytes[reader] + 1);
+    void *values = malloc((size_t)file->header.count * bytes[reader] + 1);
     bool good;
 
     if (values == NULL) {
