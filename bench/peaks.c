@@ -58,7 +58,7 @@ static cl_int time_multiply_add(const struct bench_device *device, cl_kernel ker
             steps *= 2;
             continue;
         }
-        const double rate = 2.0 * ACCUMULATORS * (double)steps * (double)global * (double)width / seconds;
+        const double rate = 2.0 * (double)ACCUMULATORS * (double)steps * (double)global * (double)width / seconds;
         best = rate > best ? rate : best;
         ++good;
     }

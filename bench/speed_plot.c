@@ -71,7 +71,7 @@ static double x_of(const struct frame *f, double length)
 
 static double y_of(const struct frame *f, double rate)
 {
-    return TOP + (1.0 - rate / f->top) * (PLOT_HEIGHT - TOP - AXIS);
+    return (double)TOP + (1.0 - rate / f->top) * (double)(PLOT_HEIGHT - TOP - AXIS);
 }
 
 static void draw_axes(const struct frame *f, const struct point *points, size_t count, const char *device)
@@ -101,7 +101,7 @@ static void draw_axes(const struct frame *f, const struct point *points, size_t 
     svg_line(f->file, LEFT, bottom, WIDTH - RIGHT, bottom, "stroke=\"" SVG_INK "\"");
     svg_line(f->file, LEFT, TOP, LEFT, bottom, "stroke=\"" SVG_INK "\"");
     svg_text(f->file, 0.5 * (LEFT + WIDTH - RIGHT), bottom + 44, "text-anchor=\"middle\"", "length M, keys");
-    svg_text_upwards(f->file, 22, 0.5 * (TOP + bottom), "speed, TFLOP/s");
+    svg_text_upwards(f->file, 22, 0.5 * ((double)TOP + bottom), "speed, TFLOP/s");
     snprintf(label, sizeof label, "Attention on %.280s", device);
     svg_text(f->file, LEFT, 28, "font-size=\"16\" font-weight=\"bold\"", label);
 }
@@ -111,7 +111,7 @@ static size_t draw_curve(const struct frame *f, const struct point *points, size
 {
     const char *colour = colours[number % (sizeof colours / sizeof *colours)];
     const char *dashes = points->row->pass == BENCH_BACKWARD ? " stroke-dasharray=\"7 4\"" : "";
-    const double y = PLOT_HEIGHT + LEGEND_LINE * (double)number;
+    const double y = (double)PLOT_HEIGHT + (double)LEGEND_LINE * (double)number;
     char style[160];
     size_t count = 0;
     fprintf(f->file, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"2.5\"%s d=\"", colour, dashes);

@@ -71,6 +71,9 @@ static npy_header open_array(npy_file *file, const char *path, unsigned types, i
     if (file->header.rank != rank) {
         die(path, "wrong number of dimensions");
     }
+    if (file->header.count > SIZE_MAX / sizeof(double)) {
+        die(path, "larger than what this machine can address");
+    }
     return file->header;
 }
 
@@ -81,7 +84,7 @@ static float *read_floats(const char *folder, const char *name, npy_header *head
     npy_error error;
     const char *path = path_of(folder, name);
     *header = open_array(&file, path, NPY_FLOAT32 | NPY_FLOAT16, 4);
-    float *values = allocate(header->count, sizeof *values);
+    float *values = allocate((size_t)header->count, sizeof *values);
     if (!npy_read_float32(&file, values, &error)) {
         die(path, error.text);
     }
@@ -99,7 +102,7 @@ static void read_mask(struct input *in, const char *folder)
     if (header.dim[0] != (uint64_t)in->problem.batch || header.dim[1] != (uint64_t)in->problem.kv_len) {
         die(path, "not of the shape (B,M)");
     }
-    in->mask = allocate(header.count, 1);
+    in->mask = allocate((size_t)header.count, 1);
     if (!npy_read_bytes(&file, in->mask, &error)) {
         die(path, error.text);
     }

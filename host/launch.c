@@ -186,8 +186,8 @@ const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan
     struct view lengths;
     struct call call;
     fill_call(plan, &call);
-    const size_t count =
-        clattn__roles(&plan->problem, is_of_forward(kernel) ? CLATTN_FORWARD : plan->passes & CLATTN_BACKWARD, roles);
+    const unsigned passes = is_of_forward((int)kernel) ? CLATTN_FORWARD : plan->passes & CLATTN_BACKWARD;
+    const size_t count = clattn__roles(&plan->problem, passes, roles);
     for (size_t i = 0; i < count; ++i)
         set_view(&call, &roles[i], &contiguous, &lengths);
     return clattn__stage_for(plan, kernel, &call);

@@ -73,7 +73,7 @@ clattn_status clattn__place_tensor(const clattn_context *context, const struct c
     if (status)
         return status;
     clattn__role_strides(role, tensor->stride, stride);
-    const size_t most = (size_t)1 << 58;
+    const uint64_t most = (uint64_t)1 << 58;
     if (tensor->offset > most || stride[0] > most || stride[1] > most || stride[2] > most)
         return clattn__fail(CLATTN_BUFFER_TOO_SMALL, "offset or a stride of %s exceeds 2^58 elements", role->name);
     const int64_t bytes = (int64_t)role->element_bytes;

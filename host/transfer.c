@@ -9,7 +9,7 @@ static clattn_status place_array(struct clattn__transfer *transfer, size_t at)
     const struct clattn__role *role = &transfer->roles[at];
     struct clattn__view *view = &transfer->views[at];
     clattn_array *array = &transfer->arrays[at];
-    const size_t most = (size_t)1 << 58;
+    const uint64_t most = (uint64_t)1 << 58;
     if (array->stride[0] > most || array->stride[1] > most || array->stride[2] > most)
         return clattn__fail(CLATTN_INVALID_SIZE, "a stride of %s exceeds 2^58 elements", role->name);
     const clattn_array given = *array;

@@ -4,8 +4,8 @@
 #   demo      compiler, CMake, OpenCL headers and loader; PoCL, an OpenCL for the CPU, when no other device is found
 #   test      the same, PoCL always, and cmocka; and what parts of the library and some tests use: CLBlast, oclgrind,
 #             clang, OpenBLAS, Python
-#   offline   as test, compilers for GPUs that are not here, some 400 MB, which bring Intel's OpenCL driver for GPUs along,
-#             and what scripts/chroot_test.sh makes other systems with
+#   offline   as test, compilers for GPUs that are not here, some 400 MB, which bring Intel's OpenCL driver for GPUs along;
+#             headers for 32 bits, and what scripts/chroot_test.sh makes other systems with
 #
 # Asks apt only for what is missing, and with sudo only when it is not run by root. What only some tests need is installed
 # where apt has it (oclgrind and most of the compilers are in Debian 12 alone); without it those tests are skipped, and say so.
@@ -15,7 +15,7 @@ set -eu
 build_packages="build-essential cmake ninja-build pkg-config opencl-headers ocl-icd-opencl-dev libmd-dev clinfo"
 test_packages="pocl-opencl-icd libcmocka-dev"
 some_tests_packages="libclblast-dev libopenblas-dev oclgrind clang libclang-rt-dev python3 python3-venv"
-offline_packages="clang-19 rocm-device-libs libclc-15 intel-opencl-icd mmdebstrap"
+offline_packages="clang-19 rocm-device-libs libclc-15 intel-opencl-icd libc6-dev-i386 mmdebstrap"
 
 say() {
     printf '%s: %s\n' setup "$*" >&2

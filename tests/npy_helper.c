@@ -195,7 +195,10 @@ void *load(const char *path, unsigned allowed, npy_header *header)
     if (!npy_open(&file, path, allowed, &error)) {
         die(path, error.text);
     }
-    void *data = take(file.header.count * 4);
+    if (file.header.count > SIZE_MAX / sizeof(double)) {
+        die(path, "larger than what this machine can address");
+    }
+    void *data = take((size_t)file.header.count * 4);
     bool good = allowed & NPY_FLOAT32 ? npy_read_float32(&file, data, &error)
                 : allowed & NPY_INT32 ? npy_read_int32(&file, data, &error)
                                       : npy_read_bytes(&file, data, &error);
@@ -220,7 +223,7 @@ static float *load_bhnd(const char *path, bool bnhd, int64_t dim[4])
     }
     int64_t heads = dim[2];
     int64_t rows = dim[1];
-    float *sorted = take(header.count * sizeof *sorted);
+    float *sorted = take((size_t)header.count * sizeof *sorted);
     for (int64_t line = 0; line < dim[0] * heads * rows; line++) {
         int64_t b = line / (heads * rows);
         int64_t h = line / rows % heads;

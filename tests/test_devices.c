@@ -40,7 +40,7 @@ static void test_no_platform(void **state)
 {
     char folder[] = "/tmp/clattn_devices_XXXXXX";
     pid_t child;
-    int status;
+    int status = 0;
 
     (void)state;
     assert_non_null(mkdtemp(folder));

@@ -263,9 +263,9 @@ static void test_bad_arrays(void **state)
             {output->data, {1, 0, 8}, CLATTN_OVERLAP},
             {output->data, {SIZE_MAX, 72, 8}, CLATTN_INVALID_SIZE},
             {output->data, {144, SIZE_MAX / 2 + 1, 8}, CLATTN_INVALID_SIZE},
-            {output->data, {144, 72, ((size_t)1 << 58) + 1}, CLATTN_INVALID_SIZE},
-            {output->data, {144, 72, (size_t)1 << 58}, CLATTN_INVALID_SIZE},
-            {output->data, {144, 72, (size_t)1 << 56}, CLATTN_OPENCL_ERROR}, /* a buffer of 2^61 bytes */
+            {output->data, {144, 72, (size_t)((UINT64_C(1) << 58) + 1)}, CLATTN_INVALID_SIZE},
+            {output->data, {144, 72, (size_t)(UINT64_C(1) << 58)}, CLATTN_INVALID_SIZE},
+            {output->data, {144, 72, (size_t)(UINT64_C(1) << 56)}, CLATTN_OPENCL_ERROR}, /* a buffer of 2^61 bytes */
         };
 
         for (size_t n = 0; n < COUNT_OF(rows); n++) {

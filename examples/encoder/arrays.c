@@ -33,7 +33,10 @@ void *array_read(const char *folder, const char *name, npy_type type, int rank, 
         nn_fail(path, error.text);
     }
     check_shape(&file.header, path, rank, dim);
-    void *values = malloc(file.header.count * npy_type_bytes(type));
+    if (file.header.count > SIZE_MAX / sizeof(double)) {
+        nn_fail(path, "larger than what this machine can address");
+    }
+    void *values = malloc((size_t)file.header.count * npy_type_bytes(type));
     if (!values) {
         nn_fail(path, "out of memory");
     }

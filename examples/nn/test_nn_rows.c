@@ -23,7 +23,7 @@ static void norm_row(const struct norm *n, int row)
     for (int c = 0; c < COLUMNS; ++c)
         mean += x[c] / (double)COLUMNS;
     for (int c = 0; c < COLUMNS; ++c)
-        square += (x[c] - mean) * (x[c] - mean) / COLUMNS;
+        square += (x[c] - mean) * (x[c] - mean) / (double)COLUMNS;
     const double inverse = 1.0 / sqrt(square + EPSILON);
     n->stats[2 * row] = mean;
     n->stats[2 * row + 1] = inverse;
@@ -32,8 +32,8 @@ static void norm_row(const struct norm *n, int row)
         n->y[row * COLUMNS + c] = h * n->gain[c] + n->bias[c];
         n->dgain[c] += dy[c] * h;
         n->dbias[c] += dy[c];
-        mean_g += (double)dy[c] * n->gain[c] / COLUMNS;
-        mean_gh += (double)dy[c] * n->gain[c] * h / COLUMNS;
+        mean_g += (double)dy[c] * n->gain[c] / (double)COLUMNS;
+        mean_gh += (double)dy[c] * n->gain[c] * h / (double)COLUMNS;
     }
     for (int c = 0; c < COLUMNS; ++c) {
         const double h = (x[c] - mean) * inverse, g = (double)dy[c] * n->gain[c];

@@ -17,12 +17,12 @@ struct frame {
 
 static double x_of(const struct frame *f, double step)
 {
-    return LEFT + step / f->steps * (WIDTH - LEFT - RIGHT);
+    return (double)LEFT + step / f->steps * (double)(WIDTH - LEFT - RIGHT);
 }
 
 static double y_of(const struct frame *f, double loss)
 {
-    return TOP + (f->high - loss) / (f->high - f->low) * (HEIGHT - TOP - BOTTOM);
+    return (double)TOP + (f->high - loss) / (f->high - f->low) * (double)(HEIGHT - TOP - BOTTOM);
 }
 
 /* Axes end on ticks, and hold every curve and level. */
@@ -66,8 +66,8 @@ static void draw_axes(const struct frame *f, const char *title)
     }
     svg_line(f->file, LEFT, bottom, right, bottom, "stroke=\"" SVG_INK "\"");
     svg_line(f->file, LEFT, TOP, LEFT, bottom, "stroke=\"" SVG_INK "\"");
-    svg_text(f->file, 0.5 * (LEFT + right), HEIGHT - 16, "text-anchor=\"middle\"", "step");
-    svg_text_upwards(f->file, 22, 0.5 * (TOP + bottom), "loss, nats a character");
+    svg_text(f->file, 0.5 * ((double)LEFT + right), HEIGHT - 16, "text-anchor=\"middle\"", "step");
+    svg_text_upwards(f->file, 22, 0.5 * ((double)TOP + bottom), "loss, nats a character");
     svg_text(f->file, LEFT, 28, "font-size=\"16\" font-weight=\"bold\"", title);
 }
 
@@ -118,7 +118,7 @@ static void draw_legend(const struct frame *f, const struct plot *plot)
     fprintf(f->file, "<rect x=\"%d\" y=\"%d\" width=\"190\" height=\"%zu\" fill=\"white\"/>\n", WIDTH - RIGHT - 200,
             TOP + 60 - LEGEND_LINE / 2 - 4, plot->curve_count * LEGEND_LINE + 8);
     for (size_t c = 0; c < plot->curve_count; ++c) {
-        const double y = TOP + 60.0 + LEGEND_LINE * (double)c, x = WIDTH - RIGHT - 190;
+        const double y = (double)(TOP + 60) + (double)LEGEND_LINE * (double)c, x = WIDTH - RIGHT - 190;
         char style[96];
         snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"2.5\"", plot->curves[c].colour);
         svg_line(f->file, x, y, x + 28, y, style);
