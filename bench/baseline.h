@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Attention by other means, on the same numbers: what clattn is compared with. Forward only, float32 only; both store
  * the matrix of scores, as one does without a fused kernel.
  *

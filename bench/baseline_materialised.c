@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* S = Q K^T and O = P V by CLBlast, one batch of products for all key heads: the query heads that share one are rows of
  * the same product. */
 #include "baseline.h"

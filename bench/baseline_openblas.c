@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Attention of the host, with OpenBLAS: each thread takes a head, or a part of its queries where there are fewer heads
  * than threads, and keeps the scores of those. OpenBLAS itself is held to one thread a call. */
 #include "baseline.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clattn-bench: how fast the passes are, case by case, each verified before it is timed. See docs/performance.md. */
 #include "baseline.h"
 #include "commit.h"

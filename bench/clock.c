@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The clock of the device. A pass may be several kernels, and the event that it gives may be a marker, of which no
  * driver promises a useful time. So a pass is timed between two kernels of our own on an in-order queue: from the end
  * of a gate to the start of a kernel behind the pass.

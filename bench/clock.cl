@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Keeps the queue busy for `steps` multiply-adds, each of which waits for the one before. One work-item. */
 kernel void gate(global float *out, const int steps, const float factor)
 {

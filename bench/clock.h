@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Two clocks: that of the device, and that on the wall. */
 #ifndef CLATTN_BENCH_CLOCK_H
 #define CLATTN_BENCH_CLOCK_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Writes what git says of SOURCE to the C source OUTPUT, where that changes it: cmake -DSOURCE=.. -DOUTPUT=.. -P commit.cmake
 find_package(Git QUIET)
 set(commit "")

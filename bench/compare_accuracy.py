@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """How far clattn and PyTorch's scaled_dot_product_attention are from float64, on the same inputs.
 
     compare_accuracy.py [--clattn PROGRAM] [--engine LIST] [--backends LIST] [--csv FILE] CASE ...

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Times PyTorch's scaled_dot_product_attention on the case lines of clattn-bench, and puts both side by side.
 
     compare_torch.py [--csv FILE] [--backends LIST] [--repeats N] [--sustained] [--threads N] [--join CSV] CASE ...

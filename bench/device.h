@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The device that is measured: OpenCL objects, facts, and the bench's own kernels. */
 #ifndef CLATTN_BENCH_DEVICE_H
 #define CLATTN_BENCH_DEVICE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The yardstick for CPU devices. */
 #ifndef CLATTN_BENCH_GEMM_H
 #define CLATTN_BENCH_GEMM_H

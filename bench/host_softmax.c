@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Loops over LANES numbers that a compiler turns into vectors without being allowed to reorder a sum; the C library's
  * expf would be called number by number and take most of the time of a baseline. */
 #include "host_softmax.h"

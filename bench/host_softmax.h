@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax of a row on the host, by vectors. */
 #ifndef CLATTN_BENCH_HOST_SOFTMAX_H
 #define CLATTN_BENCH_HOST_SOFTMAX_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The bench's own kernels, embedded by cmake/embed_text.cmake. */
 #ifndef CLATTN_BENCH_KERNELS_H
 #define CLATTN_BENCH_KERNELS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A case on a device: set up, run, verified; then timed, by clattn here and by baselines on the same buffers. */
 #ifndef CLATTN_BENCH_MEASURE_H
 #define CLATTN_BENCH_MEASURE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command line. */
 #ifndef CLATTN_BENCH_OPTIONS_H
 #define CLATTN_BENCH_OPTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the device can do at most: multiply-adds, and copying.
  *
  * -D VECTOR=float, float4, ..: what one accumulator holds. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the device can do at most, measured. */
 #ifndef CLATTN_BENCH_PEAKS_H
 #define CLATTN_BENCH_PEAKS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is being done, on standard error where that is a terminal. */
 #ifndef CLATTN_BENCH_PROGRESS_H
 #define CLATTN_BENCH_PROGRESS_H

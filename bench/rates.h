@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From times to rates: what a pass computes and reads, and what is told of several times. */
 #ifndef CLATTN_BENCH_RATES_H
 #define CLATTN_BENCH_RATES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "read_csv.h"
 
 #include "report_csv.h"

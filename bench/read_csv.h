@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reports that were written before, by this program (report_csv.h) or by compare_torch.py, for a plot. */
 #ifndef CLATTN_BENCH_READ_CSV_H
 #define CLATTN_BENCH_READ_CSV_H

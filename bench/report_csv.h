@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The report for programs: comma-separated values, a row a pass. docs/performance.md tells what the columns are. */
 #ifndef CLATTN_BENCH_REPORT_CSV_H
 #define CLATTN_BENCH_REPORT_CSV_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The report for people, on standard output. */
 #ifndef CLATTN_BENCH_REPORT_TABLE_H
 #define CLATTN_BENCH_REPORT_TABLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One row of a report: one pass of one case by one implementation. */
 #ifndef CLATTN_BENCH_ROW_H
 #define CLATTN_BENCH_ROW_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The device buffers of a case, several times over, so that no run finds its inputs in a cache. */
 #ifndef CLATTN_BENCH_SETS_H
 #define CLATTN_BENCH_SETS_H

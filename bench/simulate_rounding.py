@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What the width of key tiles does to the accuracy of attention: P and out are rounded to float16, all else is float64.
 
     simulate_rounding.py [--heads N] [--length N] [--depth N]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax of the rows of S (rows, M) in place, the way an unfused framework does it: the middle of attention that
  * stores its scores. Row r is query r % N; it sees the keys j <= r % N + offset; a row that sees none becomes 0. One
  * work-group a row, of GROUP work-items, each of which takes WIDTH keys at a time. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Speed against length, as an SVG file. */
 #ifndef CLATTN_BENCH_SPEED_PLOT_H
 #define CLATTN_BENCH_SPEED_PLOT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How long a program waits for its first result. */
 #ifndef CLATTN_BENCH_STARTUP_H
 #define CLATTN_BENCH_STARTUP_H

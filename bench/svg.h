@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The strokes of a chart in an SVG file. */
 #ifndef CLATTN_SVG_H
 #define CLATTN_SVG_H

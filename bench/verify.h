@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whether the results of a case are right, at a cost that does not grow with N x M: sampled rows against the reference
  * in double, sampled keys against the same formulas, and every element of every output seen to be a number.
  *

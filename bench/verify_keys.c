@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The gradients of single keys:
  *
  *   P_ij = exp(S_ij - L_i)   delta_i = dO_i . O_i   dS_ij = P_ij (dO_i . V_j - delta_i)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # libmd::libmd, the message digests of BSD. Also installed: the static library of clattn needs it.
 find_path(LIBMD_INCLUDE_DIR sha2.h)
 find_library(LIBMD_LIBRARY md)

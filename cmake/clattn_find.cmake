@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What may be there or not. Included by the top CMakeLists.txt.
 
 # clattn_choice(NAME DOC WAS): an option of three states. ON asks for a thing and stops without it, OFF leaves it out, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Install and export rules: find_package(clattn) and clattn.pc. Included by the top CMakeLists.txt once the library targets
 # exist; `clattn_install(TARGET...)` takes those to be installed.
 include(GNUInstallDirs)
@@ -49,7 +50,8 @@ function(clattn_install)
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   install(FILES ${PROJECT_SOURCE_DIR}/include/clattn.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/NOTICE ${PROJECT_SOURCE_DIR}/AUTHORS
+    DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
   install(EXPORT clattn-targets NAMESPACE clattn:: DESTINATION ${config_dir})
   configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/clattn-config.cmake.in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Writes the files FILES (a ;-list) as byte arrays to the C source OUTPUT: cmake -DFILES=.. -DOUTPUT=.. -P embed.cmake
 set(arrays "")
 set(table "")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Writes FILE as the string NAME, declared in HEADER, to the C source OUTPUT:
 # cmake -DFILE=.. -DNAME=.. -DHEADER=.. -DOUTPUT=.. -P embed_text.cmake
 file(READ "${FILE}" hex HEX)

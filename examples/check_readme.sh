@@ -1,6 +1,7 @@
 #!/bin/sh
-# Sees that the first C program in README.md is examples/minimal.c, and that every further C block is a piece of
-# examples/enqueue.c: check_readme.sh README.md minimal.c enqueue.c
+# SPDX-License-Identifier: Apache-2.0
+# Sees that the first C program in README.md is examples/minimal.c, but for the line of its licence, and that every further
+# C block is a piece of examples/enqueue.c: check_readme.sh README.md minimal.c enqueue.c
 set -eu
 
 # The nth block of C.
@@ -8,7 +9,7 @@ block() {
     awk -v wanted="$2" '/^```c$/ { inside = ++n == wanted; next } /^```$/ { inside = 0 } inside' "$1"
 }
 
-if ! block "$1" 1 | diff -u - "$2"; then
+if ! block "$1" 1 | diff -u -I SPDX-License-Identifier: - "$2"; then
     echo "check_readme: the first \`\`\`c block of $1 (-) differs from $2 (+)" >&2
     exit 1
 fi

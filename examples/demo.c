@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Forward and backward on activations of a real transformer, and what they cost: demo [DEVICE [FOLDER]]
  *
  * DEVICE as for clattn_find_device; FOLDER holds q.npy, k.npy, v.npy and mask.npy (default: examples/data). Exit status

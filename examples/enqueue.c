@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Attention on OpenCL objects of the program's own: a plan, then forward and backward on its queue and buffers, ordered
  * by events. Q, K and V are packed in one float16 buffer (B,N,Hq+2Hk,D), as a single projection of hidden states makes
  * them, with two query heads to a key head; gradients go to a second buffer of the same layout.

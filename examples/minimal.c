@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Causal attention, 8 heads, 1024 tokens, on the best OpenCL device there is. */
 #include <clattn.h>
 #include <stdio.h>

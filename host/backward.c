@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The backward pass: what engines want before they begin; delta, by a kernel of its own or by that of dQ; then dQ and
  * dK/dV, side by side where dQ makes no delta, or all in one walk. */
 #include "launch.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Compiled programs on disk.
  *
  * File <cache_dir>/<key>.clbin: the 8 bytes "CLATTN02", the SHA-256 of all that follows, the key, the binary. The key

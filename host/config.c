@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which tiles a kernel uses on a device: the engine's choice, or a configuration from elsewhere that is checked. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What config.c shares with the engines' own choices, config_simt.c and so on. */
 #ifndef CLATTN_HOST_CONFIG_H
 #define CLATTN_HOST_CONFIG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of engine cpu: by what caches hold and by how many workers there are. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of engine simt for few query rows, in the schedule of kernels/engine_few.cl. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of engine nvidia_mma for few query rows, in the schedule of kernels/engine_few_mma.cl. */
 #include "args.h"
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of engine simt: a table of rows that were measured. */
 #include "config.h"
 

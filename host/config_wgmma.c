@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of engine nvidia_wgmma: a table of rows that were measured. */
 #include "args.h"
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A context: one device, its options, the programs built for it. */
 #include "internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Finding a device: the only file that enumerates platforms, for the runner and for tools. */
 #include "internal.h"
 

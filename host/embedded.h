@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The files of kernels/, embedded by cmake/embed.cmake. */
 #ifndef CLATTN_EMBEDDED_H
 #define CLATTN_EMBEDDED_H

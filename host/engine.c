@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The engines, and which of them a context's device can run: never by its name, always by trying. */
 #include "engine.h"
 

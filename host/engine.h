@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Engines: one row each of what the host has to know about them, and which of them a context may use. */
 #ifndef CLATTN_HOST_ENGINE_H
 #define CLATTN_HOST_ENGINE_H

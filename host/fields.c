@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One table of the tunable numbers: the build options, the tune file and the tuner go by it, so that a new number is a
  * line here and a member of struct clattn__config. */
 #include "fields.h"

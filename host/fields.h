@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The tunable numbers of a configuration. */
 #ifndef CLATTN_FIELDS_H
 #define CLATTN_FIELDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files of the cache folder, read and written whole. What they hold is run, so a folder or a file is only used where it
  * belongs to the effective user and nobody else may write it (access lists included: they show in the group's bits).
  * What is judged is what was opened, and files are opened within the folder that was judged. The folders above it do

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The forward pass: one kernel; before it one that makes tensor maps, where the engine wants them; and where it is
  * split over the keys, a second that combines the parts. */
 #include "launch.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products, by a library: gemm_clblast.c, or gemm_none.c where there is none. */
 #ifndef CLATTN_GEMM_H
 #define CLATTN_GEMM_H

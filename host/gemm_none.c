@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products where the library was built without CLBlast. */
 #include "gemm.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the header's CLATTN_..._INIT macros give, for programs in languages without them. */
 #include "internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the host files share. Names with two underscores are the library's own and not exported. */
 #ifndef CLATTN_INTERNAL_H
 #define CLATTN_INTERNAL_H

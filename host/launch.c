@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a caller's tensors to enqueued kernels: what forward.c and backward.c have in common. */
 #include "launch.h"
 

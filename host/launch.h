@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Enqueueing a pass. */
 #ifndef CLATTN_LAUNCH_H
 #define CLATTN_LAUNCH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layer: projections around attention. */
 #ifndef CLATTN_LAYER_H
 #define CLATTN_LAYER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layer, backward: from dout through out's projection, attention, and the projections of q, k and v. */
 #include "layer_pass.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that nothing sees, left out of the gradients of weights (kernels/blank_rows.cl). */
 #include "layer.h"
 

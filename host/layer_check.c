@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Is a layer one that clattn can compute? */
 #include "layer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layer, forward: three projections and attention between them. */
 #include "layer_pass.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Checking a call of the layer, and finding what is where. */
 #include "layer_pass.h"
 

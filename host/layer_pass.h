@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A call of the layer, checked and begun: what layer_forward.c and layer_backward.c have in common. */
 #ifndef CLATTN_LAYER_PASS_H
 #define CLATTN_LAYER_PASS_H

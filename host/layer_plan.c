@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Plans of a layer: its projections, and plans of the attention between them. */
 #include "layer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The tensors of a layer's calls: their shapes, and what lies in `saved`. */
 #include "layer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CLBlast compiles at the first call that needs a kernel, and some CPU drivers at the first launch of each. Here every
  * product of a layer runs once, on scratch, so that the calls that count compile nothing. */
 #include "layer.h"

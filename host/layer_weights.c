@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Initial weights of a layer, as PyTorch's nn.Linear draws them. */
 #include "layer.h"
 

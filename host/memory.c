@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Host memory, through the caller's allocator where there is one. */
 #include "internal.h"
 

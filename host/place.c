@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A caller's queue, tensors and workspace: are they of this context, and large enough? */
 #include "internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Plans: a checked problem with a configuration and a kernel for each pass asked for. */
 #include "internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Local memory beyond what CL_DEVICE_LOCAL_MEM_SIZE says: some GPUs let a kernel's own array have more. What a device
  * can do is tried, once a context; whatever fails means that it cannot. */
 #include "internal.h"

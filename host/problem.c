@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Is a problem one that clattn can compute? */
 #include "internal.h"
 

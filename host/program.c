@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Programs: found in the context's list, on disk, or built from source. */
 #include "program.h"
 

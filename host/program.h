@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The program cache in memory. */
 #ifndef CLATTN_PROGRAM_H
 #define CLATTN_PROGRAM_H

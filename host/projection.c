@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Linear maps by matrix products. A bias is a product too: ones (rows,1) times b (1,out) forward, ones (1,rows) times
  * dy (rows,out) backward. */
 #include "projection.h"

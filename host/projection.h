@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The linear maps of the layer, y (rows,out) = x (rows,in) w^T + b with w (out,in), and their gradients; as a sequence
  * of commands that run one after the other. */
 #ifndef CLATTN_PROJECTION_H

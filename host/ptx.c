@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PTX text for sm_90 becomes PTX text for sm_90a; see ptx.h. A scanner of tokens that knows comments and strings. */
 #include "ptx.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The edit by which compiled kernels get at the instructions of target sm_90a. */
 #ifndef CLATTN_PTX_H
 #define CLATTN_PTX_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the runner's files share: its device, and the arrays of one run on their way there and back. */
 #ifndef CLATTN_RUNNER_H
 #define CLATTN_RUNNER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layer on arrays of the host. */
 #include "runner.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whether an engine is right on a device: a small causal problem in float16, forward or gradients, against the same in
  * double. */
 #include "engine.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Kernel text. The files of kernels/ are embedded as they are; here one is put together with what it includes, since a
  * driver has no folder to include from. Include guards work as in any compiler; #line marks keep file and line in its
  * log. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whether a forward shares the keys out among its work-groups. Where queries are few, so are the tiles of their rows,
  * and most of a device would idle while a few work-groups walk all keys. The number of parts depends on problem and
  * device alone: results are the same from run to run. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Status names, and the last error of each thread. */
 #include "internal.h"
 

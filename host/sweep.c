@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The bound of a cache folder. It is kept by whoever writes a compiled program, after the seconds that compiling took;
  * files whose names are not the library's are never touched. */
 #if !defined(_POSIX_C_SOURCE)

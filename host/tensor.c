@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tensors as strided views: which ones a pass has, how far they reach, whether they share bytes. */
 #include "internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Strings that grow. A failed allocation is remembered and asked for once, at the end. */
 #include "internal.h"
 

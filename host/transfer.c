@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Arrays of the host to buffers of the device and back. */
 #include "runner.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clattn_tune: the fastest configuration of each kernel, by trying. */
 #include "fields.h"
 #include "launch.h"

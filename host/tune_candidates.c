@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The search goes from good configurations to their neighbours: the rows of the built-in table first, then neighbours
  * of the fastest. Legal ones only, each once. */
 #include "tune_candidates.h"

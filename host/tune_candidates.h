@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Configurations to try for one kernel. */
 #ifndef CLATTN_TUNE_CANDIDATES_H
 #define CLATTN_TUNE_CANDIDATES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A problem's tensors on the device, and runs of its kernels: checked, or timed. */
 #include "tune_trial.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Running a problem over and over on the device: what the tuner measures with. */
 #ifndef CLATTN_TUNE_TRIAL_H
 #define CLATTN_TUNE_TRIAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tuned configurations of a context's device: one file for each device and driver in the cache folder. A row of it is
  * believed no more than a caller is: it has to pass clattn__config_complete. */
 #include "tuned.h"

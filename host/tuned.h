@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Configurations that were found to be the fastest on a device: kept in a file, looked up by plans. */
 #ifndef CLATTN_TUNED_H
 #define CLATTN_TUNED_H

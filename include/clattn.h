@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clattn: exact attention and its gradients on any OpenCL device.
  *
  *   S = scale Q K^T, masked     P = softmax(S)     O = P V     L_i = log sum_j exp S_ij

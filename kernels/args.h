@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every kernel is told at run time: one struct, passed by value. Read by OpenCL C and by the host's C99 compiler,
  * so 64-bit members come first and the rest is an even number of 32-bit ones: no padding, one layout. */
 #ifndef CLATTN_ARGS_H

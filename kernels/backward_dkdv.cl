@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dV = P^T dO and dK = scale dS^T Q, column-tiled: FlashAttention-2, Algorithm 2.
  *
  * Grid: one work-group for OWN keys of one (batch, key head) and one SLICE of D and Dv; it walks the queries that see

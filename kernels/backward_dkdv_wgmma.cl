@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dV = P^T dO and dK = scale dS^T Q by the schedule of engine nvidia_wgmma, column-tiled as backward_dkdv.cl is, which
  * says more.
  *

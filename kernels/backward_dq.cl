@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dQ = scale dS K, row-tiled: FlashAttention-2, Algorithm 2, with the loops exchanged so that nothing is added
  * atomically.
  *

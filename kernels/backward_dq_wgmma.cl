@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dQ = scale dS K by the schedule of engine nvidia_wgmma, row-tiled as backward_dq.cl is, which says the formula.
  *
  * Grid: one work-group for OWN query rows of one (batch, head); it walks the keys that they see. Q (OWN, D) and dO

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dQ, dK and dV in one walk: FlashAttention-2, Algorithm 2, where one worker owns a whole key head, so that dQ is added
  * to in a fixed order without atomics. Five products where backward_dkdv and backward_dq do seven.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A copy of rows, those blanked whose partner is 0 throughout:
  *
  *   to_r = 0 where partner_r = 0, else from_r     r a row; partner (rows,partner_width), from and to (rows,width)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* delta_i = sum_d dO_id O_id: FlashAttention-2, Algorithm 2, line 4. delta is contiguous (B,Hq,N).
  *
  * Grid: one work-group for OWN rows of one (batch, query head), TY at a time. TX items read a row together, each a piece

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a work-group of engine nvidia_wgmma has to do, owner tile after owner tile, for the warps that do it. With STAY it
  * takes several in turn, and the producer is ahead of the consumers, also into the next one. */
 #ifndef DESK_WGMMA_CL

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How tiles lie on a machine, by engine; tile.cl has what is done with them. An owner tile has OWN rows, the other
  * side comes in tiles of WALK rows; which of queries and keys is which, the pass decides. Each engine file defines:
  *

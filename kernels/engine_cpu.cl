@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Engine `cpu`: one work-item a work-group, so one core works through a tile alone and nothing waits. Vectors of LANES
  * floats run along the owner's rows, in scores and in outputs, which are transposed for that:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Engine `simt` where a tile has few owner rows, as decoding does: a schedule of its own (forward_few.cl), since each key
  * is used little and all time goes into loading. The WG_SIZE items are TY groups of TX. A group owns GROUP_KEYS of a
  * tile's keys: it has its own m, l and O for them, and the groups' are added up at the end.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Engine `nvidia_mma` where a tile has few owner rows, as decoding does: a schedule of its own (forward_few_mma.cl),
  * since each key is used little and all time goes into loading. The WARPS warps of a work-group share the one block of
  * 16 rows, of which OWN are in use. Of WALK keys a warp takes COLUMNS, and has its own m, l and O for what it took; the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Engine `nvidia_mma`: work-groups of WARPS warps, products by the matrix instructions of NVIDIA GPUs from sm_80 on, for
  * types of 16 bits. A warp has ROW_BLOCKS blocks of 16 owner rows; accumulators are as fragments.cl says, and P is an
  * operand as it lies in registers.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Engine `nvidia_wgmma`: warpgroups of 128 work-items on Hopper's tensor cores. OWN / 64 of them consume tiles, 64
  * owner rows each; one more, the producer, has the copy engine bring them. Its kernels are files of their own
  * (forward_wgmma.cl); what lies how in an accumulator is said in wgmma.cl.

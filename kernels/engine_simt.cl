@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Engine `simt`: a work-group of WG_SIZE items as TY x TX. An item holds ROWS x COLS scores and ROWS x SLICE / TX
  * outputs in registers, and multiplies as a matrix product does: for each step along the sum it reads ROWS elements of
  * one operand and COLS, or SLICE / TX, of the other from local memory, four at a time, which the items of its row or

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* O = softmax(S) V and L = log sum exp S, row-tiled: FlashAttention-2, Algorithm 1.
  *
  * Grid: one work-group for OWN query rows of one (batch, head block) and one SLICE of Dv; it walks the keys that they

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* O and L from the parts of a split forward: with m = max_p m_p and weights w_p = exp2(unit (m_p - m)),
  *
  *   l = sum_p l_p w_p     O = sum_p O_p w_p / l     L = |scale| m + log(l / room)

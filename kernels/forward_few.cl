@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* forward.cl for few query rows: the same grid, arguments and results, in the schedule of engine_few.cl. All that a
  * work-group waits for is on its way a chunk of keys and a strip of values ahead, into the next tile. */
 #include "part.cl"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* forward.cl for few query rows: the same grid, arguments and results, in the schedule of engine_few_mma.cl. Keys are
  * on their way while a warp takes exponentials, values while it computes scores; nobody waits for another before the
  * end. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the producer and the consumers of forward_wgmma.cl share, and the producer. */
 #ifndef FORWARD_PRODUCER_CL
 #define FORWARD_PRODUCER_CL

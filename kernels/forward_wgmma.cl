@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* forward.cl for engine nvidia_wgmma: the same O and L, by another schedule.
  *
  * A tile is OWN query rows of one (batch, head); a work-group has one, or with STAY takes one after the other. Its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Accumulators as NVIDIA's matrix instructions leave them in a warp, and what follows from that: engines nvidia_mma
  * and nvidia_wgmma. A block is 16 rows of one warp; lane l has, of every 16 x 8 of it,
  *

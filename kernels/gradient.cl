@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the two gradient kernels share: the rows of dO, LSE and delta. */
 #ifndef GRADIENT_CL
 #define GRADIENT_CL

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Scores of the passes whose owner rows are keys. */
 #ifndef GRADIENT_KEYS_CL
 #define GRADIENT_KEYS_CL

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the two gradient kernels of engine nvidia_wgmma share. A work-group is OWN / 64 consumers, warpgroups of 64 owner
  * rows each, and a producer, a warpgroup that brings tiles. Tiles of the walked side pass through rings of stages. */
 #ifndef GRADIENT_WGMMA_CL

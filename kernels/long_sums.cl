@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sums over many walked rows. What is added one by one to a float32 loses up to half a unit each time: after M rows up to
  * M halves. With LONG_SUMS, which the host gives where there is more than a run of them, a sum is settled after each run:
  * it is added to the settled sum, and goes on from what rounding took there (Kahan's compensation, run by run; Knuth's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The instructions of NVIDIA GPUs from sm_80 on that OpenCL C has no words for. Where PTX_FILE is defined, that file
  * takes their place: the tests have one in plain OpenCL C. There lanes exchange values through local memory, and so the
  * functions between lanes are given some; they are called in uniform control flow of the whole work-group.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What engines share whose lanes are single owner rows: lane_f is float, lane_i int, LANES 1. Included where tile_row is
  * known. */
 #ifndef ONE_LANE_CL

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where the work-groups of a split forward leave what they made of their part of the keys: in the workspace, all
  * float32, contiguous, one after the other; part_depth is Dv rounded up to a multiple of 4
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rows in pieces of 16 bytes, for schedules that load straight to registers, of WALK keys at a time. */
 #ifndef PIECES_CL
 #define PIECES_CL

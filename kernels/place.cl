@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which part of the pass a work-group computes, and which tiles it must walk. */
 #ifndef PLACE_CL
 #define PLACE_CL

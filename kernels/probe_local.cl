@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whether a kernel may have LOCAL_BYTES of local memory, which some devices allow though their query says less: one
  * work-group fills them, and counts what another work-item's words are not. */
 #ifndef LOCAL_BYTES

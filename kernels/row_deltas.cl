@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* delta_i = sum_d dO_id O_id of a tile's own rows, made by the kernel of dQ on its way: for engines whose accumulators
  * are those of fragments.cl. The four lanes of a row read 16 bytes each, side by side. */
 #ifndef ROW_DELTAS_CL

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of a tensor as one (batch, head) sees them. Query rows may be packed: with few queries a head, the `heads` query
  * heads of a group share a tile, and row r is query r / heads of head r % heads. */
 #ifndef ROWS_CL

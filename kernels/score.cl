@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Everything that happens to a score between Q K^T and the softmax, and to its derivative: scale and visibility. Code
  * here sees a query row i and a key j of the tile, never how an engine lays elements out. */
 #ifndef SCORE_CL

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The online softmax of a row tile (FlashAttention-2, Algorithm 1). Of each row: m the maximum of S so far, l the sum of
  * P = room exp2(unit (S - m)) as far as this work-item saw it. With RESCALE_SLACK m may stay behind the maximum by that
  * many powers of two.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How tensor elements lie in global memory: a type, loads and stores. All arithmetic is float32. Included first by all.
  *
  *   stored                        an element

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hopper's copy engine, by inline PTX: whole tiles from global to local memory, while work-items do something else.
  *
  * What a copy needs to know of a tensor is in a map of 128 bytes (tensor_map.cl); rows and depth that the tensor does

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the maps by which the copy engine finds tiles of q, k, v and dout: one work-item for each of them, each batch,
  * and each set that there may be, of which a set without rows is none.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The two products of every pass, as the engine does them:
  *
  *   fetch_owner(tile, owner, first, d, depth, rows)     owner rows to a tile that stays; what does not exist becomes 0

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Products of engine `cpu`: tiles are copied, the owner's transposed, and multiplied in register blocks. */
 #ifndef TILE_CPU_CL
 #define TILE_CPU_CL

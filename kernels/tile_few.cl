@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Loads and products of engine_few.cl. */
 #ifndef TILE_FEW_CL
 #define TILE_FEW_CL

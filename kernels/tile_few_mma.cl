@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Loads and products of engine_few_mma.cl. */
 #ifndef TILE_FEW_MMA_CL
 #define TILE_FEW_MMA_CL

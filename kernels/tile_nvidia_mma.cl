@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Products of engine `nvidia_mma`, and how tiles come to local memory ahead of them. */
 #ifndef TILE_NVIDIA_MMA_CL
 #define TILE_NVIDIA_MMA_CL

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Products of engine `simt`, and how their operands come to local memory. */
 #ifndef TILE_SIMT_CL
 #define TILE_SIMT_CL

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a work-group of backward_dkdv_wgmma.cl walks the queries: what lies where in local memory, and what its producer
  * brings there. */
 #ifndef WALK_QUERIES_WGMMA_CL

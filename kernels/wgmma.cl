@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The products of Hopper's tensor cores, by inline PTX: a warpgroup of 128 work-items multiplies (64, 16) x (16, n)
  * per instruction, and goes on while the product is made.
  *

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The figures of docs/performance.md on a GPU, beside PyTorch where python3 has it: ./scripts/bench_gpu.sh BINARIES RESULTS [GROUP ...]
 #
 # BINARIES: a folder with clattn-bench and the library. RESULTS: a folder for the CSV files and plots. GROUPs: start float32 query
@@ -6,7 +7,7 @@
 set -u
 
 if [ $# -lt 2 ]; then
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 binaries=$1

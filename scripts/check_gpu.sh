@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What docs/devices.md records of a device, in one go: ./scripts/check_gpu.sh BINARIES LOGS [--device WHICH]
 #
 # BINARIES: a folder with the programs clattn and clattn-bench, and, where the layer is to be tested too, the test programs
@@ -8,7 +9,7 @@
 set -u
 
 if [ $# -lt 2 ]; then
-    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 binaries=$1

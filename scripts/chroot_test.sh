@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Try this checkout on a bare Debian of its own: ./scripts/chroot_test.sh bookworm|trixie readme|newcomer [FOLDER]
 #
 #   readme     README's packages and no more; then its install line, the tool, and its program by its compile line, for which
@@ -70,7 +71,7 @@ try_newcomer() {
 }
 
 if [ $# -lt 2 ] || [ $# -gt 3 ]; then
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 if [ "$(id -u)" -ne 0 ]; then

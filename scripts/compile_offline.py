@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Compiles the built-in configurations for GPUs that are not here, and holds what they take to a budget.
 
     scripts/compile_offline.py build/tests/list_table [--few] [--update] [--jobs N] [TARGET ...]

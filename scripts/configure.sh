@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Configure a build folder: ./scripts/configure.sh FOLDER [CMake options]
 #
 # A new folder is a release build, with Ninja where that is installed; one that exists keeps its generator and its options.

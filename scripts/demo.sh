@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Install what is missing, build, and run the demo: ./scripts/demo.sh [DEVICE]
 #
 # DEVICE is an index or a part of a device's name, as for `clattn --device`; without one, the best device there is.
@@ -6,7 +7,7 @@
 set -eu
 
 if [ $# -gt 1 ] || [ "${1:-}" = --help ]; then
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 cd "$(dirname "$0")/.."

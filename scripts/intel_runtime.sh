@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Install Intel's OpenCL runtime for CPUs into a folder of its own: ./scripts/intel_runtime.sh FOLDER
 #
 # A second OpenCL implementation to test on, unrelated to PoCL; it runs on any x86-64 CPU. From the Python packages
@@ -23,7 +24,7 @@ works() {
 }
 
 if [ $# -ne 1 ]; then
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 mkdir -p "$1"

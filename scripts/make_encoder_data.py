@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Make what examples/encoder reads: the weights of a sentence encoder, a few sentences, and their embeddings in double.
 
     scripts/make_encoder_data.py OUTPUT_FOLDER

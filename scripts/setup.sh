@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Install what clattn needs on Debian (12 or later) and Ubuntu (24.04 or later): ./scripts/setup.sh demo|test|offline
 #
 #   demo      compiler, CMake, OpenCL headers and loader; PoCL, an OpenCL for the CPU, when no other device is found
@@ -108,7 +109,7 @@ count_devices() {
 case ${1:-} in
 demo | test | offline) ;;
 *)
-    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What the last run of the tests went without: ./scripts/skipped_tests.sh BUILD_FOLDER CTEST_LOG
 #
 # Prints the parts that the build lacks, and of each test that was skipped, or skipped a part, the line that says why: it
@@ -7,7 +8,7 @@
 set -eu
 
 if [ $# -ne 2 ]; then
-    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 if [ -s "$1/left_out.txt" ]; then

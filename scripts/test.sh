@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Install what is missing, build, and run the tests: ./scripts/test.sh [--quick] [--no-intel] [--no-skips]
 #
 #   --quick      the quick tests only: about four minutes after the build, without the Intel runtime
@@ -46,7 +47,7 @@ for argument in "$@"; do
     --no-intel) intel=no ;;
     --no-skips) no_skips=yes ;;
     *)
-        sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+        sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
     esac

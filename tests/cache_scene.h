@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A program that is compiled into a cache folder of the test's own.
  *
  * Whether an entry was used shows in the file: a program that was built from source is stored again, under a new

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Test cases: what is run, and one line of text that says it.
  *
  *   b2 h4/2 n113 m203 d64/32 causal align=-3 mask=2,1,1,203 kvlen layout=bnhd tile=64x32 scale=0.3 seed=7

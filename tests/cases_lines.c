@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cases picked by hand: all of the small tiers. Few kernels are compiled for each: see cases_table.c. */
 #include "cases.h"
 

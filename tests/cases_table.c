@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of cases: the lines of cases_lines.c, and loops over short lists, group by group.
  *
  * On a CPU, compiling a kernel takes seconds and running a case takes milliseconds. A kernel is compiled for padded D

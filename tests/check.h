@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a test case on a device and compares it with the reference. Uses the public header, OpenCL and the reference.
  * Never prints, never exits, keeps no global state.
  *

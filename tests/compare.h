@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a case's run left in its buffers, against the reference and against the guards. Internal to check_case. */
 #ifndef CLATTN_TESTS_COMPARE_H
 #define CLATTN_TESTS_COMPARE_H

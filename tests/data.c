@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "data.h"
 #include "half.h"
 #include "in_threads.h"

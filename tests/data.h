@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The tensors of a test case on the host: where its layout puts them, and what its data kind fills them with.
  *
  * Each buffer has an image: what it holds before anything runs. Inputs: the case's numbers, rounded to its dtype, and

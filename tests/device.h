@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The device that tests run on, from the environment: CLATTN_TEST_DEVICE as for clattn_find_device (default: the
  * best), CLATTN_TEST_ENGINE simt, cpu or auto (default). What fails here fails the cmocka test that is running, so
  * none of it may be called from a second thread. */

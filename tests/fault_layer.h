@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A layer for the OpenCL loader (OPENCL_LAYERS names its file) that makes the nth call of OpenCL fail and counts the
  * references to every object. It is in the process of the test, which finds `fault_control` in it with dlsym. */
 #ifndef CLATTN_TESTS_FAULT_LAYER_H

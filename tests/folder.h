@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A folder for what the library keeps on disk. What fails here fails the cmocka test that is running. */
 #ifndef CLATTN_TESTS_FOLDER_H
 #define CLATTN_TESTS_FOLDER_H

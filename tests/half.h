@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Elements as clattn stores them, float32, float16 or bfloat16, to floats and back: conversions of our own, so that a
  * test need not believe the OpenCL compiler's. Rounding is to nearest, ties to even; what is too large becomes
  * infinite, NaN stays NaN. */

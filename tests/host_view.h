@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tensors of the host as clattn_array describes them: where their rows are. */
 #ifndef CLATTN_TESTS_HOST_VIEW_H
 #define CLATTN_TESTS_HOST_VIEW_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A layer and how it is called, as one line of words, and its data on the host.
  *
  *   bN nN mN eN cN hN[/N] dN   batch, len, context_len, dim, context_dim, heads[/kv_heads], dim_head; what is left out

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "layer_reference.h"
 
 #include "layer_seen.h"

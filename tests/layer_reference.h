@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layer in double, the way the formulas are written: the truth of its tests.
  *
  *   Q = x wq^T + bq     (K V) = context wkv^T + bkv     O = attention     out = O wo^T + bo

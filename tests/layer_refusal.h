@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Calls of the layer that must be refused: two scenes, the good calls, and the check that a refused call left nothing
  * behind. */
 #ifndef CLATTN_TESTS_LAYER_REFUSAL_H

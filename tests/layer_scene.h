@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A layer's case on a device: its tensors in buffers, its plan, its workspace.
  *
  * LAYER_ROOM: all tensors in one buffer, at odd offsets, a guard pattern before, between and behind them. LAYER_APART:

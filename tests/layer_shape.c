@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "layer_shape.h"
 
 struct layer_shape layer_shape(const clattn_layer *layer)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where a case of layout=random puts a tensor: everything that a caller may do, drawn by the case's seed. */
 #include "layout.h"
 #include "random.h"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Syntax and warnings of every C file, all of them errors, by one compiler: lint_host.sh COMPILER BITS COMMANDS
 #
 # COMPILER is gcc or clang, BITS 64 or 32, COMMANDS the build's compile_commands.json, whose options are used. 32 bits need

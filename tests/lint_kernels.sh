@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Runs clang's front end, warnings as errors, over kernel configurations: lint_kernels.sh LIST_CONFIGS KERNELS_FOLDER [TIER]
 #
 # LIST_CONFIGS prints the configurations. Also sees that what must be given with -D is asked for: a kernel without its options

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Prints every kernel configuration that the case table leads to on a range of devices, each once: "NAME OPTIONS" a
  * line, for lint_kernels.sh and for compilers that have no device here. Argument: tiny, quick or full. Of the cases in
  * 16 bits only those of the small tiers count: all that is theirs is in storage.cl, whatever the tiles are. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Attention as an unfused framework computes it, each product of matrices a pass over memory: whatever it stores is
  * rounded to the dtype, S, P, dP and dS too. The measure of what can be asked of 16 bits; never of what is right.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Makes and compares .npy files for test_tool.sh and test_tool_layer.sh.
  *
  *   npy_helper make FILE TYPE B,H,N,D SEED [bnhd | small]

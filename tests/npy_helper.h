@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of npy_helper share. */
 #ifndef CLATTN_TESTS_NPY_HELPER_H
 #define CLATTN_TESTS_NPY_HELPER_H

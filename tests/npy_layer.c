@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* npy_helper layer X WQ WKV WO [word...]: compares results with the layer's reference in double.
  *
  * Words: those of npy_helper reference but bnhd, and heads=H kvheads=H context=F bq=F bkv=F bo=F dout=F, and the

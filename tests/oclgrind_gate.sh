@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Runs cases under oclgrind: oclgrind_gate.sh races|uninitialized ENGINE TEST_CASES
 # or a whole test, for both:  oclgrind_gate.sh program ENGINE TEST
 #
@@ -56,7 +57,7 @@ program)
     finish
     ;;
 *)
-    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Runs scripts/compile_offline.py on a part of the configurations: offline_gate.sh LIST_TABLE TARGET ...
 set -eu
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "random.h"
 
 static const uint64_t STEP = UINT64_C(0x9e3779b97f4a7c15);

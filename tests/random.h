@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A small seeded generator (splitmix64): the same numbers on every machine. Start from {seed}. */
 #ifndef CLATTN_TESTS_RANDOM_H
 #define CLATTN_TESTS_RANDOM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Attention and its gradients in double, the way the formulas are written: the truth of every test.
  *
  *   S = scale Q K^T     P = softmax(S over visible keys)     O = P V     L_i = log sum_j exp S_ij

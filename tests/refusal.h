@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Calls that must be refused: a scene, a plan for it, and the check that a refused call left nothing behind. */
 #ifndef CLATTN_TESTS_REFUSAL_H
 #define CLATTN_TESTS_REFUSAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* host/ptx.c as a filter, for compilers that have no device here: PTX for sm_90 on stdin, for sm_90a on stdout. */
 #include "ptx.h"
 

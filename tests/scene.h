@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A problem with all its tensors on a device, for tests that are about calls and not about numbers: each tensor
  * contiguous in a buffer that is exactly as large, inputs normal, outputs full of NaN. */
 #ifndef CLATTN_TESTS_SCENE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Preloaded into the tool by test_tool_signals.sh: before the second of its temporary files is renamed, makes the file
  * "renaming" in the current folder and waits for two seconds. */
 #define _GNU_SOURCE /* RTLD_NEXT */

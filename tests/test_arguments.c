@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bad arguments of every function that takes no tensors: each row's exact status, and a sentence that names the
  * argument. The calls with tensors are in test_tensors.c. */
 #include "scene.h"

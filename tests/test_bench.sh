@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The benchmark from end to end on tiny cases: its table and files are whole and plausible, bad command lines are named, wrong
 # results are not timed. Use: test_bench.sh CLATTN_BENCH. CLATTN_TEST_DEVICE and CLATTN_TEST_ENGINE choose what it runs on.
 set -u

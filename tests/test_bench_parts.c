@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Parts of the benchmark that need no device: what it makes of times, and its files. */
 #include <setjmp.h>
 #include <stdarg.h>

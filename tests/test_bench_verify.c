@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The benchmark's verification passes what is right and refuses what is wrong. Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>

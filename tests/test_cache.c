@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The program cache on disk: what appears in its folder, and that it is used. What of it is not to be trusted is in
  * test_cache_trust.c. */
 #include "cache_scene.h"

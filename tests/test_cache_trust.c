@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a cache folder holds is run by whoever uses it. Entries that somebody else could have written, that stand where
  * others belong, or that are no files at all are built anew, and replaced where they may be.
  *

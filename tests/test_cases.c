@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs test cases on a device.
  *
  *   test_cases [--tier=tiny|quick|full]        the table (default: quick), one test a group

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the case table and of the comparison: does what must fail, fail? Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>

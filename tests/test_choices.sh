@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Options that go by what is found (cmake/clattn_find.cmake): test_choices.sh SOURCE_FOLDER
 #
 # Configures a small project again and again while a library comes and goes: AUTO follows it, ON and OFF stay, and what an
@@ -34,7 +35,7 @@ write_project() {
 }
 
 if [ $# -ne 1 ]; then
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 source=$(cd "$1" && pwd)

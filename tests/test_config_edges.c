@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* host/config.c where there is no tile to choose: too small a device, all gradients in one walk, a kernel without
  * tiles. */
 #include "internal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The built-in table of engine nvidia_mma: whatever the problem, its configurations are legal, fit the device and the
  * tiles that were asked for, and leave a work-item registers. Needs no device. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The option string of a configuration (host/fields.c): every number is in it, once, under its name. */
 #include "internal.h"
 

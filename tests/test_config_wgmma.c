@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Configurations of engine nvidia_wgmma, for devices that do not exist: they keep the rules of
  * kernels/engine_nvidia_wgmma.cl, declare no more local memory than there is, and are offered only for problems that
  * the kernels can do. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The library's conversions of host arrays, pattern by pattern and between patterns, against those of half.c, which
  * test_half.c holds to IEEE 754. Needs no device. */
 #include <setjmp.h>

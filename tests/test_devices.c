@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Listing devices and finding one; the objects of a runner. */
 #include "device.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Engines that a device may be unable to run: found out by trying, passed over where they are not asked for, refused
  * with a reason where they are. Needs no such device: see emulated_ptx.cl. */
 #include "check.h"

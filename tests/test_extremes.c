@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Known answers where float32 comes to an end (extremes.h), in the type of CLATTN_TEST_DTYPE, with the compiler's
  * CLATTN_TEST_BUILD_OPTIONS; with an argument those whose names begin with it. */
 #include "device.h"

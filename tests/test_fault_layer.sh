@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Every function of OpenCL that the library calls must be one that the fault layer can make fail, or a release that it
 # counts.
 # Use: test_fault_layer.sh LIBRARY FAULT_LAYER_SOURCE

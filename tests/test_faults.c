@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* OpenCL's calls fail, each in turn: a status that says so, no result passed off as one, no object leaked, no crash.
  *
  *   test_faults FAULT_LAYER     its file, a shared module

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files of the cache folder without a device: what is read, how a file is replaced, what is swept away, and whose
  * environment says where the folder is. */
 #define _XOPEN_SOURCE 700 /* setreuid */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of half.c, pattern by pattern: the other tests believe it. Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Each struct's init function against its macro, byte by byte, and that no macro of the header lacks one. Needs no
  * device. */
 #include <setjmp.h>

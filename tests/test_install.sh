@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Install to a scratch prefix, move it, and build and run consumers of it: test_install.sh BUILD_FOLDER SOURCE_FOLDER
 #
 # Consumers: tests/install by find_package(clattn), shared, static and from C++; the same program by clattn.pc, shared and
@@ -19,7 +20,7 @@ build_with_cmake() {
 }
 
 if [ $# -ne 2 ]; then
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 build=$(cd "$1" && pwd)
@@ -41,6 +42,9 @@ pc=$(find "$prefix" -name clattn.pc | head -n 1)
 [ -n "$library" ] || fail "no libclattn.so"
 [ -n "$pc" ] || fail "no clattn.pc"
 [ -f "$prefix/include/clattn.h" ] || fail "no clattn.h"
+for text in LICENSE NOTICE AUTHORS; do
+    [ -f "$prefix/share/doc/clattn/$text" ] || fail "no $text"
+done
 [ -x "$prefix/bin/clattn" ] || fail "no bin/clattn"
 LD_LIBRARY_PATH=$(dirname "$library")
 export LD_LIBRARY_PATH

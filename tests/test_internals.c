@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the public functions cannot be made to do on a healthy device, by way of host/internal.h: a kernel that does
  * not build, a device with little local memory, a queue of another device. And the text of the real kernels. */
 #include "scene.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layer on a device against the reference: a table of cases, each a line of layer_case.h's words, and what does not
  * fit a line. */
 #include "layer_scene.h"

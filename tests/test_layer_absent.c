@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layer of a library that was built without CLBlast: it says so, wherever it would be needed, and does the rest. */
 #include "device.h"
 

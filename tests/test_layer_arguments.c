@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bad arguments of the layer's functions that take no tensors: each row's exact status, and a sentence that names the
  * argument. The calls with tensors are in test_layer_tensors.c. */
 #include "layer_scene.h"

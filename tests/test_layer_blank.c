@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* host/layer_blank.c on a device: which layers need copies of rows, and what the copies hold, to the bit. Small enough for
  * a simulated device. */
 #include "device.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layer when host memory is short and when OpenCL's calls fail, each in turn: a status that says so, no result
  * passed off as one, nothing leaked, no crash.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layer with events, queues out of order, threads that share a plan, and objects that are given up while work is
  * pending. */
 #include "layer_scene.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the layer's reference. Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>

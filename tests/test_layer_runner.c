@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layer for arrays of the host: against the reference, with what lies between the arrays as it was; what is
  * optional; what a run tells; errors that touch nothing. */
 #include "layer_scene.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tensors of a layer that share bytes: outputs with inputs, with each other, with the workspace; and the neighbours
  * that share none, which must be accepted. */
 #include "layer_refusal.h"

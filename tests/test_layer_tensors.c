@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Calls of the layer that must be refused: each with its exact status, a sentence that names the tensor, and nothing
  * written. Tensors that share bytes are in test_layer_sharing.c. */
 #include "layer_refusal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clattn_layer_init_weights: as nn.Linear draws them, the same from everywhere. Needs no device. */
 #include "device.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Host memory through the caller's allocator: each allocation fails in turn, alone or with all that follow. Every
  * call must say OUT_OF_MEMORY, leave nothing allocated and no output written. */
 #include "folder.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of naive.c, which says how far off 16 bits may be. Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>

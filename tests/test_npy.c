@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tools/npy: whole files, good and odd, and what their elements become. */
 #define _XOPEN_SOURCE 700
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tools/npy_header: the text of a .npy header, in a table of odd ones and in noise. */
 #include "npy.h"
 

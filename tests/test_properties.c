@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What must hold at lengths that the reference cannot reach, and between problems that are the same problem. */
 #include "device.h"
 

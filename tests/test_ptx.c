@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* host/ptx.c by itself: the text it makes, what it leaves as it was, and what it refuses. No device. */
 #include "ptx.h"
 

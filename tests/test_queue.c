@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that share a context and a plan, events, queues out of order, and objects that are given up while work is
  * pending. */
 #include "scene.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the reference, and of the data that it and the library are given. Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The layer for arrays of the host: every layout against the reference, with the gaps as they were; what is
  * optional; what a run tells; errors that touch nothing. Finding devices is in test_devices.c. */
 #include "device.h"

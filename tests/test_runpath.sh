@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Where the programs and libraries of a build folder look for libraries: test_runpath.sh BUILD_FOLDER
 #
 # An empty or relative entry of RPATH or RUNPATH is a folder below the current one: whoever may write there would have
@@ -6,7 +7,7 @@
 set -eu
 
 if [ $# -ne 1 ]; then
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 scratch=$(mktemp -d)

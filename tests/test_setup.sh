@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What scripts/setup.sh does where apt lacks a package: test_setup.sh SOURCE_FOLDER
 #
 # With programs in the place of apt's that keep a list of installed packages and offer what a file says.
@@ -30,7 +31,7 @@ installed() {
 }
 
 if [ $# -ne 1 ]; then
-    sed -n '2,4s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 source=$(cd "$1" && pwd)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tensors that share bytes, in calls: outputs with inputs, with each other, with themselves, with the workspace,
  * through one buffer and through sub-buffers; and the neighbours that share none. test_overlap.c sees that the
  * judgement itself is exact. */

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What scripts/skipped_tests.sh and scripts/test.sh tell of a run of tests: test_skips.sh SOURCE_FOLDER
 #
 # Runs tests that pass, skip and skip without a reason, through ctest, and sees that each is told, and nothing else; then
@@ -23,7 +24,7 @@ told() {
 }
 
 if [ $# -ne 1 ]; then
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 source=$(cd "$1" && pwd)

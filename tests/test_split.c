@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A forward that is split over the keys: what its plan says, the workspace it takes, queues out of order, the runner.
  * That its results are right, the case table tells. */
 #include "scene.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names and sentences of statuses, versions, and the last error. */
 #include "device.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How elements of 16 bits are loaded and stored: every pattern there is goes through the device, in a whole vector and
  * alone; results are rounded to nearest even; and what is computed in between is what float32 computes. */
 #include "device.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bad calls of the enqueue functions: tensors against their buffers, contexts, wait lists, workspace. What shares
  * bytes is in test_sharing.c. Every refused call must have enqueued nothing. */
 #include "refusal.h"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The tool from end to end: good runs against the double reference, bad command lines and files, output files whole or not at
 # all. Use: test_tool.sh CLATTN NPY_HELPER. CLATTN_TEST_DEVICE and CLATTN_TEST_ENGINE choose what it runs on.
 # shellcheck disable=SC2086 # lists of options are split on purpose

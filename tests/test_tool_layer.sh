@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # clattn layer-forward and layer-backward from end to end: test_tool_layer.sh CLATTN NPY_HELPER
 #
 # Good runs against the double reference, bad command lines and files, output files whole or not at all. What these

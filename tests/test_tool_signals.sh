@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Signals that end the tool: its outputs are all old or all new, and no temporary file is left.
 # Use: test_tool_signals.sh CLATTN NPY_HELPER SLOW_RENAME. CLATTN_TEST_DEVICE chooses what it runs on.
 set -u

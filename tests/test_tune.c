@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clattn_tune: how a search ends, what it learns about, and what is refused. What becomes of what it writes is in
  * test_tune_file.c. */
 #include "tune_scene.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The file of tuned configurations from end to end: what clattn_tune writes is used by other contexts and gives right
  * results; what is no good in it is passed over. Each test goes on with the file of the one before. */
 #include "tune_scene.h"

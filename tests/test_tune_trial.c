@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* host/tune_trial.c on a device: a run like the first counts as right, one number that is off does not. */
 #include "device.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The file of tuned configurations and the tuner's candidates, without a device: what of a text is believed, what is
  * looked up, and that nothing illegal is ever proposed. */
 #include "fields.h"

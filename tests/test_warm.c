@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* That a plan is built to the end: on PoCL, which compiles a kernel once more at its first launch with a work-group and
  * a size of grid, an enqueue finds nothing left to compile. Counted in a kernel cache of PoCL's that is new. */
 #if !defined(_XOPEN_SOURCE)

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The library without its layer: test_without_clblast.sh SOURCE_FOLDER
 #
 # Builds into a scratch folder where CMake finds no CLBlast; sees that nothing links it, that the tool says what is missing,
@@ -11,7 +12,7 @@ fail() {
 }
 
 if [ $# -ne 1 ]; then
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 source=$(cd "$1" && pwd)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of clattn_tune share: a device, a folder for its file, a search that ends early, and what plans have
  * from the file. */
 #ifndef CLATTN_TESTS_TUNE_SCENE_H

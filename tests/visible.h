@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which keys a query sees: key lengths, causality and masks, pair by pair. */
 #ifndef CLATTN_TESTS_VISIBLE_H
 #define CLATTN_TESTS_VISIBLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One tensor that 32-bit indices cannot reach. The inputs are a hash of their index, made on the device by a kernel of
  * our own and, for the sampled rows, again on the host; so nothing of that size exists on the host. */
 #include "check_device.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clattn devices. */
 #ifndef CLATTN_TOOLS_DEVICES_H
 #define CLATTN_TOOLS_DEVICES_H

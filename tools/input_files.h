@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Input files of any verb: opened as one list, their shapes checked against each other, then read.
  *
  * A function that returns int returns -1, or the exit code after a message that names option, file, what was found and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Input files of clattn forward and backward: opened, checked and made a problem, then read. */
 #ifndef CLATTN_TOOLS_INPUTS_H
 #define CLATTN_TOOLS_INPUTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* B batch, N len, M context_len, E dim, C context_dim, H heads, Hk kv_heads, D dim_head, as in clattn.h. */
 #include "layer_inputs.h"
 

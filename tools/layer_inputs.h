@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Input files of clattn layer-forward and layer-backward: opened, checked and made a layer, then read. */
 #ifndef CLATTN_TOOLS_LAYER_INPUTS_H
 #define CLATTN_TOOLS_LAYER_INPUTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "layer_run.h"
 
 #include "layer_inputs.h"

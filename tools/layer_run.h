@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clattn layer-forward and clattn layer-backward. */
 #ifndef CLATTN_TOOLS_LAYER_RUN_H
 #define CLATTN_TOOLS_LAYER_RUN_H

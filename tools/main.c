@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clattn: the command-line tool. */
 #include "check_device.h"
 #include "devices.h"

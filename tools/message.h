@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tool says on standard error, and its exit codes. */
 #ifndef CLATTN_TOOLS_MESSAGE_H
 #define CLATTN_TOOLS_MESSAGE_H

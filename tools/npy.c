@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading and writing the elements of a .npy file. */
 #include "npy.h"
 

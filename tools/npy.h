@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* NumPy's .npy files, as far as clattn needs them: versions 1.0, 2.0 and 3.0, C order, little-endian.
  *
  * A file is the magic "\x93NUMPY", two version bytes, the header's length (2 bytes in 1.0, 4 in 2.0 and 3.0), the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The head of a .npy file: a parser of the one small Python dictionary that is allowed there. */
 #include "npy.h"
 

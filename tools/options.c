@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command line: one table of options, read by getopt_long. */
 #include "options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command line of every verb. */
 #ifndef CLATTN_TOOLS_OPTIONS_H
 #define CLATTN_TOOLS_OPTIONS_H

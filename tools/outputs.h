@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Output files that appear whole or not at all: each is written to a temporary file beside its place, and all are
  * renamed only after every one was written. A signal that ends the program comes before all renames, and removes the
  * temporary files, or after them; only SIGKILL, and a rename that fails after others, can come in between. */

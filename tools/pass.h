@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every verb that computes does the same way: opens a runner, and says what became of a run. */
 #ifndef CLATTN_TOOLS_PASS_H
 #define CLATTN_TOOLS_PASS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PRINTF_LIKE(format, first): the compiler checks the arguments of a function as it does those of printf. */
 #ifndef CLATTN_TOOLS_PRINTF_LIKE_H
 #define CLATTN_TOOLS_PRINTF_LIKE_H

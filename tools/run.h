@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clattn forward and clattn backward. */
 #ifndef CLATTN_TOOLS_RUN_H
 #define CLATTN_TOOLS_RUN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Signals that end the program, while it makes files that are to appear all or not at all.
  *
  * A handler would run in whichever thread has the signal unblocked, and OpenCL drivers have threads of their own: while

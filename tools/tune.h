@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clattn tune: finds the fastest configurations on a device and keeps them. */
 #ifndef CLATTN_TOOLS_TUNE_H
 #define CLATTN_TOOLS_TUNE_H

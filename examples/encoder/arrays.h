@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Arrays from the folder that scripts/make_encoder_data.py made. */
 #ifndef CLATTN_EXAMPLES_ENCODER_ARRAYS_H
 #define CLATTN_EXAMPLES_ENCODER_ARRAYS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A sentence encoder, all-MiniLM-L6-v2, whole: encoder FOLDER [--device DEVICE]
  *
  * FOLDER is what scripts/make_encoder_data.py made; DEVICE as for clattn_find_device. Every sentence becomes a vector

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The transformer: token numbers in, hidden states out.
  *
  *   x = norm(word + position + segment)

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The sentence encoder on its real weights: test_encoder.sh ENCODER BUILD_FOLDER
 #
 # Makes BUILD_FOLDER/venv and BUILD_FOLDER/data (180 MB) unless they are there, then runs the program. Exit status 77:

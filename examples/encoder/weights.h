@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The weights of all-MiniLM-L6-v2 on the device. */
 #ifndef CLATTN_EXAMPLES_ENCODER_WEIGHTS_H
 #define CLATTN_EXAMPLES_ENCODER_WEIGHTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Opening a device for the examples, and what happens when something fails. */
 #include "nn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The kernels of nn.h, which says what each computes. Tensors are row-major and contiguous; the name_at of a tensor is
  * its first element in its buffer. Sums are taken in a fixed order: two runs on one device give the same bits.
  *

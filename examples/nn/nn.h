@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The few pieces of a network that the examples share: a device, its buffers, products through CLBlast, and the
  * kernels of nn.cl.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Buffers of the examples: made, filled, read back. Every element has 4 bytes. */
 #include "nn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Launches of the kernels of nn.cl, arguments in the kernels' order. */
 #include "nn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Linear layers: CLBlast's matrix product on rows that lie one after the other. */
 #include "nn.h"
 

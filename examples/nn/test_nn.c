@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Every kernel of nn against the same in double, with groups as the device likes them and with groups that share rows.
  *
  * Environment: CLATTN_TEST_DEVICE as for clattn_find_device. Exit status 1 when anything is wrong. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tensors of the test of nn: each a host copy and a block amid guard elements, at an odd offset. */
 #ifndef CLATTN_EXAMPLES_TEST_NN_H
 #define CLATTN_EXAMPLES_TEST_NN_H

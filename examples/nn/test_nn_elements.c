@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Kernels with a work-item an element, and the linear layer. */
 #include "test_nn.h"
 

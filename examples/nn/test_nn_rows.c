@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Kernels with a group of work-items a row or a column. */
 #include "test_nn.h"
 

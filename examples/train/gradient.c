@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Along a direction d of normal numbers, the loss f of the parameters w changes as
  *
  *   (f(w + h d) - f(w - h d)) / 2h  =  d . gradient + h^2/6 f''' + rounding / h

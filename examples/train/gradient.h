@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The model's gradient against finite differences of its loss. */
 #ifndef CLATTN_TRAIN_GRADIENT_H
 #define CLATTN_TRAIN_GRADIENT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parameters of the model: one buffer holds them all, another their gradients, two more AdamW's averages.
  *
  *   x = token[ids] + position

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command line of train. */
 #ifndef CLATTN_TRAIN_OPTIONS_H
 #define CLATTN_TRAIN_OPTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Forward and backward through the model, for one size of batch. All activations are made when a pass is opened. */
 #ifndef CLATTN_TRAIN_PASS_H
 #define CLATTN_TRAIN_PASS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Forward, loss and backward, as the head of model.h writes them. */
 #include "pass.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A loss curve as an SVG file. */
 #ifndef CLATTN_TRAIN_PLOT_H
 #define CLATTN_TRAIN_PLOT_H

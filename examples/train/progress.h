@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A line on stderr that says how far training is. */
 #ifndef CLATTN_TRAIN_PROGRESS_H
 #define CLATTN_TRAIN_PROGRESS_H

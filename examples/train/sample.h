@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text that a model makes up. */
 #ifndef CLATTN_TRAIN_SAMPLE_H
 #define CLATTN_TRAIN_SAMPLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The text that is learnt, as numbers. */
 #ifndef CLATTN_TRAIN_TEXT_H
 #define CLATTN_TRAIN_TEXT_H

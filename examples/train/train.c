@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Trains a small causal transformer on the characters of a text; train --help says how. */
 #include "gradient.h"
 #include "options.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Training a model on a text. */
 #ifndef CLATTN_TRAIN_TRAINING_H
 #define CLATTN_TRAIN_TRAINING_H

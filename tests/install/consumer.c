@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Equal keys share their weight equally, so each output is the mean of the values; and the version is the header's. Calls
  * OpenCL itself too, as programs do that own its objects: whatever brings clattn must bring that. */
 #include <clattn.h>

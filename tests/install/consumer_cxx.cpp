@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The header is also a C++ header: it compiles, its initialisers fit, and its functions link by their C names.
 #include <clattn.h>
 #include <cstddef>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Random problems by seed. A configuration is what kernels are compiled for, which takes most of the time; the problems
  * of a configuration differ in what they can without another compilation. */
 #ifndef CLATTN_TESTS_DRAW_H

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Fuzzes one parser with clang's libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, from the corpus beside this
 # script: fuzz.sh tuned|npy SOURCE_FOLDER WORK_FOLDER SECONDS [planted]
 #

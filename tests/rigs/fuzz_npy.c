@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* libFuzzer: a whole .npy file, as a regular file or through a pipe. The first byte of the input says which of the two,
  * and which types are allowed. What is refused is refused with a printable sentence; what is read is written as it was.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* libFuzzer: the text of a file of tuned configurations. What is accepted goes through everything that plans do with a
  * row, short of OpenCL, for problems and devices of several sizes: no crash, no division by zero, nothing that exceeds
  * the device. And it is printed as it was read. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Anonymous memory is no part of POSIX. */
 #define _DEFAULT_SOURCE
 

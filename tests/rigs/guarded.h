@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Buffers with nothing beside them. On a CPU whose runtime computes right in the host's memory, pages that nobody may
  * touch lie before and behind each buffer, so that a kernel that leaves it dies there and then; everywhere else, and
  * between a buffer and its pages, bytes that must stay as they are. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Devices that say they are smaller or other than they are: a table of profiles, and how a program tells the layer of
  * the loader (lie_layer.c) which of them to play. What a profile says is also enforced where a layer can: a work-group,
  * local memory, arguments or a buffer past its limits is refused as such a device's driver would refuse it. */

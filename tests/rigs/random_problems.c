@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Random problems on guarded memory, against the reference.
  *
  *   random_problems [--engine E] [--device W] [--seed S] [--count N | --seconds T] [--least N] [--memory any|bytes]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The device of a rig, and a clattn context for one configuration at a time. */
 #ifndef CLATTN_TESTS_SESSION_H
 #define CLATTN_TESTS_SESSION_H

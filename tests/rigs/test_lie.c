@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A table of devices that lie (lie_profiles.c), each with a few small problems: results are right against the reference,
  * or the device or the plan is refused with a sentence that says why; never an enqueue that fails, never a wrong number.
  * That the rig sees those, test_planted shows.

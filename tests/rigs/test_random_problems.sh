@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The rig of random problems finds what is planted, and says the seed, the case and the buffer:
 # test_random_problems.sh PROGRAM
 set -eu

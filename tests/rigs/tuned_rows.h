@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of a tuned file near the configurations that a plan has: numbers doubled, halved, toggled. Whether a row is legal
  * is the library's to say; what it takes has to give right results. */
 #ifndef CLATTN_TESTS_TUNED_ROWS_H
