@@ -149,12 +149,13 @@ static clattn_status find_or_make(clattn_context *context, clattn_engine engine,
     return status;
 }
 
-/* Builds under the context's lock: threads that want the same program wait for one build. */
+/* Builds under the context's lock: threads that want the same program wait for one build. With -w, since some compilers
+ * count their warnings on stderr. */
 clattn_status clattn__program_get(clattn_context *context, clattn_engine engine, const char *kernel,
                                   const char *options, cl_program *program)
 {
     struct clattn__text key = {.allocator = &context->allocator};
-    clattn__text_add(&key, "%s %s %s", kernel, options, context->build_options);
+    clattn__text_add(&key, "%s %s -w %s", kernel, options, context->build_options);
     if (key.failed)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the name of a program");
     pthread_mutex_lock(&context->lock);
