@@ -43,8 +43,9 @@ static int64_t tuned(const struct clattn__device *device, const clattn_problem *
     const bool cpu = c->engine == CLATTN_ENGINE_CPU;
     const uint64_t groups = clattn__config_groups(&whole, problem), units = (uint64_t)device->compute_units;
     if (c->few) {
-        const int64_t least = c->dtype == CLATTN_FLOAT32 ? problem->kv_len / (CLATTN__FEW_GROUP_KEYS * c->ty) : 1;
-        const bool mma = c->engine == CLATTN_ENGINE_NVIDIA_MMA;
+        const bool mma = c->engine == CLATTN_ENGINE_NVIDIA_MMA; /* it has no groups of keys, nor float32 */
+        const int64_t least =
+            mma || c->dtype != CLATTN_FLOAT32 ? 1 : problem->kv_len / (CLATTN__FEW_GROUP_KEYS * c->ty);
         const uint64_t at_once = units * (uint64_t)(mma ? CLATTN__FEW_MMA_WARPS / c->warps : FEW_GROUPS_A_UNIT);
         const int64_t busy = groups >= ENOUGH_ROUNDS * at_once
                                  ? 1

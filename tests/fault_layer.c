@@ -205,6 +205,7 @@ CHECKED(clGetCommandQueueInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_command_queue, cl_
 CHECKED(clGetMemObjectInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_mem, cl_mem_info), INFO_A)
 CHECKED(clGetProgramInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_program, cl_program_info), INFO_A)
 CHECKED(clGetProgramBuildInfo, CL_OUT_OF_RESOURCES, ABOUT_P(cl_program, cl_program_build_info), ABOUT_A)
+CHECKED(clGetKernelInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_kernel, cl_kernel_info), INFO_A)
 CHECKED(clGetKernelWorkGroupInfo, CL_OUT_OF_RESOURCES, ABOUT_P(cl_kernel, cl_kernel_work_group_info), ABOUT_A)
 
 MAKES(clCreateContext, cl_context, CL_OUT_OF_RESOURCES,
@@ -298,6 +299,7 @@ static void install(void)
     WRAP(clGetMemObjectInfo);
     WRAP(clGetProgramInfo);
     WRAP(clGetProgramBuildInfo);
+    WRAP(clGetKernelInfo);
     WRAP(clGetKernelWorkGroupInfo);
     WRAP(clCreateContext);
     WRAP(clCreateCommandQueue);

@@ -93,14 +93,18 @@ static size_t few_bytes(const struct clattn__config *c)
     return (size_t)(4 * c->own * (c->d_pad + c->tx * c->ty + c->walk) + (keys > output ? keys : output));
 }
 
-/* As engine_cpu.cl does; forward has most values a row, dkdv has values a column. */
+/* As engine_cpu.cl does; forward has most values a row, dkdv has values a column. What is settled of long sums is kept
+ * beside each output, with forward's maximum and sum of a row. */
 static size_t cpu_bytes(const struct clattn__config *c)
 {
     const int keys_own = keys_are_owners(c);
     const int scores = c->kernel == KERNEL_FORWARD || (keys_own && !c->want_dk) ? 1 : 2;
-    const int outputs = keys_own && c->want_dk && c->want_dv ? 2 : 1;
+    const int outputs = (keys_own && c->want_dk && c->want_dv ? 2 : 1) * (c->long_sums ? 2 : 1);
     const int head = c->kernel == KERNEL_HEAD;
-    const int row_values = c->kernel == KERNEL_FORWARD ? 4 : c->kernel == KERNEL_DQ ? 3 : head ? 2 : 1;
+    const int row_values = c->kernel == KERNEL_FORWARD ? (c->long_sums ? 6 : 4)
+                           : c->kernel == KERNEL_DQ    ? 3
+                           : head                      ? 2
+                                                       : 1;
 
     return sizeof(float) * (owner_floats(c, 0) + (size_t)((keys_own ? 2 : 1) * c->walk * (c->chunk)) +
                             (size_t)(c->own * (scores * c->walk + outputs * c->slice + row_values)) +
@@ -179,8 +183,15 @@ static void check_groups(const struct clattn__device *device, const clattn_probl
     HOLDS(last / slices / splits / tiles / blocks == (uint64_t)p->batch - 1);
 }
 
-/* No part without a tile of keys; where the number of parts is not asked for, a part is long, and the device needs
- * them. What the parts take is counted without overflow. */
+/* Parts that the schedule for few query rows makes even on a busy device: where a group of work-items would otherwise add
+ * up more keys than float32 does well. */
+static int64_t for_short_sums(const clattn_problem *p, const struct clattn__config *c)
+{
+    return c->few && c->dtype == CLATTN_FLOAT32 ? p->kv_len / (CLATTN__FEW_GROUP_KEYS * c->ty) : 1;
+}
+
+/* No part without a tile of keys; where the number of parts is not asked for, a part is long, and the device or the
+ * sums need them. What the parts take is counted without overflow. */
 static void check_splits(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
     struct clattn__config whole = *c;
@@ -193,7 +204,8 @@ static void check_splits(const struct clattn__device *device, const clattn_probl
     HOLDS(c->splits == 1 || c->splits <= (p->kv_len - 1) / c->walk + 1);
     if (p->kv_splits == 0 && c->splits > 1) {
         HOLDS(p->kv_len / c->splits >= (c->engine == CLATTN_ENGINE_CPU ? 512 : 256));
-        HOLDS(clattn__config_groups(&whole, p) < (uint64_t)device->compute_units * (c->few ? 16 : 1));
+        HOLDS(clattn__config_groups(&whole, p) < (uint64_t)device->compute_units * (c->few ? 16 : 1) ||
+              c->splits <= for_short_sums(p, c));
     } else {
         HOLDS(c->splits <= larger(p->kv_splits, 1));
     }
