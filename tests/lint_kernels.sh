@@ -24,20 +24,38 @@ trap 'rm -rf "$scratch"' EXIT
 "$list" "$tier" >"$scratch/configs"
 [ -s "$scratch/configs" ] || { echo "lint_kernels: no configuration" >&2; exit 1; }
 
-for kernel in forward forward_few forward_few_mma forward_combine backward_dq backward_dkdv backward_head; do
-    # shellcheck disable=SC2086 # one word an option
-    if $clang $flags -cl-std=CL1.2 "$kernels/$kernel.cl" 2>"$scratch/log"; then
-        echo "lint_kernels: $kernel.cl compiles without its options" >&2
-        exit 1
-    fi
-    grep -q 'must be given with -D' "$scratch/log"
-done
-
 # What is written in PTX needs NVIDIA's target, and a clang that knows the builtins there.
 nvptx_clang=${CLANG_NVPTX:-clang-19}
 command -v "$nvptx_clang" >/dev/null || nvptx_clang=
 nvptx=$(echo "$flags" | sed 's/spir64-unknown-unknown/nvptx64-nvidia-nvcl/')
 skipped=0
+
+# Fails where a kernel compiles without its options, or does not say that they are missing.
+lint_missing() {
+    # shellcheck disable=SC2086 # one word an option
+    if "$@" -cl-std=CL1.2 "$kernels/$kernel.cl" 2>"$scratch/log"; then
+        echo "lint_kernels: $kernel.cl compiles without its options" >&2
+        exit 1
+    fi
+    grep -q 'must be given with -D' "$scratch/log" || { cat "$scratch/log" >&2; exit 1; }
+}
+
+seen=0
+for path in "$kernels"/*.cl; do
+    kernel=$(basename "$path" .cl)
+    grep -q '^__kernel' "$path" || continue
+    seen=$((seen + 1))
+    # shellcheck disable=SC2086
+    case $kernel in
+    *_wgmma | tensor_map) [ -z "$nvptx_clang" ] || lint_missing $nvptx_clang $nvptx -Dcl_nv_pragma_unroll ;;
+    *) lint_missing $clang $flags ;;
+    esac
+    # every kernel has its lines below, in the small tier not all; this one's only option is a number of bytes
+    [ "$kernel" = probe_local ] || [ "$tier" = tiny ] || grep -q "^$kernel " "$scratch/configs" ||
+        { echo "lint_kernels: no configuration of $kernel.cl" >&2; exit 1; }
+done
+[ "$seen" -gt 0 ] || { echo "lint_kernels: no kernel in $kernels" >&2; exit 1; }
+echo "probe_local -cl-std=CL1.2 -DLOCAL_BYTES=4096" >>"$scratch/configs"
 
 lint_line() {
     kernel=${1%% *}
