@@ -20,23 +20,35 @@ INLINE float ptx_at_most_zero(float x)
     return x > 0.0f ? 0.0f : x;
 }
 
+#if STORAGE == STORAGE_FLOAT16
+/* By bits, not by vload_half and vstore_half: what they reach through a pointer to half is a uint here, and a compiler may
+ * take the two for different memory. */
+DEFINE_HALF_LANES(2)
+
+/* Rounded to nearest even. Below half's normal numbers the sum with 0.5 rounds: its last bit is half's smallest number. */
+INLINE uint float_bits(float x)
+{
+    const uint bits = as_uint(x), size = bits & 0x7fffffffu, sign = bits >> 16 & 0x8000u;
+    if (size > 0x7f800000u)
+        return sign | 0x7e00u;
+    if (size >= 0x477ff000u) /* 65520 */
+        return sign | 0x7c00u;
+    if (size < 0x38800000u)
+        return sign | (as_uint(as_float(size) + 0.5f) - 0x3f000000u);
+    return sign | (size - (112u << 23) + 0xfffu + (size >> 13 & 1u)) >> 13;
+}
+#endif
+
 INLINE uint ptx_pack(float x, float y)
 {
-#if STORAGE == STORAGE_FLOAT16
-    uint pair;
-    vstore_half_rte(x, 0, (half *)&pair);
-    vstore_half_rte(y, 1, (half *)&pair);
-    return pair;
-#else
     return float_bits(x) | (uint)float_bits(y) << 16;
-#endif
 }
 
 /* The two elements of a word. */
 INLINE float2 ptx_unpack(uint pair)
 {
 #if STORAGE == STORAGE_FLOAT16
-    return vload_half2(0, (const half *)&pair);
+    return half_lanes2(as_ushort2(pair));
 #else
     return (float2)(as_float(pair << 16), as_float(pair & 0xffff0000u));
 #endif

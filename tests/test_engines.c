@@ -10,8 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Without the optimiser: see docs/testing.md, traps. */
-#define EMULATED "-DPTX_FILE=<" EMULATED_PTX "> -cl-opt-disable"
+#define EMULATED "-DPTX_FILE=<" EMULATED_PTX ">"
 
 static clattn_context *open_context(const struct device *device, clattn_engine engine, const char *build_options)
 {
