@@ -9,6 +9,21 @@
 
 #include <string.h>
 
+/* Options that let a compiler take infinity and NaN for numbers that never come up, or exchange exact operations for
+ * others: hidden scores are infinite, and results were wrong without a word. */
+static clattn_status check_build_options(const char *build_options)
+{
+    static const char *const refused[] = {"-cl-fast-relaxed-math", "-cl-finite-math-only",
+                                          "-cl-unsafe-math-optimizations"};
+    for (size_t i = 0; build_options && i < ARRAY_SIZE(refused); ++i)
+        if (strstr(build_options, refused[i]))
+            return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                                "options.build_options has %s, with which results are wrong: kernels need infinities "
+                                "and exact sums",
+                                refused[i]);
+    return CLATTN_SUCCESS;
+}
+
 static clattn_status check_options(const clattn_options *options)
 {
     if (options->struct_size != sizeof(clattn_options))
@@ -25,7 +40,7 @@ static clattn_status check_options(const clattn_options *options)
     if (options->keep_clblast_parameters != 0 && options->keep_clblast_parameters != 1)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.keep_clblast_parameters is %d; allowed are 0 and 1",
                             options->keep_clblast_parameters);
-    return CLATTN_SUCCESS;
+    return check_build_options(options->build_options);
 }
 
 /* Whether device is one of cl's. */

@@ -163,7 +163,8 @@ typedef struct clattn_options {
      * kernel. */
     uint64_t max_launch_flops;
     /* Appended to the options of every kernel build, for a compiler's own switches ("-cl-opt-disable",
-     * "-cl-nv-verbose"); NULL: none. Copied. */
+     * "-cl-nv-verbose"); NULL: none. Copied. Refused are those with which results would be wrong:
+     * -cl-fast-relaxed-math, -cl-finite-math-only, -cl-unsafe-math-optimizations. */
     const char *build_options;
     /* 1: CLBlast keeps its own parameters on a CPU device. Otherwise the first layer plan of a context on such a device
      * gives it some that compile and run several times faster, by CLBlastOverrideParameters: for the whole process. */
@@ -183,7 +184,8 @@ typedef struct clattn_context clattn_context;
 
 /* Makes a context for `device` of `cl`. Retains both. `options` may be NULL (all defaults). *context is NULL on
  * failure.
- *   INVALID_ARGUMENT  a null pointer, a struct_size or engine that this version does not know, half an allocator
+ *   INVALID_ARGUMENT  a null pointer, a struct_size or engine that this version does not know, half an allocator, build
+ *                     options that make results wrong
  *   WRONG_CONTEXT     the device is not one of cl
  *   DEVICE_LIMIT      kernels cannot run on it, whatever the problem: it is not available, has no compiler, is
  *                     big-endian or a custom device, has no infinities, or takes fewer bytes of arguments than kernels

@@ -10,7 +10,7 @@
 # and without LD_PRELOAD to see why it is there.
 set -eu
 
-[ $# -ge 2 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2; exit 2; }
 runs=$1
 shift
 scratch=$(mktemp -d)

@@ -166,9 +166,16 @@ static void test_options(void **state)
 {
     const struct device *device = *state;
     const clattn_options good = device_options();
-    clattn_options bad[6];
-    static const char *const parts[COUNT_OF(bad)] = {"struct_size",    "struct_size", "options.engine",
-                                                     "options.engine", "allocator",   "allocator"};
+    clattn_options bad[9];
+    static const char *const parts[COUNT_OF(bad)] = {"struct_size",
+                                                     "struct_size",
+                                                     "options.engine",
+                                                     "options.engine",
+                                                     "allocator",
+                                                     "allocator",
+                                                     "-cl-fast-relaxed-math",
+                                                     "-cl-finite-math-only",
+                                                     "-cl-unsafe-math-optimizations"};
 
     for (size_t n = 0; n < COUNT_OF(bad); n++) {
         bad[n] = good;
@@ -179,6 +186,9 @@ static void test_options(void **state)
     bad[3].engine = (clattn_engine)-1;
     bad[4].allocator.allocate = no_memory;
     bad[5].allocator.release = no_release;
+    bad[6].build_options = "-cl-fast-relaxed-math";
+    bad[7].build_options = "-DUNUSED -cl-finite-math-only";
+    bad[8].build_options = "-cl-unsafe-math-optimizations -DUNUSED";
     for (size_t n = 0; n < COUNT_OF(bad); n++) {
         clattn_context *context = POISON;
         clattn_runner *runner = POISON;
