@@ -180,9 +180,9 @@ INLINE void settle_elements(float4 *out, const float *factor, __global result *d
 }
 
 #define settle_output(out, settled, factor, data, at, first, d, rows)                                                  \
-    settle_elements(out, factor, data, at, first, d, false)
+    ((void)(settled), settle_elements(out, factor, data, at, first, d, false))
 #define join_output(out, settled, factor, data, at, first, d, rows)                                                    \
-    settle_elements(out, factor, data, at, first, d, true)
+    ((void)(settled), settle_elements(out, factor, data, at, first, d, true))
 #endif
 
 /* One float32 a row, written by one item of those that share the row. */

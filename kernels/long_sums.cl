@@ -29,7 +29,7 @@ INLINE long end_of_run(long first, long end)
 #else /* names for code that is never reached */
 #define SETTLED(name) ACC out_f *const name = 0
 #define SETTLED_ROWS(name) ACC lane_f *const name = 0
-#define settle_output(out, settled, factor, data, at, first, d, rows) ((void)0)
+#define settle_output(out, settled, factor, data, at, first, d, rows) ((void)(settled))
 #define join_output settle_output
 #endif
 

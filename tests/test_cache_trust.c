@@ -96,15 +96,18 @@ static void test_planted_is_loaded(void **state)
     clattn_options options = device_options();
     char path[CACHE_PATH_BYTES];
     clattn_context *context;
+    clattn_status status;
     clattn_plan *plan;
 
     make_entry(f, path);
     plant(f, path, empty_kernels, 0);
     options.cache_dir = f->folder;
     assert_success(clattn_context_create(f->device.cl, f->device.id, &options, &context));
-    assert_success(clattn_plan_create(context, &f->scene.problem, CLATTN_FORWARD, &plan));
-    assert_status(clattn_enqueue_forward(plan, f->device.queue, &f->scene.tensors, NULL, 0, NULL, NULL),
-                  CLATTN_OPENCL_ERROR, "");
+    status = clattn_plan_create(context, &f->scene.problem, CLATTN_FORWARD, &plan);
+    if (status == CLATTN_SUCCESS) { /* a plan that launches its kernels, as on PoCL, is the first to miss arguments */
+        status = clattn_enqueue_forward(plan, f->device.queue, &f->scene.tensors, NULL, 0, NULL, NULL);
+    }
+    assert_int_equal(status, CLATTN_OPENCL_ERROR);
     clattn_plan_destroy(plan);
     clattn_context_destroy(context);
 }
