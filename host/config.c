@@ -80,8 +80,8 @@ enum clattn__mask clattn__config_mask(const clattn_problem *problem)
     return problem->mask_dim[2] == 1 ? MASK_PADDING : MASK_FULL;
 }
 
-/* So many terms float32 adds up well enough, one by one: RUN_ROWS of kernels/long_sums.cl. */
-enum { LONG_SUM = 512 };
+/* So many terms float32 adds up well enough, one by one. */
+enum { FEW_TERMS = 512 };
 
 bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem)
 {
@@ -90,7 +90,7 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
     /* Five products by as many workers as there are heads, the last of which may leave some idle, or seven by all. */
     const bool faster = 5 * units * ((heads - 1) / units + 1) <= 7 * heads;
     return engine == CLATTN_ENGINE_CPU && faster && clattn__config_choose(device, engine, problem, 0, &config) &&
-           problem->kv_len / config.own <= LONG_SUM; /* dQ is added to by every tile of keys */
+           problem->kv_len / config.own <= FEW_TERMS; /* dQ is added to by every tile of keys */
 }
 
 /* ---- choosing ---- */
@@ -161,7 +161,8 @@ static bool settles(const struct clattn__config *c)
 static void set_problem(clattn_engine engine, const clattn_problem *problem, struct clattn__config *config)
 {
     config->engine = engine;
-    config->long_sums = clattn__engine_find(engine)->long_sums && walked_rows(problem, config->kernel) > LONG_SUM;
+    const int run = clattn__engine_find(engine)->run;
+    config->long_sums = walked_rows(problem, config->kernel) > run ? run : 0;
     config->dtype = problem->dtype;
     config->packed = clattn__config_pack(problem) > 1;
     config->mask = clattn__config_mask(problem);
@@ -179,7 +180,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
     const bool found = clattn__engine_find(engine)->choose(device, problem, attempt, config);
     if (found && config->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps)
         config->splits = clattn__split_count(device, problem, config);
-    config->long_sums = settles(config);
+    config->long_sums = settles(config) ? config->long_sums : 0;
     return found;
 }
 
@@ -224,7 +225,7 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
         return false;
     const bool may_split = c->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps;
     c->splits = may_split ? clattn__split_count(device, problem, c) : 1;
-    c->long_sums = settles(c);
+    c->long_sums = settles(c) ? c->long_sums : 0;
     return c->local_bytes <= device->local_bytes && c->group_size <= device->max_group;
 }
 

@@ -58,6 +58,7 @@ static void fill_call(const clattn_plan *plan, struct call *call)
     call->scale = plan->scale;
     call->unit = fabsf(plan->scale) * 1.44269504088896340736f;
     call->room_log2 = -(arg_float)softmax_room(p);
+    call->large = 1024.0f / call->unit; /* P of the maximum is within 2^-14 of 1, and so 1 in 16 bits */
     call->room = ldexpf(1.0f, -softmax_room(p));
 }
 

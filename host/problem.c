@@ -2,6 +2,7 @@
 /* Is a problem one that clattn can compute? */
 #include "internal.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 
@@ -19,6 +20,9 @@ static clattn_status check_flag(const char *name, int value)
         return CLATTN_SUCCESS;
     return clattn__fail(CLATTN_INVALID_ARGUMENT, "problem.%s is %d; allowed are 0 and 1", name, value);
 }
+
+/* FLT_MAX / log2(e), rounded down. */
+#define MAX_SCALE 2.358e38f
 
 /* Largest number of elements of a tensor or of N + M: far enough from 2^63 that sums and byte counts hold. */
 #define MAX_ELEMENTS ((int64_t)1 << 58)
@@ -95,8 +99,12 @@ clattn_status clattn__problem_check(const clattn_problem *p)
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
                             "problem.dtype is %d; allowed are FLOAT32 (0), FLOAT16 (1) and BFLOAT16 (2)",
                             (int)p->dtype);
-    if (!isfinite(p->scale))
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "problem.scale is %g; it must be finite", (double)p->scale);
+    if (p->scale != 0.0f && !(fabsf(p->scale) >= FLT_MIN && fabsf(p->scale) <= MAX_SCALE))
+        return clattn__fail(
+            CLATTN_INVALID_ARGUMENT,
+            "problem.scale is %g; allowed are 0, for 1/sqrt(D), and +-%g to +-%g, so that it is a normal "
+            "number in units of powers of two, too",
+            (double)p->scale, (double)FLT_MIN, (double)MAX_SCALE);
     if (p->align != CLATTN_ALIGN_BOTTOM_RIGHT && p->align != CLATTN_ALIGN_TOP_LEFT && p->align != CLATTN_ALIGN_OFFSET)
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
                             "problem.align is %d; allowed are BOTTOM_RIGHT (0), TOP_LEFT (1) and OFFSET (2)",

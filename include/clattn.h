@@ -244,7 +244,13 @@ CLATTN_API void clattn_bfloat16_to_float(const uint16_t *from, float *to, size_t
  * A query that sees no key (hidden by causality, masks or key lengths) gives out = 0, lse = -inf, and zero gradients.
  * A padding key (past the batch's key length, or false in a mask with one row for all queries) contributes exactly
  * nothing to out and to the other gradients, whatever it and its value hold, NaN and infinity included; its own
- * gradients are 0. */
+ * gradients are 0. So does a query that sees no key to dk and dv, whatever it and its row of dout hold. NaN in a key
+ * does not reach out and lse of a query from which causality or a mask hides the key. Where some queries see a row and
+ * others do not, nothing is promised of NaN or infinity in its value, nor, in gradients, in the row itself or in dout.
+ *
+ * For finite inputs results are finite where they are representable, as long as Q K^T and dO V^T are: scores of any size
+ * have exact weights in out, where one key's is far above the others. The backward knows scores through lse, a float32:
+ * a weight is off by up to lse 2^-23 of its size, and never more than 1. */
 typedef struct clattn_problem {
     size_t struct_size; /* sizeof(clattn_problem) */
     int64_t batch;      /* B >= 1 */
@@ -256,7 +262,7 @@ typedef struct clattn_problem {
     int64_t v_dim;      /* Dv, 1 to CLATTN_MAX_HEAD_DIM */
     clattn_dtype dtype; /* of q, k, v, out, dout, dq, dk, dv; lse is always float32 */
 
-    float scale;        /* factor of Q K^T, finite, of either sign; 0: 1/sqrt(D) */
+    float scale;        /* factor of Q K^T, of either sign, 1.2e-38 to 2.35e38 in size; 0: 1/sqrt(D) */
     int causal;         /* 1: query i sees the keys j <= i + offset only */
     clattn_align align; /* what offset is */
     int64_t offset;     /* read with CLATTN_ALIGN_OFFSET; within +-2^62 */

@@ -44,6 +44,8 @@ struct call {
     arg_float scale;                    /* of Q K^T */
     arg_float unit;                     /* |scale| log2(e): powers of two in a unit of S, see score.cl */
     arg_float room, room_log2;          /* what P of the forward are made smaller by, see softmax.cl: a power of two */
+    arg_float large;                    /* scores up to here are scaled and made relative to m at once, see softmax.cl */
+    arg_float zero;                     /* 0, which no compiler knows */
 };
 
 #endif

@@ -22,8 +22,10 @@
  *   reduce_max, reduce_sum     over the walked direction, of one value a row, what work-items hold of it
  *   fetch_stats(of, w)         of the walked rows from w on, before fetch_tiles of the step that begins there
  *   lane_max, lane_exp2, at_most_zero, row_stat, col_stat, gather_mask   on lanes
- *   LATE_SCALE                 see softmax.cl; without it lane_weight(x, a), 2^x times a's room
- *   RESCALE_SLACK, NEEDS_RESCALE(factor)   how far the softmax's m may stay behind, and whether to rescale
+ *   LATE_SCALE                 see softmax.cl; without it lane_weight(x, a), 2^x times a's room, and scaled(x, a), x times
+ *                              its scale, rounded: no part of another multiply-add
+ *   RESCALES_LATE, RESCALE_SLACK, NEEDS_RESCALE(factor)   whether the softmax's m may stay behind and how far; whether
+ *                              to rescale
  *   store_output(out, factor, tile, data, at, first, d, rows)   data rows = factor[r] * out, 0 where the factor is,
  *                              for the depth slice from d; only elements that exist. `tile`: the operand's or the reductions', which no walk
  *                              needs any more
@@ -59,13 +61,6 @@
 struct span {
     int begin, end;
 };
-
-/* x y, rounded: nothing makes a part of another multiply-add of it. */
-#ifdef FP_FAST_FMAF
-#define ROUNDED_PRODUCT(x, y) fma(x, y, 0.0f)
-#else
-#define ROUNDED_PRODUCT(x, y) ((x) * (y))
-#endif
 
 /* What x + y lost when it was rounded to `sum`. */
 #define LOST_IN_SUM(x, y, sum) (((x) - ((sum) - ((sum) - (x)))) + ((y) - ((sum) - (x))))

@@ -63,6 +63,7 @@ typedef lane_f out_f, owner_f;
 #define STATS_AHEAD false
 #define fetch_stats(of, w) ((void)0)
 #define LATE_SCALE 0
+#define RESCALES_LATE 1
 #define RESCALE_SLACK 8.0f
 #define NEEDS_RESCALE(factor) any((factor) != 1.0f)
 /* The walked tile of the scores serves the output as well, if it holds the whole depth. */
@@ -238,6 +239,12 @@ INLINE lane_f exp2_in_room(lane_f x, float room)
 INLINE lane_f lane_exp2(lane_f x)
 {
     return exp2_in_room(x, 0.0f);
+}
+
+INLINE lane_f scaled(lane_f x, const struct call *a)
+{
+#pragma OPENCL FP_CONTRACT OFF
+    return x * a->scale;
 }
 
 INLINE lane_f lane_weight(lane_f x, const struct call *a)

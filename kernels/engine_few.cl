@@ -59,7 +59,7 @@ typedef float4 out_f;
 /* Registers are for what is on its way: some compilers unroll by themselves until they have none left. */
 #define FOR_ROLLED(i, from, to, step) PRAGMA(unroll 1) for (int i = (from); i < (to); i += (step))
 #define LATE_SCALE 0
-#define RESCALE_SLACK 0.0f
+#define RESCALES_LATE 0
 #define NEEDS_RESCALE(factor) true
 
 INLINE int item_x(void)

@@ -69,7 +69,7 @@ typedef float owner_f;
 #define STATS_AHEAD false
 #define fetch_stats(of, w) ((void)0)
 #define LATE_SCALE 0
-#define RESCALE_SLACK 0.0f
+#define RESCALES_LATE 0
 #define NEEDS_RESCALE(factor) true /* cheaper than asking */
 
 INLINE int item_x(void)
@@ -142,39 +142,57 @@ INLINE void store_output(const float4 *out, const ACC float *factor, __local flo
 }
 
 #if LONG_SUMS
-/* Where elements are float32, their settled sums are kept. */
+/* Settled sums are kept where the output goes, which is float32. */
 #define SETTLED(name) float4 *const name = 0
 
-/* *settled becomes factor *settled + x, and what that lost is returned; or the sum is, if it is to join. */
-INLINE float settle_element(__global result *settled, float factor, float x, const bool join)
+/* *settled becomes by *settled + *x, and *x what that lost (Dekker's sum, as what is settled is mostly the larger); or, to
+ * `join`, *x becomes the sum. Nothing is settled yet where `by` is 0. */
+#define SETTLE(type, settled, by, x, join)                                                                             \
+    do {                                                                                                               \
+        type before = 0.0f;                                                                                            \
+        if (by != 0.0f)                                                                                                \
+            before = *(settled);                                                                                       \
+        const type sum = fma(before, (type)(by), *(x));                                                                \
+        *(x) = join ? sum : *(x)-fma(-before, (type)(by), sum);                                                        \
+        if (!join)                                                                                                     \
+            *(settled) = sum;                                                                                          \
+    } while (0)
+
+INLINE void settle_float(__global result *settled, float by, float *x, const bool join)
 {
-    const float before = factor == 0.0f ? 0.0f : *settled * factor, sum = before + x;
-    if (join)
-        return sum;
-    *settled = sum;
-    return LOST_IN_SUM(before, x, sum);
+    SETTLE(float, settled, by, x, join);
+}
+
+/* Of a whole tile of whole vectors, as nearly all are. Instructions that run this seldom are fetched anew each time, and
+ * that takes longer than they do: so they are few. */
+INLINE void settle_whole(float4 *out, const float *factor, __global result *data, const struct layout *at, long first,
+                         int d, const bool join)
+{
+    FOR_UNROLLED (r, ROWS) {
+        __global result *row = data + row_offset(at, first + tile_row(r)) + d;
+        FOR_OUT (x)
+            SETTLE(float4, (__global float4 *)(row + out_depth(x)), factor[r], out + OUT(r, x), join);
+    }
 }
 
 INLINE void settle_elements(float4 *out, const float *factor, __global result *data, const struct layout *at,
                             long first, int d, const bool join)
 {
+    if (((size_t)(data + at->origin) & 15) == 0 && rows_apart_by(at, 4) && first + OWN <= at->count &&
+        d + SLICE <= at->depth && at->depth % 4 == 0) {
+        settle_whole(out, factor, data, at, first, d, join);
+        return;
+    }
     FOR_UNROLLED (r, ROWS) {
         const long row = first + tile_row(r);
-        if (row < at->count) {
-            __global result *to = data + row_offset(at, row);
-            FOR_OUT (x) {
-                const int depth = d + out_depth(x);
-                float4 value = out[OUT(r, x)];
-                if (depth < at->depth)
-                    value.x = settle_element(to + depth, factor[r], value.x, join);
-                if (depth + 1 < at->depth)
-                    value.y = settle_element(to + depth + 1, factor[r], value.y, join);
-                if (depth + 2 < at->depth)
-                    value.z = settle_element(to + depth + 2, factor[r], value.z, join);
-                if (depth + 3 < at->depth)
-                    value.w = settle_element(to + depth + 3, factor[r], value.w, join);
-                out[OUT(r, x)] = value;
-            }
+        __global result *to = data + row_offset(at, row) + d;
+        FOR_OUT (x) {
+            const int left = row < at->count ? at->depth - d - out_depth(x) : 0;
+            float value[4] = {out[OUT(r, x)].x, out[OUT(r, x)].y, out[OUT(r, x)].z, out[OUT(r, x)].w};
+            FOR_UNROLLED (i, 4)
+                if (i < left)
+                    settle_float(to + out_depth(x) + i, factor[r], value + i, join);
+            out[OUT(r, x)] = (float4)(value[0], value[1], value[2], value[3]);
         }
     }
 }

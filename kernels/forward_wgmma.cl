@@ -70,7 +70,7 @@ INLINE void rescale(float *O, const float *factor, const struct span *rows)
 INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, float *l, const uint *q,
                  const struct room *p, const struct call *a, const struct edge *e, const bool first, const bool full)
 {
-    float factor[ROWS]; /* of O; first the maxima of rows */
+    float origin[ROWS], factor[ROWS]; /* of S: first the maxima of rows; of O */
     barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
     await(c);
     WGMMA_FENCE();
@@ -86,12 +86,13 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
         WGMMA_WAIT(WALK, 1, S);
     leave_stage(p->k_empty + 8 * c->k.stage);
     ring_next(&c->k, STAGES);
-    const bool large = any_in_warp(softmax_scores(S, factor, a, e, full, &c->rows, WALK));
-    reduce_max(factor, 0, &c->rows);
+    const bool large = any_in_warp(softmax_scores(S, origin, a, e, full, &c->rows, WALK));
+    reduce_max(origin, 0, &c->rows);
+    follow_maximum(m, origin, factor, a, full, &c->rows);
     if (large)
-        take_origins(S, m, factor, a, &c->rows, WALK);
+        take_origins(S, origin, &c->rows, WALK);
     FOR_ROWS (r, &c->rows)
-        factor[r] = softmax_row(S, m, l, factor[r], large, a, r, WALK);
+        softmax_row(S, l, origin[r], factor[r], a, r, WALK);
     if (!first) { /* exponentials are taken beside P V, not behind it */
         barrier_knowing(2 + c->turn, as_uint(l[0]) | as_uint(l[1]), a->B);
         WGMMA_WAIT(DV_PAD, 0, O);

@@ -42,7 +42,7 @@ typedef float out_f;
 #define LATE_SCALE 1
 /* The largest P of a row is 1, which 16 bits hold as it is: a maximum that may stay behind costs out 4 percent of its
  * accuracy (bench/NOTES.md). */
-#define RESCALE_SLACK 0.0f
+#define RESCALES_LATE 0
 #define NEEDS_RESCALE(factor) ((factor) != 1.0f)
 
 #define LANE ((int)get_local_id(0) % 32)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sums over many walked rows. What is added one by one to a float32 loses up to half a unit each time: after M rows up to
- * M halves. With LONG_SUMS, which the host gives where there is more than a run of them, a sum is settled after each run:
- * it is added to the settled sum, and goes on from what rounding took there (Kahan's compensation, run by run; Knuth's
- * two-sum). So a result loses no more than in one run, however many rows there are.
+ * M halves. With LONG_SUMS, the rows of a run (0 where there are no more), a sum is settled after each run: it is added to
+ * the settled sum, and goes on from what rounding took there (Kahan's compensation, run by run). So a result loses no more
+ * than in one run, however many rows there are.
  *
  * Engines whose sums are float32 declare an output's settled sum by SETTLED(name), and have
  *
@@ -16,7 +16,7 @@
 
 #include "engine.cl"
 
-#define RUN_ROWS (WALK < 512 ? 512 / WALK * WALK : WALK)
+#define RUN_ROWS (WALK < LONG_SUMS ? LONG_SUMS / WALK * WALK : WALK)
 
 /* A walk goes run by run: where the one from `first` on ends, of a walk to `end`. */
 INLINE long end_of_run(long first, long end)

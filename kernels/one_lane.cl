@@ -11,6 +11,12 @@ INLINE lane_f lane_max(lane_f x, lane_f y)
     return fmax(x, y);
 }
 
+/* NVIDIA's compiler makes multiply-adds of products, whatever FP_CONTRACT says. */
+INLINE lane_f scaled(lane_f x, const struct call *a)
+{
+    return fma(x, a->scale, a->zero);
+}
+
 /* NaN stays. */
 #ifndef at_most_zero
 INLINE lane_f at_most_zero(lane_f x)

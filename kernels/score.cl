@@ -125,7 +125,7 @@ INLINE lane_f probability(const struct call *a, lane_f x, lane_f lse)
  * compiler that made one multiply-add of the product and what is taken from it would undo that. */
 INLINE lane_f gradient_score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    return unless_hidden(e, full, ROUNDED_PRODUCT(x, a->scale), i, j);
+    return unless_hidden(e, full, scaled(x, a), i, j);
 }
 
 INLINE lane_f probability(const struct call *a, lane_f s, lane_f lse)

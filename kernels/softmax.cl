@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The online softmax of a row tile (FlashAttention-2, Algorithm 1). Of each row: m the maximum of S so far, l the sum of
- * P = room exp2(unit (S - m)) as far as this work-item saw it. With RESCALE_SLACK m may stay behind the maximum by that
- * many powers of two.
+ * P = room exp2(unit (S - m)) as far as this work-item saw it. Where RESCALES_LATE, m may stay behind the maximum by
+ * RESCALE_SLACK powers of two.
  *
  * `room` is a power of two, and so changes no bit of a result: with it, a sum of P V over all keys is no larger than the
  * largest V, which float32 holds. P of a row's largest score is `room` exactly. */
@@ -10,11 +10,7 @@
 
 #include "score.cl"
 
-/* Where an engine's exponential scales S and takes m away in one multiply-add (LATE_SCALE), scale m is rounded: too coarsely
- * where scores are large, in powers of two; up to here P of the maximum is within 2^-14 of 1, and 1 in 16 bits. */
-#define LARGE_SCORE 1024.0f
-
-/* Scores the tile and gives the maximum of each row. Returns whether this work-item has a row with a large score. */
+/* Scores the tile and gives the maximum of each row. Returns whether this work-item has large scores; see LATE_SCALE. */
 INLINE bool softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call *a, const struct edge *e, bool full,
                            const struct span *rows, int cols)
 {
@@ -29,7 +25,7 @@ INLINE bool softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call
         }
         row_max[r] = most;
 #if LATE_SCALE
-        large = large || (fabs(most * a->unit) > LARGE_SCORE && (full || most != -INFINITY));
+        large = large || (fabs(most) > a->large && (full || most != -INFINITY));
 #endif
     }
     return large;
@@ -47,78 +43,73 @@ INLINE lane_f rescaling(const struct call *a, lane_f m, lane_f origin)
     return lane_exp2((m - origin) * a->unit);
 }
 
-/* Whether m follows the tile's maximum. */
-INLINE lane_i is_left_behind(const struct call *a, lane_f m, lane_f row_max)
-{
-    return RESCALE_SLACK == 0.0f ? row_max > m : (row_max - m) * a->unit > RESCALE_SLACK;
-}
-
-#if LATE_SCALE
-
-/* Large scores are made relative to m beforehand. */
-INLINE void take_origins(ACC lane_f *S, const ACC lane_f *m, const ACC lane_f *row_max, const struct call *a,
-                         const struct span *rows, int cols)
+/* m follows the maximum of the tile's rows, which becomes what their S are relative to; `factor`: by what sums move. */
+INLINE void follow_maximum(ACC lane_f *m, ACC lane_f *row_max, ACC lane_f *factor, const struct call *a, bool full,
+                           const struct span *rows)
 {
     FOR_ROWS (r, rows) {
-        const lane_f origin = row_origin(lane_max(m[r], row_max[r]));
-        FOR_COLS (c, cols)
-            S[SCORE(r, c)] -= origin;
+#if RESCALES_LATE
+        const lane_f m_new = (row_max[r] - m[r]) * a->unit > RESCALE_SLACK ? row_max[r] : m[r];
+#else
+        const lane_f m_new = lane_max(m[r], row_max[r]);
+#endif
+        const lane_f origin = full ? m_new : row_origin(m_new);
+        factor[r] = rescaling(a, m[r], origin);
+        m[r] = m_new;
+        row_max[r] = origin;
     }
 }
 
-/* Row r of S becomes P; returns the sum over its columns. */
-INLINE lane_f row_weights(ACC lane_f *S, lane_f origin, bool large, const struct call *a, int r, int cols)
+/* The weight of a score relative to `origin`. With LATE_SCALE, one multiply-add scales S and takes away origin, which is
+ * scaled and rounded itself: too coarsely where scores are large (a->large). There origin is taken away before, and is 0. */
+#if LATE_SCALE
+
+#define ROW_SHIFT(a, origin) fma(origin, (a)->unit, -(a)->room_log2)
+#define WEIGHT(a, s, shift) lane_exp2(fma(s, (a)->unit, -(shift)))
+
+INLINE void take_origins(ACC lane_f *S, ACC lane_f *origin, const struct span *rows, int cols)
 {
-    const lane_f shift = fma(large ? 0.0f : origin, a->unit, -a->room_log2);
-    lane_f sum = 0.0f;
-    FOR_COLS (c, cols) {
-        const lane_f p = lane_exp2(fma(S[SCORE(r, c)], a->unit, -shift));
-        S[SCORE(r, c)] = p;
-        sum += p;
+    FOR_ROWS (r, rows) {
+        FOR_COLS (c, cols)
+            S[SCORE(r, c)] -= origin[r];
+        origin[r] = 0.0f;
     }
-    return sum;
 }
 
 #else
 
-#define take_origins(S, m, row_max, a, rows, cols) ((void)0)
-
-INLINE lane_f row_weights(ACC lane_f *S, lane_f origin, bool large, const struct call *a, int r, int cols)
-{
-    lane_f sum = 0.0f;
-    FOR_COLS (c, cols) {
-        const lane_f p = lane_weight((S[SCORE(r, c)] - origin) * a->unit, a);
-        S[SCORE(r, c)] = p;
-        sum += p;
-    }
-    return sum;
-}
+#define ROW_SHIFT(a, origin) (origin)
+#define WEIGHT(a, s, shift) lane_weight(((s) - (shift)) * (a)->unit, a)
+#define take_origins(S, origin, rows, cols) ((void)0)
 
 #endif
 
-/* Row r of S becomes P for the new m, and l moves to it. Returns by what O moves. `large`: take_origins was called. */
-INLINE lane_f softmax_row(ACC lane_f *S, ACC lane_f *m, ACC lane_f *l, lane_f row_max, bool large, const struct call *a,
-                          int r, int cols)
+/* Row r of S becomes P, and l moves on. */
+INLINE void softmax_row(ACC lane_f *S, ACC lane_f *l, lane_f origin, lane_f factor, const struct call *a, int r,
+                        int cols)
 {
-    const lane_f m_new = is_left_behind(a, m[r], row_max) ? row_max : m[r];
-    const lane_f origin = row_origin(m_new);
-    const lane_f rescale = rescaling(a, m[r], origin);
-    l[r] = l[r] * rescale + row_weights(S, origin, large, a, r, cols);
-    m[r] = m_new;
-    return rescale;
+    const lane_f shift = ROW_SHIFT(a, origin);
+    lane_f sum = 0.0f;
+    FOR_COLS (c, cols) {
+        const lane_f p = WEIGHT(a, S[SCORE(r, c)], shift);
+        S[SCORE(r, c)] = p;
+        sum += p;
+    }
+    l[r] = l[r] * factor + sum;
 }
 
-/* All rows of S, and O. */
-INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_f *l, const ACC lane_f *row_max,
-                           bool large, const struct call *a, const struct span *rows, int cols)
+/* All rows of S, whose maxima in the tile are row_max, and O. */
+INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_f *l, ACC lane_f *row_max,
+                           ACC lane_f *factor, bool large, const struct call *a, const struct span *rows, int cols)
 {
+    follow_maximum(m, row_max, factor, a, false, rows);
     if (large)
-        take_origins(S, m, row_max, a, rows, cols);
+        take_origins(S, row_max, rows, cols);
     FOR_ROWS (r, rows) {
-        const lane_f rescale = softmax_row(S, m, l, row_max[r], large, a, r, cols);
-        if (NEEDS_RESCALE(rescale))
+        softmax_row(S, l, row_max[r], factor[r], a, r, cols);
+        if (NEEDS_RESCALE(factor[r]))
             FOR_OUT (x)
-                O[OUT(r, x)] *= rescale;
+                O[OUT(r, x)] *= factor[r];
     }
 }
 

@@ -175,6 +175,10 @@ static int large_values_split(struct known_scene *s, clattn_dtype dtype, clattn_
 
 /* ---- sums over very many rows, in float32 ---- */
 
+/* What a sum of equal terms may lose: as much as in a run of 4096 of them, after which engines settle it. Without that it would
+ * be 1e-3 and more. */
+#define LOSS 6e-5
+
 /* Equal scores: out is the mean of V, 0.1 or 0, and all terms of dQ are the same. */
 static int many_keys(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner, int64_t heads, int64_t n,
                      int64_t m, int backward)
@@ -193,12 +197,12 @@ static int many_keys(struct known_scene *s, clattn_dtype dtype, clattn_runner *r
     known_fill(s, SCENE_DOUT, 8, 16, 1.0f, 1.0f);
     known_run(s, runner, backward);
     for (size_t r = 0; r < s->rows[SCENE_OUT]; r++) {
-        known_near(s, "out over many keys", (double)known_row(s, SCENE_OUT, r)[0], 0.1, 1.1e-6);
-        known_near(s, "out over many keys of both signs", (double)known_row(s, SCENE_OUT, r)[8], 0.0, 1.1e-5);
-        known_near(s, "lse over many keys", (double)known_row(s, SCENE_LSE, r)[0], log((double)m), 1.1e-5);
+        known_near(s, "out over many keys", (double)known_row(s, SCENE_OUT, r)[0], 0.1, 0.1 * LOSS);
+        known_near(s, "out over many keys of both signs", (double)known_row(s, SCENE_OUT, r)[8], 0.0, LOSS);
+        known_near(s, "lse over many keys", (double)known_row(s, SCENE_LSE, r)[0], log((double)m), LOSS);
     }
     if (backward) {
-        known_all_near(s, "dq over many keys", SCENE_DQ, 0.8, 0.8 * 2e-5);
+        known_all_near(s, "dq over many keys", SCENE_DQ, 0.8, 0.8 * LOSS);
     }
     return 0;
 }
@@ -229,7 +233,7 @@ static int many_keys_split(struct known_scene *s, clattn_dtype dtype, clattn_run
     }
     known_fill(s, SCENE_V, 0, 16, 0.1f, 0.1f);
     known_run(s, runner, 0);
-    known_all_near(s, "out over many keys in parts", SCENE_OUT, 0.1, 1.1e-6);
+    known_all_near(s, "out over many keys in parts", SCENE_OUT, 0.1, 0.1 * LOSS);
     return 0;
 }
 
@@ -250,10 +254,10 @@ static int many_queries(struct known_scene *s, clattn_dtype dtype, clattn_runner
     known_fill(s, SCENE_V, 0, 16, 1.0f, -1.0f);
     known_fill(s, SCENE_DOUT, 0, 16, 0.1f, 0.1f);
     known_run(s, runner, 1);
-    known_all_near(s, "dv over many queries", SCENE_DV, 0.05 * terms, 0.05 * terms * 2e-5);
+    known_all_near(s, "dv over many queries", SCENE_DV, 0.05 * terms, 0.05 * terms * LOSS);
     for (size_t j = 0; j < 2; j++) {
         known_near(s, "dk over many queries", (double)known_row(s, SCENE_DK, j)[0], (j ? -1.0 : 1.0) * 0.08 * terms,
-                   0.08 * terms * 2e-5);
+                   0.08 * terms * LOSS);
     }
     return 0;
 }

@@ -23,6 +23,8 @@ struct change {
 #define FLOAT_INFINITY 0x7f800000
 #define FLOAT_MINUS_INFINITY (-0x00800000)
 #define FLOAT_NAN 0x7fc00000
+#define FLOAT_TOO_LARGE (-12839872) /* -2.5e38 */
+#define FLOAT_TOO_SMALL 0xae398     /* 1e-39 */
 #define POWER(n) ((int64_t)1 << (n))
 #define MASK(b, h, n, m) SET(mask_dim[0], b), SET(mask_dim[1], h), SET(mask_dim[2], n), SET(mask_dim[3], m)
 
@@ -71,6 +73,8 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_ARGUMENT, "problem.align", {SET(align, -1)}},
     {CLATTN_INVALID_ARGUMENT, "problem.scale", {SET(scale, FLOAT_NAN)}},
     {CLATTN_INVALID_ARGUMENT, "problem.scale", {SET(scale, FLOAT_INFINITY)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.scale is -2.5e+38", {SET(scale, FLOAT_TOO_LARGE)}},
+    {CLATTN_INVALID_ARGUMENT, "allowed are 0", {SET(scale, FLOAT_TOO_SMALL)}},
     {CLATTN_INVALID_ARGUMENT, "problem.scale", {SET(scale, FLOAT_MINUS_INFINITY)}},
     {CLATTN_INVALID_SIZE, "problem.offset", {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, POWER(62) + 1)}},
     {CLATTN_INVALID_SIZE, "problem.offset", {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, -POWER(62) - 1)}},
