@@ -194,7 +194,7 @@ uint64_t clattn__config_groups(const struct clattn__config *config, const clattn
 enum { CLATTN__FEW_MMA_WARPS = 8 };
 
 /* Keys that float32 adds up well enough one by one, of a group of work-items in simt's schedule for few query rows. */
-enum { CLATTN__FEW_GROUP_KEYS = 1024 };
+enum { CLATTN__FEW_GROUP_KEYS = 4096 };
 
 /* Parts of the keys for a forward with this tile; 1: it is not split. */
 int clattn__split_count(const struct clattn__device *device, const clattn_problem *problem,
