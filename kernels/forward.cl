@@ -85,7 +85,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
             else
                 large = softmax_scores(S, row_max, &a, &e, false, &seeing, cols);
             reduce_max(row_max, reduce_tile, &seeing);
-            softmax_update(S, O, m, l, row_max, factor, large, &a, &seeing, cols);
+            softmax_update(S, O, m, l, row_max, large, &a, &seeing, cols);
             tile_output(O, S, p_tile, v_tile, &V, j, at.slice * SLICE, STAGED_NOT, DV_PAD, &seeing, cols);
         }
         if (LONG_SUMS && end < keys.end) {

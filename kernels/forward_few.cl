@@ -82,7 +82,7 @@ forward_few(const struct call a, const __global stored *restrict q, const __glob
         else
             large = softmax_scores(S, row_max, &a, &e, false, &rows, cols);
         reduce_max(row_max, items_tile);
-        softmax_update(S, O, m, l, row_max, weight, large, &a, &rows, cols);
+        softmax_update(S, O, m, l, row_max, large, &a, &rows, cols);
         put_operand(p_tile, S, cols);
         barrier(CLK_LOCAL_MEM_FENCE);
         multiply_values(O, p_tile, next_values, &V, j, d_out, more);

@@ -69,7 +69,7 @@ forward_few_mma(const struct call a, const __global stored *restrict q, const __
             large = softmax_scores(S, row_max, &a, &e, false, &rows, COLUMNS);
         }
         reduce_max(row_max, exchange, &rows);
-        softmax_update(S, O, m, l, row_max, weight, large, &a, &rows, COLUMNS);
+        softmax_update(S, O, m, l, row_max, large, &a, &rows, COLUMNS);
         multiply_values(O, S, values, exchange);
         if (more)
             load_values(values, &V, j + WALK);

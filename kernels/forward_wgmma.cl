@@ -88,7 +88,8 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
     ring_next(&c->k, STAGES);
     const bool large = any_in_warp(softmax_scores(S, origin, a, e, full, &c->rows, WALK));
     reduce_max(origin, 0, &c->rows);
-    follow_maximum(m, origin, factor, a, full, &c->rows);
+    FOR_ROWS (r, &c->rows)
+        factor[r] = follow_maximum(m, origin, a, full, r);
     if (large)
         take_origins(S, origin, &c->rows, WALK);
     FOR_ROWS (r, &c->rows)

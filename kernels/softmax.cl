@@ -43,21 +43,18 @@ INLINE lane_f rescaling(const struct call *a, lane_f m, lane_f origin)
     return lane_exp2((m - origin) * a->unit);
 }
 
-/* m follows the maximum of the tile's rows, which becomes what their S are relative to; `factor`: by what sums move. */
-INLINE void follow_maximum(ACC lane_f *m, ACC lane_f *row_max, ACC lane_f *factor, const struct call *a, bool full,
-                           const struct span *rows)
+/* m of row r follows the tile's maximum, in whose place comes what the row's S are relative to. Returns by what sums move. */
+INLINE lane_f follow_maximum(ACC lane_f *m, ACC lane_f *row_max, const struct call *a, bool full, int r)
 {
-    FOR_ROWS (r, rows) {
 #if RESCALES_LATE
-        const lane_f m_new = (row_max[r] - m[r]) * a->unit > RESCALE_SLACK ? row_max[r] : m[r];
+    const lane_f m_new = (row_max[r] - m[r]) * a->unit > RESCALE_SLACK ? row_max[r] : m[r];
 #else
-        const lane_f m_new = lane_max(m[r], row_max[r]);
+    const lane_f m_new = lane_max(m[r], row_max[r]);
 #endif
-        const lane_f origin = full ? m_new : row_origin(m_new);
-        factor[r] = rescaling(a, m[r], origin);
-        m[r] = m_new;
-        row_max[r] = origin;
-    }
+    const lane_f origin = full ? m_new : row_origin(m_new), factor = rescaling(a, m[r], origin);
+    m[r] = m_new;
+    row_max[r] = origin;
+    return factor;
 }
 
 /* The weight of a score relative to `origin`. With LATE_SCALE, one multiply-add scales S and takes away origin, which is
@@ -80,7 +77,6 @@ INLINE void take_origins(ACC lane_f *S, ACC lane_f *origin, const struct span *r
 
 #define ROW_SHIFT(a, origin) (origin)
 #define WEIGHT(a, s, shift) lane_weight(((s) - (shift)) * (a)->unit, a)
-#define take_origins(S, origin, rows, cols) ((void)0)
 
 #endif
 
@@ -98,19 +94,34 @@ INLINE void softmax_row(ACC lane_f *S, ACC lane_f *l, lane_f origin, lane_f fact
     l[r] = l[r] * factor + sum;
 }
 
-/* All rows of S, whose maxima in the tile are row_max, and O. */
-INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_f *l, ACC lane_f *row_max,
-                           ACC lane_f *factor, bool large, const struct call *a, const struct span *rows, int cols)
+INLINE void rescale_output(ACC out_f *O, lane_f factor, int r)
 {
-    follow_maximum(m, row_max, factor, a, false, rows);
+    if (NEEDS_RESCALE(factor))
+        FOR_OUT (x)
+            O[OUT(r, x)] *= factor;
+}
+
+/* All rows of S, whose maxima in the tile are row_max, and O. */
+INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_f *l, ACC lane_f *row_max, bool large,
+                           const struct call *a, const struct span *rows, int cols)
+{
+#if LATE_SCALE
+    lane_f factor[ROWS];
+    FOR_ROWS (r, rows)
+        factor[r] = follow_maximum(m, row_max, a, false, r);
     if (large)
         take_origins(S, row_max, rows, cols);
     FOR_ROWS (r, rows) {
         softmax_row(S, l, row_max[r], factor[r], a, r, cols);
-        if (NEEDS_RESCALE(factor[r]))
-            FOR_OUT (x)
-                O[OUT(r, x)] *= factor[r];
+        rescale_output(O, factor[r], r);
     }
+#else
+    FOR_ROWS (r, rows) {
+        const lane_f factor = follow_maximum(m, row_max, a, false, r);
+        softmax_row(S, l, row_max[r], factor, a, r, cols);
+        rescale_output(O, factor, r);
+    }
+#endif
 }
 
 /* By what sums move that were settled (long_sums.cl), when m was `settled_m`; 0 where none were yet. */
