@@ -1,25 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* To be preloaded (LD_PRELOAD): small blocks of memory are never given back, so that none comes to lie where another was.
+/* To be preloaded (LD_PRELOAD): small blocks of memory are given back late, so that none soon comes to lie where another was.
  * PoCL 6 compiles some kernels wrongly otherwise: see docs/testing.md, traps. */
 #include <dlfcn.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 
 enum { SMALL = 256 }; /* bytes; LLVM's values are less */
+/* Bytes of blocks that wait, the first come the first to go: more than a kernel takes to compile. */
+static const size_t most_kept = (size_t)2 << 30;
+
+/* What waits, in the blocks themselves. */
+struct block {
+    struct block *next;
+};
+
+static struct block *oldest, *newest;
+static size_t kept;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void free(void *memory);
 
+static void give_back(void *memory)
+{
+    static void (*real_free)(void *);
+
+    if (real_free == NULL) {
+        void *symbol = dlsym(RTLD_NEXT, "free");
+        memcpy(&real_free, &symbol, sizeof real_free); /* ISO C has no cast between the two */
+    }
+    real_free(memory);
+}
+
+/* Puts a block behind those that wait; the oldest leaves where there are enough. */
+static struct block *exchange(struct block *block, size_t size)
+{
+    struct block *leaving = NULL;
+
+    pthread_mutex_lock(&lock);
+    block->next = NULL;
+    if (newest != NULL) {
+        newest->next = block;
+    } else {
+        oldest = block;
+    }
+    newest = block;
+    kept += size;
+    if (kept > most_kept) {
+        leaving = oldest;
+        oldest = oldest->next;
+        kept -= malloc_usable_size(leaving);
+    }
+    pthread_mutex_unlock(&lock);
+    return leaving;
+}
+
 void free(void *memory)
 {
-    static void (*give_back)(void *);
+    const size_t size = memory != NULL ? malloc_usable_size(memory) : 0;
 
-    if (memory == NULL || malloc_usable_size(memory) <= SMALL) {
-        return;
+    if (memory != NULL && size <= SMALL && size >= sizeof(struct block)) {
+        memory = exchange(memory, size);
     }
-    if (give_back == NULL) {
-        void *symbol = dlsym(RTLD_NEXT, "free");
-        memcpy(&give_back, &symbol, sizeof give_back); /* ISO C has no cast between the two */
+    if (memory != NULL) {
+        give_back(memory);
     }
-    give_back(memory);
 }
