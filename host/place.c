@@ -30,6 +30,20 @@ clattn_status clattn__check_wait_list(cl_uint wait_count, const cl_event *wait_l
     return CLATTN_SUCCESS;
 }
 
+/* Where a buffer of the caller's host memory begins, else NULL. OpenCL has the sub-buffer say so itself, which PoCL 3.1 does
+ * not; and Intel's runtime for CPUs says nothing of a parent that its owner has released. */
+static cl_int query_host(cl_mem mem, cl_mem parent, size_t origin, void **host)
+{
+    if (parent) {
+        unsigned char *begin = NULL;
+        const cl_int error = clGetMemObjectInfo(parent, CL_MEM_HOST_PTR, sizeof begin, &begin, NULL);
+        *host = begin ? begin + origin : NULL;
+        if (error != CL_INVALID_MEM_OBJECT)
+            return error;
+    }
+    return clGetMemObjectInfo(mem, CL_MEM_HOST_PTR, sizeof *host, host, NULL);
+}
+
 /* Size of a buffer, its root (itself, or what it is a sub-buffer of), and its byte within that. Fails where it begins at
  * no multiple of `alignment` bytes, as far as can be seen: OpenCL's own memory is aligned for every type. */
 static clattn_status query_buffer(const clattn_context *context, const char *name, size_t alignment, cl_mem mem,
@@ -47,7 +61,7 @@ static clattn_status query_buffer(const clattn_context *context, const char *nam
     if (!error && parent)
         error = clGetMemObjectInfo(mem, CL_MEM_OFFSET, sizeof *origin, origin, NULL);
     if (!error)
-        error = clGetMemObjectInfo(parent ? parent : mem, CL_MEM_HOST_PTR, sizeof host, &host, NULL);
+        error = query_host(mem, parent, *origin, &host);
     if (error) {
         char call[64] = "clGetMemObjectInfo(";
         strcat(strcat(call, name), ")");
@@ -56,9 +70,9 @@ static clattn_status query_buffer(const clattn_context *context, const char *nam
     *root = parent ? parent : mem;
     if (cl != context->cl)
         return clattn__fail(CLATTN_WRONG_CONTEXT, "buffer of %s is of another OpenCL context than the plan", name);
-    if (((uintptr_t)host + *origin) % alignment)
+    if ((host ? (uintptr_t)host : *origin) % alignment)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "buffer of %s begins at %s %zu, no multiple of %zu", name,
-                            host ? "address" : "byte", (size_t)(uintptr_t)host + *origin, alignment);
+                            host ? "address" : "byte", host ? (size_t)(uintptr_t)host : *origin, alignment);
     return CLATTN_SUCCESS;
 }
 
