@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far clattn and PyTorch's scaled_dot_product_attention are from float64, on the same inputs.
 
-    compare_accuracy.py [--clattn PROGRAM] [--engine LIST] [--backends LIST] [--csv FILE] CASE ...
+    compare_accuracy.py [--equal] [--clattn PROGRAM] [--engine LIST] [--backends LIST] [--csv FILE] CASE ...
 
 Cases are lines of clattn-bench in 16 bits, small enough for N x M matrices of float64 of all heads at once. The
-reference and its gradients are computed in float64 from the 16-bit inputs. Of each result: the largest error, and the
-root of the mean square of all errors; and by which engine, as the tool tells. PROGRAM is the command-line tool; its
-results are rounded to 16 bits, as PyTorch's are.
+reference and its gradients are computed in float64 from the 16-bit inputs. --equal makes all terms of each sum equal
+(q and k are 0, v and dout a tenth), so that long sums lose most; their results are known, and N and M may be any.
+Of each result: the largest error, and the root of the mean square of all errors; and by which engine, as the tool
+tells. PROGRAM is the command-line tool; its results are rounded to 16 bits, as PyTorch's are.
 """
 
 import argparse
@@ -95,9 +96,23 @@ def errors(found, expected):
     return difference.max().item(), difference.square().mean().sqrt().item(), expected.abs().max().item()
 
 
-def run_case(case, arguments, device):
+def equal_terms(case, device):
+    """Inputs of --equal, and (out, dq, dk, dv)."""
+    q, k, v, dout = (torch.zeros_like(x) for x in make_inputs(case, device, False))
+    v += 0.1
+    dout += 0.1
+    gradient = torch.full_like(v, dout.flatten()[0].item() * case.hq / case.hk * case.n / case.m, dtype=torch.float64)
+    out = torch.full_like(dout, v.flatten()[0].item(), dtype=torch.float64)
+    return (q, k, v, dout), (out, q.double(), k.double(), gradient)
+
+
+def random_terms(case, device):
     tensors = [x.detach() for x in make_inputs(case, device, False)]
-    expected = gradients(case, lambda q, k, v: exact(case, q, k, v), [x.double() for x in tensors])
+    return tensors, gradients(case, lambda q, k, v: exact(case, q, k, v), [x.double() for x in tensors])
+
+
+def run_case(case, arguments, device):
+    tensors, expected = (equal_terms if arguments.equal else random_terms)(case, device)
     results = {}
     for engine in arguments.engine.split(","):
         for (used, name), result in by_clattn(case, arguments.clattn, engine, tensors).items():
@@ -115,14 +130,15 @@ def main():
     parser.add_argument("--clattn", default="build/tools/clattn", help="the command-line tool (default: %(default)s)")
     parser.add_argument("--engine", default="auto", help="engines of clattn, with commas (default: auto)")
     parser.add_argument("--backends", default="flash,cudnn", help="of PyTorch on CUDA (default: %(default)s)")
+    parser.add_argument("--equal", action="store_true", help="all terms of each sum are equal")
     parser.add_argument("--csv", help="file that is written, a row a result")
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     rows = []
     for line in arguments.cases:
         case = Case(line)
-        if DTYPES[case.dtype] == torch.float32 or case.causal and case.n != case.m:
-            parser.error(f'"{line}": only 16 bits, and causal only with N = M')
+        if DTYPES[case.dtype] == torch.float32 or case.causal and (arguments.equal or case.n != case.m):
+            parser.error(f'"{line}": only 16 bits, and causal only with N = M and without --equal')
         for row in run_case(case, arguments, device):
             print(f"{row[0]:36} {row[1]:20} {row[2]:4} {row[3]:.3e} rms {row[4]:.3e} of {row[5]:.3g}", flush=True)
             rows.append(row)

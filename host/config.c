@@ -152,16 +152,25 @@ static int64_t walked_rows(const clattn_problem *problem, enum clattn__kernel ke
     return clattn__config_keys_own(kernel) ? problem->q_len * (problem->q_heads / problem->kv_heads) : problem->kv_len;
 }
 
-/* Whether the kernel settles long sums: in local memory, or else in its output, where that is float32. */
-static bool settles(const struct clattn__config *c)
+enum { TILE_SUMS_RUN = 131072 }; /* rows that sums of tiles go over before they are settled: as few terms as in a run */
+
+/* What a configuration does against the loss of long sums. They are settled in local memory, or else in the output, where
+ * that is float32. */
+static int long_sums(const clattn_problem *problem, const struct clattn__config *c)
 {
-    return c->long_sums && !c->few && (c->engine == CLATTN_ENGINE_CPU || c->dtype == CLATTN_FLOAT32 || c->splits > 1);
+    const struct clattn__engine *engine = clattn__engine_find(c->engine);
+    const int64_t rows = walked_rows(problem, c->kernel);
+    const int run = engine->tile_sums ? TILE_SUMS_RUN : engine->run;
+    const bool settles = c->engine == CLATTN_ENGINE_CPU || c->dtype == CLATTN_FLOAT32 || c->splits > 1;
+    if (c->few || rows <= engine->run)
+        return 0;
+    return rows > run && settles ? run : engine->tile_sums;
 }
 
 static void set_problem(clattn_engine engine, const clattn_problem *problem, struct clattn__config *config)
 {
     config->engine = engine;
-    const int run = clattn__engine_find(engine)->run;
+    const int run = clattn__engine_find(engine)->run; /* before the tiles are known: their local memory goes by it */
     config->long_sums = walked_rows(problem, config->kernel) > run ? run : 0;
     config->dtype = problem->dtype;
     config->packed = clattn__config_pack(problem) > 1;
@@ -180,7 +189,7 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
     const bool found = clattn__engine_find(engine)->choose(device, problem, attempt, config);
     if (found && config->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps)
         config->splits = clattn__split_count(device, problem, config);
-    config->long_sums = settles(config) ? config->long_sums : 0;
+    config->long_sums = long_sums(problem, config);
     return found;
 }
 
@@ -225,7 +234,7 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
         return false;
     const bool may_split = c->kernel == KERNEL_FORWARD && !clattn__engine_find(engine)->maps;
     c->splits = may_split ? clattn__split_count(device, problem, c) : 1;
-    c->long_sums = settles(c) ? c->long_sums : 0;
+    c->long_sums = long_sums(problem, c);
     return c->local_bytes <= device->local_bytes && c->group_size <= device->max_group;
 }
 

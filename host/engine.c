@@ -32,7 +32,8 @@ static const struct clattn__engine table[] = {
      .choose = clattn__simt_choose,
      .complete = clattn__simt_complete,
      .few = "forward_few",
-     .run = 4096}, /* after 512 rows, settling took an H200 a fifth of its time: bench/NOTES.md */
+     .run = 8192,
+     .tile_sums = true},
     {.id = CLATTN_ENGINE_CPU, .choose = clattn__cpu_choose, .complete = clattn__cpu_complete, .run = 1024},
 };
 

@@ -119,7 +119,7 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
                                 cols);
             }
             walked += (int)min(end - run, (long)RUN_ROWS);
-            if (LONG_SUMS && walked >= RUN_ROWS) {
+            if (SETTLES && walked >= RUN_ROWS) {
                 settled_factors(factor, settled, &rows);
                 if (WANT_DV)
                     settle_output(dV, settled_dV, factor, dv, &dv_at, at.first, at.slice * SLICE, &rows);
@@ -132,7 +132,7 @@ backward_dkdv(const struct call a, const __global stored *restrict q, const __gl
     }
 
     settled_factors(factor, true, &rows);
-    if (LONG_SUMS && settled) {
+    if (SETTLES && settled) {
         if (WANT_DV)
             join_output(dV, settled_dV, factor, dv, &dv_at, at.first, at.slice * SLICE, &rows);
         if (WANT_DK)

@@ -90,13 +90,13 @@ backward_dq(const struct call a, const __global stored *restrict q, const __glob
                 dq_scores(S, dP, row_lse, row_delta, &a, &e, false, &seeing, cols);
             tile_output(dQ, S, ds_tile, walked_tile, &K, j, at.slice * SLICE, STAGED_LAST, D_PAD, &seeing, cols);
         }
-        if (LONG_SUMS && end < keys.end) {
+        if (SETTLES && end < keys.end) {
             settled_factors(factor, settled, &rows);
             settle_output(dQ, settled_dQ, factor, dq, &dq_at, at.first, at.slice * SLICE, &rows);
             settled = true;
         }
     }
-    if (LONG_SUMS && settled) {
+    if (SETTLES && settled) {
         settled_factors(factor, true, &rows);
         join_output(dQ, settled_dQ, factor, dq, &dq_at, at.first, at.slice * SLICE, &rows);
     }

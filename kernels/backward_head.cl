@@ -100,7 +100,7 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
                     add_walked(dq_sums, &sums_at, i, dP, k_rows, D_PAD, a.scale, &seen, cols);
                 }
                 walked += (int)min(end - run, (long)RUN_ROWS);
-                if (LONG_SUMS && walked >= RUN_ROWS) {
+                if (SETTLES && walked >= RUN_ROWS) {
                     settled_factors(one, settled, &rows);
                     settle_output(dV, settled_dV, one, dv, &dv_at, j, 0, &rows);
                     settle_output(dK, settled_dK, one, dk, &dk_at, j, 0, &rows);
@@ -110,7 +110,7 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
             }
         }
         settled_factors(one, true, &rows);
-        if (LONG_SUMS && settled) {
+        if (SETTLES && settled) {
             join_output(dV, settled_dV, one, dv, &dv_at, j, 0, &rows);
             join_output(dK, settled_dK, one, dk, &dk_at, j, 0, &rows);
         }

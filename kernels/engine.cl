@@ -45,6 +45,7 @@
 #ifndef LONG_SUMS
 #error "LONG_SUMS must be given with -D"
 #endif
+#define SETTLES (LONG_SUMS > 1) /* see long_sums.cl */
 #if D_PAD % CHUNK || DV_PAD % CHUNK
 #error "CHUNK must divide D_PAD and DV_PAD"
 #endif

@@ -49,7 +49,7 @@ typedef lane_f out_f, owner_f;
 #define COL_VALUES(name) __local lane_f name[COLS]
 #define SCORES(name) __local lane_f name[ROWS * COLS]
 #define OUTPUT(name) __local lane_f name[ROWS * OUT_COLS]
-#if LONG_SUMS
+#if SETTLES
 #define SETTLED(name) OUTPUT(name)
 #endif
 
@@ -166,7 +166,7 @@ INLINE void store_output(const __local lane_f *out, const ACC lane_f *factor, __
     }
 }
 
-#if LONG_SUMS
+#if SETTLES
 INLINE void settle_output(__local lane_f *out, __local lane_f *settled, const ACC lane_f *factor, __global result *data,
                           const struct layout *at, long first, int d, const struct span *rows)
 {

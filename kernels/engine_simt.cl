@@ -141,7 +141,7 @@ INLINE void store_output(const float4 *out, const ACC float *factor, __local flo
     }
 }
 
-#if LONG_SUMS
+#if SETTLES
 /* Settled sums are kept where the output goes, which is float32. */
 #define SETTLED(name) float4 *const name = 0
 

@@ -88,7 +88,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
             softmax_update(S, O, m, l, row_max, large, &a, &seeing, cols);
             tile_output(O, S, p_tile, v_tile, &V, j, at.slice * SLICE, STAGED_NOT, DV_PAD, &seeing, cols);
         }
-        if (LONG_SUMS && end < keys.end) {
+        if (SETTLES && end < keys.end) {
             settled_weights(factor, settled_m, m, &a, settled, &rows);
             settle_output(O, settled_O, factor, out, &out_at, at.first, at.slice * SLICE, &rows);
             settle_rows(l, settled_l, factor, &rows);
@@ -96,7 +96,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
             settled = true;
         }
     }
-    if (LONG_SUMS && settled) {
+    if (SETTLES && settled) {
         settled_weights(factor, settled_m, m, &a, true, &rows);
         join_output(O, settled_O, factor, out, &out_at, at.first, at.slice * SLICE, &rows);
         join_rows(l, settled_l, factor, &rows);

@@ -25,7 +25,7 @@ INLINE bool softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call
         }
         row_max[r] = most;
 #if LATE_SCALE
-        large = large || (fabs(most) > a->large && (full || most != -INFINITY));
+        large |= fabs(most) > a->large; /* or -inf, of a row that sees no key of the tile: rare, and takes no harm */
 #endif
     }
     return large;

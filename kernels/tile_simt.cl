@@ -189,7 +189,8 @@ INLINE void tile_scores(float *S, __local float *owner_tile, const struct rows *
     }
 }
 
-/* out += P x walked for the depth slice from d, strip by strip. */
+/* out += P x walked for the depth slice from d, strip by strip. Of a long sum each tile is added up alone first, in
+ * registers that scores do not need meanwhile. */
 INLINE void tile_output(float4 *out, const float *P, __local float *p_tile, __local float *walked_tile,
                         const struct rows *walked, long w, int d, const int staged, const int depth,
                         const struct span *rows, int cols)
@@ -197,16 +198,28 @@ INLINE void tile_output(float4 *out, const float *P, __local float *p_tile, __lo
     __local float *strip = walked_tile + WALK * OWNER_LD;
     stored4 of_walked[CARRIED(STRIP, SLICE)];
     pick_up(of_walked, walked, w, STRIP, d, SLICE, false);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    put_operand(p_tile, P);
+#if LONG_SUMS
+    float4 sum[ROWS * OUT_COLS];
+    FOR_UNROLLED (x, ROWS * OUT_COLS)
+        sum[x] = 0.0f;
+#else
+    float4 *const sum = out;
+#endif
     for (int s = 0; s < WALK; s += STRIP) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (s == 0)
-            put_operand(p_tile, P);
+        if (s > 0)
+            barrier(CLK_LOCAL_MEM_FENCE);
         put_down(strip, of_walked, STRIP, SLICE);
         barrier(CLK_LOCAL_MEM_FENCE);
         if (s + STRIP < WALK)
             pick_up(of_walked, walked, w + s + STRIP, STRIP, d, SLICE, false);
-        multiply_strip(out, p_tile + s * OWNER_LD, strip);
+        multiply_strip(sum, p_tile + s * OWNER_LD, strip);
     }
+#if LONG_SUMS
+    FOR_UNROLLED (x, ROWS * OUT_COLS)
+        out[x] += sum[x];
+#endif
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/config.c where there is no tile to choose: too small a device, all gradients in one walk, a kernel without
- * tiles. */
+/* host/config.c where there is no tile to choose: too small a device, all gradients in one walk, long sums, a kernel
+ * without tiles. */
 #include "internal.h"
 
 #include <setjmp.h>
@@ -51,6 +51,35 @@ static void test_one_walk(void **state)
         assert_int_equal(clattn__config_one_walk(&device, CLATTN_ENGINE_CPU, &p), 5 * 12 * rounds <= 7 * heads);
         assert_false(clattn__config_one_walk(&device, CLATTN_ENGINE_SIMT, &p));
     }
+}
+
+static int long_sums(clattn_engine engine, clattn_dtype dtype, enum clattn__kernel kernel, int64_t length)
+{
+    const struct clattn__device device = {
+        .local_bytes = 224 << 10, .max_group = 1024, .float_width = 16, .compute_units = 8};
+    clattn_problem p = make_problem(length, 64);
+    struct clattn__config c = {.kernel = kernel, .want_dk = true, .want_dv = true};
+
+    p.dtype = dtype;
+    p.kv_splits = 1;
+    assert_true(clattn__config_choose(&device, engine, &p, 0, &c));
+    return c.long_sums;
+}
+
+/* By the rows that are walked: keys, or the queries of a group of two heads. */
+static void test_long_sums(void **state)
+{
+    (void)state;
+    assert_int_equal(long_sums(CLATTN_ENGINE_CPU, CLATTN_FLOAT16, KERNEL_FORWARD, 1024), 0);
+    assert_int_equal(long_sums(CLATTN_ENGINE_CPU, CLATTN_FLOAT16, KERNEL_FORWARD, 1025), 1024);
+    assert_int_equal(long_sums(CLATTN_ENGINE_SIMT, CLATTN_FLOAT32, KERNEL_FORWARD, 8192), 0);
+    assert_int_equal(long_sums(CLATTN_ENGINE_SIMT, CLATTN_FLOAT32, KERNEL_FORWARD, 8193), 1);
+    assert_int_equal(long_sums(CLATTN_ENGINE_SIMT, CLATTN_FLOAT32, KERNEL_DQ, 131072), 1);
+    assert_int_equal(long_sums(CLATTN_ENGINE_SIMT, CLATTN_FLOAT32, KERNEL_DQ, 131073), 131072);
+    assert_int_equal(long_sums(CLATTN_ENGINE_SIMT, CLATTN_FLOAT32, KERNEL_DKDV, 4096), 0);
+    assert_int_equal(long_sums(CLATTN_ENGINE_SIMT, CLATTN_FLOAT32, KERNEL_DKDV, 4097), 1);
+    assert_int_equal(long_sums(CLATTN_ENGINE_SIMT, CLATTN_FLOAT16, KERNEL_DKDV, 300000), 1);
+    assert_int_equal(long_sums(CLATTN_ENGINE_NVIDIA_MMA, CLATTN_FLOAT16, KERNEL_FORWARD, 300000), 0);
 }
 
 static void test_delta(void **state)
@@ -148,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_configuration),
         cmocka_unit_test(test_one_walk),
+        cmocka_unit_test(test_long_sums),
         cmocka_unit_test(test_delta),
         cmocka_unit_test(test_halves),
         cmocka_unit_test(test_split_fits_a_buffer),
