@@ -175,12 +175,9 @@ static void test_split_fits_a_buffer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_configuration),
-        cmocka_unit_test(test_one_walk),
-        cmocka_unit_test(test_long_sums),
-        cmocka_unit_test(test_delta),
-        cmocka_unit_test(test_halves),
-        cmocka_unit_test(test_split_fits_a_buffer),
+        cmocka_unit_test(test_no_configuration), cmocka_unit_test(test_one_walk),
+        cmocka_unit_test(test_long_sums),        cmocka_unit_test(test_delta),
+        cmocka_unit_test(test_halves),           cmocka_unit_test(test_split_fits_a_buffer),
     };
 
     return cmocka_run_group_tests_name("config_edges", tests, NULL, NULL);
