@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# Writes the files FILES (a ;-list) as byte arrays to the C source OUTPUT: cmake -DFILES=.. -DOUTPUT=.. -P embed.cmake
+# Writes the files FILES (a ;-list) of FOLDER as byte arrays, with their paths in it, to the C source OUTPUT:
+# cmake -DFOLDER=.. -DFILES=.. -DOUTPUT=.. -P embed.cmake
 set(arrays "")
 set(table "")
 set(count 0)
 foreach(file IN LISTS FILES)
-  get_filename_component(name "${file}" NAME)
+  file(RELATIVE_PATH name "${FOLDER}" "${file}")
   file(READ "${file}" hex HEX)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
   string(APPEND arrays "static const unsigned char file${count}[] = {${bytes}0};\n")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles of engine simt for few query rows, in the schedule of kernels/engine_few.cl. */
+/* Tiles of engine simt for few query rows, in the schedule of kernels/engines/simt/engine_few.cl. */
 #include "config.h"
 
 enum { MOST_ROWS = 16 };
@@ -29,7 +29,7 @@ static int element_bytes(const struct clattn__config *c)
     return c->dtype == CLATTN_FLOAT32 ? 4 : 2;
 }
 
-/* As kernels/engine_few.cl says. */
+/* As kernels/engines/simt/engine_few.cl says. */
 static size_t few_local_bytes(const struct clattn__config *c)
 {
     const size_t own = (size_t)c->own, walk = (size_t)c->walk, group = (size_t)(c->tx * c->ty);
@@ -88,7 +88,7 @@ static void few_fill(const struct few_row *row, const clattn_problem *problem, s
     c->local_bytes = few_local_bytes(c);
 }
 
-/* This schedule does not settle long sums (kernels/long_sums.cl), but shares them among groups of work-items, and parts of
+/* This schedule does not settle long sums (kernels/attention/long_sums.cl), but shares them among groups of work-items, and parts of
  * the keys: as many as keep them short in float32 (split.c), unless the caller wants fewer. */
 static bool few_adds_up(const clattn_problem *problem, int groups)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles of engine nvidia_mma for few query rows, in the schedule of kernels/engine_few_mma.cl. */
-#include "args.h"
+/* Tiles of engine nvidia_mma for few query rows, in the schedule of kernels/engines/nvidia_mma/engine_few.cl. */
+#include "attention/args.h"
 #include "config.h"
 
 enum { MOST_ROWS = 16, MOST_DEPTH = 128, PIECE = 8, KEY_BLOCK = 16, D_UNIT = 32, DV_UNIT = 64 };

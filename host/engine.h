@@ -22,9 +22,9 @@ struct clattn__engine {
     const char *names[KERNEL_COUNT];
     const char *few; /* of its forward for few query rows, if it has one */
     bool retarget;   /* its programs are edited before they are loaded (ptx.h) */
-    int run;         /* walked rows after which it settles its float32 sums, 0: it cannot: kernels/long_sums.cl */
+    int run;         /* walked rows after which it settles its float32 sums, 0: it cannot: kernels/attention/long_sums.cl */
     bool tile_sums;  /* it adds up tiles alone after as many rows, and settles later */
-    bool deltas;     /* its kernel of dQ makes delta on its way: kernels/row_deltas.cl */
+    bool deltas;     /* its kernel of dQ makes delta on its way: kernels/engines/nvidia/row_deltas.cl */
     bool maps;       /* its kernels find tensors by maps in the workspace (maps.c), and never share the keys out */
     /* Whether the kernel, as it was configured, can read and write the tensors of a call, whose offsets and strides are
      * in it; asked of configurations that say so (`aligned`). Their stages have another engine to fall back to. */

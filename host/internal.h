@@ -130,7 +130,7 @@ enum clattn__kernel {
     KERNEL_MAPS,
     KERNEL_COUNT
 };
-enum clattn__mask { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* as in kernels/rows.cl */
+enum clattn__mask { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* as in kernels/attention/rows.cl */
 
 struct clattn__config {
     enum clattn__kernel kernel;
@@ -153,7 +153,7 @@ struct clattn__config {
     int warps;                         /* nvidia_mma: of a work-group */
     bool packed;
     enum clattn__mask mask;
-    int long_sums; /* kernels/long_sums.cl: 0, 1: sums are of tiles, or walked rows after which they are settled */
+    int long_sums; /* kernels/attention/long_sums.cl: 0, 1: sums are of tiles, or walked rows after which they are settled */
     bool want_dk, want_dv;
     int splits;         /* forward: parts of the keys, 1: all in one; combine: as the forward */
     size_t group_size;  /* work-items of a work-group */
@@ -199,7 +199,7 @@ enum { CLATTN__FEW_GROUP_KEYS = 4096 };
 /* Parts of the keys for a forward with this tile; 1: it is not split. */
 int clattn__split_count(const struct clattn__device *device, const clattn_problem *problem,
                         const struct clattn__config *config);
-/* Elements of a row of O in a part: Dv, rounded up. Bytes that all parts take, see kernels/part.cl; 0 where there is
+/* Elements of a row of O in a part: Dv, rounded up. Bytes that all parts take, see kernels/attention/part.cl; 0 where there is
  * but one. */
 int clattn__split_depth(const clattn_problem *problem);
 size_t clattn__split_bytes(const clattn_problem *problem, int splits);
@@ -304,7 +304,7 @@ bool clattn__dq_makes_delta(const clattn_plan *plan);
 
 /* ---- maps.c: where an engine with a copy engine finds tensors; launch.h has the rest ---- */
 
-/* Of q, k, v and dout, as in kernels/tensor_copy.cl; and sets of them that one kernel makes, for each stage its own. */
+/* Of q, k, v and dout, as in kernels/engines/nvidia_wgmma/tensor_copy.cl; and sets of them that one kernel makes, for each stage its own. */
 enum { CLATTN__MAPS_A_BATCH = 4, CLATTN__MAP_SETS = 2, CLATTN__MAP_BYTES = 128 };
 
 /* Whose stages of the plan need maps; AUTO: none do. */

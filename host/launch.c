@@ -27,7 +27,7 @@ static struct view *argument_of(struct call *call, size_t index, struct view *le
 }
 
 /* By how many powers of two P is made smaller, so that a sum of P V is no larger than the largest V: as many as there are
- * keys, and those that a row's maximum may be left behind by (kernels/softmax.cl). No float16 is that large. */
+ * keys, and those that a row's maximum may be left behind by (kernels/attention/softmax.cl). No float16 is that large. */
 static int softmax_room(const clattn_problem *p)
 {
     int room = 8;

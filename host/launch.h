@@ -3,7 +3,7 @@
 #ifndef CLATTN_LAUNCH_H
 #define CLATTN_LAUNCH_H
 
-#include "args.h"
+#include "attention/args.h"
 #include "internal.h"
 
 /* A call being enqueued: its tensors checked, its events collected. */

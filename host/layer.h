@@ -61,7 +61,7 @@ struct clattn__blank {
     size_t group; /* work-items that share a row */
 };
 
-/* What kernels/blank_rows.cl is told. */
+/* What kernels/layer/blank_rows.cl is told. */
 struct clattn__blank_rows {
     int64_t count, partner_width, width;
     clattn_block partner, from, to;

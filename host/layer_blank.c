@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows that nothing sees, left out of the gradients of weights (kernels/blank_rows.cl). */
+/* Rows that nothing sees, left out of the gradients of weights (kernels/layer/blank_rows.cl). */
 #include "layer.h"
 
 bool clattn__layer_hides_rows(const clattn_layer *layer)

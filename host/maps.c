@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensor maps, by which the copy engine of engine nvidia_wgmma finds tiles (kernels/tensor_map.cl): a kernel writes
+/* Tensor maps, by which the copy engine of engine nvidia_wgmma finds tiles (kernels/engines/nvidia_wgmma/tensor_map.cl): a kernel writes
  * them into the workspace, and the kernels of a stage find them there. */
 #include "launch.h"
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ITEMS = 64 }; /* as in kernels/probe_local.cl */
+enum { ITEMS = 64 }; /* as in kernels/device/probe_local.cl */
 
 /* Runs the kernel on `queue`; true if each work-item found what another wrote. */
 static bool run_on(cl_command_queue queue, cl_kernel kernel, cl_mem result)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernel text. The files of kernels/ are embedded as they are; here one is put together with what it includes, since a
- * driver has no folder to include from. Include guards work as in any compiler; #line marks keep file and line in its
- * log. */
+/* Kernel text. The files of kernels/ are embedded as they are, under their paths there; here one is put together with what
+ * it includes, since a driver has no folder to include from. Include guards work as in any compiler; #line marks keep
+ * file and line in its log. */
 #include "internal.h"
 
 #include "embedded.h"
@@ -15,6 +15,18 @@ static const struct clattn__embedded *find(const char *name, size_t length)
     for (size_t i = 0; i < clattn__embedded_count; ++i)
         if (strlen(clattn__embedded[i].name) == length && memcmp(clattn__embedded[i].name, name, length) == 0)
             return &clattn__embedded[i];
+    return NULL;
+}
+
+/* kernels/../NAME.cl, whatever folder it is in. */
+static const struct clattn__embedded *find_kernel(const char *name)
+{
+    for (size_t i = 0; i < clattn__embedded_count; ++i) {
+        const char *path = clattn__embedded[i].name, *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+        const size_t length = strlen(name);
+        if (strncmp(file, name, length) == 0 && strcmp(file + length, ".cl") == 0)
+            return &clattn__embedded[i];
+    }
     return NULL;
 }
 
@@ -32,12 +44,19 @@ static const char *included_name(const char *line, size_t length, size_t *name_l
     return line + skip;
 }
 
-static clattn_status add_file(struct clattn__text *text, const char *name, size_t name_length, int depth)
+static clattn_status add_file(struct clattn__text *text, const struct clattn__embedded *file, int depth);
+
+static clattn_status add_included(struct clattn__text *text, const char *name, size_t length, int depth)
 {
-    const struct clattn__embedded *file = find(name, name_length);
+    const struct clattn__embedded *file = find(name, length);
     if (!file || depth > MAX_DEPTH)
-        return clattn__fail(CLATTN_BUILD_FAILED, "kernel file %.*s is %s", (int)name_length, name,
+        return clattn__fail(CLATTN_BUILD_FAILED, "kernel file %.*s is %s", (int)length, name,
                             file ? "included too deep" : "not in the library");
+    return add_file(text, file, depth);
+}
+
+static clattn_status add_file(struct clattn__text *text, const struct clattn__embedded *file, int depth)
+{
     const char *line = (const char *)file->bytes, *end = line + file->size;
     clattn__text_add(text, "#line 1 \"%s\"\n", file->name);
     for (int number = 1; line < end; ++number) {
@@ -46,7 +65,7 @@ static clattn_status add_file(struct clattn__text *text, const char *name, size_
         size_t included_length;
         const char *included = included_name(line, length, &included_length);
         if (included) {
-            const clattn_status status = add_file(text, included, included_length, depth + 1);
+            const clattn_status status = add_included(text, included, included_length, depth + 1);
             if (status)
                 return status;
             clattn__text_add(text, "#line %d \"%s\"\n", number + 1, file->name);
@@ -60,15 +79,12 @@ static clattn_status add_file(struct clattn__text *text, const char *name, size_
 
 clattn_status clattn__source_assemble(const clattn_allocator *allocator, const char *name, struct clattn__text *text)
 {
-    char file[64];
-    const size_t length = strlen(name);
+    const struct clattn__embedded *file = find_kernel(name);
     memset(text, 0, sizeof *text);
     text->allocator = allocator;
-    if (length + 4 > sizeof file)
-        return clattn__fail(CLATTN_BUILD_FAILED, "kernel name %s is too long", name);
-    memcpy(file, name, length);
-    memcpy(file + length, ".cl", 4);
-    const clattn_status status = add_file(text, file, length + 3, 0);
+    if (!file)
+        return clattn__fail(CLATTN_BUILD_FAILED, "kernel file %s.cl is not in the library", name);
+    const clattn_status status = add_file(text, file, 0);
     if (!status && text->failed)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the text of kernel %s", name);
     return status;

@@ -99,9 +99,14 @@ def prepare(folder, tests):
             link.symlink_to(BITCODE / f"oclc_isa_version_{relative}.bc")
 
 
+def kernel_file(kernel):
+    """Its path in KERNELS."""
+    return next(KERNELS.rglob(kernel + ".cl")).relative_to(KERNELS)
+
+
 def clang(config, output, *more):
     run(["clang-19", "-x", "cl", "-cl-std=CL1.2", "-S", "-I.", "-Wno-unused-parameter", "-o", str(output), *more]
-        + ["-D" + option for option in config.options.split()] + [config.kernel + ".cl"])
+        + ["-D" + option for option in config.options.split()] + [str(kernel_file(config.kernel))])
     return output.read_text()
 
 
@@ -121,7 +126,7 @@ def compile_amd(target, config, folder):
 
 def compile_intel(target, config, folder):
     options = " ".join("-D" + option for option in config.options.split())
-    log = run(["ocloc", "compile", "-file", config.kernel + ".cl", "-device", target.processor, "-out_dir", str(folder),
+    log = run(["ocloc", "compile", "-file", str(kernel_file(config.kernel)), "-device", target.processor, "-out_dir", str(folder),
                "-output", "k", "-options", f"-cl-std=CL1.2 {options} -I{KERNELS}", "-internal_options",
                "-cl-intel-allow-zebin"])
     if "INVALID" in log:  # an instruction that the device does not have is no failure to ocloc

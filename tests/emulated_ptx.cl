@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What kernels/nvidia_ptx.cl does by instructions of NVIDIA GPUs, in plain OpenCL C: for -DPTX_FILE, so that the engines
+/* What kernels/engines/nvidia/nvidia_ptx.cl does by instructions of NVIDIA GPUs, in plain OpenCL C: for -DPTX_FILE, so that the engines
  * that need it run on any device. Lanes see each other's values through local memory, six words each. */
 #ifndef EMULATED_PTX_CL
 #define EMULATED_PTX_CL

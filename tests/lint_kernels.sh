@@ -30,10 +30,14 @@ command -v "$nvptx_clang" >/dev/null || nvptx_clang=
 nvptx=$(echo "$flags" | sed 's/spir64-unknown-unknown/nvptx64-nvidia-nvcl/')
 skipped=0
 
+file_of() {
+    find "$kernels" -name "$1.cl"
+}
+
 # Fails where a kernel compiles without its options, or does not say that they are missing.
 lint_missing() {
     # shellcheck disable=SC2086 # one word an option
-    if "$@" -cl-std=CL1.2 "$kernels/$kernel.cl" 2>"$scratch/log"; then
+    if "$@" -cl-std=CL1.2 "$(file_of "$kernel")" 2>"$scratch/log"; then
         echo "lint_kernels: $kernel.cl compiles without its options" >&2
         exit 1
     fi
@@ -41,9 +45,8 @@ lint_missing() {
 }
 
 seen=0
-for path in "$kernels"/*.cl; do
+for path in $(grep -rl '^__kernel' "$kernels"); do
     kernel=$(basename "$path" .cl)
-    grep -q '^__kernel' "$path" || continue
     seen=$((seen + 1))
     # shellcheck disable=SC2086
     case $kernel in
@@ -64,13 +67,13 @@ lint_line() {
     *-DENGINE=4* | tensor_map\ *)
         [ "$nvptx_clang" ] || { skipped=$((skipped + 1)); return 0; }
         # shellcheck disable=SC2086
-        $nvptx_clang $nvptx -Dcl_nv_pragma_unroll ${1#* } "$kernels/$kernel.cl" ||
+        $nvptx_clang $nvptx -Dcl_nv_pragma_unroll ${1#* } "$(file_of "$kernel")" ||
             { echo "lint_kernels: $1" >&2; return 1; }
         return 0
         ;;
     esac
     # shellcheck disable=SC2086
-    $clang $flags -DPTX_FILE="<$emulated>" ${1#* } "$kernels/$kernel.cl" || { echo "lint_kernels: $1" >&2; return 1; }
+    $clang $flags -DPTX_FILE="<$emulated>" ${1#* } "$(file_of "$kernel")" || { echo "lint_kernels: $1" >&2; return 1; }
 }
 
 count=0

@@ -8,7 +8,7 @@
 /* after the four above */
 #include <cmocka.h>
 
-#include "args.h"
+#include "attention/args.h"
 #include "engine.h"
 
 #include <string.h>
@@ -36,7 +36,7 @@ static clattn_problem make_problem(int64_t queries, int64_t keys, int64_t depth,
     return p;
 }
 
-/* What kernels/engine_few_mma.cl asks for with #error, and declares; a lane has registers for 1/32 of 2048
+/* What kernels/engines/nvidia_mma/engine_few.cl asks for with #error, and declares; a lane has registers for 1/32 of 2048
  * elements of K. */
 static void check_few(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
@@ -53,7 +53,7 @@ static void check_few(const struct clattn__device *device, const clattn_problem 
     assert_int_equal(c->local_bytes, 4 * c->warps * c->own * (c->dv_pad + 6));
 }
 
-/* What kernels/engine_nvidia_mma.cl and fragments.cl ask for with #error, and declare. */
+/* What kernels/engines/nvidia_mma/engine.cl and fragments.cl ask for with #error, and declare. */
 static void check_config(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
     const int keys_own = c->kernel == KERNEL_DKDV, two = c->kernel != KERNEL_FORWARD;

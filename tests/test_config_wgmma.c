@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Configurations of engine nvidia_wgmma, for devices that do not exist: they keep the rules of
- * kernels/engine_nvidia_wgmma.cl, declare no more local memory than there is, and are offered only for problems that
+ * kernels/engines/nvidia_wgmma/engine.cl, declare no more local memory than there is, and are offered only for problems that
  * the kernels can do. */
-#include "args.h"
+#include "attention/args.h"
 #include "cases.h"
 #include "engine.h"
 #include "internal.h"

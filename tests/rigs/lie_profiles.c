@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lie.h"
 
-#include "args.h"
+#include "attention/args.h"
 
 /* All arguments of the kernel that takes most of them: the struct and twelve buffers. */
 #define MOST_PARAMETERS (sizeof(struct call) + 12 * sizeof(void *))

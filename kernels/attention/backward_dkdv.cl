@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dV = P^T dO and dK = scale dS^T Q, column-tiled: FlashAttention-2, Algorithm 2.
+ *
+ * Grid: one work-group for OWN keys of one (batch, key head) and one SLICE of D and Dv; it walks the queries that see
+ * them, of every query head of the group. K (OWN, D) and V (OWN, Dv) stay, or pass in chunks; Q and dO (WALK, ..) pass
+ * through one tile; dK and dV (OWN, SLICE) accumulate. Score arrays are transposed: keys are rows. WANT_DK, WANT_DV:
+ * which to compute. */
+#include "attention/gradient_keys.cl"
+
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
+backward_dkdv(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
+              const __global stored *restrict v, const __global uchar *restrict mask,
+              const __global int *restrict kv_lengths, const __global float *restrict lse,
+              const __global stored *restrict dout, const __global float *restrict delta, __global stored *restrict dk,
+              __global stored *restrict dv)
+{
+    WALKED_TILE(walked_tile);
+    OWNER_TILE(k_tile, D_PAD, walked_tile);
+    SECOND_TILE(dout_tile, walked_tile);
+    OPERAND_TILE(operand_tile, walked_tile);
+    SCORES(S);
+#if WANT_DK
+    OWNER_TILE(v_tile, DV_PAD, walked_tile);
+    SCORES(dP);
+    OUTPUT(dK);
+    SETTLED(settled_dK);
+#endif
+#if WANT_DV
+    OUTPUT(dV);
+    SETTLED(settled_dV);
+#endif
+#if !WANT_DK /* names for code that is never reached */
+    __local owner_f *const v_tile = k_tile;
+    ACC lane_f *const dP = S;
+    ACC out_f *const dK = dV;
+    ACC out_f *const settled_dK = 0;
+#elif !WANT_DV
+    ACC out_f *const dV = dK;
+    ACC out_f *const settled_dV = 0;
+#endif
+    ROW_VALUES(factor);
+    COL_VALUES(column_lse);
+    COL_VALUES(column_delta);
+    COL_TILE(lse_tile);
+    COL_TILE(delta_tile);
+
+    struct place at;
+    find_place(&at, &a, MAX_PAD, 1, a.M, a.Hk, 1, false);
+    const int group = a.Hq / a.Hk;
+    const int first_head = at.head * group;
+    const long key_total = key_count(&a, kv_lengths, at.batch);
+    /* Padding keys need no blanking here: a key's scores and gradients are rows of their own. */
+    struct rows K, V;
+    key_rows(&K, k, &a.k, at.batch, at.head, a.D, key_total);
+    key_rows(&V, v, &a.v, at.batch, at.head, a.Dv, key_total);
+    struct span rows;
+    rows_in_use(&rows, a.M - at.first);
+
+    if (OWNER_RESIDENT) {
+        fetch_owner(k_tile, &K, at.first, 0, D_PAD, &rows);
+        if (WANT_DK)
+            fetch_owner(v_tile, &V, at.first, 0, DV_PAD, &rows);
+    }
+    FOR_ROWS (r, &rows) {
+        FOR_OUT (x) {
+            dK[OUT(r, x)] = 0.0f;
+            dV[OUT(r, x)] = 0.0f;
+        }
+    }
+
+    struct layout dk_at, dv_at;
+    key_layout(&dk_at, &a.dk, at.batch, at.head, a.D, a.M);
+    key_layout(&dv_at, &a.dv, at.batch, at.head, a.Dv, a.M);
+    struct range queries;
+    seeing_queries(&queries, &a, at.first, key_total);
+    int walked = 0; /* since sums were settled */
+    bool settled = false;
+    for (int head = first_head; head < first_head + group; head += a.pack) {
+        struct rows Q, dO;
+        struct stats of_lse, of_delta;
+        query_rows(&Q, q, &a, &a.q, at.batch, head, a.D);
+        query_rows(&dO, dout, &a, &a.dout, at.batch, head, a.Dv);
+        blank_unseeing(&Q, &a, lse, at.batch, head);
+        blank_unseeing(&dO, &a, lse, at.batch, head);
+        lse_stats(&of_lse, lse, lse_tile, &a, at.batch, head);
+        delta_stats(&of_delta, delta, delta_tile, &a, at.batch, head);
+        fetch_first(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, &queries);
+        fetch_stats(&of_lse, queries.begin);
+        if (WANT_DK) /* else nobody made delta */
+            fetch_stats(&of_delta, queries.begin);
+        for (long run = queries.begin, end; run < queries.end; run = end) {
+            end = end_of_run(run, queries.end);
+            for (long i = run; i < end; i += WALK) {
+                const int cols = cols_in_use(queries.end - i);
+                if (!STATS_AHEAD)
+                    column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
+                struct edge e;
+                find_edge(&e, &a, i, at.first, key_total, mask, at.batch, head);
+                struct span seen = rows;
+                narrow_rows(&seen, 0, keys_seen(&e));
+                fetch_tiles(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, i, &queries);
+                fetch_stats(&of_lse, i + WALK);
+                if (WANT_DK)
+                    fetch_stats(&of_delta, i + WALK);
+                tile_scores(S, k_tile, &K, at.first, walked_tile, &Q, i, D_PAD, &seen, cols);
+                if (WANT_DK)
+                    tile_scores(dP, v_tile, &V, at.first, dout_tile, &dO, i, DV_PAD, &seen, cols);
+                if (STATS_AHEAD)
+                    column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
+                if (is_full(&queries, i))
+                    dkdv_scores(S, dP, column_lse, column_delta, &a, &e, true, &seen, cols);
+                else
+                    dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, &seen, cols);
+                if (WANT_DV)
+                    tile_output(dV, S, operand_tile, dout_tile, &dO, i, at.slice * SLICE,
+                                WANT_DK ? STAGED_LAST : STAGED_NOT, DV_PAD, &seen, cols);
+                if (WANT_DK)
+                    tile_output(dK, dP, operand_tile, walked_tile, &Q, i, at.slice * SLICE, STAGED_BEFORE, D_PAD, &seen,
+                                cols);
+            }
+            walked += (int)min(end - run, (long)RUN_ROWS);
+            if (SETTLES && walked >= RUN_ROWS) {
+                settled_factors(factor, settled, &rows);
+                if (WANT_DV)
+                    settle_output(dV, settled_dV, factor, dv, &dv_at, at.first, at.slice * SLICE, &rows);
+                if (WANT_DK)
+                    settle_output(dK, settled_dK, factor, dk, &dk_at, at.first, at.slice * SLICE, &rows);
+                walked = 0;
+                settled = true;
+            }
+        }
+    }
+
+    settled_factors(factor, true, &rows);
+    if (SETTLES && settled) {
+        if (WANT_DV)
+            join_output(dV, settled_dV, factor, dv, &dv_at, at.first, at.slice * SLICE, &rows);
+        if (WANT_DK)
+            join_output(dK, settled_dK, factor, dk, &dk_at, at.first, at.slice * SLICE, &rows);
+    }
+    if (WANT_DV)
+        store_output(dV, factor, operand_tile, dv, &dv_at, at.first, at.slice * SLICE, &rows);
+    if (WANT_DK) {
+        FOR_ROWS (r, &rows)
+            factor[r] = a.scale;
+        store_output(dK, factor, operand_tile, dk, &dk_at, at.first, at.slice * SLICE, &rows);
+    }
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dQ, dK and dV in one walk: FlashAttention-2, Algorithm 2, where one worker owns a whole key head, so that dQ is added
+ * to in a fixed order without atomics. Five products where backward_dkdv and backward_dq do seven.
+ *
+ * Grid: one work-group for each (batch, key head). For OWN keys at a time it walks the queries that see them, of every
+ * query head of the group. K and V (OWN, ..) stay, K in rows as well; Q and dO (WALK, ..) pass through; dK and dV
+ * (OWN, ..) accumulate in tiles, dQ in `dq_sums`: dQ itself where it is float32, else contiguous (B,Hq,N,D), rounded at
+ * the end. */
+#include "attention/gradient_keys.cl"
+
+#if ENGINE != ENGINE_CPU || !OWNER_RESIDENT || SLICE < MAX_PAD || !WANT_DK || !WANT_DV
+#error "backward_head is for engine cpu, resident owner tiles, one slice and all gradients"
+#endif
+
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
+backward_head(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
+              const __global stored *restrict v, const __global uchar *restrict mask,
+              const __global int *restrict kv_lengths, const __global float *restrict lse,
+              const __global stored *restrict dout, const __global float *restrict delta,
+              __global float *restrict dq_sums, __global stored *restrict dq, __global stored *restrict dk,
+              __global stored *restrict dv)
+{
+    WALKED_TILE(q_tile);
+    OWNER_TILE(k_tile, D_PAD, q_tile);
+    OWNER_TILE(v_tile, DV_PAD, q_tile);
+    ROWS_TILE(k_rows, D_PAD);
+    SECOND_TILE(dout_tile, q_tile);
+    OPERAND_TILE(operand_tile, q_tile);
+    SCORES(S);
+    SCORES(dP);
+    OUTPUT(dK);
+    OUTPUT(dV);
+    SETTLED(settled_dK);
+    SETTLED(settled_dV);
+    ROW_VALUES(one);
+    ROW_VALUES(scale);
+    COL_VALUES(column_lse);
+    COL_VALUES(column_delta);
+
+    const long group_id = a.first_group + (long)get_group_id(0);
+    const int batch = (int)(group_id / a.Hk), kv_head = (int)(group_id % a.Hk);
+    const int group = a.Hq / a.Hk, first_head = kv_head * group;
+    const long key_total = key_count(&a, kv_lengths, batch);
+    struct rows K, V;
+    struct layout dk_at, dv_at, sums_at, dq_at;
+    key_rows(&K, k, &a.k, batch, kv_head, a.D, key_total);
+    key_rows(&V, v, &a.v, batch, kv_head, a.Dv, key_total);
+    key_layout(&dk_at, &a.dk, batch, kv_head, a.D, a.M);
+    key_layout(&dv_at, &a.dv, batch, kv_head, a.Dv, a.M);
+    for (int head = first_head; head < first_head + group; head += a.pack) {
+        query_layout(&sums_at, &a, &a.dq_sums, batch, head, a.D);
+        clear_rows(dq_sums, &sums_at);
+    }
+
+    for (long j = 0; j < a.M; j += OWN) {
+        struct span rows;
+        struct range queries;
+        rows_in_use(&rows, a.M - j);
+        fetch_owner(k_tile, &K, j, 0, D_PAD, &rows);
+        fetch_owner(v_tile, &V, j, 0, DV_PAD, &rows);
+        FOR_ROWS (r, &rows) {
+            scale[r] = a.scale;
+            FOR_OUT (x) {
+                dK[OUT(r, x)] = 0.0f;
+                dV[OUT(r, x)] = 0.0f;
+            }
+        }
+        seeing_queries(&queries, &a, j, key_total);
+        int walked = 0; /* since sums were settled */
+        bool settled = false;
+        for (int head = first_head; head < first_head + group; head += a.pack) {
+            struct rows Q, dO, real_K = K; /* NaN in a padding key must not reach dQ */
+            struct stats of_lse, of_delta;
+            query_rows(&Q, q, &a, &a.q, batch, head, a.D);
+            query_rows(&dO, dout, &a, &a.dout, batch, head, a.Dv);
+            blank_unseeing(&Q, &a, lse, batch, head);
+            blank_unseeing(&dO, &a, lse, batch, head);
+            lse_stats(&of_lse, lse, 0, &a, batch, head);
+            delta_stats(&of_delta, delta, 0, &a, batch, head);
+            query_layout(&sums_at, &a, &a.dq_sums, batch, head, a.D);
+            blank_padding(&real_K, &a, mask, batch, head);
+            fetch_rows(k_rows, &real_K, j, D_PAD, &rows);
+            for (long run = queries.begin, end; run < queries.end; run = end) {
+                end = end_of_run(run, queries.end);
+                for (long i = run; i < end; i += WALK) {
+                    const int cols = cols_in_use(queries.end - i);
+                    column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
+                    struct edge e;
+                    struct span seen = rows;
+                    find_edge(&e, &a, i, j, key_total, mask, batch, head);
+                    narrow_rows(&seen, 0, keys_seen(&e));
+                    tile_scores(S, k_tile, &K, j, q_tile, &Q, i, D_PAD, &seen, cols);
+                    tile_scores(dP, v_tile, &V, j, dout_tile, &dO, i, DV_PAD, &seen, cols);
+                    if (is_full(&queries, i))
+                        dkdv_scores(S, dP, column_lse, column_delta, &a, &e, true, &seen, cols);
+                    else
+                        dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, &seen, cols);
+                    tile_output(dV, S, operand_tile, dout_tile, &dO, i, 0, STAGED_LAST, DV_PAD, &seen, cols);
+                    tile_output(dK, dP, operand_tile, q_tile, &Q, i, 0, STAGED_BEFORE, D_PAD, &seen, cols);
+                    add_walked(dq_sums, &sums_at, i, dP, k_rows, D_PAD, a.scale, &seen, cols);
+                }
+                walked += (int)min(end - run, (long)RUN_ROWS);
+                if (SETTLES && walked >= RUN_ROWS) {
+                    settled_factors(one, settled, &rows);
+                    settle_output(dV, settled_dV, one, dv, &dv_at, j, 0, &rows);
+                    settle_output(dK, settled_dK, one, dk, &dk_at, j, 0, &rows);
+                    walked = 0;
+                    settled = true;
+                }
+            }
+        }
+        settled_factors(one, true, &rows);
+        if (SETTLES && settled) {
+            join_output(dV, settled_dV, one, dv, &dv_at, j, 0, &rows);
+            join_output(dK, settled_dK, one, dk, &dk_at, j, 0, &rows);
+        }
+        store_output(dV, one, operand_tile, dv, &dv_at, j, 0, &rows);
+        store_output(dK, scale, operand_tile, dk, &dk_at, j, 0, &rows);
+    }
+    if (STORAGE != STORAGE_FLOAT32)
+        for (int head = first_head; head < first_head + group; head += a.pack) {
+            query_layout(&sums_at, &a, &a.dq_sums, batch, head, a.D);
+            query_layout(&dq_at, &a, &a.dq, batch, head, a.D);
+            round_rows(dq, &dq_at, dq_sums, &sums_at);
+        }
+}

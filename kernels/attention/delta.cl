@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* delta_i = sum_d dO_id O_id: FlashAttention-2, Algorithm 2, line 4. delta is contiguous (B,Hq,N).
+ *
+ * Grid: one work-group for OWN rows of one (batch, query head), TY at a time. TX items read a row together, each a piece
+ * of 16 bytes beside its neighbour's; what they summed up meets in local memory. */
+#include "attention/rows.cl"
+
+#if !defined(PACKED) || !defined(MASK)
+#error "PACKED and MASK must be given with -D"
+#endif
+#if !defined(TX) || !defined(TY) || !defined(OWN)
+#error "TX, TY and OWN must be given with -D"
+#elif OWN % TY
+#error "TY must divide OWN"
+#endif
+#define WG_SIZE (TX * TY)
+#define ITEM_ROWS (OWN / TY)
+
+/* Item (x, y)'s shares of sums over rows y + n TY; past the last of `rows` it takes that one, as nothing is kept of it.
+ * All loads of a depth are on their way before the first is needed. */
+INLINE void shares_of_rows(float *sums, const __global stored *out, const struct layout *out_at,
+                           const __global stored *dout, const struct layout *dout_at, long first, int rows, int x,
+                           int y)
+{
+    const bool pieces = has_pieces(out, out_at) && has_pieces(dout, dout_at);
+    const int step = pieces ? PIECE : 1;
+    const __global stored *o[ITEM_ROWS], *g[ITEM_ROWS];
+    FOR_UNROLLED (n, ITEM_ROWS) {
+        const long row = first + min(y + n * TY, rows - 1);
+        o[n] = out + row_offset(out_at, row) + x * step;
+        g[n] = dout + row_offset(dout_at, row) + x * step;
+        sums[n] = 0.0f;
+    }
+    const int end = out_at->depth - x * step;
+    if (pieces)
+        for (int d = 0; d < end; d += TX * PIECE) {
+            piece of_o[ITEM_ROWS], of_g[ITEM_ROWS];
+            FOR_UNROLLED (n, ITEM_ROWS) {
+                of_o[n] = *(const __global piece *)(o[n] + d);
+                of_g[n] = *(const __global piece *)(g[n] + d);
+            }
+            FOR_UNROLLED (n, ITEM_ROWS)
+                sums[n] += sum_of_piece(widen_piece(of_o[n]) * widen_piece(of_g[n]));
+        }
+    else
+        for (int d = 0; d < end; d += TX)
+            FOR_UNROLLED (n, ITEM_ROWS)
+                sums[n] = mad(LOAD(o[n], d), LOAD(g[n], d), sums[n]);
+}
+
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void delta(const struct call a,
+                                                                         const __global stored *restrict out,
+                                                                         const __global stored *restrict dout,
+                                                                         __global float *restrict result)
+{
+    __local float shares[OWN * TX];
+    const int item = (int)get_local_id(0), x = item % TX, y = item / TX;
+    const long tiles = (a.N + OWN - 1) / OWN, group = a.first_group + (long)get_group_id(0);
+    const long first = group % tiles * OWN, head = group / tiles; /* of all batches */
+    const int h = (int)(head % a.Hq), b = (int)(head / a.Hq), rows = (int)min(a.N - first, (long)OWN);
+
+    struct layout out_at, dout_at;
+    key_layout(&out_at, &a.out, b, h, a.Dv, a.N);
+    key_layout(&dout_at, &a.dout, b, h, a.Dv, a.N);
+    float sums[ITEM_ROWS];
+    shares_of_rows(sums, out, &out_at, dout, &dout_at, first, rows, x, y);
+    FOR_UNROLLED (n, ITEM_ROWS)
+        shares[(y + n * TY) * TX + x] = sums[n];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int r = item; r < rows; r += WG_SIZE) {
+        float sum = shares[r * TX];
+        FOR_UNROLLED (n, TX - 1)
+            sum += shares[r * TX + n + 1];
+        result[head * a.N + first + r] = sum;
+    }
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* O and L from the parts of a split forward: with m = max_p m_p and weights w_p = exp2(unit (m_p - m)),
+ *
+ *   l = sum_p l_p w_p     O = sum_p O_p w_p / l     L = |scale| m + log(l / room)
+ *
+ * Grid: one work-group a row of (B,Hq,N), of ITEMS items, a power of two. They stand as lanes x columns:
+ * a column takes four neighbouring elements of Dv at a time, a lane every lanes-th part; the lanes' sums are added up in
+ * a fixed order. */
+#include "attention/part.cl"
+
+#if !defined(PACKED) || !defined(MASK) || !defined(ITEMS)
+#error "PACKED, MASK and ITEMS must be given with -D"
+#endif
+
+#define PARTS_AT_ONCE 4 /* that are loaded before the first is used: an item has no other work to do meanwhile */
+
+/* Of some parts: their largest m, and the two sums over them by it. */
+struct sums {
+    float most, l;
+    float4 O;
+};
+
+/* Adds up `count` of them, in this order. */
+INLINE void add_up(struct sums *of, const struct sums *more, const int count, const struct call *a)
+{
+    float most = of->most, l = 0.0f;
+    float4 O = 0.0f;
+    FOR_UNROLLED (x, count)
+        most = fmax(most, more[x].most);
+    const float origin = most == -INFINITY ? 0.0f : most; /* no key at all: keeps -inf - (-inf) out */
+    const float weight = exp2((of->most - origin) * a->unit);
+    FOR_UNROLLED (x, count) {
+        const float its_weight = exp2((more[x].most - origin) * a->unit);
+        l += its_weight * more[x].l;
+        O += its_weight * more[x].O;
+    }
+    of->most = most;
+    of->l = of->l * weight + l;
+    of->O = of->O * weight + O;
+}
+
+/* Every `lanes`-th part from `lane` on, of the four elements that O begins with. */
+INLINE void add_parts(struct sums *of, const __global float *O, const __global float *m, const __global float *l,
+                      int depth, int lane, int lanes, int parts, const struct call *a)
+{
+    of->most = -INFINITY;
+    of->l = 0.0f;
+    of->O = 0.0f;
+    for (int p = lane; p < parts; p += PARTS_AT_ONCE * lanes) {
+        struct sums more[PARTS_AT_ONCE];
+        FOR_UNROLLED (x, PARTS_AT_ONCE) {
+            const int part = p + x * lanes;
+            more[x].most = -INFINITY;
+            more[x].l = 0.0f;
+            more[x].O = 0.0f;
+            if (part < parts) {
+                more[x].most = m[part];
+                more[x].l = l[part];
+                more[x].O = *(const __global float4 *)(O + (long)part * depth);
+            }
+        }
+        add_up(of, more, PARTS_AT_ONCE, a);
+    }
+}
+
+/* Adds up what the lanes of a column hold: lane 0 gets it. */
+INLINE void join_lanes(struct sums *of, int lane, int lanes, int columns, __local float4 *outputs,
+                       __local float2 *stats, const struct call *a)
+{
+    const int id = (int)get_local_id(0);
+    for (int half_lanes = lanes / 2; half_lanes > 0; half_lanes /= 2) {
+        outputs[id] = of->O;
+        stats[id] = (float2)(of->most, of->l);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (lane < half_lanes) {
+            const int other = id + half_lanes * columns;
+            const struct sums more = {.O = outputs[other], .most = stats[other].x, .l = stats[other].y};
+            add_up(of, &more, 1, a);
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+}
+
+INLINE void store_quad(__global stored *row, int d, int depth, float4 value)
+{
+    const float values[4] = {value.x, value.y, value.z, value.w};
+    FOR_UNROLLED (x, 4)
+        if (d + x < depth)
+            STORE(row, d + x, values[x]);
+}
+
+__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void forward_combine(const struct call a,
+                                                                                 const __global float *restrict parts,
+                                                                                 __global stored *restrict out,
+                                                                                 __global float *restrict lse)
+{
+    const long row = a.first_group + (long)get_group_id(0);
+    const long depth = a.part_depth;
+    const long i = row % a.N, h = row / a.N % a.Hq, b = row / a.N / a.Hq;
+    const __global float *O = parts + row * a.parts * depth;
+    const __global float *m = parts + maxima_of_parts(&a) + row * a.parts;
+    const __global float *l = parts + sums_of_parts(&a) + row * a.parts;
+
+    __local float4 outputs[ITEMS];
+    __local float2 stats[ITEMS];
+    __global stored *to = out + a.out.offset + b * a.out.batch + h * a.out.head + i * a.out.row;
+    int columns = ITEMS;
+    while (columns > 1 && 2 * columns >= depth)
+        columns /= 2;
+    const int lanes = ITEMS / columns, lane = (int)get_local_id(0) / columns;
+    for (int first = 0; first < depth; first += 4 * columns) {
+        const int d = first + 4 * ((int)get_local_id(0) % columns);
+        struct sums of;
+        add_parts(&of, O + min((long)d, depth - 4), m, l, depth, lane, lanes, d < depth ? a.parts : 0, &a);
+        join_lanes(&of, lane, lanes, columns, outputs, stats, &a);
+        if (lane == 0)
+            store_quad(to, d, a.Dv, of.l == 0.0f ? (float4)(0.0f) : of.O * (1.0f / of.l));
+        if (a.store_lse && d == 0 && lane == 0)
+            lse[a.lse.offset + b * a.lse.batch + h * a.lse.head + i * a.lse.row] =
+                of.l == 0.0f ? -INFINITY : fma(of.most, fabs(a.scale), log2(of.l / a.room) * M_LN2_F);
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the work-groups of a split forward leave what they made of their part of the keys: in the workspace, all
+ * float32, contiguous, one after the other; part_depth is Dv rounded up to a multiple of 4
+ *
+ *   O (B,Hq,N,parts,part_depth)   sum of P V over the part, P as in softmax.cl
+ *   m (B,Hq,N,parts)              the part's m; -inf where it has no score
+ *   l (B,Hq,N,parts)              sum of P */
+#ifndef PART_CL
+#define PART_CL
+
+#include "attention/rows.cl"
+
+/* Where m and l begin. */
+INLINE long maxima_of_parts(const struct call *a)
+{
+    return a->N * a->Hq * a->B * a->parts * a->part_depth;
+}
+
+INLINE long sums_of_parts(const struct call *a)
+{
+    return a->N * a->Hq * a->B * a->parts * (a->part_depth + 1);
+}
+
+/* Query rows from head `head` on, `depth` floats of each part: those of `part`, in what begins at `from`. */
+INLINE void part_layout(struct layout *at, const struct call *a, long from, int depth, int part, int b, int head)
+{
+    struct view v;
+    v.row = (long)a->parts * depth;
+    v.head = a->N * v.row;
+    v.batch = a->Hq * v.head;
+    v.offset = from + (long)part * depth;
+    query_layout(at, a, &v, b, head, depth);
+}
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of a tensor as one (batch, head) sees them. Query rows may be packed: with few queries a head, the `heads` query
+ * heads of a group share a tile, and row r is query r / heads of head r % heads. */
+#ifndef ROWS_CL
+#define ROWS_CL
+
+#include "attention/args.h"
+#include "attention/storage.cl"
+
+enum { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* MASK_PADDING: one row for all queries, hides whole keys */
+
+struct layout {
+    long origin;    /* first element of row 0 */
+    long row, head; /* elements between rows, and between packed heads */
+    long count;     /* rows that exist */
+    int heads;      /* packed heads */
+    int depth;      /* elements in a row */
+};
+
+/* A tensor's rows; for keys the bytes that tell padding from real ones, for queries L, which is -inf of those that see no
+ * key (0: all rows are real). */
+struct rows {
+    const __global stored *data;
+    struct layout at;
+    const __global uchar *real;
+    long real_column;
+    const __global float *lse;
+    struct layout lse_at;
+    bool quads; /* all rows begin where a vector of four elements may, and are whole vectors */
+};
+
+/* A float32 a row: LSE or delta, and what rows have that do not exist. `tile`: see COL_TILE. */
+struct stats {
+    const __global float *data;
+    struct layout at;
+    float otherwise;
+    __local float *tile;
+};
+
+INLINE bool has_quads(const __global stored *data, const struct layout *at)
+{
+    return ((size_t)(data + at->origin) & (4 * sizeof(stored) - 1)) == 0 && at->row % 4 == 0 && at->depth % 4 == 0;
+}
+
+INLINE long row_offset(const struct layout *at, long r)
+{
+#if PACKED
+    return at->origin + (r / at->heads) * at->row + (r % at->heads) * at->head;
+#else
+    return at->origin + r * at->row;
+#endif
+}
+
+/* Whether rows are whole multiples of `elements` apart. */
+INLINE bool rows_apart_by(const struct layout *at, int elements)
+{
+#if PACKED
+    return at->row % elements == 0 && at->head % elements == 0;
+#else
+    return at->row % elements == 0;
+#endif
+}
+
+/* Whether all rows begin where 16 bytes may be loaded or stored at once, and are whole pieces. */
+INLINE bool has_pieces(const __global stored *data, const struct layout *at)
+{
+    return ((size_t)(data + at->origin) & 15) == 0 && rows_apart_by(at, PIECE) && at->depth % PIECE == 0;
+}
+
+/* Whether row r is simply r rows from the first. */
+INLINE bool rows_in_line(const struct layout *at)
+{
+#if PACKED
+    return at->heads == 1;
+#else
+    return true;
+#endif
+}
+
+INLINE bool row_exists(const struct rows *t, long r)
+{
+    if (r >= t->at.count)
+        return false;
+#if MASK == 2
+    if (t->real)
+        return t->real[r * t->real_column] != 0;
+#endif
+#if MASK
+    if (t->lse)
+        return t->lse[row_offset(&t->lse_at, r)] != -INFINITY;
+#endif
+    return true;
+}
+
+/* Whether some rows are not real. */
+INLINE bool has_padding(const struct rows *t)
+{
+    return t->real || t->lse;
+}
+
+/* Number of keys of batch b: its length, clamped to 0..M. */
+INLINE long key_count(const struct call *a, const __global int *kv_lengths, int b)
+{
+    if (!a->has_kv_lengths)
+        return a->M;
+    return clamp((long)kv_lengths[a->kv_lengths + b * a->kv_lengths_stride], 0L, a->M);
+}
+
+/* Query heads that share a tile. */
+INLINE int packed_heads(const struct call *a)
+{
+    return PACKED ? a->pack : 1;
+}
+
+/* Rows of query heads head .. head + pack - 1. */
+INLINE void query_layout(struct layout *at, const struct call *a, const struct view *v, int b, int head, int depth)
+{
+    at->origin = v->offset + b * v->batch + head * v->head;
+    at->row = v->row;
+    at->head = v->head;
+    at->count = a->N * a->pack; /* packed_heads(a) makes nvidia_mma's forward a tenth slower: bench/NOTES.md */
+    at->heads = a->pack;
+    at->depth = depth;
+}
+
+/* Rows of one key head; `count` of them exist. */
+INLINE void key_layout(struct layout *at, const struct view *v, int b, int head, int depth, long count)
+{
+    at->origin = v->offset + b * v->batch + head * v->head;
+    at->row = v->row;
+    at->head = 0;
+    at->count = count;
+    at->heads = 1;
+    at->depth = depth;
+}
+
+INLINE void query_rows(struct rows *t, const __global stored *data, const struct call *a, const struct view *v, int b,
+                       int head, int depth)
+{
+    query_layout(&t->at, a, v, b, head, depth);
+    t->data = data;
+    t->quads = !PACKED && has_quads(data, &t->at);
+    t->real = 0;
+    t->real_column = 0;
+    t->lse = 0;
+}
+
+INLINE void key_rows(struct rows *t, const __global stored *data, const struct view *v, int b, int head, int depth,
+                     long count)
+{
+    key_layout(&t->at, v, b, head, depth, count);
+    t->data = data;
+    t->quads = has_quads(data, &t->at);
+    t->real = 0;
+    t->real_column = 0;
+    t->lse = 0;
+}
+
+/* Lets those of t's queries read as 0 that see no key, for passes that add up over queries: only a mask makes any of those
+ * that are visited. */
+INLINE void blank_unseeing(struct rows *t, const struct call *a, const __global float *lse, int b, int head)
+{
+#if MASK
+    t->lse = lse;
+    query_layout(&t->lse_at, a, &a->lse, b, head, 1);
+#endif
+}
+
+/* Lets the padding among t's keys read as 0: what the mask of query head `head` hides from all queries. */
+INLINE void blank_padding(struct rows *t, const struct call *a, const __global uchar *mask, int b, int head)
+{
+#if MASK == 2
+    t->real = mask + a->mask.offset + b * a->mask.batch + head * a->mask.head;
+    t->real_column = a->mask_column;
+#endif
+}
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loads and products of engine_few_mma.cl. */
+#ifndef TILE_FEW_MMA_CL
+#define TILE_FEW_MMA_CL
+
+#include "attention/engine.cl"
+#include "attention/pieces.cl"
+#include "attention/place.cl"
+
+#define KEY_PIECES (D_PAD / 32) /* of a lane, in a row of Q or K */
+#define VALUE_PIECES (DV_PAD / 64)
+#define QUERIES(name) uint4 name[2 * KEY_PIECES]
+#define KEYS(name) uint4 name[COLUMNS / 8 * KEY_PIECES]
+#define VALUES(name) uint4 name[COLUMNS / 4 * VALUE_PIECES]
+
+/* Pieces first, first + step .. of a row that begins at `row`; those past its end are 0. */
+INLINE void load_pieces(uint4 *to, const __global stored *row, int depth, int first, const int step, const int count)
+{
+    FOR_UNROLLED (i, count) {
+        const int d = (first + step * i) * PIECE;
+        to[i] = 0;
+        if (d < depth)
+            to[i] = *(const __global uint4 *)(row + d);
+    }
+}
+
+INLINE void load_queries(uint4 *queries, const struct rows *Q, long first)
+{
+    FOR_UNROLLED (r, 2)
+        FOR_UNROLLED (i, KEY_PIECES) {
+            const long row = first + tile_row(r);
+            uint4 piece = 0;
+            if (tile_row(r) < OWN && row_exists(Q, row))
+                piece = load_piece(Q->data + row_offset(&Q->at, row), (LANE % 4 + 4 * i) * PIECE, Q->at.depth);
+            queries[r * KEY_PIECES + i] = piece;
+        }
+}
+
+/* The same of row `row` of K or V; where there is none, of the last. */
+INLINE void load_walked(uint4 *to, const struct rows *t, long row, int first, const int step, const int count)
+{
+    const long there = min(row, t->at.count - 1);
+    load_pieces(to, t->data + t->at.origin + there * t->at.row, t->at.depth, first, step, count);
+}
+
+INLINE void blank_if(bool blank, uint4 *pieces, const int count)
+{
+    if (blank)
+        FOR_UNROLLED (i, count)
+            pieces[i] = 0;
+}
+
+INLINE int key_row(int n)
+{
+    return FIRST_COLUMN + 8 * n + LANE / 4;
+}
+
+INLINE int value_row(int n)
+{
+    return FIRST_COLUMN + n / 4 * 16 + n % 4 / 2 * 8 + LANE % 4 * 2 + n % 2;
+}
+
+/* The lane's of the keys first .. first + WALK - 1; what does not exist is 0. */
+INLINE void load_keys(uint4 *keys, const struct rows *K, long first)
+{
+    FOR_UNROLLED (n, COLUMNS / 8)
+        load_walked(keys + n * KEY_PIECES, K, first + key_row(n), LANE % 4, 4, KEY_PIECES);
+    if (!all_exist(K, first))
+        FOR_UNROLLED (n, COLUMNS / 8)
+            blank_if(!row_exists(K, first + key_row(n)), keys + n * KEY_PIECES, KEY_PIECES);
+}
+
+INLINE void load_values(uint4 *values, const struct rows *V, long first)
+{
+    FOR_UNROLLED (n, COLUMNS / 4)
+        load_walked(values + n * VALUE_PIECES, V, first + value_row(n), LANE / 4, 8, VALUE_PIECES);
+    if (!all_exist(V, first))
+        FOR_UNROLLED (n, COLUMNS / 4)
+            blank_if(!row_exists(V, first + value_row(n)), values + n * VALUE_PIECES, VALUE_PIECES);
+}
+
+/* S = Q K^T; of each piece the two products are added up apart, so that not all wait for each other. */
+INLINE void multiply_keys(float *S, const uint4 *queries, const uint4 *keys, __local uint *exchange)
+{
+    SCORES(second);
+    FOR_UNROLLED (s, ROWS * COLS)
+        S[s] = second[s] = 0.0f;
+    FOR_UNROLLED (i, KEY_PIECES) {
+        const uint4 q = queries[i], q8 = queries[KEY_PIECES + i];
+        const uint a[2][4] = {{q.x, q8.x, q.y, q8.y}, {q.z, q8.z, q.w, q8.w}};
+        FOR_UNROLLED (n, COLUMNS / 8) {
+            const uint4 k = keys[n * KEY_PIECES + i];
+            const uint b[2][2] = {{k.x, k.y}, {k.z, k.w}};
+            ptx_multiply(S + SCORE(0, 2 * n), a[0], b[0], exchange);
+            ptx_multiply(second + SCORE(0, 2 * n), a[1], b[1], exchange);
+        }
+    }
+    FOR_UNROLLED (s, ROWS * COLS)
+        S[s] += second[s];
+}
+
+/* Of two words the lower halves, or the upper ones. */
+INLINE uint lower_halves(uint x, uint y)
+{
+    return (x & 0xffffu) | y << 16;
+}
+
+INLINE uint upper_halves(uint x, uint y)
+{
+    return x >> 16 | (y & 0xffff0000u);
+}
+
+/* O of products 2 w and 2 w + 1 += P V, of sixteen keys; word w of the lane's pieces of four keys. */
+INLINE void multiply_words(float *O, const uint *P, uint v0, uint v1, uint v8, uint v9, __local uint *exchange)
+{
+    const uint even[2] = {lower_halves(v0, v1), lower_halves(v8, v9)},
+               odd[2] = {upper_halves(v0, v1), upper_halves(v8, v9)};
+    ptx_multiply(O, P, even, exchange);
+    ptx_multiply(O + OUT(0, 2), P, odd, exchange);
+}
+
+/* O += P V. */
+INLINE void multiply_values(float *O, const float *P, const uint4 *values, __local uint *exchange)
+{
+    FOR_UNROLLED (k, COLUMNS / 16) {
+        uint p[4];
+        pack_block(p, P, 0, k);
+        FOR_UNROLLED (i, VALUE_PIECES) {
+            const uint4 *v = values + 4 * k * VALUE_PIECES + i;
+            const uint4 v0 = v[0], v1 = v[VALUE_PIECES], v8 = v[2 * VALUE_PIECES], v9 = v[3 * VALUE_PIECES];
+            multiply_words(O + OUT(0, 16 * i), p, v0.x, v1.x, v8.x, v9.x, exchange);
+            multiply_words(O + OUT(0, 16 * i + 4), p, v0.y, v1.y, v8.y, v9.y, exchange);
+            multiply_words(O + OUT(0, 16 * i + 8), p, v0.z, v1.z, v8.z, v9.z, exchange);
+            multiply_words(O + OUT(0, 16 * i + 12), p, v0.w, v1.w, v8.w, v9.w, exchange);
+        }
+    }
+}
+
+/* A row of O in local memory: its lanes' x-th elements side by side, and a row is so long that eight rows lie in
+ * different banks. Where the one of depth d is: lane a of the row has 64 i + 16 a + 8 (x % 2) + x % 16 / 2 as number x
+ * = 16 i + x % 16. */
+#define SUM_ROW (DV_PAD + 4)
+INLINE int place_of_depth(int d)
+{
+    const int x = d / 64 * 16 + d % 8 * 2 + d % 16 / 8, a = d % 64 / 16;
+    return 4 * x + a;
+}
+
+/* From m and l of the warps those of the tile, in m and l of every lane, and what the warp's O counts in it. `stats`: m
+ * of the warps' rows, and behind them l. */
+INLINE void join_stats(float *m, float *l, float *weight, __local float *stats, const struct call *a)
+{
+    __local float *maxima = stats, *sums = stats + WARPS * OWN;
+    FOR_UNROLLED (r, ROWS)
+        if (LANE % 4 == 0 && tile_row(r) < OWN) {
+            maxima[WARP * OWN + tile_row(r)] = m[r];
+            sums[WARP * OWN + tile_row(r)] = l[r];
+        }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    FOR_UNROLLED (r, ROWS) {
+        const int row = min(tile_row(r), OWN - 1);
+        float most = -INFINITY, sum = 0.0f;
+        FOR_UNROLLED (w, WARPS)
+            most = fmax(most, maxima[w * OWN + row]);
+        const float origin = row_origin(most);
+        FOR_UNROLLED (w, WARPS)
+            sum += sums[w * OWN + row] * rescaling(a, maxima[w * OWN + row], origin);
+        weight[r] = rescaling(a, m[r], origin);
+        m[r] = most;
+        l[r] = sum;
+    }
+}
+
+/* data rows = the sum of the warps' factor O; only elements that exist are written. `tile`: (WARPS, OWN, SUM_ROW). */
+INLINE void store_sum(const float *O, const float *factor, __local float *tile, __global result *data,
+                      const struct layout *at, long first)
+{
+    FOR_UNROLLED (r, ROWS)
+        if (tile_row(r) < OWN)
+            FOR_OUT (x)
+                tile[(WARP * OWN + tile_row(r)) * SUM_ROW + 4 * x + LANE % 4] = times_factor(O[OUT(r, x)], factor[r]);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int i = (int)get_local_id(0); i < OWN * DV_PAD; i += WG_SIZE) {
+        const int row = i / DV_PAD, d = i % DV_PAD;
+        float sum = 0.0f;
+        FOR_UNROLLED (w, WARPS)
+            sum += tile[(w * OWN + row) * SUM_ROW + place_of_depth(d)];
+        if (first + row < at->count && d < at->depth)
+            STORE_RESULT(data, row_offset(at, first + row) + d, sum);
+    }
+}
+
+/* One float32 a row. */
+INLINE void store_few(const float *value, __global float *data, const struct layout *at, long first)
+{
+    FOR_UNROLLED (r, ROWS) {
+        const int row = tile_row(r);
+        if (get_local_id(0) < 32 && LANE % 4 == 0 && row < OWN && first + row < at->count)
+            data[row_offset(at, first + row)] = value[r];
+    }
+}
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dV = P^T dO and dK = scale dS^T Q by the schedule of engine nvidia_wgmma, column-tiled as backward_dkdv.cl is, which
+ * says more.
+ *
+ * An owner tile is OWN keys of one (batch, key head), which walks the queries that see them, of every query head of the
+ * group. K (OWN, D) and V (OWN, Dv) stay; Q (WALK, D), dO (WALK, Dv), LSE and delta (WALK) pass through STAGES;
+ * dK and dV (OWN, ..) accumulate. Score arrays are transposed: keys are rows. The products of a tile into dV and dK
+ * are made together with S of the next one; its dP only when S is there, unless registers have room for all (TOGETHER).
+ * Where they have none for dK beside dV, each has owner tiles of its own, parts 0 and 1. */
+#include "engines/nvidia_wgmma/walk_queries_wgmma.cl"
+
+/* The value of score columns 8 n + 2 (lane % 4) + 0, 1. */
+INLINE float2 column_pair(const __local float *values, int n)
+{
+    return *(const __local float2 *)(values + 8 * n + (int)get_local_id(0) % 4 * 2);
+}
+
+/* S^T becomes P^T. */
+INLINE void dkdv_probabilities(float *S, const __local float *lse, const struct call *a)
+{
+    FOR_UNROLLED (n, WALK / 8) {
+        const float2 l = column_pair(lse, n);
+        FOR_UNROLLED (x, 4)
+            S[4 * n + x] = probability(a, S[4 * n + x], x % 2 ? l.y : l.x);
+    }
+}
+
+INLINE void dkdv_gradients(float *dS, const float *P, const float *dP, const __local float *delta)
+{
+    FOR_UNROLLED (n, WALK / 8) {
+        const float2 d = column_pair(delta, n);
+        FOR_UNROLLED (x, 4)
+            dS[4 * n + x] = score_gradient(true, P[4 * n + x], dP[4 * n + x], x % 2 ? d.y : d.x);
+    }
+}
+
+INLINE void hide_at_edge(float *S, const struct call *a, const __local int *edge)
+{
+    if (!is_full_tile(edge)) {
+        struct edge e;
+        get_edge(&e, edge);
+        hide_products(S, a, &e, false);
+    }
+}
+
+/* S of the tile in stage `stage` becomes P and the operand of dV, then dS and the operand of dK. Its dP is asked for
+ * here, and what follows it is the other consumer's turn. */
+#define DKDV_SCORES()                                                                                                  \
+    do {                                                                                                               \
+        const __local float *const row_lse = p->lse + stage->stage * 2 * WALK;                                         \
+        const __local int *const edge = p->edge + stage->stage * EDGE;                                                 \
+        hide_at_edge(S, a, edge);                                                                                      \
+        if (want_dk) {                                                                                                 \
+            WGMMA_FENCE();                                                                                             \
+            SCORE_PRODUCT(dP, v_rows, p->dout + stage->stage * STAGE_BYTES, DV_PAD);                                   \
+        }                                                                                                              \
+        your_turn(consumer);                                                                                           \
+        dkdv_probabilities(S, row_lse, a);                                                                             \
+        if (want_dv)                                                                                                   \
+            pack_operand(P, S, WALK);                                                                                  \
+        if (want_dk) {                                                                                                 \
+            WGMMA_WAIT(WALK, 0, dP);                                                                                   \
+            if (!is_full_tile(edge))                                                                                   \
+                hide_gradients(dP, S);                                                                                 \
+            dkdv_gradients(S, S, dP, row_lse + WALK);                                                                  \
+            pack_operand(dS, S, WALK);                                                                                 \
+        }                                                                                                              \
+    } while (0)
+
+#define DKDV_OUTPUTS(at_stage)                                                                                         \
+    do {                                                                                                               \
+        if (want_dv)                                                                                                   \
+            OUTPUT_PRODUCT(dV, P, p->dout + (at_stage)*STAGE_BYTES, DV_PAD);                                           \
+        if (want_dk)                                                                                                   \
+            OUTPUT_PRODUCT(dK, dS, p->q + (at_stage)*STAGE_BYTES, D_PAD);                                              \
+    } while (0)
+
+/* After the last tile's scores. */
+#define DKDV_END()                                                                                                     \
+    do {                                                                                                               \
+        leave_stage(d->owners_empty);                                                                                  \
+        my_turn(consumer);                                                                                             \
+        WGMMA_FENCE();                                                                                                 \
+        DKDV_OUTPUTS(stage->stage);                                                                                    \
+        your_turn(consumer);                                                                                           \
+        if (want_dk)                                                                                                   \
+            WGMMA_WAIT(D_PAD, 0, dK);                                                                                  \
+        if (want_dv)                                                                                                   \
+            WGMMA_WAIT(DV_PAD, 0, dV);                                                                                 \
+        leave_stage(p->empty + 8 * stage->stage);                                                                      \
+        ring_next(stage, STAGES);                                                                                      \
+    } while (0)
+
+/* dK and dV of a consumer's 64 keys. */
+INLINE void walk(float *dK, float *dV, const struct parts *p, const struct desk *d, const __local struct work *w,
+                 struct ring *stage, const struct call *a, const bool want_dk, const bool want_dv)
+{
+    const int consumer = (int)get_local_id(0) / WARPGROUP;
+    const uint rows = same_in_warp(consumer) * PANEL_BYTES(64), k_rows = p->k + rows, v_rows = p->v + rows;
+    float S[WALK / 2], dP[WALK / 2];
+    uint P[WALK / 4], dS[WALK / 4];
+    FOR_UNROLLED (n, WALK / 2)
+        S[n] = dP[n] = 0.0f;
+    barrier_wait(p->full + 8 * stage->stage, stage->parity);
+    my_turn(consumer);
+    WGMMA_FENCE();
+    SCORE_PRODUCT(S, k_rows, p->q + stage->stage * STAGE_BYTES, D_PAD);
+    WGMMA_WAIT(WALK, 0, S);
+    for (int left = w->tiles * (a->Hq / a->Hk) - 1; left > 0; --left) {
+        DKDV_SCORES();
+        const uint last = stage->stage;
+        ring_next(stage, STAGES);
+        barrier_wait(p->full + 8 * stage->stage, stage->parity);
+        my_turn(consumer);
+        WGMMA_FENCE();
+        DKDV_OUTPUTS(last);
+        SCORE_PRODUCT(S, k_rows, p->q + stage->stage * STAGE_BYTES, D_PAD);
+        WGMMA_WAIT(WALK, 0, S);
+        leave_stage(p->empty + 8 * last);
+    }
+    DKDV_SCORES();
+    DKDV_END();
+}
+
+/* The same where TOGETHER: S and dP of a tile are asked for at once, with the products of the one before behind them, so
+ * that the tensor cores have work while S becomes P, and dP becomes dS. */
+#define DKDV_SCORES_TOGETHER(s_pending, dp_pending)                                                                    \
+    do {                                                                                                               \
+        const __local float *const row_lse = p->lse + stage->stage * 2 * WALK;                                         \
+        const __local int *const edge = p->edge + stage->stage * EDGE;                                                 \
+        WGMMA_WAIT(WALK, s_pending, S);                                                                                \
+        hide_at_edge(S, a, edge);                                                                                      \
+        dkdv_probabilities(S, row_lse, a);                                                                             \
+        WGMMA_WAIT(WALK, dp_pending, dP);                                                                              \
+        if (!is_full_tile(edge))                                                                                       \
+            hide_gradients(dP, S);                                                                                     \
+        dkdv_gradients(dP, S, dP, row_lse + WALK);                                                                     \
+    } while (0)
+
+INLINE void walk_together(float *dK, float *dV, const struct parts *p, const struct desk *d,
+                          const __local struct work *w, struct ring *stage, const struct call *a)
+{
+    const bool want_dk = true, want_dv = true; /* else there is no TOGETHER */
+    const int consumer = (int)get_local_id(0) / WARPGROUP;
+    const uint rows = same_in_warp(consumer) * PANEL_BYTES(64), k_rows = p->k + rows, v_rows = p->v + rows;
+    float S[WALK / 2], dP[WALK / 2];
+    uint P[WALK / 4], dS[WALK / 4];
+    FOR_UNROLLED (n, WALK / 2)
+        S[n] = dP[n] = 0.0f;
+    barrier_wait(p->full + 8 * stage->stage, stage->parity);
+    my_turn(consumer);
+    WGMMA_FENCE();
+    SCORE_PRODUCT(S, k_rows, p->q + stage->stage * STAGE_BYTES, D_PAD);
+    SCORE_PRODUCT(dP, v_rows, p->dout + stage->stage * STAGE_BYTES, DV_PAD);
+    your_turn(consumer);
+    DKDV_SCORES_TOGETHER(1, 0);
+    pack_operand(P, S, WALK);
+    pack_operand(dS, dP, WALK);
+    for (int left = w->tiles * (a->Hq / a->Hk) - 1; left > 0; --left) {
+        const uint last = stage->stage;
+        ring_next(stage, STAGES);
+        barrier_wait(p->full + 8 * stage->stage, stage->parity);
+        my_turn(consumer);
+        WGMMA_FENCE();
+        SCORE_PRODUCT(S, k_rows, p->q + stage->stage * STAGE_BYTES, D_PAD);
+        SCORE_PRODUCT(dP, v_rows, p->dout + stage->stage * STAGE_BYTES, DV_PAD);
+        DKDV_OUTPUTS(last);
+        your_turn(consumer);
+        DKDV_SCORES_TOGETHER(3, 2);
+        WGMMA_WAIT(DV_PAD, 0, dV);
+        WGMMA_WAIT(D_PAD, 0, dK);
+        leave_stage(p->empty + 8 * last);
+        pack_operand(P, S, WALK);
+        pack_operand(dS, dP, WALK);
+    }
+    DKDV_END();
+}
+
+INLINE void work_on(const struct parts *p, const struct desk *d, const __local struct work *w, struct ring *stage,
+                    const struct call *a, __global stored *dk, __global stored *dv, const bool want_dk,
+                    const bool want_dv)
+{
+    OUTPUT(dK); /* of which the products fill D_PAD and DV_PAD */
+    OUTPUT(dV);
+    struct layout to;
+    FOR_UNROLLED (n, SLICE / 2)
+        dK[n] = dV[n] = 0.0f;
+    if (w->tiles > 0 && TOGETHER)
+        walk_together(dK, dV, p, d, w, stage, a);
+    else if (w->tiles > 0)
+        walk(dK, dV, p, d, w, stage, a, want_dk, want_dv);
+    else
+        leave_stage(d->owners_empty);
+    if (want_dk) {
+        key_layout(&to, &a->dk, w->batch, w->head, a->D, a->M);
+        store_gradient(dK, a->scale, dk, &to, w->first);
+    }
+    if (want_dv) {
+        key_layout(&to, &a->dv, w->batch, w->head, a->Dv, a->M);
+        store_gradient(dV, 1.0f, dv, &to, w->first);
+    }
+}
+
+INLINE void consume(const struct parts *p, const struct desk *d, const struct call *a, __global stored *dk,
+                    __global stored *dv)
+{
+    const int consumer = (int)get_local_id(0) / WARPGROUP;
+    struct ring at = {0, 0}, stage = {0, 0};
+    const __local struct work *w;
+    first_turn(consumer);
+    FOR_WORK (w, d, &at) {
+        barrier_wait(d->owners_full, at.stage);
+        if (PARTS == 1)
+            work_on(p, d, w, &stage, a, dk, dv, WANT_DK, WANT_DV);
+        else if (w->part == 0)
+            work_on(p, d, w, &stage, a, dk, dv, false, true);
+        else
+            work_on(p, d, w, &stage, a, dk, dv, true, false);
+    }
+    last_turn(consumer);
+}
+
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
+backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
+                    const __global stored *restrict v, const __global uchar *restrict mask,
+                    const __global int *restrict kv_lengths, const __global float *restrict lse,
+                    const __global stored *restrict dout, __global float *restrict delta, __global stored *restrict dk,
+                    __global stored *restrict dv)
+{
+    __local uchar __attribute__((aligned(1024))) tile_storage[K_BYTES + V_BYTES + STAGES * STAGE_BYTES];
+    __local float __attribute__((aligned(16))) stats[STAGES * 2 * WALK];
+    __local int edges[STAGES * EDGE];
+    __local ulong barriers[BARRIERS];
+    __local struct work works[2];
+    struct desk d;
+    struct parts p;
+    make_desk(&d, works, ptx_local_address(barriers));
+    find_parts(&p, ptx_local_address(tile_storage), stats, edges, ptx_local_address(barriers + DESK_BARRIERS));
+    const int item = (int)get_local_id(0), warp = (item - CONSUMER_ITEMS) / 32;
+    if (item == 0) {
+        init_desk(&d, WORK_READERS);
+        init_ring(p.full, p.empty, STAGES, 4, CONSUMER_ITEMS / 32); /* tiles, edge, LSE, delta */
+        barriers_ready();
+        if (!STAY)
+            put_work(&works[0], &a, first_group(&a), mask, kv_lengths);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (item < CONSUMER_ITEMS) {
+        TAKE_REGISTERS(TAKEN_REGISTERS);
+        consume(&p, &d, &a, dk, dv);
+    } else {
+        GIVE_REGISTERS(LEFT_REGISTERS);
+        struct view delta_at;
+        delta_view(&delta_at, &a);
+        if (warp == 0 && item % 32 == 0)
+            produce(&p, &d, &a, mask, kv_lengths, (__global uchar *)delta);
+        else if (warp == 1)
+            produce_edges(&p, &d, &a);
+        else if (warp == 2)
+            produce_stats(&p, &d, &a, lse, &a.lse, false);
+        else if (warp == 3)
+            produce_stats(&p, &d, &a, delta, &delta_at, true);
+    }
+}

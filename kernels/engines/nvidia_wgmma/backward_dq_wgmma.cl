@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dQ = scale dS K by the schedule of engine nvidia_wgmma, row-tiled as backward_dq.cl is, which says the formula.
+ *
+ * Grid: one work-group for OWN query rows of one (batch, head); it walks the keys that they see. Q (OWN, D) and dO
+ * (OWN, Dv) stay; K (WALK, D) passes through K_STAGES, V (WALK, Dv) through V_STAGES; dQ (OWN, D) accumulates. S and dP
+ * of a tile are made together with the product of the dS before: K stays a tile longer than V. */
+#include "engines/nvidia_wgmma/gradient_wgmma.cl"
+
+#if SLICE != D_PAD
+#error "a work-group has the whole depth"
+#endif
+
+#define K_STAGES (STAGES + 1)
+#define V_STAGES STAGES
+#define Q_BYTES TILE_BYTES(OWN, D_PAD)
+#define DOUT_BYTES TILE_BYTES(OWN, DV_PAD)
+#define K_BYTES TILE_BYTES(WALK, D_PAD)
+#define V_BYTES TILE_BYTES(WALK, DV_PAD)
+
+/* Addresses in local memory. */
+struct parts {
+    uint q, dout, k, v;                            /* tiles; of K and V the first stage's */
+    uint owners, full_k, empty_k, full_v, empty_v; /* barriers; of rings the first stage's */
+};
+
+INLINE void find_parts(struct parts *p, uint tiles, uint barriers)
+{
+    p->q = tiles;
+    p->dout = p->q + Q_BYTES;
+    p->k = p->dout + DOUT_BYTES;
+    p->v = p->k + K_STAGES * K_BYTES;
+    p->owners = barriers;
+    p->full_k = p->owners + 8;
+    p->empty_k = p->full_k + 8 * K_STAGES;
+    p->full_v = p->empty_k + 8 * K_STAGES;
+    p->empty_v = p->full_v + 8 * V_STAGES;
+}
+
+INLINE void init_parts(const struct parts *p)
+{
+    barrier_init(p->owners, 1);
+    init_ring(p->full_k, p->empty_k, K_STAGES, 1, CONSUMER_ITEMS / 32);
+    init_ring(p->full_v, p->empty_v, V_STAGES, 1, CONSUMER_ITEMS / 32);
+    barriers_ready();
+}
+
+/* One work-item brings all tiles. */
+INLINE void produce(const struct parts *p, const struct call *a, const __global uchar *workspace,
+                    const struct place *at, const struct range *keys, int tiles)
+{
+    const ulong q = map_address(workspace, a, MAP_Q, at->batch), dout = map_address(workspace, a, MAP_DOUT, at->batch),
+                k = map_address(workspace, a, MAP_K, at->batch), v = map_address(workspace, a, MAP_V, at->batch);
+    const int kv_head = at->head / (a->Hq / a->Hk);
+    acquire_map(q);
+    acquire_map(dout);
+    acquire_map(k);
+    acquire_map(v);
+    barrier_expect(p->owners, Q_BYTES + DOUT_BYTES);
+    copy_tile(p->q, q, OWN, D_PAD, (int)at->first, at->head, p->owners);
+    copy_tile(p->dout, dout, OWN, DV_PAD, (int)at->first, at->head, p->owners);
+    struct ring k_at = {0, 0}, v_at = {0, 0};
+    int j = 0;
+    for (int t = 0; t < tiles; ++t, j += WALK) {
+        barrier_wait(p->empty_k + 8 * k_at.stage, k_at.parity ^ 1);
+        barrier_expect(p->full_k + 8 * k_at.stage, K_BYTES);
+        copy_tile(p->k + k_at.stage * K_BYTES, k, WALK, D_PAD, j, kv_head, p->full_k + 8 * k_at.stage);
+        ring_next(&k_at, K_STAGES);
+        barrier_wait(p->empty_v + 8 * v_at.stage, v_at.parity ^ 1);
+        barrier_expect(p->full_v + 8 * v_at.stage, V_BYTES);
+        copy_tile(p->v + v_at.stage * V_BYTES, v, WALK, DV_PAD, j, kv_head, p->full_v + 8 * v_at.stage);
+        ring_next(&v_at, V_STAGES);
+    }
+}
+
+/* S becomes P. */
+INLINE void dq_probabilities(float *S, const float *lse, const struct call *a)
+{
+    FOR_UNROLLED (r, ROWS)
+        FOR_UNROLLED (c, COLS)
+            S[SCORE(r, c)] = probability(a, S[SCORE(r, c)], lse[r]);
+}
+
+/* P becomes dS. */
+INLINE void dq_gradients(float *S, const float *dP, const float *delta)
+{
+    FOR_UNROLLED (r, ROWS)
+        FOR_UNROLLED (c, COLS)
+            S[SCORE(r, c)] = score_gradient(true, S[SCORE(r, c)], dP[SCORE(r, c)], delta[r]);
+}
+
+/* S of tile t becomes P, then dS, in S, while products are under way: `s_pending` groups younger than S, `dp_pending`
+ * younger than dP. */
+#define DQ_SCORES(s_pending, dp_pending)                                                                               \
+    do {                                                                                                               \
+        WGMMA_WAIT(WALK, s_pending, S);                                                                                \
+        if (t >= full_tiles) {                                                                                         \
+            struct edge e;                                                                                             \
+            later_edge(&e, &first_edge, 0, t *WALK);                                                                   \
+            hide_products(S, &a, &e, true);                                                                            \
+        }                                                                                                              \
+        dq_probabilities(S, row_lse, &a);                                                                              \
+        WGMMA_WAIT(WALK, dp_pending, dP);                                                                              \
+        leave_stage(p.empty_v + 8 * v_at.stage);                                                                       \
+        if (t >= full_tiles)                                                                                           \
+            hide_gradients(dP, S);                                                                                     \
+        dq_gradients(S, dP, row_delta);                                                                                \
+    } while (0)
+
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
+backward_dq_wgmma(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
+                  const __global stored *restrict v, const __global uchar *restrict mask,
+                  const __global int *restrict kv_lengths, const __global float *restrict lse,
+                  const __global stored *restrict dout, __global float *restrict delta, __global stored *restrict dq,
+                  const __global stored *restrict out)
+{
+    __local uchar __attribute__((aligned(1024)))
+    tile_storage[Q_BYTES + DOUT_BYTES + K_STAGES * K_BYTES + V_STAGES * V_BYTES];
+    __local ulong barriers[1 + 2 * (K_STAGES + V_STAGES)];
+    struct parts p;
+    find_parts(&p, ptx_local_address(tile_storage), ptx_local_address(barriers));
+    const int item = (int)get_local_id(0), consumer = item / WARPGROUP;
+    if (item == 0)
+        init_parts(&p);
+
+    struct place at;
+    find_place(&at, &a, D_PAD, 1, a.N, a.Hq, 1, a.causal);
+    const long key_total = key_count(&a, kv_lengths, at.batch);
+    struct range keys;
+    visible_keys(&keys, &a, at.first, key_total);
+    const int tiles = (int)((keys.end + WALK - 1) / WALK), full_tiles = (int)(keys.full_end / WALK);
+    barrier(CLK_LOCAL_MEM_FENCE);
+
+    if (consumer == CONSUMERS) {
+        GIVE_REGISTERS(PRODUCER_REGISTERS);
+        if (item % WARPGROUP == 0 && tiles > 0)
+            produce(&p, &a, (const __global uchar *)delta, &at, &keys, tiles);
+    } else {
+        TAKE_REGISTERS(CONSUMER_REGISTERS);
+        struct layout lse_at, dq_at;
+        query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
+        query_layout(&dq_at, &a, &a.dq, at.batch, at.head, a.D);
+        const uint own_rows = same_in_warp(consumer) * PANEL_BYTES(64), q_rows = p.q + own_rows,
+                   dout_rows = p.dout + own_rows;
+        float S[WALK / 2], dP[WALK / 2], dQ[D_PAD / 2], row_lse[ROWS], row_delta[ROWS];
+        uint dS[WALK / 4];
+        const struct span rows = {0, ROWS};
+        struct delta_rows of_delta;
+        FOR_UNROLLED (r, ROWS)
+            row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, at.first, r, -INFINITY));
+        find_delta_rows(&of_delta, delta, out, dout, &a, at.batch, at.head);
+        row_deltas(row_delta, &of_delta, at.first, true, 0, &rows);
+        FOR_UNROLLED (r, ROWS) /* a row that sees no key has no gradient, whatever its dO */
+            row_delta[r] = row_lse[r] == INFINITY ? 0.0f : row_delta[r];
+        FOR_UNROLLED (n, D_PAD / 2)
+            dQ[n] = 0.0f;
+        FOR_UNROLLED (n, WALK / 2)
+            S[n] = dP[n] = 0.0f;
+
+        if (tiles > 0) {
+            struct edge first_edge;
+            find_first_edge(&first_edge, &a, at.first, 0, key_total, mask);
+            struct ring k_at = {0, 0}, v_at = {0, 0};
+            int t = 0;
+            uint k_last = 0;
+            first_turn(consumer);
+            barrier_wait(p.owners, 0);
+            barrier_wait(p.full_k, 0);
+            barrier_wait(p.full_v, 0);
+            my_turn(consumer);
+            WGMMA_FENCE();
+            SCORE_PRODUCT(S, q_rows, p.k, D_PAD);
+            SCORE_PRODUCT(dP, dout_rows, p.v, DV_PAD);
+            your_turn(consumer);
+            DQ_SCORES(1, 0);
+            pack_operand(dS, S, WALK);
+            for (t = 1; t < tiles; ++t) {
+                ring_next(&k_at, K_STAGES);
+                ring_next(&v_at, V_STAGES);
+                barrier_wait(p.full_k + 8 * k_at.stage, k_at.parity);
+                barrier_wait(p.full_v + 8 * v_at.stage, v_at.parity);
+                my_turn(consumer);
+                WGMMA_FENCE();
+                SCORE_PRODUCT(S, q_rows, p.k + k_at.stage * K_BYTES, D_PAD);
+                SCORE_PRODUCT(dP, dout_rows, p.v + v_at.stage * V_BYTES, DV_PAD);
+                OUTPUT_PRODUCT(dQ, dS, p.k + k_last * K_BYTES, D_PAD);
+                your_turn(consumer);
+                DQ_SCORES(2, 1);
+                WGMMA_WAIT(D_PAD, 0, dQ);
+                leave_stage(p.empty_k + 8 * k_last);
+                pack_operand(dS, S, WALK);
+                k_last = k_at.stage;
+            }
+            my_turn(consumer);
+            WGMMA_FENCE();
+            OUTPUT_PRODUCT(dQ, dS, p.k + k_last * K_BYTES, D_PAD);
+            your_turn(consumer);
+            WGMMA_WAIT(D_PAD, 0, dQ);
+            last_turn(consumer);
+        }
+        FOR_UNROLLED (r, ROWS)
+            row_lse[r] = gradient_factor(&a, row_lse[r]);
+        store_output(dQ, row_lse, 0, dq, &dq_at, at.first, 0, &rows);
+    }
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the producer and the consumers of forward_wgmma.cl share, and the producer. */
+#ifndef FORWARD_PRODUCER_CL
+#define FORWARD_PRODUCER_CL
+
+#include "attention/score.cl"
+
+#if !defined(SPLIT) || SPLIT
+#error "SPLIT must be given with -D, and be 0"
+#endif
+
+#define Q_BYTES TILE_BYTES(OWN, D_PAD)
+#define K_BYTES TILE_BYTES(WALK, D_PAD)
+#define V_BYTES TILE_BYTES(WALK, DV_PAD)
+#define TILES_BYTES (Q_BYTES + STAGES * (K_BYTES + V_BYTES))
+#define BARRIER_COUNT (6 + 4 * STAGES)
+
+/* A tile of queries, and how many tiles of keys it sees. */
+struct work {
+    struct place at;
+    long keys; /* of the batch */
+    int count;
+    int more; /* 0: there is no more work, nor anything else here */
+};
+
+INLINE void find_work(struct work *w, const struct call *a, long tile, const __global int *kv_lengths)
+{
+    struct range range;
+    find_place_of(&w->at, a, tile, DV_PAD, 1, a->N, a->Hq, 1, a->causal);
+    w->keys = key_count(a, kv_lengths, w->at.batch);
+    visible_keys(&range, a, w->at.first, w->keys);
+    w->count = (int)((range.end + WALK - 1) / WALK);
+    w->more = 1;
+}
+
+/* Without STAY everybody finds the one piece of work. With it the producer does, which is one piece ahead of the
+ * consumers, and leaves it in one of two places by turns. */
+#if STAY
+#define WORK const __local struct work
+#else
+#define WORK const struct work
+#endif
+
+/* Where things are in local memory. */
+struct room {
+    const __local uchar *tiles;                                                    /* Q's first */
+    __local struct work *works;                                                    /* with STAY */
+    uint q, k, v;                                                                  /* tiles */
+    uint q_full, q_empty, work_full, work_empty, k_full, k_empty, v_full, v_empty; /* barriers */
+};
+
+INLINE void make_room(struct room *p, const __local uchar *tiles, __local struct work *works,
+                      const __local ulong *barriers)
+{
+    p->tiles = tiles;
+    p->works = works;
+    p->q = ptx_local_address(tiles);
+    p->k = p->q + Q_BYTES;
+    p->v = p->k + STAGES * K_BYTES;
+    p->q_full = ptx_local_address(barriers);
+    p->q_empty = p->q_full + 8;
+    p->work_full = p->q_empty + 8;
+    p->work_empty = p->work_full + 16;
+    p->k_full = p->work_empty + 16;
+    p->k_empty = p->k_full + 8 * STAGES;
+    p->v_full = p->k_empty + 8 * STAGES;
+    p->v_empty = p->v_full + 8 * STAGES;
+    if (get_local_id(0) == 0) {
+        const int consumers = CONSUMER_ITEMS / 32;
+        init_ring(p->q_full, p->q_empty, 1, 1, consumers);
+        init_ring(p->work_full, p->work_empty, 2, 1, consumers);
+        init_ring(p->k_full, p->k_empty, STAGES, 1, consumers);
+        init_ring(p->v_full, p->v_empty, STAGES, 1, consumers);
+        barriers_ready();
+    }
+}
+
+/* ---- producer ---- */
+
+/* Copies of one tile of queries and of the keys that it sees. */
+INLINE void bring(const struct room *p, struct ring *ring, uint *q_parity, const struct work *w, const struct call *a,
+                  const __global uchar *workspace)
+{
+    const int batch = w->at.batch, kv_head = w->at.head / (a->Hq / a->Hk);
+    const ulong k_map = map_address(workspace, a, MAP_K, batch), v_map = map_address(workspace, a, MAP_V, batch);
+    if (w->count == 0)
+        return;
+    barrier_wait(p->q_empty, *q_parity);
+    *q_parity ^= 1;
+    barrier_expect(p->q_full, Q_BYTES);
+    copy_tile(p->q, map_address(workspace, a, MAP_Q, batch), OWN, D_PAD, (int)w->at.first, w->at.head, p->q_full);
+    for (int t = w->count - 1; t >= 0; --t) {
+        const uint s = 8 * ring->stage;
+        barrier_wait(p->k_empty + s, ring->parity ^ 1);
+        barrier_expect(p->k_full + s, K_BYTES);
+        copy_tile(p->k + ring->stage * K_BYTES, k_map, WALK, D_PAD, t * WALK, kv_head, p->k_full + s);
+        barrier_wait(p->v_empty + s, ring->parity ^ 1);
+        barrier_expect(p->v_full + s, V_BYTES);
+        copy_tile(p->v + ring->stage * V_BYTES, v_map, WALK, DV_PAD, t * WALK, kv_head, p->v_full + s);
+        ring_next(ring, STAGES);
+    }
+}
+
+INLINE void acquire_maps(const struct call *a, const __global uchar *workspace, int batch)
+{
+    for (int which = MAP_Q; which <= MAP_V; ++which)
+        acquire_map(map_address(workspace, a, which, batch));
+}
+
+/* One work-item asks for all copies, and finds the work. */
+INLINE void produce(const struct room *p, const struct call *a, const __global int *kv_lengths,
+                    __global uchar *workspace)
+{
+    struct ring ring = {0, 0};
+    uint q_parity = 1;
+    struct work w;
+#if STAY
+    struct ring at = {0, 0};
+    int batch = -1;
+    for (long tile = a->first_group + (long)get_group_id(0);; tile = next_group(workspace, a)) {
+        w.more = 0;
+        if (tile < a->end_group)
+            find_work(&w, a, tile, kv_lengths);
+        barrier_wait(p->work_empty + 8 * at.stage, at.parity ^ 1);
+        p->works[at.stage] = w;
+        barrier_arrive(p->work_full + 8 * at.stage);
+        ring_next(&at, 2);
+        if (!w.more)
+            return;
+        if (w.at.batch != batch)
+            acquire_maps(a, workspace, w.at.batch);
+        batch = w.at.batch;
+        bring(p, &ring, &q_parity, &w, a, workspace);
+    }
+#else
+    find_work(&w, a, a->first_group + (long)get_group_id(0), kv_lengths);
+    acquire_maps(a, workspace, w.at.batch);
+    bring(p, &ring, &q_parity, &w, a, workspace);
+#endif
+}
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* forward.cl for engine nvidia_wgmma: the same O and L, by another schedule.
+ *
+ * A tile is OWN query rows of one (batch, head); a work-group has one, or with STAY takes one after the other. Its
+ * producer brings Q (OWN, D), and K and V (WALK rows) through rings of STAGES tiles, and is ahead of the consumers,
+ * also into the next tile. Each consumer has 64 of the query rows, and multiplies the next S = Q K^T beside O += P V
+ * of the tile before, so that the tensor cores work while it takes exponentials; with TURNS, two consumers do so by
+ * turns. The last tile of keys comes first: those with an edge come before those without. A consumer leaves out tiles
+ * of keys that only the others' rows see. */
+#include "engines/nvidia_wgmma/forward_producer.cl"
+#include "attention/softmax.cl"
+
+/* ---- consumers ---- */
+
+/* A consumer, its place in both rings, and the parity of the phase that its next wait for Q is for. */
+struct consumer {
+    int number;
+    struct ring k, v;
+    uint q_parity;
+    uint q_rows;      /* its rows of Q in local memory */
+    int turn;         /* its barrier of turns; the other's is 3 - turn */
+    struct span rows; /* of accumulators */
+};
+
+INLINE void await(const struct consumer *c)
+{
+#if TURNS
+    await_turn(c->turn);
+#endif
+}
+
+INLINE void pass(const struct consumer *c)
+{
+#if TURNS
+    pass_turn(3 - c->turn);
+#endif
+}
+
+/* S = Q K^T under way, of the 64 rows of this warpgroup. */
+INLINE void begin_scores(float *S, const uint *q, uint q_tile, uint k_tile)
+{
+    FOR_UNROLLED (k, D_PAD / 16) {
+#if OWNER_REGISTERS
+        WGMMA_REGISTERS(WALK, B_ALONG_DEPTH, k > 0, S, q + 4 * k, depth_slice(k_tile, WALK, k));
+#else
+        WGMMA_LOCAL(WALK, B_ALONG_DEPTH, k > 0, S, depth_slice(q_tile, OWN, k), depth_slice(k_tile, WALK, k));
+#endif
+    }
+    WGMMA_COMMIT();
+}
+
+/* O += P V under way. */
+INLINE void begin_output(float *O, const uint *P, uint v_tile)
+{
+    FOR_UNROLLED (k, WALK / 16)
+        WGMMA_REGISTERS(DV_PAD, B_ALONG_COLUMNS, 1, O, P + 4 * k, row_slice(v_tile, WALK, k));
+    WGMMA_COMMIT();
+}
+
+/* Late tiles seldom move the maximum of any of the eight rows that a warp has as its r-th. */
+INLINE void rescale(float *O, const float *factor, const struct span *rows)
+{
+    FOR_ROWS (r, rows)
+        if (any_in_warp(NEEDS_RESCALE(factor[r])))
+            FOR_OUT (x)
+                O[OUT(r, x)] *= factor[r];
+}
+
+/* S of a tile, and with it, unless it is the first, O of the tile before; then P of the tile. */
+INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, float *l, const uint *q,
+                 const struct room *p, const struct call *a, const struct edge *e, const bool first, const bool full)
+{
+    float origin[ROWS], factor[ROWS]; /* of S: first the maxima of rows; of O */
+    barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
+    await(c);
+    WGMMA_FENCE();
+    begin_scores(S, q, c->q_rows, p->k + c->k.stage * K_BYTES);
+    if (!first) {
+        barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
+        begin_output(O, P, p->v + c->v.stage * V_BYTES);
+    }
+    pass(c);
+    if (first)
+        WGMMA_WAIT(WALK, 0, S);
+    else
+        WGMMA_WAIT(WALK, 1, S);
+    leave_stage(p->k_empty + 8 * c->k.stage);
+    ring_next(&c->k, STAGES);
+    const bool large = any_in_warp(softmax_scores(S, origin, a, e, full, &c->rows, WALK));
+    reduce_max(origin, 0, &c->rows);
+    FOR_ROWS (r, &c->rows)
+        factor[r] = follow_maximum(m, origin, a, full, r);
+    if (large)
+        take_origins(S, origin, &c->rows, WALK);
+    FOR_ROWS (r, &c->rows)
+        softmax_row(S, l, origin[r], factor[r], a, r, WALK);
+    if (!first) { /* exponentials are taken beside P V, not behind it */
+        barrier_knowing(2 + c->turn, as_uint(l[0]) | as_uint(l[1]), a->B);
+        WGMMA_WAIT(DV_PAD, 0, O);
+        leave_stage(p->v_empty + 8 * c->v.stage);
+        ring_next(&c->v, STAGES);
+        rescale(O, factor, &c->rows);
+    }
+    pack_operand(P, S, WALK);
+}
+
+/* Tiles of keys that a consumer's 64 rows see: 0 to seen - 1, of which each row sees 0 to full - 1 whole. The
+ * work-group's other rows may see more. */
+struct tiles {
+    int seen, full;
+};
+
+INLINE void find_tiles(struct tiles *tiles, WORK *w, const struct call *a, int consumer)
+{
+    const long first = w->at.first + 64 * consumer;
+    long end = w->keys, full_end = w->keys;
+    if (a->causal) {
+        const long offset = diagonal_offset(a, w->keys);
+        end = clamp(min(first + 64, a->N) + offset, 0L, w->keys);
+        full_end = clamp(first + 1 + offset, 0L, w->keys);
+    }
+    if (first >= a->N)
+        end = 0;
+    tiles->seen = (int)((end + WALK - 1) / WALK);
+    tiles->full = (int)(full_end / WALK);
+}
+
+/* Of a tile that none of this consumer's rows sees. */
+INLINE void leave_tile(struct consumer *c, const struct room *p)
+{
+    await(c);
+    pass(c);
+    barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
+    warp_barrier(); /* nobody still waits for this phase when it may end */
+    leave_stage(p->k_empty + 8 * c->k.stage);
+    ring_next(&c->k, STAGES);
+    barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
+    warp_barrier();
+    leave_stage(p->v_empty + 8 * c->v.stage);
+    ring_next(&c->v, STAGES);
+}
+
+INLINE void load_queries(uint *q, const struct room *p)
+{
+    FOR_UNROLLED (k, D_PAD / 16)
+        load_operand(q + 4 * k, p->tiles, OWN, (int)get_local_id(0) / 32 * 16, k);
+    leave_stage(p->q_empty);
+}
+
+/* O, m and l of this warpgroup's rows. */
+INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, const struct room *p, WORK *w,
+                 const struct call *a, const __global uchar *mask)
+{
+    uint P[WALK / 4], q[OWNER_REGISTERS ? D_PAD / 4 : 1];
+    struct tiles tiles;
+    struct edge e;
+    find_tiles(&tiles, w, a, c->number);
+    barrier_wait(p->q_full, c->q_parity);
+    c->q_parity ^= 1;
+    if (OWNER_REGISTERS)
+        load_queries(q, p);
+    int t = w->count - 1;
+    for (; t >= tiles.seen; --t)
+        leave_tile(c, p);
+    if (t >= 0) {
+        if (t < tiles.full) {
+            step(c, S, O, P, m, l, q, p, a, &e, true, true);
+        } else {
+            find_edge(&e, a, w->at.first, (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
+            step(c, S, O, P, m, l, q, p, a, &e, true, false);
+        }
+        for (--t; t >= tiles.full; --t) {
+            find_edge(&e, a, w->at.first, (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
+            step(c, S, O, P, m, l, q, p, a, &e, false, false);
+        }
+        for (; t >= 0; --t)
+            step(c, S, O, P, m, l, q, p, a, &e, false, true);
+        barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
+        await(c);
+        WGMMA_FENCE();
+        begin_output(O, P, p->v + c->v.stage * V_BYTES);
+        pass(c);
+        WGMMA_WAIT(DV_PAD, 0, O);
+        leave_stage(p->v_empty + 8 * c->v.stage);
+        ring_next(&c->v, STAGES);
+    } else {
+        await(c);
+        pass(c);
+    }
+    if (!OWNER_REGISTERS)
+        leave_stage(p->q_empty);
+}
+
+/* Divides O by l and writes O and L. */
+INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call *a, const struct span *rows,
+                       __global stored *out, __global float *lse)
+{
+    ROW_VALUES(factor);
+    struct layout out_at, lse_at;
+    query_layout(&out_at, a, &a->out, w->at.batch, w->at.head, a->Dv);
+    query_layout(&lse_at, a, &a->lse, w->at.batch, w->at.head, 1);
+    reduce_sum(l, 0, rows);
+    FOR_ROWS (r, rows) {
+        factor[r] = row_factor(l[r]);
+        m[r] = row_lse(a, m[r], l[r]);
+    }
+    store_output(O, factor, 0, out, &out_at, w->at.first, 0, rows);
+    if (a->store_lse)
+        store_stat(m, lse, &lse_at, w->at.first, rows);
+}
+
+INLINE void do_work(struct consumer *c, float *S, const struct room *p, WORK *w, const struct call *a,
+                    const __global uchar *mask, __global stored *out, __global float *lse)
+{
+    OUTPUT(O);
+    ROW_VALUES(m);
+    ROW_VALUES(l);
+    FOR_ROWS (r, &c->rows) {
+        m[r] = -INFINITY;
+        l[r] = 0.0f;
+        FOR_OUT (x)
+            O[OUT(r, x)] = 0.0f;
+    }
+    if (w->count > 0)
+        walk(c, S, O, m, l, p, w, a, mask);
+    store_tile(O, m, l, w, a, &c->rows, out, lse);
+}
+
+INLINE void consume(const struct room *p, const struct call *a, const __global uchar *mask,
+                    const __global int *kv_lengths, __global stored *out, __global float *lse)
+{
+    SCORES(S);
+    const int number = same_in_warp((int)get_local_id(0) / 128);
+    struct consumer c = {number, {0, 0}, {0, 0}, 0, p->q + number * PANEL_BYTES(64), 1 + number, {0, ROWS}};
+    FOR_UNROLLED (s, WALK / 2)
+        S[s] = 0.0f;
+    if (c.turn == 2)
+        pass(&c);
+#if STAY
+    for (struct ring at = {0, 0};; ring_next(&at, 2)) {
+        WORK *w = p->works + at.stage;
+        barrier_wait(p->work_full + 8 * at.stage, at.parity);
+        if (!w->more)
+            break;
+        do_work(&c, S, p, w, a, mask, out, lse);
+        warp_barrier();
+        leave_stage(p->work_empty + 8 * at.stage);
+    }
+#else
+    struct work w;
+    find_work(&w, a, a->first_group + (long)get_group_id(0), kv_lengths);
+    do_work(&c, S, p, &w, a, mask, out, lse);
+#endif
+    if (c.turn == 1)
+        await(&c); /* the turn that is left */
+}
+
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
+forward_wgmma(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
+              const __global stored *restrict v, const __global uchar *restrict mask,
+              const __global int *restrict kv_lengths, __global stored *restrict out, __global float *restrict lse,
+              __global uchar *restrict workspace)
+{
+    __local __attribute__((aligned(1024))) uchar tiles[TILES_BYTES];
+    __local ulong barriers[BARRIER_COUNT];
+#if STAY
+    __local struct work works[2];
+#else
+    __local struct work *const works = 0;
+#endif
+    struct room p;
+    make_room(&p, tiles, works, barriers);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (get_local_id(0) < CONSUMER_ITEMS) {
+        TAKE_REGISTERS(CONSUMER_REGISTERS);
+        consume(&p, &a, mask, kv_lengths, out, lse);
+    } else {
+        GIVE_REGISTERS(PRODUCER_REGISTERS);
+        if (get_local_id(0) == CONSUMER_ITEMS)
+            produce(&p, &a, kv_lengths, workspace);
+    }
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes the maps by which the copy engine finds tiles of q, k, v and dout: one work-item for each of them, each batch,
+ * and each set that there may be, of which a set without rows is none.
+ *
+ * A map describes a batch of a tensor as (head, row, depth) with its strides, and a tile as PANEL elements of depth
+ * and a number of rows; the tile's layout in local memory is that of wgmma.cl. Keys that a batch does not have are no
+ * rows of its k and v: they come as zeros, whatever is in memory. Tensors begin at multiples of 16 bytes, and so do
+ * their rows, heads and batches. */
+#include "attention/rows.cl"
+#include "engines/nvidia_wgmma/tensor_copy.cl"
+
+#define SET_32(field, place, value)                                                                                    \
+    __asm__ volatile("//@ tensormap.replace.tile." field ".shared::cta.b1024.b32 [%0], " place "%1;" ::"r"(map),       \
+                     "r"((uint)(value))                                                                                \
+                     : "memory")
+#define SET_64(field, place, value)                                                                                    \
+    __asm__ volatile("//@ tensormap.replace.tile." field ".shared::cta.b1024.b64 [%0], " place "%1;" ::"r"(map),       \
+                     "l"((ulong)(value))                                                                               \
+                     : "memory")
+#define SET_CONSTANT(field, value)                                                                                     \
+    __asm__ volatile("//@ tensormap.replace.tile." field ".shared::cta.b1024.b32 [%0], " value ";" ::"r"(map)          \
+                     : "memory")
+
+/* The element types and layouts as the instruction numbers them. */
+#if STORAGE == STORAGE_FLOAT16
+#define MAP_ELEMENT "6"
+#else
+#define MAP_ELEMENT "10"
+#endif
+#define MAP_SWIZZLE_128_BYTES "3"
+
+#define MAP_WORDS (MAP_BYTES / 16)
+
+/* `data` begins at the batch. The map is put together in local memory, and then written to address `to`. */
+INLINE void make_map(__local uint4 *words, ulong to, const __global stored *data, const struct view *v, int heads,
+                     long rows, int depth, int rows_of_tile)
+{
+    const uint map = ptx_local_address(words);
+    for (int i = 0; i < MAP_WORDS; ++i)
+        words[i] = 0;
+    SET_64("global_address", "", (ulong)data);
+    SET_32("rank", "", 2); /* less one */
+    SET_32("box_dim", "0, ", PANEL);
+    SET_32("box_dim", "1, ", rows_of_tile);
+    SET_32("box_dim", "2, ", 1);
+    SET_32("global_dim", "0, ", depth);
+    SET_32("global_dim", "1, ", rows);
+    SET_32("global_dim", "2, ", heads);
+    SET_64("global_stride", "0, ", v->row * (long)sizeof(stored));
+    SET_64("global_stride", "1, ", v->head * (long)sizeof(stored));
+    SET_32("element_stride", "0, ", 1);
+    SET_32("element_stride", "1, ", 1);
+    SET_32("element_stride", "2, ", 1);
+    SET_CONSTANT("elemtype", MAP_ELEMENT);
+    SET_CONSTANT("interleave_layout", "0");
+    SET_CONSTANT("swizzle_mode", MAP_SWIZZLE_128_BYTES);
+    SET_CONSTANT("fill_mode", "0");
+    for (int i = 0; i < MAP_WORDS; ++i)
+        ((__global uint4 *)to)[i] = words[i];
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+tensor_map(const struct call a, const __global stored *q, const __global stored *k, const __global stored *v,
+           const __global stored *dout, const __global int *kv_lengths, __global uchar *workspace)
+{
+    __local uint4 __attribute__((aligned(MAP_BYTES))) words[MAP_WORDS];
+    const long group = a.first_group + (long)get_group_id(0), maps = (long)MAPS_A_BATCH * a.B;
+    const int set = (int)(group / maps), which = (int)(group % maps / a.B), b = (int)(group % a.B);
+    const int query_rows = a.query_rows[set], key_rows = a.key_rows[set];
+    if (query_rows == 0)
+        return;
+    workspace += set * set_bytes(&a);
+    const ulong map = map_address(workspace, &a, which, b);
+    if (group % maps == 0)
+        *(__global uint *)counter_address(workspace, &a) = 0;
+    const long keys = max(key_count(&a, kv_lengths, b), 1L); /* a tensor has a row; without keys none is asked for */
+    if (which == MAP_Q)
+        make_map(words, map, q + a.q.offset + b * a.q.batch, &a.q, a.Hq, a.N, a.D, query_rows);
+    else if (which == MAP_K)
+        make_map(words, map, k + a.k.offset + b * a.k.batch, &a.k, a.Hk, keys, a.D, key_rows);
+    else if (which == MAP_V)
+        make_map(words, map, v + a.v.offset + b * a.v.batch, &a.v, a.Hk, keys, a.Dv, key_rows);
+    else
+        make_map(words, map, dout + a.dout.offset + b * a.dout.batch, &a.dout, a.Hq, a.N, a.Dv, query_rows);
+}

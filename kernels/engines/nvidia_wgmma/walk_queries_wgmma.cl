@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a work-group of backward_dkdv_wgmma.cl walks the queries: what lies where in local memory, and what its producer
+ * brings there. */
+#ifndef WALK_QUERIES_WGMMA_CL
+#define WALK_QUERIES_WGMMA_CL
+
+#include "engines/nvidia_wgmma/desk_wgmma.cl"
+
+#if !defined(WANT_DK) || !defined(WANT_DV) || !(WANT_DK || WANT_DV)
+#error "WANT_DK and WANT_DV must be given with -D, one of them 1"
+#endif
+
+#if SLICE != MAX_PAD || WALK % 32
+#error "a work-group has the whole depth, and a warp the statistics of WALK queries"
+#endif
+
+#define PARTS (WANT_DK && WANT_DV && D_PAD + DV_PAD > 256 ? 2 : 1)
+/* Whether registers have room for everything that the products of two tiles in a row read and write. */
+#define TOGETHER (WANT_DK && WANT_DV && PARTS == 1 && (D_PAD + DV_PAD) / 2 + WALK + WALK / 2 <= 192)
+#define K_BYTES TILE_BYTES(OWN, D_PAD)
+#define V_BYTES (WANT_DK ? TILE_BYTES(OWN, DV_PAD) : 0)
+#define Q_BYTES TILE_BYTES(WALK, D_PAD)
+#define DOUT_BYTES TILE_BYTES(WALK, DV_PAD)
+#define STAGE_BYTES (Q_BYTES + DOUT_BYTES)
+#define LANE_STATS (WALK / 32)
+
+/* Addresses in local memory. */
+struct parts {
+    uint k, v, q, dout; /* tiles; of Q and dO the first stage's */
+    __local float *lse; /* of the first stage's queries, in units of log2; delta behind them */
+    __local int *edge;  /* the first stage's, see put_edge */
+    uint full, empty;   /* barriers, of the first stage */
+};
+#define BARRIERS (DESK_BARRIERS + 2 * STAGES)
+#define WORK_READERS (CONSUMER_ITEMS / 32 + 3)
+
+INLINE void find_parts(struct parts *p, uint tiles, __local float *stats, __local int *edges, uint barriers)
+{
+    p->k = tiles;
+    p->v = p->k + K_BYTES;
+    p->q = p->v + V_BYTES;
+    p->dout = p->q + Q_BYTES;
+    p->lse = stats;
+    p->edge = edges;
+    p->full = barriers;
+    p->empty = p->full + 8 * STAGES;
+}
+
+INLINE long first_group(const struct call *a)
+{
+    return a->first_group + (long)get_group_id(0);
+}
+
+INLINE void put_work(__local struct work *w, const struct call *a, long group, const __global uchar *mask,
+                     const __global int *kv_lengths)
+{
+    struct place at;
+    struct range queries;
+    w->more = group < a->end_group;
+    if (group >= a->end_group)
+        return;
+    find_place_of(&at, a, group, MAX_PAD, PARTS, a->M, a->Hk, 1, false);
+    put_place(w, &at);
+    const long key_total = key_count(a, kv_lengths, w->batch);
+    seeing_queries(&queries, a, w->first, key_total);
+    put_range(w, &queries);
+    put_first_edge(w, a, w->begin, w->first, key_total, mask);
+}
+
+/* Brings the tiles of one piece of work. */
+INLINE void bring(const struct parts *p, const struct desk *d, struct ring *stage, const __local struct work *w,
+                  uint owners_parity, const struct call *a, const __global uchar *workspace)
+{
+    const ulong q = map_address(workspace, a, MAP_Q, w->batch), dout = map_address(workspace, a, MAP_DOUT, w->batch),
+                k = map_address(workspace, a, MAP_K, w->batch), v = map_address(workspace, a, MAP_V, w->batch);
+    const bool want_dk = WANT_DK && (PARTS == 1 || w->part == 1);
+    const int heads = a->Hq / a->Hk;
+    barrier_wait(d->owners_empty, owners_parity ^ 1);
+    barrier_expect(d->owners_full, K_BYTES + (want_dk ? V_BYTES : 0));
+    copy_tile(p->k, k, OWN, D_PAD, w->first, w->head, d->owners_full);
+    if (want_dk)
+        copy_tile(p->v, v, OWN, DV_PAD, w->first, w->head, d->owners_full);
+    for (int head = w->head * heads; head < (w->head + 1) * heads; ++head)
+        for (int t = 0; t < w->tiles; ++t) {
+            const uint full = p->full + 8 * stage->stage, to = stage->stage * STAGE_BYTES;
+            const int i = w->begin + t * WALK;
+            barrier_wait(p->empty + 8 * stage->stage, stage->parity ^ 1);
+            barrier_expect(full, STAGE_BYTES);
+            copy_tile(p->q + to, q, WALK, D_PAD, i, head, full);
+            copy_tile(p->dout + to, dout, WALK, DV_PAD, i, head, full);
+            ring_next(stage, STAGES);
+        }
+}
+
+/* One work-item brings all tiles; with STAY it also finds out what there is to do. */
+INLINE void produce(const struct parts *p, const struct desk *d, const struct call *a, const __global uchar *mask,
+                    const __global int *kv_lengths, __global uchar *workspace)
+{
+    struct ring at = {0, 0}, stage = {0, 0};
+    int batch = -1;
+    for (long group = first_group(a);; group = next_group(workspace, a)) {
+        __local struct work *const w = d->works + at.stage;
+        if (STAY) {
+            barrier_wait(d->work_empty + 8 * at.stage, at.parity ^ 1);
+            put_work(w, a, group, mask, kv_lengths);
+            barrier_arrive(d->work_full + 8 * at.stage);
+        }
+        if (STAY && !w->more)
+            return;
+        if (w->batch != batch) {
+            batch = w->batch;
+            for (int which = MAP_Q; which <= MAP_DOUT; ++which)
+                acquire_map(map_address(workspace, a, which, batch));
+        }
+        bring(p, d, &stage, w, at.stage, a, workspace);
+        if (!STAY)
+            return;
+        ring_next(&at, 2);
+    }
+}
+
+/* A warp brings LSE of each tile's queries, or delta, of which one is `row` behind the one before; queries past the last
+ * one have no P. Without dK nobody made delta, and nobody reads it: zeros arrive in its place. */
+INLINE void produce_stats(const struct parts *p, const struct desk *d, const struct call *a,
+                          const __global float *stats, const struct view *v, const bool of_delta)
+{
+    const int lane = (int)get_local_id(0) % 32, heads = a->Hq / a->Hk;
+    struct ring at = {0, 0}, stage = {0, 0};
+    const __local struct work *w;
+    FOR_WORK (w, d, &at) {
+        struct layout stats_at;
+        for (int head = 0; head < heads; ++head)
+            for (int t = 0; t < w->tiles; ++t) {
+                float values[LANE_STATS];
+                query_layout(&stats_at, a, v, w->batch, w->head * heads + head, 1);
+                FOR_UNROLLED (n, LANE_STATS) {
+                    const int row = w->begin + t * WALK + lane + 32 * n;
+                    const bool missing = of_delta && !WANT_DK;
+                    const float x = missing ? 0.0f : stat(stats, &stats_at, row, of_delta ? 0.0f : -INFINITY);
+                    values[n] = of_delta ? x : lse_for_gradient(x);
+                }
+                barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
+                __local float *const to = p->lse + (2 * stage.stage + of_delta) * WALK + lane;
+                FOR_UNROLLED (n, LANE_STATS)
+                    to[32 * n] = values[n];
+                warp_barrier();
+                if (lane == 0)
+                    barrier_arrive(p->full + 8 * stage.stage);
+                ring_next(&stage, STAGES);
+            }
+    }
+}
+
+/* The producer may leave an edge beside the tile, in EDGE ints: then consumers need no registers for what it follows
+ * from. */
+#define EDGE 4
+
+INLINE void put_edge(__local int *to, const struct edge *e, bool full)
+{
+    to[0] = full;
+    to[1] = e->keys;
+    to[2] = e->diagonal;
+}
+
+INLINE bool is_full_tile(const __local int *from)
+{
+    return from[0];
+}
+
+INLINE void get_edge(struct edge *e, const __local int *from)
+{
+    e->keys = from[1];
+    e->diagonal = from[2];
+}
+
+/* A warp brings each tile's edge. */
+INLINE void produce_edges(const struct parts *p, const struct desk *d, const struct call *a)
+{
+    struct ring at = {0, 0}, stage = {0, 0};
+    const __local struct work *w;
+    FOR_WORK (w, d, &at) {
+        for (int head = 0; head < a->Hq / a->Hk; ++head)
+            for (int t = 0; t < w->tiles; ++t) {
+                barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
+                const struct edge first = {.keys = w->edge_keys, .diagonal = w->edge_diagonal};
+                struct edge e;
+                later_edge(&e, &first, t * WALK, 0);
+                put_edge(p->edge + stage.stage * EDGE, &e, t >= w->full_begin && t < w->full_end);
+                warp_barrier();
+                if (get_local_id(0) % 32 == 0)
+                    barrier_arrive(p->full + 8 * stage.stage);
+                ring_next(&stage, STAGES);
+            }
+    }
+}
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Engine `simt`: a work-group of WG_SIZE items as TY x TX. An item holds ROWS x COLS scores and ROWS x SLICE / TX
+ * outputs in registers, and multiplies as a matrix product does: for each step along the sum it reads ROWS elements of
+ * one operand and COLS, or SLICE / TX, of the other from local memory, four at a time, which the items of its row or
+ * column share.
+ *
+ *   item (ty, tx): score rows 4 (ty + TY g) + 0..3 (in runs of 2 or 1 where 4 does not divide ROWS),
+ *                  score columns tx + TX c, output depth 4 (tx + TX x) + 0..3
+ *
+ * So operands of scores are staged transposed, depth by depth, and P is put down transposed, key by key; the walked
+ * rows of a depth are permuted so that the columns of an item are neighbours. What is staged is picked up from global
+ * memory into registers while the items multiply what was put down before: for scores a CHUNK of the depth, for the
+ * output a STRIP of walked rows.
+ *
+ * Local memory in floats, LD = OWN + PAD: D LD an owner tile that stays; REDUCE: OWN TX; the pool: for scores
+ * CHUNK (WALK + PAD), and CHUNK LD where the owner does not stay, for the output WALK LD of P and STRIP SLICE. */
+#ifndef ENGINE_SIMT_CL
+#define ENGINE_SIMT_CL
+
+#if !defined(TX) || !defined(TY) || !defined(STRIP) || !defined(UNROLL)
+#error "TX, TY, STRIP and UNROLL must be given with -D"
+#endif
+#define WG_SIZE (TX * TY)
+#define ROWS (OWN / TY)
+#define COLS (WALK / TX)
+#if OWN % TY || WALK % TX || WALK % STRIP || SLICE % (4 * TX) || CHUNK % 4 || TX % 4 || OWN % 4 || WALK % 4
+#error "TY and 4 must divide OWN, TX, STRIP and 4 WALK, 4 TX SLICE, 4 CHUNK and TX"
+#endif
+
+typedef float lane_f;
+typedef int lane_i;
+typedef float4 out_f;
+typedef float owner_f;
+#define LANES 1
+#define ACC __private
+#define OUT_COLS (SLICE / (4 * TX))
+#define ROW_RUN (ROWS % 4 == 0 ? 4 : ROWS % 2 == 0 ? 2 : 1) /* neighbouring rows, and columns in the tile, of an item */
+#define COL_RUN (COLS % 4 == 0 ? 4 : COLS % 2 == 0 ? 2 : 1)
+#define PAD 4
+#define OWNER_LD (OWN + PAD)
+#define SCORES_LD (WALK + PAD)
+#define SCORES_POOL (CHUNK * SCORES_LD + (OWNER_RESIDENT ? 0 : CHUNK * OWNER_LD))
+#define OUTPUT_POOL (WALK * OWNER_LD + STRIP * SLICE)
+
+#define WALKED_TILE(name)                                                                                              \
+    __local float __attribute__((aligned(16))) name[SCORES_POOL > OUTPUT_POOL ? SCORES_POOL : OUTPUT_POOL]
+#define SECOND_TILE(name, walked_tile) __local float *const name = walked_tile
+#define AHEAD_TILE(name, walked_tile) __local float *const name = walked_tile
+#if OWNER_RESIDENT
+#define OWNER_TILE(name, depth, walked_tile) __local float __attribute__((aligned(16))) name[(depth)*OWNER_LD]
+#else
+#define OWNER_TILE(name, depth, walked_tile) __local float *const name = walked_tile + CHUNK * SCORES_LD
+#endif
+#define OPERAND_TILE(name, walked_tile) __local float *const name = walked_tile
+#define COL_TILE(name) __local float *const name = 0
+#define REDUCE_TILE(name) __local float __attribute__((aligned(16))) name[OWN * TX]
+#define ROW_VALUES(name) float name[ROWS]
+#define COL_VALUES(name) float name[COLS]
+#define SCORES(name) float name[ROWS * COLS]
+#define OUTPUT(name) float4 name[ROWS * OUT_COLS]
+#define SCORE(r, c) ((r)*COLS + (c))
+#define OUT(r, x) ((r)*OUT_COLS + (x))
+
+#define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
+#define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
+#define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
+/* Steps of a product; unrolled too far, some compilers run out of registers. */
+#define FOR_STEPS(k, count) PRAGMA(unroll UNROLL) for (int k = 0; k < (count); ++k)
+#define STATS_AHEAD false
+#define fetch_stats(of, w) ((void)0)
+#define LATE_SCALE 0
+#define RESCALES_LATE 0
+#define NEEDS_RESCALE(factor) true /* cheaper than asking */
+
+INLINE int item_x(void)
+{
+    return (int)get_local_id(0) % TX;
+}
+
+INLINE int item_y(void)
+{
+    return (int)get_local_id(0) / TX;
+}
+
+INLINE int tile_row(int r)
+{
+    return (item_y() + r / ROW_RUN * TY) * ROW_RUN + r % ROW_RUN;
+}
+
+INLINE lane_i tile_col(int c)
+{
+    return item_x() + c * TX;
+}
+
+INLINE int out_depth(int x)
+{
+    return 4 * (item_x() + x * TX);
+}
+
+/* Items work on whole tiles. */
+INLINE void rows_in_use(struct span *rows, long left)
+{
+    rows->begin = 0;
+    rows->end = ROWS;
+}
+
+INLINE void narrow_rows(struct span *rows, int first, int count)
+{
+}
+
+INLINE int cols_in_use(long left)
+{
+    return COLS;
+}
+
+INLINE float4 read4(const __local float *at)
+{
+    return *(const __local float4 *)at;
+}
+
+INLINE void store_output(const float4 *out, const ACC float *factor, __local float *tile, __global result *data,
+                         const struct layout *at, long first, int d, const struct span *rows)
+{
+    FOR_ROWS (r, rows) {
+        const long row = first + tile_row(r);
+        if (row < at->count) {
+            const long to = row_offset(at, row);
+            FOR_OUT (x) {
+                const float4 value = factor[r] == 0.0f ? (float4)(0.0f) : out[OUT(r, x)] * factor[r];
+                const int depth = d + out_depth(x);
+                if (depth < at->depth)
+                    STORE_RESULT(data, to + depth, value.x);
+                if (depth + 1 < at->depth)
+                    STORE_RESULT(data, to + depth + 1, value.y);
+                if (depth + 2 < at->depth)
+                    STORE_RESULT(data, to + depth + 2, value.z);
+                if (depth + 3 < at->depth)
+                    STORE_RESULT(data, to + depth + 3, value.w);
+            }
+        }
+    }
+}
+
+#if SETTLES
+/* Settled sums are kept where the output goes, which is float32. */
+#define SETTLED(name) float4 *const name = 0
+
+/* *settled becomes by *settled + *x, and *x what that lost (Dekker's sum, as what is settled is mostly the larger); or, to
+ * `join`, *x becomes the sum. Nothing is settled yet where `by` is 0. */
+#define SETTLE(type, settled, by, x, join)                                                                             \
+    do {                                                                                                               \
+        type before = 0.0f;                                                                                            \
+        if (by != 0.0f)                                                                                                \
+            before = *(settled);                                                                                       \
+        const type sum = fma(before, (type)(by), *(x));                                                                \
+        *(x) = join ? sum : *(x)-fma(-before, (type)(by), sum);                                                        \
+        if (!join)                                                                                                     \
+            *(settled) = sum;                                                                                          \
+    } while (0)
+
+INLINE void settle_float(__global result *settled, float by, float *x, const bool join)
+{
+    SETTLE(float, settled, by, x, join);
+}
+
+/* Of a whole tile of whole vectors, as nearly all are. Instructions that run this seldom are fetched anew each time, and
+ * that takes longer than they do: so they are few. */
+INLINE void settle_whole(float4 *out, const float *factor, __global result *data, const struct layout *at, long first,
+                         int d, const bool join)
+{
+    FOR_UNROLLED (r, ROWS) {
+        __global result *row = data + row_offset(at, first + tile_row(r)) + d;
+        FOR_OUT (x)
+            SETTLE(float4, (__global float4 *)(row + out_depth(x)), factor[r], out + OUT(r, x), join);
+    }
+}
+
+INLINE void settle_elements(float4 *out, const float *factor, __global result *data, const struct layout *at,
+                            long first, int d, const bool join)
+{
+    if (((size_t)(data + at->origin) & 15) == 0 && rows_apart_by(at, 4) && first + OWN <= at->count &&
+        d + SLICE <= at->depth && at->depth % 4 == 0) {
+        settle_whole(out, factor, data, at, first, d, join);
+        return;
+    }
+    FOR_UNROLLED (r, ROWS) {
+        const long row = first + tile_row(r);
+        __global result *to = data + row_offset(at, row) + d;
+        FOR_OUT (x) {
+            const int left = row < at->count ? at->depth - d - out_depth(x) : 0;
+            float value[4] = {out[OUT(r, x)].x, out[OUT(r, x)].y, out[OUT(r, x)].z, out[OUT(r, x)].w};
+            FOR_UNROLLED (i, 4)
+                if (i < left)
+                    settle_float(to + out_depth(x) + i, factor[r], value + i, join);
+            out[OUT(r, x)] = (float4)(value[0], value[1], value[2], value[3]);
+        }
+    }
+}
+
+#define settle_output(out, settled, factor, data, at, first, d, rows)                                                  \
+    ((void)(settled), settle_elements(out, factor, data, at, first, d, false))
+#define join_output(out, settled, factor, data, at, first, d, rows)                                                    \
+    ((void)(settled), settle_elements(out, factor, data, at, first, d, true))
+#endif
+
+/* One float32 a row, written by one item of those that share the row. */
+INLINE void store_stat(const ACC float *value, __global float *data, const struct layout *at, long first,
+                       const struct span *rows)
+{
+    FOR_ROWS (r, rows)
+        if (item_x() == 0 && first + tile_row(r) < at->count)
+            data[row_offset(at, first + tile_row(r))] = value[r];
+}
+
+INLINE lane_f lane_exp2(lane_f x)
+{
+    return exp2(x);
+}
+
+INLINE lane_f lane_weight(lane_f x, const struct call *a)
+{
+    return exp2(x) * a->room;
+}
+
+#include "attention/one_lane.cl"
+
+INLINE lane_f col_stat(const struct stats *of, long first, int c)
+{
+    return stat(of->data, &of->at, first + tile_col(c), of->otherwise);
+}
+
+/* Combine what the TX items of a row hold; the caller must reach a barrier before the tile is written again. */
+INLINE void share_rows(const float *value, __local float *tile, const struct span *rows)
+{
+    FOR_ROWS (r, rows)
+        tile[tile_row(r) * TX + item_x()] = value[r];
+    barrier(CLK_LOCAL_MEM_FENCE);
+}
+
+INLINE void reduce_max(ACC float *value, __local float *tile, const struct span *rows)
+{
+    share_rows(value, tile, rows);
+    FOR_ROWS (r, rows) {
+        float4 most = read4(tile + tile_row(r) * TX);
+        for (int x = 4; x < TX; x += 4)
+            most = fmax(most, read4(tile + tile_row(r) * TX + x));
+        value[r] = fmax(fmax(most.x, most.y), fmax(most.z, most.w));
+    }
+}
+
+INLINE void reduce_sum(ACC float *value, __local float *tile, const struct span *rows)
+{
+    share_rows(value, tile, rows);
+    FOR_ROWS (r, rows) {
+        float4 sum = read4(tile + tile_row(r) * TX);
+        for (int x = 4; x < TX; x += 4)
+            sum += read4(tile + tile_row(r) * TX + x);
+        value[r] = (sum.x + sum.y) + (sum.z + sum.w);
+    }
+}
+
+#endif

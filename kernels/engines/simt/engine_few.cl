@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Engine `simt` where a tile has few owner rows, as decoding does: a schedule of its own (forward_few.cl), since each key
+ * is used little and all time goes into loading. The WG_SIZE items are TY groups of TX. A group owns GROUP_KEYS of a
+ * tile's keys: it has its own m, l and O for them, and the groups' are added up at the end.
+ *
+ *   item (ty, tx): scores of keys ty GROUP_KEYS + tx + TX c with all OWN rows; of the group's O, all rows,
+ *                  depth 4 (tx + TX x) + 0..3
+ *
+ * Keys come to local memory as they are stored, by a CHUNK of the depth, in pieces of 16 bytes, the next chunk being on
+ * its way in registers; an item reads the pieces of its keys, and the rows of Q as all others do at that moment. Values
+ * go from global memory straight to the one item that needs them, STRIP keys ahead.
+ *
+ * Local memory in bytes: Q 4 OWN D_PAD; the pool, the larger of WALK KEY_LD pieces and, at the end, TY SLICE floats;
+ * floats for OWN rows of WG_SIZE items, and of WALK keys. */
+#ifndef ENGINE_FEW_CL
+#define ENGINE_FEW_CL
+
+#if !defined(TX) || !defined(TY) || !defined(STRIP) || !defined(UNROLL)
+#error "TX, TY, STRIP and UNROLL must be given with -D"
+#endif
+#define WG_SIZE (TX * TY)
+#define GROUP_KEYS (WALK / TY)
+#define ROWS OWN
+#define COLS (GROUP_KEYS > TX ? GROUP_KEYS / TX : 1)
+#define OUT_COLS (SLICE / (4 * TX))
+#define PIECES (CHUNK / PIECE)
+#define KEY_LD (PIECES | 1) /* odd: neighbouring keys lie in other banks */
+#if WALK % TY || (WALK / TY > TX && WALK / TY % TX) || WALK / TY < 2 || WALK / TY % STRIP || SLICE % (4 * TX) ||       \
+    CHUNK % 8
+#error "TY divides WALK into two keys a group at least, TX or STRIP these, 4 TX divides SLICE, 8 CHUNK"
+#endif
+#if (OWN & (OWN - 1)) || OWN > 16 || !OWNER_RESIDENT
+#error "OWN is 1, 2, 4, 8 or 16, and the owner rows stay"
+#endif
+
+typedef float lane_f;
+typedef int lane_i;
+typedef float4 out_f;
+#define LANES 1
+#define ACC __private
+
+#define OWNER_TILE(name) __local float4 name[OWN * D_PAD / 4]
+#define KEY_POOL (WALK * KEY_LD)
+#define OUTPUT_POOL (TY * SLICE / 4)
+#define POOL(name) __local uint4 name[KEY_POOL > OUTPUT_POOL ? KEY_POOL : OUTPUT_POOL]
+#define ITEMS_TILE(name) __local float __attribute__((aligned(16))) name[WG_SIZE * OWN]
+#define OPERAND_TILE(name) __local float __attribute__((aligned(16))) name[WALK * OWN]
+#define ROW_VALUES(name) float name[ROWS]
+#define SCORES(name) float name[ROWS * COLS]
+#define OUTPUT(name) float4 name[ROWS * OUT_COLS]
+#define SCORE(r, c) ((r)*COLS + (c))
+#define OUT(r, x) ((r)*OUT_COLS + (x))
+
+#define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
+/* Where a group has more items than keys, some have no key. */
+#define FOR_COLS(c, cols) FOR_UNROLLED (c, GROUP_KEYS < TX ? (cols) : COLS)
+#define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
+#define FOR_STEPS(k, count) PRAGMA(unroll UNROLL) for (int k = 0; k < (count); ++k)
+/* Registers are for what is on its way: some compilers unroll by themselves until they have none left. */
+#define FOR_ROLLED(i, from, to, step) PRAGMA(unroll 1) for (int i = (from); i < (to); i += (step))
+#define LATE_SCALE 0
+#define RESCALES_LATE 0
+#define NEEDS_RESCALE(factor) true
+
+INLINE int item_x(void)
+{
+    return (int)get_local_id(0) % TX;
+}
+
+INLINE int item_y(void)
+{
+    return (int)get_local_id(0) / TX;
+}
+
+INLINE int cols_of_item(void)
+{
+    return item_x() < GROUP_KEYS ? COLS : 0;
+}
+
+INLINE int tile_row(int r)
+{
+    return r;
+}
+
+INLINE lane_i tile_col(int c)
+{
+    return item_y() * GROUP_KEYS + item_x() + c * TX;
+}
+
+INLINE int out_depth(int x)
+{
+    return 4 * (item_x() + x * TX);
+}
+
+INLINE lane_f lane_exp2(lane_f x)
+{
+    return exp2(x);
+}
+
+INLINE lane_f lane_weight(lane_f x, const struct call *a)
+{
+    return exp2(x) * a->room;
+}
+
+#include "attention/one_lane.cl"
+
+/* One float of each row, four at a time where there are. */
+INLINE void read_rows(float *values, const __local float *at)
+{
+    if (ROWS % 4 == 0) {
+        FOR_UNROLLED (g, ROWS / 4) {
+            const float4 four = *(const __local float4 *)(at + 4 * g);
+            values[4 * g] = four.x;
+            values[4 * g + 1] = four.y;
+            values[4 * g + 2] = four.z;
+            values[4 * g + 3] = four.w;
+        }
+    } else {
+        FOR_UNROLLED (r, ROWS)
+            values[r] = at[r];
+    }
+}
+
+INLINE void write_rows(__local float *at, const float *values)
+{
+    if (ROWS % 4 == 0) {
+        FOR_UNROLLED (g, ROWS / 4)
+            *(__local float4 *)(at + 4 * g) =
+                (float4)(values[4 * g], values[4 * g + 1], values[4 * g + 2], values[4 * g + 3]);
+    } else {
+        FOR_UNROLLED (r, ROWS)
+            at[r] = values[r];
+    }
+}
+
+/* Combine what the items of a group hold; the caller must reach a barrier before the tile is written again. */
+INLINE void reduce_max(float *value, __local float *tile)
+{
+    write_rows(tile + (int)get_local_id(0) * ROWS, value);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    FOR_ROLLED(x, 0, GROUP_KEYS < TX ? GROUP_KEYS : TX, 1)
+    {
+        float other[ROWS];
+        read_rows(other, tile + (item_y() * TX + x) * ROWS);
+        FOR_UNROLLED (r, ROWS)
+            value[r] = fmax(value[r], other[r]);
+    }
+}
+
+INLINE void reduce_sum(float *value, __local float *tile)
+{
+    write_rows(tile + (int)get_local_id(0) * ROWS, value);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    FOR_UNROLLED (r, ROWS)
+        value[r] = 0.0f;
+    FOR_ROLLED(x, 0, TX, 1)
+    {
+        float other[ROWS];
+        read_rows(other, tile + (item_y() * TX + x) * ROWS);
+        FOR_UNROLLED (r, ROWS)
+            value[r] += other[r];
+    }
+}
+
+#endif

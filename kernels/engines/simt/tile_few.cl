@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loads and products of engine_few.cl. */
+#ifndef TILE_FEW_CL
+#define TILE_FEW_CL
+
+#include "attention/engine.cl"
+#include "attention/pieces.cl"
+
+/* Four elements of a piece, or of a value: there are as many to convert as to multiply, so by what the device has for
+ * one element, which widen4 does not trust every compiler to find. */
+#if STORAGE == STORAGE_FLOAT32
+#define WIDEN_PIECE(to, bits) ((to)[0] = as_float4(bits))
+#define WIDEN_QUAD(to, quad) (*(to) = (quad))
+#else
+#define WIDEN_PIECE(to, bits) (widen_words((to), (bits).lo), widen_words((to) + 1, (bits).hi))
+#define WIDEN_QUAD(to, quad) widen_words((to), as_uint2(quad))
+INLINE void widen_words(float4 *to, uint2 words)
+{
+#if STORAGE == STORAGE_FLOAT16
+    const ushort4 quad = as_ushort4(words);
+    const ushort bits[4] = {quad.x, quad.y, quad.z, quad.w};
+    const half *halves = (const half *)bits;
+    *to = (float4)(vload_half(0, halves), vload_half(1, halves), vload_half(2, halves), vload_half(3, halves));
+#else
+    *to = as_float4((uint4)(words.x << 16, words.x & 0xffff0000u, words.y << 16, words.y & 0xffff0000u));
+#endif
+}
+#endif
+#define PIECE_QUADS (PIECE / 4)
+
+INLINE void fetch_queries(__local float4 *tile, const struct rows *Q, long first)
+{
+    FOR_ROLLED(at, (int)get_local_id(0), OWN * D_PAD / 4, WG_SIZE)
+    {
+        const int row = at / (D_PAD / 4), d = at % (D_PAD / 4) * 4;
+        float4 value = 0.0f;
+        if (row_exists(Q, first + row))
+            value = widen4(load_quad(Q->data + row_offset(&Q->at, first + row), d, Q->at.depth));
+        tile[at] = value;
+    }
+}
+
+/* What an item carries of a chunk of the tile's keys: the n-th piece is `at` = n WG_SIZE + its number. Said so that
+ * addresses are one and a step, not as many as there are pieces. */
+#define CARRIED ((WALK * PIECES + WG_SIZE - 1) / WG_SIZE)
+#define ALL_CARRY (WALK * PIECES % WG_SIZE == 0)
+#define IS_CARRIED(n) (ALL_CARRY || (int)get_local_id(0) + (n)*WG_SIZE < WALK * PIECES)
+#define IN_STEP (WG_SIZE % PIECES == 0)
+#define PIECE_KEY(n)                                                                                                   \
+    (IN_STEP ? (int)get_local_id(0) / PIECES + (n) * (WG_SIZE / PIECES) : ((int)get_local_id(0) + (n)*WG_SIZE) / PIECES)
+#define PIECE_AT(n) (((int)get_local_id(0) + (IN_STEP ? 0 : (n)*WG_SIZE)) % PIECES)
+
+/* Whether that chunk of the keys first .. first + WALK - 1 from depth d goes through registers: whole tiles of whole
+ * pieces, nearly all there are. */
+INLINE bool carries_keys(const struct rows *K, bool pieces, long first, int d)
+{
+    return pieces && all_exist(K, first) && d + CHUNK <= K->at.depth;
+}
+
+INLINE void pick_up_keys(uint4 *carried, const struct rows *K, bool pieces, long first, int d)
+{
+    if (!carries_keys(K, pieces, first, d))
+        return;
+    const __global stored *data = K->data + K->at.origin + (first + PIECE_KEY(0)) * K->at.row + d + PIECE_AT(0) * PIECE;
+    FOR_UNROLLED (n, CARRIED) {
+        if (IS_CARRIED(n))
+            carried[n] = *(const __global uint4 *)data;
+        data += (PIECE_KEY(n + 1) - PIECE_KEY(n)) * K->at.row + (PIECE_AT(n + 1) - PIECE_AT(n)) * PIECE;
+    }
+}
+
+/* And into local memory, or what was not carried, from where it is. */
+INLINE void put_down_keys(__local uint4 *tile, const uint4 *carried, const struct rows *K, bool pieces, long first,
+                          int d)
+{
+    if (carries_keys(K, pieces, first, d)) {
+        FOR_UNROLLED (n, CARRIED)
+            if (IS_CARRIED(n))
+                tile[PIECE_KEY(n) * KEY_LD + PIECE_AT(n)] = carried[n];
+        return;
+    }
+    FOR_ROLLED(at, (int)get_local_id(0), WALK * PIECES, WG_SIZE)
+    {
+        const int row = at / PIECES;
+        uint4 piece = 0;
+        if (row_exists(K, first + row))
+            piece = load_piece(K->data + row_offset(&K->at, first + row), d + at % PIECES * PIECE, K->at.depth);
+        tile[row * KEY_LD + at % PIECES] = piece;
+    }
+}
+
+/* S += Q K^T over a chunk of the depth; `q` is that of row 0. */
+INLINE void multiply_keys(float *S, const __local float4 *q, const __local uint4 *keys, int cols)
+{
+    FOR_STEPS (p, PIECES) {
+        FOR_COLS (c, cols) {
+            float4 k[PIECE_QUADS];
+            WIDEN_PIECE(k, keys[tile_col(c) * KEY_LD + p]);
+            FOR_UNROLLED (x, PIECE_QUADS)
+                FOR_UNROLLED (r, ROWS) {
+                    const float4 row = q[r * (D_PAD / 4) + p * PIECE_QUADS + x];
+                    float sum = S[SCORE(r, c)];
+                    sum = mad(row.x, k[x].x, sum);
+                    sum = mad(row.y, k[x].y, sum);
+                    sum = mad(row.z, k[x].z, sum);
+                    S[SCORE(r, c)] = mad(row.w, k[x].w, sum);
+                }
+        }
+    }
+}
+
+/* P where the items of the group can read it, key by key. */
+INLINE void put_operand(__local float *tile, const float *P, int cols)
+{
+    FOR_COLS (c, cols) {
+        float p[ROWS];
+        FOR_UNROLLED (r, ROWS)
+            p[r] = P[SCORE(r, c)];
+        write_rows(tile + tile_col(c) * ROWS, p);
+    }
+}
+
+/* Whether the values of keys first .. first + WALK - 1 go through registers, for the depth slice from d. */
+INLINE bool carries_values(const struct rows *V, long first, int d)
+{
+    return V->quads && all_exist(V, first) && d + SLICE <= V->at.depth;
+}
+
+/* Where the item's values of a key begin. */
+INLINE const __global stored *values_at(const struct rows *V, long key, int d)
+{
+    return V->data + V->at.origin + key * V->at.row + d + out_depth(0);
+}
+
+INLINE void pick_up_value(stored4 *carried, const __global stored *data)
+{
+    FOR_OUT (x)
+        carried[x] = *(const __global stored4 *)(data + 4 * TX * x);
+}
+
+/* The first STRIP values of the group's keys of the tile from `first`. */
+INLINE void pick_up_values(stored4 *carried, const struct rows *V, long first, int d)
+{
+    const __global stored *data = values_at(V, first + item_y() * GROUP_KEYS, d);
+    FOR_UNROLLED (k, STRIP) {
+        pick_up_value(carried + OUT(k, 0), data);
+        data += V->at.row;
+    }
+}
+
+/* O += P V for a key of the group; `p` is its P. */
+INLINE void multiply_value(float4 *O, const __local float *P, const stored4 *value)
+{
+    float p[ROWS];
+    read_rows(p, P);
+    FOR_OUT (x) {
+        float4 v;
+        WIDEN_QUAD(&v, value[x]);
+        FOR_UNROLLED (r, ROWS)
+            O[OUT(r, x)] = mad((float4)(p[r]), v, O[OUT(r, x)]);
+    }
+}
+
+/* The same for all keys of the group in the tile from `first`, whose first strip is in `carried`; leaves that of the
+ * next tile there, if there are `more`. */
+INLINE void multiply_values(float4 *O, const __local float *P, stored4 *carried, const struct rows *V, long first,
+                            int d, bool more)
+{
+    const __local float *own = P + item_y() * GROUP_KEYS * ROWS;
+    if (carries_values(V, first, d)) {
+        const bool next = more && carries_values(V, first + WALK, d);
+        FOR_ROLLED(s, 0, GROUP_KEYS, STRIP)
+        {
+            const bool last = s + STRIP == GROUP_KEYS;
+            const long key = (last ? first + WALK : first + s + STRIP) + item_y() * GROUP_KEYS;
+            const __global stored *data = values_at(V, key, d);
+            FOR_UNROLLED (k, STRIP) {
+                multiply_value(O, own + (s + k) * ROWS, carried + OUT(k, 0));
+                if (!last || next)
+                    pick_up_value(carried + OUT(k, 0), data);
+                data += V->at.row;
+            }
+        }
+        return;
+    }
+    FOR_ROLLED(k, 0, GROUP_KEYS, 1)
+    {
+        const long row = first + item_y() * GROUP_KEYS + k;
+        stored4 value[OUT_COLS];
+        FOR_OUT (x) {
+            value[x] = 0;
+            if (row_exists(V, row))
+                value[x] = load_quad(V->data + row_offset(&V->at, row), d + out_depth(x), V->at.depth);
+        }
+        multiply_value(O, own + k * ROWS, value);
+    }
+}
+
+/* From m and l of the groups those of the tile, in m and l of every item, and what each group's O counts in it. */
+INLINE void join_groups(float *m, float *l, float *weight, __local float *items, __local float *stats,
+                        const struct call *a)
+{
+    __local float *maxima = stats, *sums = stats + TY * ROWS;
+    reduce_sum(l, items);
+    if (item_x() == 0) {
+        write_rows(maxima + item_y() * ROWS, m);
+        write_rows(sums + item_y() * ROWS, l);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    FOR_UNROLLED (r, ROWS) {
+        float most = -INFINITY, sum = 0.0f;
+        FOR_ROLLED(y, 0, TY, 1)
+        most = fmax(most, maxima[y * ROWS + r]);
+        const float origin = row_origin(most);
+        FOR_ROLLED(y, 0, TY, 1)
+        sum += sums[y * ROWS + r] * rescaling(a, maxima[y * ROWS + r], origin);
+        weight[r] = rescaling(a, m[r], origin);
+        m[r] = most;
+        l[r] = sum;
+    }
+}
+
+/* data row = the sum of the groups' weight O, for the depth slice from d; one row of the tile. */
+INLINE void store_row(const float4 *O, float weight, __local float *tile, __global result *data,
+                      const struct layout *at, long row, int d)
+{
+    barrier(CLK_LOCAL_MEM_FENCE);
+    FOR_OUT (x)
+        *(__local float4 *)(tile + item_y() * SLICE + out_depth(x)) = weight == 0.0f ? (float4)(0.0f) : O[x] * weight;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    FOR_ROLLED(x, (int)get_local_id(0), SLICE, WG_SIZE)
+    {
+        float sum = 0.0f;
+        FOR_ROLLED(y, 0, TY, 1)
+        sum += tile[y * SLICE + x];
+        if (row < at->count && d + x < at->depth)
+            STORE_RESULT(data, row_offset(at, row) + d + x, sum);
+    }
+}
+
+/* One float32 a row. */
+INLINE void store_stat(const float *value, __global float *data, const struct layout *at, long first)
+{
+    FOR_UNROLLED (r, ROWS)
+        if ((int)get_local_id(0) == r && first + r < at->count)
+            data[row_offset(at, first + r)] = value[r];
+}
+
+#endif
