@@ -221,6 +221,27 @@ static const struct lie_profile *profile_named(const char *name)
     return &lie_profiles[n];
 }
 
+/* Whether the runtime says what local memory a kernel takes, by which the layer plays a device that has less: PoCL 6 says
+ * that none takes any. */
+static int tells_local_memory(const struct rig *rig)
+{
+    const char *text = "__kernel void k(__global int *x) { __local int y[64]; y[get_local_id(0)] = x[0];"
+                       " barrier(CLK_LOCAL_MEM_FENCE); x[1] = y[x[0]]; }";
+    cl_program program = clCreateProgramWithSource(rig->cl, 1, &text, NULL, NULL);
+    cl_kernel kernel = NULL;
+    cl_ulong bytes = 0;
+
+    if (program != NULL && clBuildProgram(program, 1, &rig->id, "", NULL, NULL) == CL_SUCCESS) {
+        kernel = clCreateKernel(program, "k", NULL);
+    }
+    assert_non_null(kernel);
+    assert_int_equal(clGetKernelWorkGroupInfo(kernel, rig->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL),
+                     CL_SUCCESS);
+    clReleaseKernel(kernel);
+    clReleaseProgram(program);
+    return bytes != 0;
+}
+
 /* The rig finds what it is for: a device that refuses what a plan promised, and one whose results are wrong. */
 static void test_planted(void **state)
 {
@@ -236,6 +257,9 @@ static void test_planted(void **state)
     char message[MESSAGE];
 
     for (size_t n = 0; n < sizeof plants / sizeof *plants; n++) {
+        if (plants[n].plant == LIE_LESS_LOCAL && !tells_local_memory(*state)) {
+            continue;
+        }
         message[0] = '\0';
         assert_false(run_profile(*state, profile_named(plants[n].profile), plants[n].plant, message));
         if (strstr(message, plants[n].message) == NULL) {
