@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/ptx.c as a filter, for compilers that have no device here: PTX for sm_90 on stdin, for sm_90a on stdout. */
-#include "ptx.h"
+/* host/opencl/ptx.c as a filter, for compilers that have no device here: PTX for sm_90 on stdin, for sm_90a on stdout. */
+#include "opencl/ptx.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "attention/args.h"
-#include "engine.h"
+#include "select/engine.h"
 
 #include <string.h>
 

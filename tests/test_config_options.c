@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The option string of a configuration (host/fields.c): every number is in it, once, under its name. */
+/* The option string of a configuration (host/select/fields.c): every number is in it, once, under its name. */
 #include "internal.h"
 
 #include <setjmp.h>

@@ -4,9 +4,9 @@
  * the kernels can do. */
 #include "attention/args.h"
 #include "cases.h"
-#include "engine.h"
+#include "select/engine.h"
 #include "internal.h"
-#include "launch.h"
+#include "launch/launch.h"
 
 #include <setjmp.h>
 #include <stdlib.h>

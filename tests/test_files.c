@@ -3,7 +3,7 @@
  * environment says where the folder is. */
 #define _XOPEN_SOURCE 700 /* setreuid */
 
-#include "files.h"
+#include "opencl/files.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -3,7 +3,7 @@
  * not build, a device with little local memory, a queue of another device. And the text of the real kernels. */
 #include "scene.h"
 
-#include "embedded.h"
+#include "opencl/embedded.h"
 #include "internal.h"
 #include "reference.h"
 

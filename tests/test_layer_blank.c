@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/layer_blank.c on a device: which layers need copies of rows, and what the copies hold, to the bit. Small enough for
+/* host/layer/blank.c on a device: which layers need copies of rows, and what the copies hold, to the bit. Small enough for
  * a simulated device. */
 #include "device.h"
 
-#include "layer.h"
+#include "layer/layer.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/ptx.c by itself: the text it makes, what it leaves as it was, and what it refuses. No device. */
-#include "ptx.h"
+/* host/opencl/ptx.c by itself: the text it makes, what it leaves as it was, and what it refuses. No device. */
+#include "opencl/ptx.h"
 
 #include <setjmp.h>
 #include <stdlib.h>

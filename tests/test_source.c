@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/source.c by itself, on files of this test's own: includes, #line marks, and what goes wrong. No device. The
+/* host/opencl/source.c by itself, on files of this test's own: includes, #line marks, and what goes wrong. No device. The
  * real kernels' text is seen in test_internals.c. */
-#include "embedded.h"
+#include "opencl/embedded.h"
 #include "internal.h"
 
 #include <setjmp.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/tune_trial.c on a device: a run like the first counts as right, one number that is off does not. */
+/* host/tune/trial.c on a device: a run like the first counts as right, one number that is off does not. */
 #include "device.h"
 
 #include "half.h"
-#include "tune_trial.h"
+#include "tune/trial.h"
 
 #include <math.h>
 #include <string.h>

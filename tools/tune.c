@@ -121,7 +121,7 @@ static int number_of(const char *configuration, const char *name)
     return 0;
 }
 
-/* A row of few_rows, host/config_few.c. */
+/* A row of few_rows, host/select/engines/simt_few.c. */
 static void export_few(const clattn_tuned_kernel *k, const struct test_case *c, const char *line, FILE *stream)
 {
     const int64_t depth = c->problem.qk_dim > c->problem.v_dim ? c->problem.qk_dim : c->problem.v_dim;
@@ -133,7 +133,7 @@ static void export_few(const clattn_tuned_kernel *k, const struct test_case *c, 
             k->best_seconds * 1e3, k->builtin_seconds * 1e3);
 }
 
-/* A row of simt_rows, host/config_simt.c. */
+/* A row of simt_rows, host/select/engines/simt.c. */
 static void export_kernel(const clattn_tuned_kernel *k, const struct test_case *c, const char *line, FILE *stream)
 {
     static const char *const names[] = {"OWN", "WALK", "TX", "TY", "CHUNK", "SLICE", "STRIP", "UNROLL"};
@@ -238,7 +238,7 @@ static int tune_cases(const test_device *device, const options *o)
     if (rows) {
         char text[256];
         rewind(rows);
-        printf("\nrows of simt_rows, host/config_simt.c; what the built-in table does as well is left out\n");
+        printf("\nrows of simt_rows, host/select/engines/simt.c; what the built-in table does as well is left out\n");
         while (fgets(text, sizeof text, rows)) {
             fputs(text, stdout);
         }

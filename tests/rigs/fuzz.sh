@@ -36,9 +36,9 @@ clang $flags "$folder/try.c" -o "$folder/try" 2>"$folder/try.log" ||
 # call of 0, and be found.
 case $name in
 tuned)
-    set -- "$source"/host/config*.c "$source/host/engine.c" "$source/host/fields.c" "$source/host/tuned_text.c" \
-        "$source/host/tuned.c" "$source/host/split.c" "$source/host/text.c" "$source/host/memory.c" \
-        -I"$source/host" -I"$source/kernels" -I"$source/include" -DCL_TARGET_OPENCL_VERSION=120 \
+    host=$source/host
+    set -- "$host"/select/*.c "$host"/select/engines/*.c "$host/base/text.c" "$host/base/memory.c" \
+        -I"$host" -I"$source/kernels" -I"$source/include" -DCL_TARGET_OPENCL_VERSION=120 \
         -no-pie -fno-pie -Wl,--unresolved-symbols=ignore-all
     ;;
 npy)

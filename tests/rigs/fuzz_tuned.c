@@ -2,10 +2,10 @@
 /* libFuzzer: the text of a file of tuned configurations. What is accepted goes through everything that plans do with a
  * row, short of OpenCL, for problems and devices of several sizes: no crash, no division by zero, nothing that exceeds
  * the device. And it is printed as it was read. */
-#include "config.h"
-#include "engine.h"
-#include "fields.h"
-#include "tuned.h"
+#include "select/config.h"
+#include "select/engine.h"
+#include "select/fields.h"
+#include "select/tuned.h"
 
 #include <stdio.h>
 #include <stdlib.h>

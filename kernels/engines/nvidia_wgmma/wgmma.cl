@@ -3,7 +3,7 @@
  * per instruction, and goes on while the product is made.
  *
  * Only target sm_90a has these instructions, and OpenCL compilers write PTX for sm_90: what stands in a PTX comment
- * that begins with @ becomes an instruction when host/ptx.c edits the text.
+ * that begins with @ becomes an instruction when host/opencl/ptx.c edits the text.
  *
  * An accumulator is a float[n / 2] of each work-item, n a multiple of 16 up to 256 that is a plain number. Warp w of
  * the warpgroup holds rows 16 w to 16 w + 15; a work-item of lane t has, as elements 4 i to 4 i + 3, columns 8 i + 2

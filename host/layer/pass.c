@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checking a call of the layer, and finding what is where. */
+#include "layer/pass.h"
+
+#include <stdint.h>
+
+/* Every member as a tensor; blocks are contiguous. */
+static void list_tensors(const clattn_layer_tensors *tensors, clattn_tensor list[LAYER_ROLE_COUNT])
+{
+    const clattn_block *const blocks[LAYER_ROLE_COUNT] = {
+        [LAYER_X] = &tensors->x,       [LAYER_CONTEXT] = &tensors->context,
+        [LAYER_WQ] = &tensors->wq,     [LAYER_WKV] = &tensors->wkv,
+        [LAYER_WO] = &tensors->wo,     [LAYER_BQ] = &tensors->bq,
+        [LAYER_BKV] = &tensors->bkv,   [LAYER_BO] = &tensors->bo,
+        [LAYER_OUT] = &tensors->out,   [LAYER_SAVED] = &tensors->saved,
+        [LAYER_DOUT] = &tensors->dout, [LAYER_DX] = &tensors->dx,
+        [LAYER_DWQ] = &tensors->dwq,   [LAYER_DCONTEXT] = &tensors->dcontext,
+        [LAYER_DWKV] = &tensors->dwkv, [LAYER_DWO] = &tensors->dwo,
+        [LAYER_DBQ] = &tensors->dbq,   [LAYER_DBKV] = &tensors->dbkv,
+        [LAYER_DBO] = &tensors->dbo,
+    };
+    for (size_t i = 0; i < LAYER_ROLE_COUNT; ++i)
+        if (blocks[i])
+            list[i] = (clattn_tensor){blocks[i]->mem, blocks[i]->offset, {0, 0, 0}};
+    list[LAYER_MASK] = tensors->mask;
+    list[LAYER_KV_LENGTHS] = tensors->kv_lengths;
+}
+
+/* CLBlast computes with 32-bit indices. */
+static clattn_status check_reach(const struct clattn__role *role, const clattn_tensor *tensor)
+{
+    const bool mask = role->index == LAYER_MASK || role->index == LAYER_KV_LENGTHS;
+    if (mask || tensor->offset <= (size_t)(INT32_MAX - role->depth))
+        return CLATTN_SUCCESS;
+    return clattn__fail(CLATTN_INVALID_SIZE, "offset of %s is %zu; its %lld elements must end before element 2^31",
+                        role->name, tensor->offset, (long long)role->depth);
+}
+
+static clattn_status place_tensors(const clattn_layer_plan *plan, unsigned which, const clattn_layer_tensors *tensors,
+                                   cl_mem workspace)
+{
+    clattn_tensor list[LAYER_ROLE_COUNT];
+    struct clattn__role roles[LAYER_ROLE_COUNT];
+    struct clattn__view views[LAYER_ROLE_COUNT + 1];
+    size_t view_count = 0, needed = 0;
+    list_tensors(tensors, list);
+    const size_t role_count = clattn__layer_roles(&plan->layer, plan->has_context, which, roles);
+    clattn_status status = CLATTN_SUCCESS;
+    for (size_t i = 0; !status && i < role_count; ++i) {
+        const clattn_tensor *tensor = &list[roles[i].index];
+        if (!tensor->mem && roles[i].optional)
+            continue;
+        status = clattn__place_tensor(plan->context, &roles[i], tensor, &views[view_count++]);
+        if (!status)
+            status = check_reach(&roles[i], tensor);
+    }
+    if (!status)
+        status = clattn_layer_workspace_size(plan, which, &needed);
+    if (!status)
+        status = clattn__place_workspace(plan->context, needed, workspace, &views[view_count++]);
+    return status ? status : clattn__views_check_overlap(views, view_count);
+}
+
+static clattn_status check_gradients(const clattn_layer_plan *plan, const clattn_layer_tensors *t)
+{
+    if (t->accumulate != 0 && t->accumulate != 1)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensors.accumulate is %d; allowed are 0 and 1", t->accumulate);
+    if (t->dcontext.mem && !plan->has_context)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "dcontext is given, but the layer has no context: dx has the gradient of both ways");
+    if (t->dx.mem || t->dcontext.mem || t->dwq.mem || t->dwkv.mem || t->dwo.mem || t->dbq.mem || t->dbkv.mem ||
+        t->dbo.mem)
+        return CLATTN_SUCCESS;
+    return clattn__fail(CLATTN_INVALID_ARGUMENT, "no gradient is asked for: all of them are absent");
+}
+
+static clattn_status check_call(const clattn_layer_plan *plan, unsigned which, cl_command_queue queue,
+                                const clattn_layer_tensors *tensors, cl_uint wait_count, const cl_event *wait_list)
+{
+    if (!plan || !queue || !tensors)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", !plan ? "plan" : !queue ? "queue" : "tensors");
+    if (tensors->struct_size != sizeof *tensors)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "tensors.struct_size is %zu; it must be sizeof(clattn_layer_tensors), %zu here",
+                            tensors->struct_size, sizeof *tensors);
+    clattn_status status = clattn__check_wait_list(wait_count, wait_list);
+    if (status)
+        return status;
+    if (!(plan->passes & which))
+        return clattn__fail(CLATTN_NOT_PLANNED, "the plan was created for passes 0x%x, without %s", plan->passes,
+                            which == CLATTN_FORWARD ? "CLATTN_FORWARD" : "CLATTN_BACKWARD");
+    if (tensors->context.mem && !plan->has_context)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "context is given, but the layer has none: its context_len is 0");
+    status = clattn__check_queue(plan->context, queue);
+    return status || which == CLATTN_FORWARD ? status : check_gradients(plan, tensors);
+}
+
+clattn_tensor clattn__layer_heads(const clattn_layer_plan *plan, cl_mem mem, size_t offset, int64_t len, int64_t width)
+{
+    return (clattn_tensor){mem, offset, {(size_t)(len * width), (size_t)plan->layer.dim_head, (size_t)width}};
+}
+
+/* The parts of saved, and attention's views of them. */
+static void find_parts(struct clattn__layer_pass *pass, clattn_block saved)
+{
+    const clattn_layer *layer = &pass->plan->layer;
+    const struct clattn__saved at = clattn__layer_saved(layer);
+    const int64_t width = pass->plan->q.out, kv_width = pass->plan->kv.out;
+    const size_t values = (size_t)(layer->kv_heads * layer->dim_head); /* from a row's K to its V */
+    pass->q = (clattn_block){saved.mem, saved.offset + (size_t)at.q};
+    pass->kv = (clattn_block){saved.mem, saved.offset + (size_t)at.kv};
+    pass->out = (clattn_block){saved.mem, saved.offset + (size_t)at.out};
+    clattn_tensors *t = &pass->attention;
+    t->q = clattn__layer_heads(pass->plan, saved.mem, pass->q.offset, layer->len, width);
+    t->k = clattn__layer_heads(pass->plan, saved.mem, pass->kv.offset, layer->context_len, kv_width);
+    t->v = clattn__layer_heads(pass->plan, saved.mem, pass->kv.offset + values, layer->context_len, kv_width);
+    t->out = clattn__layer_heads(pass->plan, saved.mem, pass->out.offset, layer->len, width);
+    t->lse = (clattn_tensor){saved.mem, saved.offset + (size_t)at.lse, {0, 0, 0}};
+    t->mask = pass->tensors->mask;
+    t->kv_lengths = pass->tensors->kv_lengths;
+}
+
+clattn_status clattn__layer_pass_begin(struct clattn__layer_pass *pass, const clattn_layer_plan *plan, unsigned which,
+                                       cl_command_queue queue, const clattn_layer_tensors *tensors, cl_mem workspace,
+                                       cl_uint wait_count, const cl_event *wait_list)
+{
+    clattn_status status = check_call(plan, which, queue, tensors, wait_count, wait_list);
+    if (!status)
+        status = place_tensors(plan, which, tensors, workspace);
+    *pass = (struct clattn__layer_pass){
+        .plan = plan, .tensors = tensors, .workspace = workspace, .attention = CLATTN_TENSORS_INIT};
+    if (!status)
+        status = clattn__sequence_begin(&pass->sequence, queue, wait_count, wait_list);
+    if (status)
+        return status;
+    const bool forward = which == CLATTN_FORWARD;
+    const struct clattn__layer_space *space = forward ? &plan->forward_space : &plan->backward_space;
+    pass->sequence.temporary = workspace;
+    pass->sequence.ones = (clattn_block){workspace, (size_t)space->ones};
+    pass->context = plan->has_context ? tensors->context : tensors->x;
+    find_parts(pass, tensors->saved.mem ? tensors->saved : (clattn_block){workspace, (size_t)space->saved});
+    return CLATTN_SUCCESS;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kernel text. The files of kernels/ are embedded as they are, under their paths there; here one is put together with what
+ * it includes, since a driver has no folder to include from. Include guards work as in any compiler; #line marks keep
+ * file and line in its log. */
+#include "internal.h"
+
+#include "opencl/embedded.h"
+
+#include <string.h>
+
+enum { MAX_DEPTH = 16 }; /* of includes */
+
+static const struct clattn__embedded *find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < clattn__embedded_count; ++i)
+        if (strlen(clattn__embedded[i].name) == length && memcmp(clattn__embedded[i].name, name, length) == 0)
+            return &clattn__embedded[i];
+    return NULL;
+}
+
+/* kernels/../NAME.cl, whatever folder it is in. */
+static const struct clattn__embedded *find_kernel(const char *name)
+{
+    for (size_t i = 0; i < clattn__embedded_count; ++i) {
+        const char *path = clattn__embedded[i].name, *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+        const size_t length = strlen(name);
+        if (strncmp(file, name, length) == 0 && strcmp(file + length, ".cl") == 0)
+            return &clattn__embedded[i];
+    }
+    return NULL;
+}
+
+/* The NAME of a line `#include "NAME"`, or NULL. */
+static const char *included_name(const char *line, size_t length, size_t *name_length)
+{
+    static const char directive[] = "#include \"";
+    const size_t skip = sizeof directive - 1;
+    if (length <= skip || memcmp(line, directive, skip) != 0)
+        return NULL;
+    const char *end = memchr(line + skip, '"', length - skip);
+    if (!end)
+        return NULL;
+    *name_length = (size_t)(end - line) - skip;
+    return line + skip;
+}
+
+static clattn_status add_file(struct clattn__text *text, const struct clattn__embedded *file, int depth);
+
+static clattn_status add_included(struct clattn__text *text, const char *name, size_t length, int depth)
+{
+    const struct clattn__embedded *file = find(name, length);
+    if (!file || depth > MAX_DEPTH)
+        return clattn__fail(CLATTN_BUILD_FAILED, "kernel file %.*s is %s", (int)length, name,
+                            file ? "included too deep" : "not in the library");
+    return add_file(text, file, depth);
+}
+
+static clattn_status add_file(struct clattn__text *text, const struct clattn__embedded *file, int depth)
+{
+    const char *line = (const char *)file->bytes, *end = line + file->size;
+    clattn__text_add(text, "#line 1 \"%s\"\n", file->name);
+    for (int number = 1; line < end; ++number) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        const size_t length = newline ? (size_t)(newline - line) : (size_t)(end - line);
+        size_t included_length;
+        const char *included = included_name(line, length, &included_length);
+        if (included) {
+            const clattn_status status = add_included(text, included, included_length, depth + 1);
+            if (status)
+                return status;
+            clattn__text_add(text, "#line %d \"%s\"\n", number + 1, file->name);
+        } else {
+            clattn__text_add(text, "%.*s\n", (int)length, line);
+        }
+        line += length + 1;
+    }
+    return CLATTN_SUCCESS;
+}
+
+clattn_status clattn__source_assemble(const clattn_allocator *allocator, const char *name, struct clattn__text *text)
+{
+    const struct clattn__embedded *file = find_kernel(name);
+    memset(text, 0, sizeof *text);
+    text->allocator = allocator;
+    if (!file)
+        return clattn__fail(CLATTN_BUILD_FAILED, "kernel file %s.cl is not in the library", name);
+    const clattn_status status = add_file(text, file, 0);
+    if (!status && text->failed)
+        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the text of kernel %s", name);
+    return status;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plans: a checked problem with a configuration and a kernel for each pass asked for. */
+#include "internal.h"
+
+#include "select/engine.h"
+#include "select/tuned.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool stage_wanted(const clattn_plan *plan, enum clattn__kernel kernel)
+{
+    const unsigned passes = plan->passes;
+    switch (kernel) {
+    case KERNEL_FORWARD:
+        return passes & CLATTN_FORWARD;
+    case KERNEL_COMBINE:
+        return plan->stages[KERNEL_FORWARD].config.splits > 1;
+    case KERNEL_DELTA:
+        return clattn__delta_wanted(plan) && !clattn__dq_makes_delta(plan);
+    case KERNEL_DQ:
+        return !plan->one_walk && passes & CLATTN_BACKWARD_DQ;
+    case KERNEL_DKDV:
+        return !plan->one_walk && passes & (CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV);
+    case KERNEL_HEAD:
+        return plan->one_walk;
+    case KERNEL_MAPS:
+        return clattn__maps_engine(plan) != CLATTN_ENGINE_AUTO;
+    case KERNEL_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* Multiply-adds count 2; a product of the pass costs 2 N M D for each query head. */
+static double stage_flops(const struct clattn__stage *stage, const clattn_problem *p)
+{
+    const double scores = (double)p->batch * (double)p->q_heads * (double)p->q_len * (double)p->kv_len;
+    const double d = 2.0 * (double)p->qk_dim, dv = 2.0 * (double)p->v_dim;
+    switch (stage->config.kernel) {
+    case KERNEL_FORWARD:
+        return scores * (d + dv);
+    case KERNEL_COMBINE:
+        return (double)p->batch * (double)p->q_heads * (double)p->q_len * dv * (double)stage->config.splits;
+    case KERNEL_DQ:
+        return scores * (2.0 * d + dv);
+    case KERNEL_DKDV:
+        return scores * (d + (stage->config.want_dk ? d + dv : 0.0) + (stage->config.want_dv ? dv : 0.0));
+    case KERNEL_HEAD:
+        return scores * (3.0 * d + 2.0 * dv);
+    case KERNEL_MAPS:
+        return 0.0;
+    default:
+        return (double)p->batch * (double)p->q_heads * (double)p->q_len * dv;
+    }
+}
+
+static void limit_launch(const clattn_context *context, const clattn_problem *problem, struct clattn__stage *stage)
+{
+    /* A launch's work-items are counted by the device's size_t. */
+    const size_t items = context->device.address_bits < 64 && SIZE_MAX > INT32_MAX ? INT32_MAX : SIZE_MAX / 2;
+    const uint64_t most = items / stage->config.group_size;
+    stage->groups = clattn__config_groups(&stage->config, problem);
+    stage->groups_per_launch = stage->groups < most ? stage->groups : most;
+    stage->most_groups = stage->config.stay ? (size_t)context->device.compute_units : 0;
+    if (context->max_launch_flops) {
+        const double each = stage_flops(stage, problem) / (double)stage->groups;
+        const double groups = (double)context->max_launch_flops / (each > 1.0 ? each : 1.0);
+        if (groups < (double)stage->groups_per_launch)
+            stage->groups_per_launch = groups < 1.0 ? 1 : (uint64_t)groups;
+    }
+}
+
+/* Whether the built kernel can run with its work-group and local memory; false is no failure, *status is. */
+static bool kernel_fits(const clattn_context *context, const struct clattn__config *config, cl_kernel kernel,
+                        struct clattn__stage *stage, clattn_status *status)
+{
+    size_t group = 0;
+    cl_ulong local = 0;
+    cl_int error = clGetKernelWorkGroupInfo(kernel, context->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof group, &group, NULL);
+    if (!error)
+        error = clGetKernelWorkGroupInfo(kernel, context->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
+    if (error) {
+        *status = clattn__fail_opencl(error, "clGetKernelWorkGroupInfo");
+        return false;
+    }
+    /* A program edited for sm_90a was compiled for its work-group, or not at all; the driver counts as if no work-item
+     * gave registers to others. */
+    const bool sized = clattn__engine_find(config->engine)->retarget || group >= config->group_size;
+    stage->misfit = (struct clattn__misfit){config->group_size, group, local};
+    return sized && local <= context->device.local_bytes;
+}
+
+/* Engines that the plan's stages try in turn. What works on no tiles is the last one's. */
+static size_t engine_order(const clattn_plan *plan, clattn_engine order[CLATTN__ENGINE_COUNT])
+{
+    if (!plan->only)
+        return clattn__engine_order(plan->context, order);
+    order[0] = plan->only;
+    order[1] = CLATTN_ENGINE_SIMT;
+    return 2;
+}
+
+/* Where among the `count` of them the engine is that the device would have if none had to be tried: it does what works
+ * on no tiles, and decides whether gradients are made in one walk. On a GPU engine cpu stands behind it. */
+static size_t own_engine(const clattn_engine *order, size_t count)
+{
+    return count > 1 && order[count - 1] == CLATTN_ENGINE_CPU ? count - 2 : count - 1;
+}
+
+/* Builds a configuration. Success without stage->used: the device cannot run what came of it. */
+static clattn_status try_config(clattn_plan *plan, struct clattn__stage *stage, const struct clattn__config *config)
+{
+    clattn_context *context = plan->context;
+    const char *name = clattn__config_program(config);
+    char options[CLATTN__OPTIONS_MAX];
+    cl_program program;
+    clattn__config_options(config, options);
+    clattn_status status = clattn__program_get(context, config->engine, name, options, &program);
+    if (status)
+        return status;
+    cl_int error;
+    cl_kernel built = clCreateKernel(program, name, &error);
+    if (error)
+        return clattn__fail_opencl(error, "clCreateKernel");
+    if (!kernel_fits(context, config, built, stage, &status)) {
+        clReleaseKernel(built);
+        return status;
+    }
+    stage->used = true;
+    stage->config = *config;
+    stage->kernel = built;
+    limit_launch(context, &plan->problem, stage);
+    return clattn__warm(plan, stage, program);
+}
+
+/* Tries an engine's configurations, the best first, until one builds to a kernel that the device can run. A tuned one
+ * that does not is passed over as if there were none; a self-test is not for what a file says. Success without
+ * stage->used: there is none. */
+static clattn_status try_engine(clattn_plan *plan, enum clattn__kernel kernel, clattn_engine engine,
+                                struct clattn__stage *stage)
+{
+    clattn_context *context = plan->context;
+    const struct clattn__stage *first = &plan->stages[kernel], *forward = &plan->stages[KERNEL_FORWARD];
+    struct clattn__config config = {.kernel = kernel};
+    config.want_dk = plan->passes & CLATTN_BACKWARD_DK;
+    config.want_dv = plan->passes & CLATTN_BACKWARD_DV;
+    config.splits = forward->config.splits;
+    if (!plan->only && clattn__tuned_find(context, engine, &plan->problem, &config)) {
+        config.splits = first->used ? first->config.splits : config.splits;
+        const clattn_status status = try_config(plan, stage, &config);
+        stage->tuned = stage->used;
+        if (stage->used || (status && status != CLATTN_BUILD_FAILED))
+            return status;
+    }
+    for (int attempt = 0; clattn__config_choose(&context->device, engine, &plan->problem, attempt, &config);
+         ++attempt) {
+        config.splits = first->used ? first->config.splits : config.splits; /* a fallback fills the same workspace */
+        const clattn_status status = try_config(plan, stage, &config);
+        if (status || stage->used)
+            return status;
+    }
+    return CLATTN_SUCCESS;
+}
+
+/* Whether the plan may use the engine for the kernel. An engine that was forced must not be missing. */
+static clattn_status may_use(clattn_plan *plan, enum clattn__kernel kernel, clattn_engine engine, bool *may)
+{
+    clattn_context *context = plan->context;
+    *may = clattn__engine_supports(engine, &context->device, &plan->problem, kernel);
+    if (!*may || plan->only)
+        return CLATTN_SUCCESS;
+    const clattn_status status = clattn__engine_try(context, engine, kernel, may);
+    if (status || *may || engine != context->engine)
+        return status;
+    return clattn__fail(CLATTN_DEVICE_LIMIT, "engine %s, which options.engine asks for, is not available on %s: %s",
+                        clattn__engine_names[engine], context->device.name,
+                        clattn__engine_reason(context, engine, kernel));
+}
+
+/* For the engine whose stages need them. */
+static clattn_status make_maps(clattn_plan *plan)
+{
+    struct clattn__stage *stage = &plan->stages[KERNEL_MAPS];
+    const clattn_status status = try_engine(plan, KERNEL_MAPS, clattn__maps_engine(plan), stage);
+    if (status || stage->used)
+        return status;
+    return clattn__fail(CLATTN_DEVICE_LIMIT, "kernel %s does not fit %s", clattn__kernel_names[KERNEL_MAPS],
+                        plan->context->device.name);
+}
+
+static clattn_status fail_misfit(const clattn_plan *plan, enum clattn__kernel kernel)
+{
+    const struct clattn__device *device = &plan->context->device;
+    const struct clattn__misfit *misfit = &plan->stages[kernel].misfit;
+    char compiled[160] = "";
+    if (misfit->group_size)
+        snprintf(compiled, sizeof compiled,
+                 "; its smallest work-group has %zu work-items and %llu bytes, and %zu are the most as it was compiled",
+                 misfit->group_size, (unsigned long long)misfit->local_bytes, misfit->most_items);
+    return clattn__fail(CLATTN_DEVICE_LIMIT,
+                        "no configuration of kernel %s fits %s (%zu bytes of local memory, %zu work-items a group)%s",
+                        clattn__kernel_names[kernel], device->name, device->local_bytes, device->max_group, compiled);
+}
+
+/* The engines in turn: the first that can makes the stage, and if there are tensors that it does not take, the next the
+ * fallback. What does not build is passed over where the engine had to be tried, unless it was asked for. */
+static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
+{
+    const clattn_context *context = plan->context;
+    struct clattn__stage *stage = &plan->stages[kernel];
+    clattn_engine order[CLATTN__ENGINE_COUNT];
+    const size_t count = engine_order(plan, order);
+    const bool tiles = clattn__config_has_tiles(kernel);
+    const size_t end = tiles && plan->only ? 1 : count;
+    for (size_t i = tiles ? 0 : own_engine(order, count); i < end; ++i) {
+        bool may;
+        clattn_status status = may_use(plan, kernel, order[i], &may);
+        if (!status && may)
+            status = try_engine(plan, kernel, order[i], stage);
+        const bool may_fail = clattn__engine_find(order[i])->tested && i + 1 < end && order[i] != context->engine;
+        if (status && (status != CLATTN_BUILD_FAILED || !may_fail))
+            return status;
+        if (stage->used && (stage == &plan->fallbacks[kernel] || !stage->config.aligned))
+            return CLATTN_SUCCESS;
+        if (stage->used)
+            stage = &plan->fallbacks[kernel];
+    }
+    if (plan->stages[kernel].used)
+        return CLATTN_SUCCESS;
+    return fail_misfit(plan, kernel);
+}
+
+/* ---- life ---- */
+
+static clattn_status make_lock(clattn_plan *plan)
+{
+    plan->lock = clattn__allocate(&plan->context->allocator, sizeof *plan->lock);
+    if (plan->lock && pthread_mutex_init(plan->lock, NULL)) {
+        clattn__release(&plan->context->allocator, plan->lock);
+        plan->lock = NULL;
+    }
+    return plan->lock ? CLATTN_SUCCESS : clattn__fail(CLATTN_OUT_OF_MEMORY, "no mutex for a plan");
+}
+
+clattn_status clattn__passes_check(unsigned passes)
+{
+    const unsigned all = CLATTN_FORWARD | CLATTN_BACKWARD;
+    if (!passes || passes & ~all)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "passes is 0x%x; allowed are the bits of CLATTN_FORWARD and CLATTN_BACKWARD", passes);
+    return CLATTN_SUCCESS;
+}
+
+clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *problem, unsigned passes,
+                                 clattn_plan **result)
+{
+    if (!result)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "plan is NULL");
+    *result = NULL;
+    if (!context || !problem)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", context ? "problem" : "context");
+    clattn_status status = clattn__passes_check(passes);
+    if (!status)
+        status = clattn__problem_check(problem);
+    return status ? status : clattn__plan_create_by(context, CLATTN_ENGINE_AUTO, problem, passes, result);
+}
+
+clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engine, const clattn_problem *problem,
+                                     unsigned passes, clattn_plan **result)
+{
+    struct clattn__error before; /* what was passed over on the way to a plan is no failure */
+    clattn__error_keep(&before);
+    *result = NULL;
+    clattn_plan *plan = clattn__allocate(&context->allocator, sizeof *plan);
+    if (!plan)
+        return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for a plan");
+    clattn__context_retain(context);
+    plan->context = context;
+    plan->problem = *problem;
+    plan->passes = passes;
+    plan->only = engine;
+    plan->pack = clattn__config_pack(problem);
+    plan->scale = problem->scale != 0.0f ? problem->scale : (float)(1.0 / sqrt((double)problem->qk_dim));
+    clattn_engine order[CLATTN__ENGINE_COUNT];
+    const size_t own = own_engine(order, engine_order(plan, order));
+    plan->one_walk =
+        (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD && clattn__config_one_walk(&context->device, order[own], problem);
+    clattn_status status = make_lock(plan);
+    for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
+        if (stage_wanted(plan, (enum clattn__kernel)kernel))
+            status = kernel == KERNEL_MAPS ? make_maps(plan) : make_stage(plan, (enum clattn__kernel)kernel);
+    if (!status)
+        status = clattn__plan_write_description(plan);
+    if (status) {
+        clattn_plan_destroy(plan);
+    } else {
+        clattn__error_restore(&before);
+        *result = plan;
+    }
+    return status;
+}
+
+void clattn_plan_destroy(clattn_plan *plan)
+{
+    if (!plan)
+        return;
+    clattn_context *context = plan->context;
+    for (size_t i = 0; i < KERNEL_COUNT; ++i) {
+        if (plan->stages[i].kernel)
+            clReleaseKernel(plan->stages[i].kernel);
+        if (plan->fallbacks[i].kernel)
+            clReleaseKernel(plan->fallbacks[i].kernel);
+    }
+    if (plan->lock)
+        pthread_mutex_destroy(plan->lock);
+    clattn__release(&context->allocator, plan->lock);
+    clattn__release(&context->allocator, plan->description);
+    clattn__release(&context->allocator, plan);
+    clattn__context_release(context);
+}
+
+size_t clattn__workspace_sums(const clattn_plan *plan, unsigned pass)
+{
+    const clattn_problem *p = &plan->problem;
+    const size_t rows = (size_t)(p->batch * p->q_heads * p->q_len);
+    const size_t sums = plan->one_walk && p->dtype != CLATTN_FLOAT32 ? (size_t)p->qk_dim : 0;
+    if (pass == CLATTN_FORWARD)
+        return clattn__split_bytes(p, plan->stages[KERNEL_FORWARD].config.splits);
+    return clattn__delta_wanted(plan) ? sizeof(float) * rows * (1 + sums) : 0;
+}
+
+clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes)
+{
+    if (!plan || !bytes)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", plan ? "bytes" : "plan");
+    if (pass != CLATTN_FORWARD && (!pass || pass & ~(unsigned)CLATTN_BACKWARD))
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD and CLATTN_BACKWARD",
+                            pass);
+    *bytes = clattn__workspace_sums(plan, pass) + clattn__maps_bytes(plan, pass);
+    return CLATTN_SUCCESS;
+}
+
+const char *clattn_plan_describe(const clattn_plan *plan)
+{
+    return plan ? plan->description : "";
+}

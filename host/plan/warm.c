@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Some drivers compile a kernel to its end only when it is launched, for the work-group of that launch. Here each kernel
+ * of a plan is launched once, on next to nothing, so that building a plan builds all of it and an enqueue nothing. */
+#include "launch/launch.h"
+
+#include "select/engine.h"
+
+enum {
+    SCRATCH_BYTES = 1 << 20, /* a row of 512 floats; two floats for each of 2^16 batches */
+    SMALL_ITEMS = 65535      /* PoCL compiles once for launches of fewer work-items, and once for larger ones */
+};
+
+/* One query and one key of one head, each row at the start of the scratch whatever its batch, with parts of no depth:
+ * nothing reaches further than a row, or than two floats for each batch. It is safe to do, and means nothing. */
+static void next_to_nothing(const clattn_problem *problem, int batches, struct call *call)
+{
+    *call = (struct call){.N = 1, .M = 1, .B = batches, .Hq = 1, .Hk = 1, .pack = 1, .parts = 1, .store_lse = 1};
+    call->D = (arg_int)problem->qk_dim;
+    call->Dv = (arg_int)problem->v_dim;
+    call->end_group = batches;
+}
+
+/* Every buffer that the kernel has is the scratch. */
+static clattn_status launch(cl_command_queue queue, const struct clattn__stage *stage, const struct call *call,
+                            cl_mem scratch)
+{
+    const size_t local = stage->config.group_size, global = (size_t)call->end_group * local;
+    cl_uint arguments = 0;
+    cl_int error = clGetKernelInfo(stage->kernel, CL_KERNEL_NUM_ARGS, sizeof arguments, &arguments, NULL);
+    if (error)
+        return clattn__fail_opencl(error, "clGetKernelInfo");
+    error = clSetKernelArg(stage->kernel, 0, sizeof *call, call);
+    for (cl_uint i = 1; !error && i < arguments; ++i)
+        error = clSetKernelArg(stage->kernel, i, sizeof scratch, &scratch);
+    if (error)
+        return clattn__fail_opencl(error, "clSetKernelArg");
+    error = clEnqueueNDRangeKernel(queue, stage->kernel, 1, NULL, &global, &local, 0, NULL, NULL);
+    return error ? clattn__fail_opencl(error, "clEnqueueNDRangeKernel") : CLATTN_SUCCESS;
+}
+
+/* Waits for it, whatever failed. */
+static clattn_status launch_on_scratch(const clattn_context *context, cl_command_queue queue,
+                                       const struct clattn__stage *stage, const struct call *call)
+{
+    const float zero = 0.0f;
+    cl_int error;
+    cl_mem scratch = clCreateBuffer(context->cl, CL_MEM_READ_WRITE, SCRATCH_BYTES, NULL, &error);
+    if (error)
+        return clattn__fail_opencl(error, "clCreateBuffer(scratch of a first launch)");
+    error = clEnqueueFillBuffer(queue, scratch, &zero, sizeof zero, 0, SCRATCH_BYTES, 0, NULL, NULL);
+    clattn_status status = error ? clattn__fail_opencl(error, "clEnqueueFillBuffer(scratch of a first launch)")
+                                 : launch(queue, stage, call, scratch);
+    error = clFinish(queue);
+    if (error && !status)
+        status = clattn__fail_opencl(error, "clFinish");
+    clReleaseMemObject(scratch);
+    return status;
+}
+
+/* For launches of so many work-groups. */
+static clattn_status warm(const clattn_plan *plan, const struct clattn__stage *stage, cl_program program,
+                          uint64_t groups)
+{
+    clattn_context *context = plan->context;
+    const size_t local = stage->config.group_size;
+    const bool large = groups > (SMALL_ITEMS - 1) / local;
+    struct call call;
+    cl_int error;
+    if (clattn__program_warm(context, program, large, local))
+        return CLATTN_SUCCESS;
+    next_to_nothing(&plan->problem, large ? (int)(SMALL_ITEMS / local + 1) : 1, &call);
+    cl_command_queue queue = clCreateCommandQueue(context->cl, context->id, 0, &error);
+    clattn_status status = CLATTN_SUCCESS;
+    if (error) {
+        status = clattn__fail_opencl(error, "clCreateCommandQueue");
+    } else {
+        status = launch_on_scratch(context, queue, stage, &call);
+        clReleaseCommandQueue(queue);
+    }
+    if (status)
+        clattn__program_warm(context, program, large, 0); /* the next plan tries again */
+    return status;
+}
+
+clattn_status clattn__warm(const clattn_plan *plan, const struct clattn__stage *stage, cl_program program)
+{
+    const uint64_t rest = stage->groups % stage->groups_per_launch;
+    if (!plan->context->device.compiles_at_launch || clattn__engine_find(stage->config.engine)->maps)
+        return CLATTN_SUCCESS;
+    const clattn_status status = warm(plan, stage, program, stage->groups_per_launch);
+    return status || !rest ? status : warm(plan, stage, program, rest);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The layer on arrays of the host. */
+#include "runner/runner.h"
+
+#include <string.h>
+
+struct run {
+    clattn_runner *runner;
+    struct clattn__transfer transfer;
+    cl_mem workspace;
+    clattn_layer_tensors tensors;
+    clattn_run_info info;
+};
+
+/* ---- arrays ---- */
+
+/* The role's array. Inputs are not written. */
+static clattn_array array_at(const clattn_layer_arrays *a, size_t index)
+{
+    const float *const data[LAYER_ROLE_COUNT] = {
+        [LAYER_X] = a->x,     [LAYER_CONTEXT] = a->context, [LAYER_WQ] = a->wq,   [LAYER_WKV] = a->wkv,
+        [LAYER_WO] = a->wo,   [LAYER_BQ] = a->bq,           [LAYER_BKV] = a->bkv, [LAYER_BO] = a->bo,
+        [LAYER_OUT] = a->out, [LAYER_DOUT] = a->dout,       [LAYER_DX] = a->dx,   [LAYER_DCONTEXT] = a->dcontext,
+        [LAYER_DWQ] = a->dwq, [LAYER_DWKV] = a->dwkv,       [LAYER_DWO] = a->dwo, [LAYER_DBQ] = a->dbq,
+        [LAYER_DBO] = a->dbo, [LAYER_DBKV] = a->dbkv,
+    };
+    if (index == LAYER_MASK)
+        return a->mask;
+    if (index == LAYER_KV_LENGTHS)
+        return a->kv_lengths;
+    return (clattn_array){(void *)(uintptr_t)data[index], {0, 0, 0}};
+}
+
+/* The member of the role. */
+static void set_tensor(clattn_layer_tensors *t, size_t index, cl_mem mem, const size_t stride[3])
+{
+    clattn_block *const blocks[LAYER_ROLE_COUNT] = {
+        [LAYER_X] = &t->x,         [LAYER_CONTEXT] = &t->context, [LAYER_WQ] = &t->wq,
+        [LAYER_WKV] = &t->wkv,     [LAYER_WO] = &t->wo,           [LAYER_BQ] = &t->bq,
+        [LAYER_BKV] = &t->bkv,     [LAYER_BO] = &t->bo,           [LAYER_OUT] = &t->out,
+        [LAYER_SAVED] = &t->saved, [LAYER_DOUT] = &t->dout,       [LAYER_DX] = &t->dx,
+        [LAYER_DWQ] = &t->dwq,     [LAYER_DWKV] = &t->dwkv,       [LAYER_DCONTEXT] = &t->dcontext,
+        [LAYER_DWO] = &t->dwo,     [LAYER_DBQ] = &t->dbq,         [LAYER_DBKV] = &t->dbkv,
+        [LAYER_DBO] = &t->dbo,
+    };
+    if (blocks[index]) {
+        blocks[index]->mem = mem;
+        return;
+    }
+    clattn_tensor *tensor = index == LAYER_MASK ? &t->mask : &t->kv_lengths;
+    tensor->mem = mem;
+    memcpy(tensor->stride, stride, sizeof tensor->stride);
+}
+
+static bool is_weight_gradient(size_t index)
+{
+    return index >= LAYER_DWQ && index <= LAYER_DBO;
+}
+
+/* Adds a role that is not there yet. */
+static void add_role(struct clattn__transfer *transfer, const struct clattn__role *role)
+{
+    for (size_t i = 0; i < transfer->count; ++i)
+        if (transfer->roles[i].index == role->index)
+            return;
+    transfer->roles[transfer->count++] = *role;
+}
+
+/* Forward's tensors, and with CLATTN_BACKWARD in passes its own besides; `saved` and, backward, out may be on the
+ * device alone. */
+static clattn_status place_arrays(struct run *run, const clattn_layer *layer, const clattn_layer_arrays *arrays,
+                                  unsigned passes)
+{
+    struct clattn__transfer *transfer = &run->transfer;
+    struct clattn__role roles[LAYER_ROLE_COUNT];
+    const clattn_layer_plan *plan = run->runner->layer_plan;
+    const bool backward = passes & CLATTN_BACKWARD;
+    for (unsigned pass = CLATTN_FORWARD; pass; pass = pass == CLATTN_FORWARD && backward ? CLATTN_BACKWARD : 0) {
+        const size_t count = clattn__layer_roles(&plan->layer, layer->context_len != 0, pass, roles);
+        for (size_t i = 0; i < count; ++i)
+            add_role(transfer, &roles[i]);
+    }
+    for (size_t i = 0; i < transfer->count; ++i) {
+        struct clattn__role *role = &transfer->roles[i];
+        const bool made = backward && (role->index == LAYER_OUT || role->index == LAYER_SAVED);
+        transfer->arrays[i] = array_at(arrays, role->index);
+        transfer->updated[i] = arrays->accumulate && is_weight_gradient(role->index);
+        if (made)
+            role->optional = false;
+        else if (!transfer->arrays[i].data && !role->optional)
+            return clattn__fail(CLATTN_INVALID_ARGUMENT, "array %s is missing: it is NULL", role->name);
+    }
+    return clattn__transfer_place(transfer);
+}
+
+/* What would not be found while placing: arrays that the layer has no use for. */
+static clattn_status check_arrays(const clattn_layer *layer, const clattn_layer_arrays *arrays, unsigned passes)
+{
+    if (!layer->context_len && (arrays->context || arrays->dcontext))
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is given, but the layer has no context: its context_len is 0",
+                            arrays->context ? "context" : "dcontext");
+    if (arrays->accumulate != 0 && arrays->accumulate != 1)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "arrays.accumulate is %d; allowed are 0 and 1",
+                            arrays->accumulate);
+    const bool any = arrays->dx || arrays->dcontext || arrays->dwq || arrays->dwkv || arrays->dwo || arrays->dbq ||
+                     arrays->dbkv || arrays->dbo;
+    if (passes & CLATTN_BACKWARD && !any)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "no gradient is asked for: all of them are NULL");
+    return CLATTN_SUCCESS;
+}
+
+/* ---- running ---- */
+
+static clattn_status make_plan(struct run *run, const clattn_layer *layer, unsigned passes)
+{
+    clattn_runner *runner = run->runner;
+    const double start = clattn__seconds_now();
+    clattn_status status = CLATTN_SUCCESS;
+    if (!runner->layer_plan || runner->layer_plan->passes != passes ||
+        memcmp(&runner->layer, layer, sizeof *layer) != 0) {
+        clattn_layer_plan_destroy(runner->layer_plan);
+        runner->layer_plan = NULL;
+        status = clattn_layer_plan_create(runner->context, layer, passes, &runner->layer_plan);
+        runner->layer = *layer;
+    }
+    run->info.plan = clattn_layer_plan_describe(runner->layer_plan);
+    run->info.plan_seconds = clattn__seconds_now() - start;
+    return status;
+}
+
+/* One workspace for both passes. */
+static clattn_status make_workspace(struct run *run)
+{
+    const clattn_layer_plan *plan = run->runner->layer_plan;
+    size_t forward, backward;
+    clattn_status status = clattn_layer_workspace_size(plan, CLATTN_FORWARD, &forward);
+    if (!status)
+        status = clattn_layer_workspace_size(plan, CLATTN_BACKWARD, &backward);
+    if (status)
+        return status;
+    run->info.workspace_bytes = forward > backward ? forward : backward;
+    return clattn__transfer_buffer(&run->transfer, "workspace", run->info.workspace_bytes, &run->workspace);
+}
+
+static clattn_status upload(struct run *run)
+{
+    struct clattn__transfer *transfer = &run->transfer;
+    const double start = clattn__seconds_now();
+    clattn_status status = clattn__transfer_upload(transfer);
+    for (size_t i = 0; i < transfer->count; ++i)
+        set_tensor(&run->tensors, transfer->roles[i].index, transfer->buffers[i], transfer->arrays[i].stride);
+    if (!status)
+        status = make_workspace(run);
+    if (!status)
+        status = clattn__runner_finish(run->runner);
+    run->info.upload_seconds = clattn__seconds_now() - start;
+    return status;
+}
+
+static clattn_status run_kernels(struct run *run, unsigned passes)
+{
+    const clattn_layer_plan *plan = run->runner->layer_plan;
+    cl_command_queue queue = run->runner->queue;
+    const double start = clattn__seconds_now();
+    clattn_status status = clattn_layer_enqueue_forward(plan, queue, &run->tensors, run->workspace, 0, NULL, NULL);
+    if (!status && passes & CLATTN_BACKWARD)
+        status = clattn_layer_enqueue_backward(plan, queue, &run->tensors, run->workspace, 0, NULL, NULL);
+    if (!status)
+        status = clattn__runner_finish(run->runner);
+    run->info.kernel_seconds = clattn__seconds_now() - start;
+    return status;
+}
+
+static clattn_status run_passes(struct run *run, const clattn_layer *layer, const clattn_layer_arrays *arrays,
+                                unsigned passes)
+{
+    run->tensors.accumulate = arrays->accumulate;
+    clattn_status status = check_arrays(layer, arrays, passes);
+    if (!status)
+        status = make_plan(run, layer, passes);
+    if (!status)
+        status = place_arrays(run, layer, arrays, passes);
+    if (!status)
+        status = upload(run);
+    if (!status)
+        status = run_kernels(run, passes);
+    const double start = clattn__seconds_now();
+    if (!status)
+        status = clattn__transfer_download(&run->transfer);
+    run->info.download_seconds = clattn__seconds_now() - start;
+    return status;
+}
+
+static clattn_status run_all(clattn_runner *runner, const clattn_layer *layer, const clattn_layer_arrays *arrays,
+                             unsigned passes, clattn_run_info *info)
+{
+    if (!runner || !layer || !arrays)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", !runner ? "runner" : !layer ? "layer" : "arrays");
+    if (arrays->struct_size != sizeof *arrays)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "arrays.struct_size is %zu; it must be sizeof(clattn_layer_arrays), %zu here",
+                            arrays->struct_size, sizeof *arrays);
+    clattn_status status = clattn__check_info(info);
+    if (status)
+        return status;
+    struct run run = {.runner = runner, .transfer = {.runner = runner}, .tensors = CLATTN_LAYER_TENSORS_INIT};
+    status = run_passes(&run, layer, arrays, passes);
+    if (status)
+        clFinish(runner->queue); /* copies from the caller's arrays may be under way */
+    clattn__transfer_release(&run.transfer);
+    if (run.workspace)
+        clReleaseMemObject(run.workspace);
+    if (!status && info) {
+        run.info.struct_size = info->struct_size;
+        run.info.device_bytes = run.transfer.device_bytes;
+        *info = run.info;
+    }
+    return status;
+}
+
+clattn_status clattn_run_layer_forward(clattn_runner *runner, const clattn_layer *layer,
+                                       const clattn_layer_arrays *arrays, clattn_run_info *info)
+{
+    return run_all(runner, layer, arrays, CLATTN_FORWARD, info);
+}
+
+clattn_status clattn_run_layer_backward(clattn_runner *runner, const clattn_layer *layer,
+                                        const clattn_layer_arrays *arrays, clattn_run_info *info)
+{
+    return run_all(runner, layer, arrays, CLATTN_FORWARD | CLATTN_BACKWARD, info);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Arrays of the host to buffers of the device and back. */
+#include "runner/runner.h"
+
+#include <string.h>
+
+/* Describes one array as a view, judged by host addresses. */
+static clattn_status place_array(struct clattn__transfer *transfer, size_t at)
+{
+    const struct clattn__role *role = &transfer->roles[at];
+    struct clattn__view *view = &transfer->views[at];
+    clattn_array *array = &transfer->arrays[at];
+    const uint64_t most = (uint64_t)1 << 58;
+    if (array->stride[0] > most || array->stride[1] > most || array->stride[2] > most)
+        return clattn__fail(CLATTN_INVALID_SIZE, "a stride of %s exceeds 2^58 elements", role->name);
+    const clattn_array given = *array;
+    clattn__role_strides(role, given.stride, array->stride);
+    const int64_t bytes = (int64_t)role->element_bytes;
+    *view = (struct clattn__view){
+        .name = role->name, .use = role->use, .base = (int64_t)(intptr_t)given.data, .run = role->depth * bytes};
+    for (size_t i = 0; i < 3; ++i) {
+        view->count[i] = role->count[i];
+        view->stride[i] = (int64_t)array->stride[i] * bytes;
+    }
+    if (clattn__view_extent(view) < 0)
+        return clattn__fail(CLATTN_INVALID_SIZE, "the strides of %s reach past 2^62 bytes", role->name);
+    return CLATTN_SUCCESS;
+}
+
+clattn_status clattn__transfer_place(struct clattn__transfer *transfer)
+{
+    size_t given = 0; /* only what has data can overlap on the host */
+    struct clattn__view present[LAYER_ROLE_COUNT];
+    for (size_t i = 0; i < transfer->count; ++i) {
+        const clattn_status status = place_array(transfer, i);
+        if (status)
+            return status;
+        if (transfer->arrays[i].data)
+            present[given++] = transfer->views[i];
+    }
+    return clattn__views_check_overlap(present, given);
+}
+
+clattn_status clattn__transfer_buffer(struct clattn__transfer *transfer, const char *name, size_t bytes, cl_mem *buffer)
+{
+    cl_int error;
+    *buffer = clCreateBuffer(transfer->runner->cl, CL_MEM_READ_WRITE, bytes, NULL, &error);
+    if (error) {
+        *buffer = NULL;
+        char call[64] = "clCreateBuffer(";
+        strcat(strcat(call, name), ")");
+        return clattn__fail_opencl(error, call);
+    }
+    transfer->device_bytes += bytes;
+    return CLATTN_SUCCESS;
+}
+
+clattn_status clattn__transfer_upload(struct clattn__transfer *transfer)
+{
+    for (size_t i = 0; i < transfer->count; ++i) {
+        const struct clattn__role *role = &transfer->roles[i];
+        const size_t bytes = (size_t)clattn__view_extent(&transfer->views[i]);
+        if (!transfer->arrays[i].data && role->optional)
+            continue;
+        const clattn_status status = clattn__transfer_buffer(transfer, role->name, bytes, &transfer->buffers[i]);
+        if (status)
+            return status;
+        if (role->use == TENSOR_INPUT || transfer->updated[i]) {
+            const cl_int error = clEnqueueWriteBuffer(transfer->runner->queue, transfer->buffers[i], CL_FALSE, 0, bytes,
+                                                      transfer->arrays[i].data, 0, NULL, NULL);
+            if (error)
+                return clattn__fail_opencl(error, "clEnqueueWriteBuffer");
+        }
+    }
+    return CLATTN_SUCCESS;
+}
+
+/* Copies the elements of an output, and nothing between them, from the span it had on the device. */
+static void scatter(const struct clattn__view *view, const char *span, char *data)
+{
+    for (int64_t b = 0; b < view->count[0]; ++b)
+        for (int64_t h = 0; h < view->count[1]; ++h)
+            for (int64_t r = 0; r < view->count[2]; ++r) {
+                const int64_t at = b * view->stride[0] + h * view->stride[1] + r * view->stride[2];
+                memcpy(data + at, span + at, (size_t)view->run);
+            }
+}
+
+/* Reads every output before the first is written, so that a failure leaves the caller's arrays as they were. */
+clattn_status clattn__transfer_download(const struct clattn__transfer *transfer)
+{
+    const clattn_allocator *allocator = &transfer->runner->allocator;
+    char *spans[LAYER_ROLE_COUNT] = {NULL};
+    clattn_status status = CLATTN_SUCCESS;
+    for (size_t i = 0; !status && i < transfer->count; ++i) {
+        if (transfer->roles[i].use != TENSOR_OUTPUT || !transfer->arrays[i].data)
+            continue;
+        const size_t bytes = (size_t)clattn__view_extent(&transfer->views[i]);
+        spans[i] = clattn__allocate(allocator, bytes);
+        if (!spans[i])
+            status = clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to read back %s, %zu bytes", transfer->roles[i].name,
+                                  bytes);
+        const cl_int error = status ? CL_SUCCESS
+                                    : clEnqueueReadBuffer(transfer->runner->queue, transfer->buffers[i], CL_TRUE, 0,
+                                                          bytes, spans[i], 0, NULL, NULL);
+        if (error)
+            status = clattn__fail_opencl(error, "clEnqueueReadBuffer");
+    }
+    for (size_t i = 0; i < transfer->count; ++i) {
+        if (!status && spans[i])
+            scatter(&transfer->views[i], spans[i], transfer->arrays[i].data);
+        clattn__release(allocator, spans[i]);
+    }
+    return status;
+}
+
+void clattn__transfer_release(struct clattn__transfer *transfer)
+{
+    for (size_t i = 0; i < transfer->count; ++i)
+        if (transfer->buffers[i])
+            clReleaseMemObject(transfer->buffers[i]);
+}

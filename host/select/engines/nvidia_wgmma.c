@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tiles of engine nvidia_wgmma: a table of rows that were measured. */
+#include "attention/args.h"
+#include "select/config.h"
+
+enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV };
+enum { PANEL = 64, UNIT = 16, MAX_DEPTH = 256 }; /* depth of a panel in local memory, of a product, and of a tile */
+enum { WARP = 32, FEW_ROWS = 16 };
+
+/* Rows of preference; a row serves heads up to `depth` deep and, unless `most` is 0, problems of no more queries. The
+ * last of a depth is for few rows, and for tiles that were asked for. Measured on an H200 (bench/NOTES.md). There a
+ * forward whose work-groups stay is 4 to 6 percent faster at length 2048, where a tile is done soon, and was 2 to 9
+ * slower at 8192: the compiler has to keep some of its registers in memory. dK and dV of D = 64 are 3 to 11 percent
+ * faster so, of D = 128 1 slower to none, and dQ 0 to 7 slower. */
+static const struct wgmma_row {
+    int kernels, depth, own, walk, stages;
+    bool turns, owner_registers, stay;
+    int most;
+} wgmma_rows[] = {
+    {ON_FORWARD, 64, 192, 96, 4, false, true, true, 4096}, {ON_FORWARD, 64, 192, 96, 4, false, true, false, 0},
+    {ON_FORWARD, 64, 64, 96, 4, false, true, false, 0},    {ON_FORWARD, 96, 128, 128, 2, true, true, false, 0},
+    {ON_FORWARD, 96, 64, 128, 2, false, true, false, 0},   {ON_FORWARD, 128, 128, 128, 2, true, true, true, 4096},
+    {ON_FORWARD, 128, 128, 128, 2, true, true, false, 0},  {ON_FORWARD, 128, 64, 128, 2, false, true, false, 0},
+    {ON_FORWARD, 192, 128, 96, 2, true, false, false, 0},  {ON_FORWARD, 192, 64, 96, 2, false, false, false, 0},
+    {ON_FORWARD, 256, 128, 64, 2, true, false, false, 0},  {ON_FORWARD, 256, 64, 64, 2, false, false, false, 0},
+    {ON_DQ, 64, 128, 128, 2, true, false, false, 0},       {ON_DQ, 64, 64, 128, 2, false, false, false, 0},
+    {ON_DQ, 96, 128, 96, 2, true, false, false, 0},        {ON_DQ, 96, 64, 96, 2, false, false, false, 0},
+    {ON_DQ, 128, 128, 96, 2, true, false, false, 0},       {ON_DQ, 128, 64, 96, 2, false, false, false, 0},
+    {ON_DQ, 192, 128, 64, 2, true, false, false, 0},       {ON_DQ, 192, 64, 64, 2, false, false, false, 0},
+    {ON_DQ, 256, 128, 48, 1, true, false, false, 0},       {ON_DQ, 256, 64, 48, 2, false, false, false, 0},
+    {ON_DKDV, 64, 128, 128, 2, true, false, true, 0},      {ON_DKDV, 64, 64, 96, 2, false, false, false, 0},
+    {ON_DKDV, 96, 128, 64, 3, true, false, true, 0},       {ON_DKDV, 96, 64, 96, 2, false, false, false, 0},
+    {ON_DKDV, 128, 128, 64, 3, true, false, false, 0},     {ON_DKDV, 128, 64, 64, 3, false, false, false, 0},
+    {ON_DKDV, 192, 128, 64, 2, true, false, true, 0},      {ON_DKDV, 192, 64, 64, 2, false, false, true, 0},
+    {ON_DKDV, 256, 128, 32, 2, true, false, true, 0},      {ON_DKDV, 256, 64, 32, 3, false, false, true, 0},
+};
+
+/* ---- what the engine does ---- */
+
+/* Groups of tiles of 128 rows that leave half of the device idle are for an engine that shares the keys out. */
+static bool wants_split(const struct clattn__device *device, const clattn_problem *p)
+{
+    const int64_t tiles = (p->q_len + 127) / 128 * p->q_heads * p->batch;
+    return p->kv_splits > 1 || (p->kv_splits == 0 && p->kv_len >= 1024 && 2 * tiles < device->compute_units);
+}
+
+/* Rows of a walked tile come in multiples of this: a warp brings statistics of queries. */
+static int walk_unit(enum clattn__kernel kernel)
+{
+    return clattn__config_keys_own(kernel) ? WARP : UNIT;
+}
+
+/* A forward of few rows, which would leave most of a tile empty, is for engines with lower tiles. */
+bool clattn__wgmma_supports(const struct clattn__device *device, const clattn_problem *p, enum clattn__kernel kernel)
+{
+    const bool forward = kernel == KERNEL_FORWARD, keys_own = kernel == KERNEL_DKDV;
+    const bool has_kernel = (forward && p->q_len > FEW_ROWS) || kernel == KERNEL_DQ || keys_own;
+    const int64_t own = keys_own ? p->k_tile : p->q_tile, walk = keys_own ? p->q_tile : p->k_tile;
+    const bool tiles = (own == 0 || own >= 64) && (walk == 0 || walk >= walk_unit(kernel));
+    return has_kernel && tiles && p->dtype != CLATTN_FLOAT32 && p->qk_dim <= MAX_DEPTH && p->v_dim <= MAX_DEPTH &&
+           p->scale >= 0.0f && clattn__config_mask(p) == MASK_NONE && clattn__config_pack(p) == 1 &&
+           p->q_len < 1 << 29 && p->kv_len < 1 << 29 && !(forward && wants_split(device, p));
+}
+
+/* The copy engine wants multiples of 16 bytes. A row that stands for many, or a head, is left to others: that was never
+ * tried. A tensor that has only one of them has a stride of 0 there. */
+static bool can_copy(const struct view *view, int64_t heads, int64_t rows)
+{
+    return ((view->offset | view->batch | view->head | view->row) & 7) == 0 && (view->head != 0 || heads == 1) &&
+           (view->row != 0 || rows == 1);
+}
+
+bool clattn__wgmma_takes(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call)
+{
+    const clattn_problem *p = &plan->problem;
+    return can_copy(&call->q, p->q_heads, p->q_len) && can_copy(&call->k, p->kv_heads, p->kv_len) &&
+           can_copy(&call->v, p->kv_heads, p->kv_len) &&
+           (kernel == KERNEL_FORWARD || can_copy(&call->dout, p->q_heads, p->q_len));
+}
+
+/* ---- configurations ---- */
+
+static size_t tile_bytes(int rows, int depth)
+{
+    return (size_t)rows * (size_t)clattn__round_up(depth, PANEL) * 2;
+}
+
+/* As the kernels declare it: tiles of the owner, rings of stages, statistics, barriers. */
+static size_t local_bytes(const struct clattn__config *c)
+{
+    const size_t stages = (size_t)c->stages, d = tile_bytes(c->walk, c->d_pad), dv = tile_bytes(c->walk, c->dv_pad);
+    const size_t owner = tile_bytes(c->own, c->d_pad), second = tile_bytes(c->own, c->dv_pad);
+    const size_t work = 2 * (c->kernel == KERNEL_FORWARD ? 40 : 44); /* two of its struct work */
+    if (c->kernel == KERNEL_DQ)
+        return owner + second + (stages + 1) * d + stages * dv + 8 * (1 + 2 * (2 * stages + 1));
+    if (c->kernel == KERNEL_DKDV)
+        return owner + (c->want_dk ? second : 0) + stages * (d + dv + 8 * (size_t)c->walk + 16) + work +
+               8 * (6 + 2 * stages);
+    return owner + stages * (d + dv) + 8 * (6 + 4 * stages) + (c->stay ? work : 0);
+}
+
+/* PARTS of backward_dkdv_wgmma.cl: registers do not hold both. */
+static bool parts_dk_from_dv(const struct clattn__config *c)
+{
+    return c->kernel == KERNEL_DKDV && c->want_dk && c->want_dv && c->d_pad + c->dv_pad > MAX_DEPTH;
+}
+
+/* As the #error lines of engine_nvidia_wgmma.cl ask for. */
+static bool divides(const struct clattn__config *c)
+{
+    const int most = c->kernel == KERNEL_FORWARD ? 192 : 128;
+    return c->own % 64 == 0 && c->own <= most && c->walk % walk_unit(c->kernel) == 0 && c->walk <= 256 &&
+           c->chunk == UNIT && c->d_pad <= MAX_DEPTH && c->dv_pad <= MAX_DEPTH && c->slice == clattn__output_depth(c) &&
+           (!c->turns || c->own == 128) && (!c->stay || c->kernel != KERNEL_DQ);
+}
+
+/* Fills in what follows from the tunable numbers. */
+static void follow(struct clattn__config *c)
+{
+    c->aligned = true;
+    c->apart = parts_dk_from_dv(c);
+    c->group_size = (size_t)(2 * c->own + 128);
+    c->local_bytes = local_bytes(c);
+}
+
+static void fill(const struct wgmma_row *row, const clattn_problem *problem, struct clattn__config *c)
+{
+    c->own = row->own;
+    c->walk = row->walk;
+    const int64_t most = clattn__config_keys_own(c->kernel) ? problem->q_tile : problem->k_tile;
+    if (most && most < c->walk)
+        c->walk = (int)most / walk_unit(c->kernel) * walk_unit(c->kernel);
+    c->stages = row->stages;
+    c->turns = row->turns;
+    c->owner_registers = row->owner_registers;
+    c->stay = row->stay;
+    c->owner_resident = 1;
+    c->chunk = UNIT;
+    c->d_pad = clattn__round_up((int)problem->qk_dim, UNIT);
+    c->dv_pad = clattn__round_up((int)problem->v_dim, UNIT);
+    c->slice = clattn__output_depth(c);
+    follow(c);
+}
+
+/* Nor most of a tile empty. */
+static bool keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
+                       const struct clattn__config *c)
+{
+    const int64_t rows = clattn__config_keys_own(c->kernel) ? problem->kv_len : problem->q_len;
+    return c->own <= 64 || (rows > c->own / 2 && clattn__keeps_busy(device, problem, c));
+}
+
+bool clattn__wgmma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
+                          struct clattn__config *config)
+{
+    const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
+    const int64_t most = clattn__config_keys_own(config->kernel) ? problem->k_tile : problem->q_tile;
+    for (size_t i = 0; i < ARRAY_SIZE(wgmma_rows); ++i) {
+        const struct wgmma_row *row = &wgmma_rows[i];
+        const bool suits = !row->most || problem->q_len <= row->most;
+        if (row->depth < depth || !suits || !(row->kernels & 1 << config->kernel) || (most && row->own > most))
+            continue;
+        fill(row, problem, config);
+        const bool fits = config->local_bytes <= device->local_bytes && config->group_size <= device->max_group;
+        if (fits && keeps_busy(device, problem, config) && attempt-- == 0)
+            return true;
+    }
+    return false;
+}
+
+bool clattn__wgmma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
+{
+    (void)problem;
+    (void)walk;
+    follow(c);
+    return divides(c) && (c->own <= 64 || own > c->own / 2);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tiles of engine simt: a table of rows that were measured. */
+#include "select/config.h"
+
+enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_ALL = ~0 };
+
+/* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves
+ * heads up to `depth` deep; chunk and slice are cut to the depth at hand. Measured on an H200, see bench/NOTES.md;
+ * tiles of 64 rows, which other GPUs need, so that their compilers keep them in registers (tests/offline_budget.csv).
+ * Few query rows have a table of their own, simt_few.c. */
+static const struct simt_row {
+    int kernels, depth, own, walk, tx, ty, chunk, slice, strip, unroll;
+    bool resident;
+} simt_rows[] = {
+    /* clang-format off */
+    {ON_ALL, 32, 128, 64, 8, 16, 32, 32, 32, 4, true},
+    {ON_ALL, 32, 64, 32, 8, 16, 16, 32, 16, 2, true},
+    {ON_FORWARD, 64, 256, 64, 8, 32, 64, 64, 64, 16, true},
+    {ON_FORWARD, 64, 128, 64, 8, 16, 32, 64, 32, 4, true},
+    {ON_FORWARD, 64, 64, 64, 8, 16, 16, 64, 16, 2, true},
+    {ON_DQ, 64, 256, 64, 8, 32, 32, 64, 16, 16, true},
+    {ON_ALL, 64, 128, 32, 8, 16, 32, 64, 32, 16, true},
+    {ON_ALL, 64, 64, 32, 8, 16, 16, 64, 16, 2, true},
+    {ON_FORWARD, 96, 128, 96, 12, 16, 32, 96, 32, 4, true},
+    {ON_ALL, 96, 128, 48, 12, 16, 32, 96, 16, 4, true},
+    {ON_FORWARD, 128, 128, 128, 16, 16, 16, 128, 16, 16, true},
+    {ON_ALL, 128, 128, 64, 16, 16, 16, 128, 16, 16, true},
+    {ON_FORWARD, 128, 64, 128, 16, 16, 16, 128, 16, 4, false},
+    {ON_ALL, 128, 64, 64, 16, 16, 16, 128, 16, 4, false},
+    {ON_FORWARD, 256, 64, 128, 32, 8, 16, 256, 16, 4, true},
+    {ON_ALL, 512, 64, 64, 32, 8, 16, 256, 16, 4, false},
+    {ON_ALL, 512, 32, 32, 8, 8, 16, 128, 16, 2, false},
+    {ON_ALL, 512, 16, 16, 4, 16, 16, 64, 16, 2, false},
+    {ON_ALL, 512, 16, 16, 4, 16, 16, 16, 16, 2, false},
+    /* clang-format on */
+};
+
+static size_t simt_local_bytes(const struct clattn__config *c)
+{
+    const size_t pad = 4, own = (size_t)c->own, walk = (size_t)c->walk, chunk = (size_t)c->chunk;
+    const size_t depths = (size_t)(clattn__owner_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad);
+    const size_t stays = c->owner_resident ? depths * (own + pad) : 0;
+    const size_t for_scores = chunk * (walk + pad) + (c->owner_resident ? 0 : chunk * (own + pad));
+    const size_t for_output = walk * (own + pad) + (size_t)c->strip * (size_t)c->slice;
+    const size_t reduced = c->kernel == KERNEL_FORWARD ? own * (size_t)c->tx : 0;
+    return 4 * (stays + (for_scores > for_output ? for_scores : for_output) + reduced);
+}
+
+void clattn__simt_fit_strip(struct clattn__config *c, int most)
+{
+    c->strip = clattn__min_int(most, c->walk);
+    while (c->walk % c->strip)
+        c->strip /= 2;
+}
+
+static void simt_fill(const struct simt_row *row, const clattn_problem *problem, struct clattn__config *c)
+{
+    int64_t own, walk;
+    clattn__tile_limits(problem, c->kernel, &own, &walk);
+    c->tx = row->tx;
+    c->ty = row->ty;
+    c->own = row->own;
+    c->walk = row->walk;
+    while (c->own > own && c->own > c->ty)
+        c->own /= 2;
+    while (c->walk > walk && c->walk > c->tx)
+        c->walk /= 2;
+    clattn__simt_fit_strip(c, row->strip);
+    c->unroll = row->unroll;
+    c->chunk = clattn__choose_chunk(problem, row->chunk < 32 ? row->chunk : 32, row->chunk);
+    c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
+    c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
+    c->owner_resident = row->resident;
+    c->slice = clattn__min_int(clattn__round_up(clattn__output_depth(c), 4 * c->tx), row->slice);
+    c->group_size = (size_t)(c->tx * c->ty);
+    c->local_bytes = simt_local_bytes(c);
+}
+
+bool clattn__simt_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
+                         struct clattn__config *config)
+{
+    const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
+    if (clattn__few_choose(device, problem, &attempt, config))
+        return true;
+    for (size_t i = 0; i < ARRAY_SIZE(simt_rows); ++i) {
+        const struct simt_row *row = &simt_rows[i];
+        if (row->depth < depth || !(row->kernels & 1 << config->kernel))
+            continue;
+        simt_fill(row, problem, config);
+        const bool fits = config->local_bytes <= device->local_bytes && config->group_size <= device->max_group;
+        if (fits && clattn__keeps_busy(device, problem, config) && attempt-- == 0)
+            return true;
+    }
+    return false;
+}
+
+/* As the #error lines of engine_simt.cl ask for, and what a work-group may be. */
+static bool simt_divides(const struct clattn__config *c)
+{
+    const int group = c->tx * c->ty;
+    return c->own % c->ty == 0 && c->walk % c->tx == 0 && c->walk % c->strip == 0 && c->tx % 4 == 0 &&
+           c->own % 4 == 0 && c->walk % 4 == 0 && c->slice % (4 * c->tx) == 0 &&
+           c->slice < clattn__output_depth(c) + 4 * c->tx && c->chunk % 4 == 0 && group >= 64 && group <= 256;
+}
+
+bool clattn__simt_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
+{
+    (void)problem;
+    if (c->few)
+        return clattn__few_complete(own, walk, c);
+    c->own = clattn__shrink(c->own, own, c->ty);
+    c->walk = clattn__shrink(c->walk, walk, c->tx);
+    clattn__simt_fit_strip(c, c->strip);
+    c->group_size = (size_t)(c->tx * c->ty);
+    c->local_bytes = simt_local_bytes(c);
+    return simt_divides(c);
+}

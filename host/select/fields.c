@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One table of the tunable numbers: the build options, the tune file and the tuner go by it, so that a new number is a
+ * line here and a member of struct clattn__config. */
+#include "select/fields.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define AT(member) offsetof(struct clattn__config, member)
+
+const struct clattn__field clattn__fields[] = {
+    {"OWN", AT(own), CLATTN_ENGINE_AUTO, 1, 4096, STEP_DOUBLE},
+    {"WALK", AT(walk), CLATTN_ENGINE_AUTO, 1, 4096, STEP_DOUBLE},
+    {"CHUNK", AT(chunk), CLATTN_ENGINE_AUTO, 1, CLATTN_MAX_HEAD_DIM, STEP_DOUBLE},
+    {"SLICE", AT(slice), CLATTN_ENGINE_AUTO, 1, CLATTN_MAX_HEAD_DIM, STEP_DOUBLE},
+    {"OWNER_RESIDENT", AT(owner_resident), CLATTN_ENGINE_AUTO, 0, 1, STEP_TOGGLE},
+    {"LANES", AT(lanes), CLATTN_ENGINE_CPU, 4, 16, STEP_NONE},
+    {"BLOCK_ROWS", AT(block_rows), CLATTN_ENGINE_CPU, 1, 16, STEP_NONE},
+    {"BLOCK_COLS", AT(block_cols), CLATTN_ENGINE_CPU, 1, 8, STEP_DOUBLE},
+    {"TX", AT(tx), CLATTN_ENGINE_SIMT, 4, 128, STEP_DOUBLE},
+    {"TY", AT(ty), CLATTN_ENGINE_SIMT, 1, 64, STEP_DOUBLE},
+    {"STRIP", AT(strip), CLATTN_ENGINE_SIMT, 2, 4096, STEP_DOUBLE},
+    {"WARPS", AT(warps), CLATTN_ENGINE_NVIDIA_MMA, 1, 16, STEP_DOUBLE},
+    {"UNROLL", AT(unroll), CLATTN_ENGINE_SIMT, 1, 16, STEP_DOUBLE},
+    {"FEW", AT(few), CLATTN_ENGINE_SIMT, 0, 1, STEP_NONE},
+    {"FEW", AT(few), CLATTN_ENGINE_NVIDIA_MMA, 0, 1, STEP_NONE},
+    {"STAGES", AT(stages), CLATTN_ENGINE_NVIDIA_WGMMA, 1, 8, STEP_DOUBLE},
+    {"TURNS", AT(turns), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
+    {"STAY", AT(stay), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
+    {"OWNER_REGISTERS", AT(owner_registers), CLATTN_ENGINE_NVIDIA_WGMMA, 0, 1, STEP_TOGGLE},
+};
+const size_t clattn__field_count = ARRAY_SIZE(clattn__fields);
+
+bool clattn__field_used(const struct clattn__field *field, clattn_engine engine)
+{
+    return field->engine == CLATTN_ENGINE_AUTO || field->engine == engine;
+}
+
+int *clattn__field_value(const struct clattn__field *field, struct clattn__config *config)
+{
+    return (int *)(void *)((char *)config + field->offset);
+}
+
+static int value_of(const struct clattn__field *field, const struct clattn__config *config)
+{
+    return *(const int *)(const void *)((const char *)config + field->offset);
+}
+
+const struct clattn__field *clattn__field_find(clattn_engine engine, const char *name)
+{
+    for (size_t i = 0; i < clattn__field_count; ++i)
+        if (clattn__field_used(&clattn__fields[i], engine) && strcmp(clattn__fields[i].name, name) == 0)
+            return &clattn__fields[i];
+    return NULL;
+}
+
+int clattn__fields_print(const struct clattn__config *config, const char *before, char *text, size_t size)
+{
+    int length = 0;
+    for (size_t i = 0; i < clattn__field_count; ++i)
+        if (clattn__field_used(&clattn__fields[i], config->engine))
+            length += snprintf(text + length, size - (size_t)length, "%s%s=%d", before, clattn__fields[i].name,
+                               value_of(&clattn__fields[i], config));
+    return length;
+}
+
+bool clattn__fields_equal(const struct clattn__config *a, const struct clattn__config *b)
+{
+    bool equal = true;
+    for (size_t i = 0; i < clattn__field_count; ++i)
+        if (clattn__field_used(&clattn__fields[i], a->engine))
+            equal = equal && value_of(&clattn__fields[i], a) == value_of(&clattn__fields[i], b);
+    return equal;
+}
+
+bool clattn__fields_in_range(const struct clattn__config *config)
+{
+    bool good = true;
+    for (size_t i = 0; i < clattn__field_count; ++i) {
+        const struct clattn__field *field = &clattn__fields[i];
+        const int value = value_of(field, config);
+        if (clattn__field_used(field, config->engine))
+            good = good && value >= field->least && value <= field->most;
+    }
+    return good;
+}
+
+void clattn__config_options(const struct clattn__config *c, char options[CLATTN__OPTIONS_MAX])
+{
+    const bool scores = clattn__config_has_tiles(c->kernel);
+    int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DSTORAGE=%d -DPACKED=%d -DMASK=%d",
+                          (int)c->dtype, scores && c->packed, scores ? (int)c->mask : 0);
+    if (c->kernel == KERNEL_DELTA)
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DTX=%d -DTY=%d -DOWN=%d", c->tx, c->ty,
+                 c->own);
+    if (c->kernel == KERNEL_COMBINE)
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DITEMS=%zu", c->group_size);
+    if (!scores)
+        return;
+    length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
+                       " -DENGINE=%d -DLONG_SUMS=%d -DD_PAD=%d -DDV_PAD=%d", (int)c->engine, c->long_sums, c->d_pad,
+                       c->dv_pad);
+    length += clattn__fields_print(c, " -D", options + length, CLATTN__OPTIONS_MAX - (size_t)length);
+    if (c->kernel == KERNEL_FORWARD)
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DSPLIT=%d", c->splits > 1);
+    if (clattn__config_keys_own(c->kernel))
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DWANT_DK=%d -DWANT_DV=%d", c->want_dk,
+                 c->want_dv);
+}

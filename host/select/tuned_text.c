@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The text of a file of tuned configurations.
+ *
+ *   clattn-tuned 1
+ *   # device: NAME; driver: VERSION; platform: NAME
+ *   engine=simt kernel=forward dtype=f32 D=64 ... log_heads=5 OWN=64 WALK=64 ...
+ *
+ * A row has every part of its key and every field of its engine (fields.c) exactly once, engine first. Whatever else a
+ * line says, it is no row. */
+#include "select/tuned.h"
+
+#include "select/fields.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const dtypes[] = {"f32", "f16", "bf16"};
+static const char *const masks[] = {"none", "full", "padding"};
+static const char *const flags[] = {"0", "1"};
+
+static const struct part {
+    const char *name;
+    const char *const *words; /* of the values from `least` on; NULL: numbers */
+    int least, most;
+} parts[TUNED_PARTS] = {
+    {"engine", clattn__engine_names + CLATTN_ENGINE_SIMT, CLATTN_ENGINE_SIMT, CLATTN__ENGINE_COUNT - 1},
+    {"kernel", clattn__kernel_names, 0, KERNEL_COUNT - 1},
+    {"dtype", dtypes, 0, CLATTN_BFLOAT16},
+    {"D", NULL, 1, CLATTN_MAX_HEAD_DIM},
+    {"Dv", NULL, 1, CLATTN_MAX_HEAD_DIM},
+    {"mask", masks, 0, MASK_PADDING},
+    {"causal", flags, 0, 1},
+    {"packed", flags, 0, 1},
+    {"log_own", NULL, 0, 63},
+    {"log_walk", NULL, 0, 63},
+    {"log_heads", NULL, 0, 63},
+};
+
+static const char version_line[] = "clattn-tuned 1";
+enum { MOST_ROWS = 4096 };
+
+/* ---- reading ---- */
+
+static bool parse_number(const char *text, int least, int most, int *value)
+{
+    char *end;
+    if (text[0] < '0' || text[0] > '9' || strlen(text) > 6)
+        return false;
+    const long number = strtol(text, &end, 10);
+    *value = (int)number;
+    return *end == '\0' && number >= least && number <= most;
+}
+
+static bool parse_part(const struct part *part, const char *text, int *value)
+{
+    if (!part->words)
+        return parse_number(text, part->least, part->most, value);
+    for (int i = part->least; i <= part->most; ++i)
+        if (strcmp(part->words[i - part->least], text) == 0) {
+            *value = i;
+            return true;
+        }
+    return false;
+}
+
+/* The bit of a name in what a row has seen; *value is where it goes. 0: no such name. */
+static uint64_t parse_word(const char *name, const char *text, struct clattn__tuned *row)
+{
+    for (int i = 0; i < TUNED_PARTS; ++i)
+        if (strcmp(parts[i].name, name) == 0)
+            return parse_part(&parts[i], text, &row->part[i]) ? (uint64_t)1 << i : 0;
+    const struct clattn__field *field = clattn__field_find((clattn_engine)row->part[TUNED_ENGINE], name);
+    if (!field || !parse_number(text, field->least, field->most, clattn__field_value(field, &row->config)))
+        return 0;
+    return (uint64_t)1 << (TUNED_PARTS + (field - clattn__fields));
+}
+
+static uint64_t all_words(clattn_engine engine)
+{
+    uint64_t all = ((uint64_t)1 << TUNED_PARTS) - 1;
+    for (size_t i = 0; i < clattn__field_count; ++i)
+        if (clattn__field_used(&clattn__fields[i], engine))
+            all |= (uint64_t)1 << (TUNED_PARTS + i);
+    return all;
+}
+
+static bool parse_row(char *line, struct clattn__tuned *row)
+{
+    uint64_t seen = 0;
+    memset(row, 0, sizeof *row);
+    while (*line) {
+        char *next = line + strcspn(line, " ");
+        if (*next)
+            *next++ = '\0';
+        char *value = strchr(line, '=');
+        if (!value || (!seen && strncmp(line, "engine=", 7) != 0))
+            return false;
+        *value++ = '\0';
+        const uint64_t bit = parse_word(line, value, row);
+        if (!bit || seen & bit)
+            return false;
+        seen |= bit;
+        line = next;
+    }
+    row->config.engine = (clattn_engine)row->part[TUNED_ENGINE];
+    row->config.kernel = (enum clattn__kernel)row->part[TUNED_KERNEL];
+    return seen && seen == all_words(row->config.engine) && row->config.kernel != KERNEL_DELTA;
+}
+
+bool clattn__tuned_add(const clattn_allocator *allocator, struct clattn__tuned_table *table,
+                       const struct clattn__tuned *row)
+{
+    for (size_t i = 0; i < table->count; ++i)
+        if (memcmp(table->rows[i].part, row->part, sizeof row->part) == 0) {
+            table->rows[i] = *row;
+            return true;
+        }
+    if (table->count == table->capacity) {
+        const size_t capacity = table->capacity ? 2 * table->capacity : 16;
+        struct clattn__tuned *rows = clattn__allocate(allocator, capacity * sizeof *rows);
+        if (!rows)
+            return false;
+        if (table->count)
+            memcpy(rows, table->rows, table->count * sizeof *rows);
+        clattn__release(allocator, table->rows);
+        table->rows = rows;
+        table->capacity = capacity;
+    }
+    table->rows[table->count++] = *row;
+    return true;
+}
+
+bool clattn__tuned_parse(const clattn_allocator *allocator, char *text, struct clattn__tuned_table *table)
+{
+    bool first = true;
+    while (*text) {
+        char *next = text + strcspn(text, "\n");
+        struct clattn__tuned row;
+        if (*next)
+            *next++ = '\0';
+        if (first && strcmp(text, version_line) != 0)
+            return true;
+        if (!first && table->count < MOST_ROWS && parse_row(text, &row) && !clattn__tuned_add(allocator, table, &row))
+            return false;
+        first = false;
+        text = next;
+    }
+    return true;
+}
+
+/* ---- writing ---- */
+
+void clattn__tuned_begin(const struct clattn__device *device, struct clattn__text *text)
+{
+    clattn__text_add(text, "%s\n# device: %s; driver: %s; platform: %s\n", version_line, device->name, device->driver,
+                     device->platform);
+}
+
+void clattn__tuned_print(const struct clattn__tuned *row, struct clattn__text *text)
+{
+    char fields[CLATTN__OPTIONS_MAX];
+    for (int i = 0; i < TUNED_PARTS; ++i) {
+        clattn__text_add(text, "%s%s=", i ? " " : "", parts[i].name);
+        if (parts[i].words)
+            clattn__text_add(text, "%s", parts[i].words[row->part[i] - parts[i].least]);
+        else
+            clattn__text_add(text, "%d", row->part[i]);
+    }
+    clattn__fields_print(&row->config, " ", fields, sizeof fields);
+    clattn__text_add(text, "%s\n", fields);
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* clattn_tune: the fastest configuration of each kernel, by trying. */
+#include "launch/launch.h"
+#include "select/fields.h"
+#include "select/tuned.h"
+#include "tune/candidates.h"
+#include "tune/trial.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A gain below this is not worth a row of its own: the clock is no better. */
+static const double least_gain = 0.98;
+
+struct search {
+    clattn_context *context; /* the caller's */
+    clattn_tune_options options;
+    double seconds;         /* of a kernel */
+    double start, deadline; /* of the kernel's search */
+    bool stopped;
+    enum clattn__kernel kernel;
+    struct clattn__trial trial;
+    struct clattn__candidates candidates;
+    struct clattn__config builtin, best;
+    clattn_tuned_kernel found;
+};
+
+/* ---- one configuration ---- */
+
+/* A plan of the trial's own context, where this is the one tuned configuration; NULL: there is no such plan. */
+static clattn_status make_plan(struct search *s, const struct clattn__config *config, clattn_plan **plan)
+{
+    clattn_context *context = s->trial.runner.context;
+    struct clattn__tuned row = {.config = *config};
+    struct clattn__tuned_table table = {&row, 1, 1};
+    clattn__tuned_key(config->engine, s->kernel, &s->trial.problem, row.part);
+    context->tuned = &table;
+    const clattn_status status =
+        clattn_plan_create(context, &s->trial.problem, clattn__trial_pass(&s->trial, s->kernel), plan);
+    context->tuned = NULL;
+    if (!status && !clattn__stage_for_contiguous(*plan, s->kernel)->tuned) {
+        clattn_plan_destroy(*plan);
+        *plan = NULL;
+    }
+    return status;
+}
+
+/* Seconds of a run; infinite where it is not built, not run or not right. Only a lack of host memory is an error. */
+static clattn_status try_config(struct search *s, const struct clattn__config *config, double give_up, double *seconds)
+{
+    clattn_plan *plan;
+    bool right = false;
+    *seconds = INFINITY;
+    clattn_status status = make_plan(s, config, &plan);
+    if (!status && plan)
+        status = clattn__trial_verify(&s->trial, plan, s->kernel, &right);
+    if (!status && right)
+        status = clattn__trial_time(&s->trial, plan, s->kernel, give_up, seconds);
+    if (status)
+        *seconds = INFINITY;
+    clattn_plan_destroy(plan);
+    return status == CLATTN_OUT_OF_MEMORY ? status : CLATTN_SUCCESS;
+}
+
+/* What a plan takes without tuning: its results are what is right. */
+static clattn_status try_builtin(struct search *s)
+{
+    clattn_plan *plan;
+    clattn_status status =
+        clattn_plan_create(s->trial.runner.context, &s->trial.problem, clattn__trial_pass(&s->trial, s->kernel), &plan);
+    if (!status)
+        status = clattn__trial_expect(&s->trial, plan, s->kernel);
+    if (!status)
+        status = clattn__trial_time(&s->trial, plan, s->kernel, INFINITY, &s->found.builtin_seconds);
+    if (!status)
+        s->builtin = s->best = clattn__stage_for_contiguous(plan, s->kernel)->config;
+    s->candidates.engine = s->builtin.engine;
+    s->found.best_seconds = s->found.builtin_seconds;
+    clattn_plan_destroy(plan);
+    return status;
+}
+
+/* ---- one kernel ---- */
+
+static bool is_over(struct search *s)
+{
+    const double now = clattn__seconds_now();
+    const clattn_tune_progress progress = {
+        clattn__kernel_names[s->kernel], s->candidates.tried,  s->candidates.count, now - s->start, s->seconds,
+        s->found.builtin_seconds,        s->found.best_seconds};
+    if (!s->stopped && s->options.progress)
+        s->stopped = s->options.progress(s->options.user, &progress) != 0;
+    return s->stopped || now >= s->deadline;
+}
+
+static clattn_status try_candidates(struct search *s)
+{
+    const double near_best = 1.1, hopeless = 1.3;
+    clattn_status status = CLATTN_SUCCESS;
+    struct clattn__config known = s->builtin; /* what an earlier search found */
+    const bool is_known = clattn__tuned_find(s->context, s->builtin.engine, &s->trial.problem, &known);
+    s->start = clattn__seconds_now();
+    s->deadline = s->start + s->seconds;
+    clattn__candidates_begin(&s->candidates, &s->builtin, s->found.builtin_seconds, is_known ? &known : NULL);
+    while (!status && !is_over(s)) {
+        const struct clattn__config *config = clattn__candidates_next(&s->candidates);
+        double seconds;
+        if (!config)
+            break;
+        status = try_config(s, config, hopeless * s->found.best_seconds, &seconds);
+        s->found.refused += isinf(seconds) ? 1 : 0;
+        if (seconds < near_best * s->found.best_seconds)
+            clattn__candidates_add(&s->candidates, config, seconds);
+        if (seconds < s->found.best_seconds) {
+            s->found.best_seconds = seconds;
+            s->best = *config;
+        }
+    }
+    return status;
+}
+
+/* The fastest of many is partly the luckiest of many: it has to win once more, against the built-in one. */
+static clattn_status confirm(struct search *s)
+{
+    double builtin = INFINITY, best = INFINITY;
+    clattn_status status = CLATTN_SUCCESS;
+    if (!clattn__fields_equal(&s->best, &s->builtin)) {
+        status = try_config(s, &s->builtin, INFINITY, &builtin);
+        if (!status)
+            status = try_config(s, &s->best, INFINITY, &best);
+    }
+    s->found.is_builtin = !(best < least_gain * builtin);
+    if (s->found.is_builtin) {
+        s->best = s->builtin;
+        s->found.best_seconds = s->found.builtin_seconds;
+    } else {
+        s->found.builtin_seconds = isinf(builtin) ? s->found.builtin_seconds : builtin;
+        s->found.best_seconds = best;
+    }
+    return status;
+}
+
+static void describe(struct search *s)
+{
+    char text[CLATTN__OPTIONS_MAX];
+    s->found.kernel = clattn__kernel_names[s->kernel];
+    s->found.tried = s->candidates.tried;
+    clattn__fields_print(&s->best, " ", text, sizeof text);
+    snprintf(s->found.configuration, sizeof s->found.configuration, "%.255s", text + 1);
+    strcpy(s->found.engine, clattn__engine_names[s->best.engine]);
+}
+
+static clattn_status store(struct search *s)
+{
+    struct clattn__tuned row = {.config = s->best};
+    clattn__tuned_key(s->best.engine, s->kernel, &s->trial.problem, row.part);
+    return clattn__tuned_store(s->context, &row, 1);
+}
+
+/* Backward reads what a forward wrote, and the last candidate may have been wrong. */
+static clattn_status run_forward(struct search *s)
+{
+    clattn_plan *plan;
+    clattn_status status = clattn_plan_create(s->trial.runner.context, &s->trial.problem, CLATTN_FORWARD, &plan);
+    if (!status)
+        status = clattn__trial_expect(&s->trial, plan, KERNEL_FORWARD);
+    clattn_plan_destroy(plan);
+    return status;
+}
+
+static clattn_status tune_kernel(struct search *s)
+{
+    memset(&s->found, 0, sizeof s->found);
+    clattn_status status = try_builtin(s);
+    if (!status)
+        status = try_candidates(s);
+    if (!status)
+        status = confirm(s);
+    if (!status && s->candidates.tried > 1) /* else nothing was learnt, and an earlier search may have */
+        status = store(s);
+    if (!status)
+        describe(s);
+    return status;
+}
+
+/* ---- the call ---- */
+
+/* Which kernels a plan of these passes has that a search can do something for. */
+static clattn_status list_kernels(struct search *s, unsigned passes, bool tunable[KERNEL_COUNT], int *count)
+{
+    clattn_plan *plan;
+    const clattn_status status = clattn_plan_create(s->trial.runner.context, &s->trial.problem, passes, &plan);
+    for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel) {
+        tunable[kernel] = plan->stages[kernel].used && clattn__trial_pass(&s->trial, (enum clattn__kernel)kernel) != 0;
+        *count += tunable[kernel];
+    }
+    clattn_plan_destroy(plan);
+    return status;
+}
+
+static clattn_status tune_all(struct search *s, const clattn_problem *problem, unsigned passes,
+                              clattn_tune_result *result)
+{
+    clattn_status status = clattn__trial_open(&s->trial, s->context, problem, passes | CLATTN_FORWARD);
+    const clattn_context *context = s->trial.runner.context;
+    if (status)
+        return status;
+    s->candidates.context = context;
+    s->candidates.problem = &s->trial.problem;
+    bool tunable[KERNEL_COUNT] = {false}, has_forward = false; /* out and lse are what a backward needs */
+    int count = 0;
+    status = list_kernels(s, passes, tunable, &count);
+    s->seconds = s->options.seconds / (count ? count : 1);
+    for (int kernel = 0; !status && !s->stopped && kernel < KERNEL_COUNT; ++kernel) {
+        if (!tunable[kernel])
+            continue;
+        s->kernel = KERNEL_FORWARD;
+        if (kernel != KERNEL_FORWARD && !has_forward)
+            status = run_forward(s);
+        if (status)
+            return status;
+        has_forward = kernel != KERNEL_FORWARD;
+        s->kernel = (enum clattn__kernel)kernel;
+        status = tune_kernel(s);
+        result->kernels[result->count++] = s->found;
+    }
+    result->stopped = s->stopped;
+    return status;
+}
+
+static clattn_status check_call(clattn_context *context, const clattn_problem *problem,
+                                const clattn_tune_options *options, const clattn_tune_result *result)
+{
+    if (!context || !problem)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", context ? "problem" : "context");
+    if (options && options->struct_size != sizeof *options)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "options.struct_size is %zu; it must be sizeof(clattn_tune_options), %zu here",
+                            options->struct_size, sizeof *options);
+    if (options && !(options->seconds >= 0.0 && isfinite(options->seconds)))
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.seconds is %g; it must be 0 or more, and finite",
+                            options->seconds);
+    if (result && result->struct_size != sizeof *result)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "result.struct_size is %zu; it must be sizeof(clattn_tune_result), %zu here",
+                            result->struct_size, sizeof *result);
+    return clattn__problem_check(problem);
+}
+
+clattn_status clattn_tune(clattn_context *context, const clattn_problem *problem, unsigned passes,
+                          const clattn_tune_options *options, clattn_tune_result *result)
+{
+    clattn_status status = check_call(context, problem, options, result);
+    if (!status)
+        status = clattn__passes_check(passes);
+    if (status)
+        return status;
+    if (!context->tuned_path)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "the context has no folder for tuned configurations: its "
+                                                     "options.cache_dir is \"\", or neither XDG_CACHE_HOME nor HOME "
+                                                     "names one");
+    status = clattn__tuned_store(context, NULL, 0); /* better now than after minutes */
+    if (status)
+        return status;
+    struct search *s = clattn__allocate(&context->allocator, sizeof *s);
+    if (s)
+        s->candidates.list = clattn__allocate(&context->allocator, MOST_CANDIDATES * sizeof *s->candidates.list);
+    clattn_tune_result found = {sizeof found, 0, {{0}}, 0};
+    if (s && s->candidates.list) {
+        clattn_problem free_tiles = *problem;
+        free_tiles.q_tile = free_tiles.k_tile = 0;
+        s->context = context;
+        s->options = options ? *options : (clattn_tune_options)CLATTN_TUNE_OPTIONS_INIT;
+        if (s->options.seconds == 0.0)
+            s->options.seconds = 60.0;
+        status = tune_all(s, &free_tiles, passes, &found);
+        clattn__trial_close(&s->trial);
+    } else {
+        status = clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for a search");
+    }
+    if (s)
+        clattn__release(&context->allocator, s->candidates.list);
+    clattn__release(&context->allocator, s);
+    if (!status && result)
+        *result = found;
+    return status;
+}
+
+const char *clattn_tune_file(const clattn_context *context)
+{
+    return context && context->tuned_path ? context->tuned_path : "";
+}
