@@ -3,6 +3,7 @@
  * line, for lint_kernels.sh and for compilers that have no device here. Argument: tiny, quick or full. Of the cases in
  * 16 bits only those of the small tiers count: all that is theirs is in storage.cl, whatever the tiles are. */
 #include "cases.h"
+#include "select/choose.h"
 #include "select/engine.h"
 
 #include <stdio.h>

@@ -2,6 +2,7 @@
 /* Prints what the engines' built-in tables give to GPUs of several sizes, for compilers that have no device here:
  * "ENGINE NAME ITEMS LOCAL_BYTES OPTIONS" a line, ITEMS and LOCAL_BYTES of a work-group, some lines more than once.
  * Every storage type, head dimensions from 32 to 256; with the argument `few`, 64 and 128, on large devices only. */
+#include "select/choose.h"
 #include "select/engine.h"
 
 #include <stdio.h>

@@ -2,7 +2,8 @@
 /* host/select/config.c by itself, with devices that do not exist: whatever a device is like, every problem gets
  * configurations that keep the rules of kernels/engine_*.cl and fit the device, and as many work-groups as the
  * kernels expect. */
-#include "internal.h"
+#include "select/choose.h"
+#include "select/split.h"
 
 #include <setjmp.h>
 /* after setjmp.h, stdarg.h, stddef.h, stdint.h */

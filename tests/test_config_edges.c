@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/select/config.c where there is no tile to choose: too small a device, all gradients in one walk, long sums, a kernel
  * without tiles. */
-#include "internal.h"
+#include "select/choose.h"
 
 #include <setjmp.h>
 #include <stdio.h>

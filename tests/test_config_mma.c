@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "attention/args.h"
+#include "select/choose.h"
 #include "select/engine.h"
 
 #include <string.h>

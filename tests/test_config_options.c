@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The option string of a configuration (host/select/fields.c): every number is in it, once, under its name. */
-#include "internal.h"
+#include "select/choose.h"
 
 #include <setjmp.h>
 #include <stdio.h>

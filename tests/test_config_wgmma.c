@@ -4,9 +4,9 @@
  * the kernels can do. */
 #include "attention/args.h"
 #include "cases.h"
-#include "select/engine.h"
-#include "internal.h"
 #include "launch/launch.h"
+#include "select/choose.h"
+#include "select/engine.h"
 
 #include <setjmp.h>
 #include <stdlib.h>
@@ -227,9 +227,7 @@ static void test_complete(void **state)
 
 static bool takes(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call)
 {
-    const struct clattn_plan plan = {.problem = *problem};
-
-    return clattn__engine_find(CLATTN_ENGINE_NVIDIA_WGMMA)->takes(&plan, kernel, call);
+    return clattn__engine_find(CLATTN_ENGINE_NVIDIA_WGMMA)->takes(problem, kernel, call);
 }
 
 /* Strides are known at a call: the copy engine wants multiples of 16 bytes, of dout where a kernel reads it. */

@@ -4,6 +4,7 @@
 #define _XOPEN_SOURCE 700 /* setreuid */
 
 #include "opencl/files.h"
+#include "opencl/program.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

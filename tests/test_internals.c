@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the public functions cannot be made to do on a healthy device, by way of host/internal.h: a kernel that does
+/* What the public functions cannot be made to do on a healthy device, by way of internal functions: a kernel that does
  * not build, a device with little local memory, a queue of another device. And the text of the real kernels. */
 #include "scene.h"
 
 #include "opencl/embedded.h"
-#include "internal.h"
+#include "opencl/program.h"
+#include "plan/plan.h"
 #include "reference.h"
+#include "select/choose.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -116,16 +118,15 @@ static void test_build_failure(void **state)
 
     place_of_error("attention/engine.cl", place, sizeof place);
     for (int again = 0; again < 2; again++) { /* a failure is not remembered as a program */
-        assert_status(clattn__program_get(context, CLATTN_ENGINE_AUTO, "forward", "-DBROKEN", &program),
-                      CLATTN_BUILD_FAILED, place);
+        assert_status(clattn__program_get(context, false, "forward", "-DBROKEN", &program), CLATTN_BUILD_FAILED, place);
         assert_non_null(strstr(clattn_last_error(), "forward"));
         assert_non_null(strstr(clattn_last_error(), "-DBROKEN"));
         assert_null(program);
         assert_null(context->programs);
     }
-    assert_status(clattn__program_get(context, CLATTN_ENGINE_AUTO, "forward", "-no-such-option", &program),
-                  CLATTN_BUILD_FAILED, "-no-such-option");
-    assert_status(clattn__program_get(context, CLATTN_ENGINE_AUTO, "no_such_kernel", "", &program), CLATTN_BUILD_FAILED,
+    assert_status(clattn__program_get(context, false, "forward", "-no-such-option", &program), CLATTN_BUILD_FAILED,
+                  "-no-such-option");
+    assert_status(clattn__program_get(context, false, "no_such_kernel", "", &program), CLATTN_BUILD_FAILED,
                   "no_such_kernel.cl is not in the library");
     assert_null(context->programs);
     assert_success(clattn_plan_create(context, &p, CLATTN_FORWARD, &plan)); /* nor does it harm what is good */
@@ -143,8 +144,8 @@ static void test_retarget(void **state)
 
     assert_true(clattn__config_choose(&device->context->device, CLATTN_ENGINE_SIMT, &p, 0, &config));
     clattn__config_options(&config, options);
-    assert_status(clattn__program_get(device->context, CLATTN_ENGINE_NVIDIA_WGMMA, "delta", options, &program),
-                  CLATTN_BUILD_FAILED, "not PTX as expected");
+    assert_status(clattn__program_get(device->context, true, "delta", options, &program), CLATTN_BUILD_FAILED,
+                  "not PTX as expected");
     assert_null(program);
     assert_null(device->context->programs);
 }
@@ -157,8 +158,8 @@ static void test_long_sentence(void **state)
     cl_program program = NULL;
 
     memset(options + 2, 'X', sizeof options - 3);
-    assert_status(clattn__program_get(device->context, CLATTN_ENGINE_AUTO, "forward", options, &program),
-                  CLATTN_BUILD_FAILED, "-DXXX");
+    assert_status(clattn__program_get(device->context, false, "forward", options, &program), CLATTN_BUILD_FAILED,
+                  "-DXXX");
     assert_int_equal(strlen(clattn_last_error()), 8191);
 }
 

@@ -2,7 +2,7 @@
 /* host/opencl/source.c by itself, on files of this test's own: includes, #line marks, and what goes wrong. No device. The
  * real kernels' text is seen in test_internals.c. */
 #include "opencl/embedded.h"
-#include "internal.h"
+#include "opencl/program.h"
 
 #include <setjmp.h>
 #include <stdlib.h>

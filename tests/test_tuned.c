@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file of tuned configurations and the tuner's candidates, without a device: what of a text is believed, what is
  * looked up, and that nothing illegal is ever proposed. */
+#include "select/choose.h"
 #include "select/fields.h"
-#include "tune/candidates.h"
 #include "select/tuned.h"
+#include "tune/candidates.h"
 
 #include <setjmp.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 /* Whatever numbers a row of tuned configurations has, within the bounds of its words: it is refused, or it is one that
  * kernels can be built with and work-groups be counted by. A division by zero ends this process: it has no driver in it
  * that steps over one. */
+#include "select/choose.h"
 #include "select/fields.h"
 #include "select/tuned.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A context: one device, its options, the programs built for it. */
-#include "internal.h"
+#include "api/api.h"
 
+#include "api/trial.h"
 #include "opencl/gemm.h"
 #include "opencl/program.h"
 #include "select/engine.h"

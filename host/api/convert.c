@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arrays of the host from float32 to 16 bits and back, by whole numbers alone: neither the rounding mode nor what a
  * processor does with denormal numbers matters. */
-#include "internal.h"
+#include "base/base.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the header's CLATTN_..._INIT macros give, for programs in languages without them. */
-#include "internal.h"
+#include "base/base.h"
 
 #include <string.h>
 

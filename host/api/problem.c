@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Is a problem one that clattn can compute? */
-#include "internal.h"
+#include "api/api.h"
 
 #include <float.h>
 #include <inttypes.h>

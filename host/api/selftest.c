@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether an engine is right on a device: a small causal problem in float16, forward or gradients, against the same in
  * double. */
+#include "api/trial.h"
+
+#include "plan/plan.h"
 #include "select/engine.h"
 
 #include <math.h>
@@ -172,7 +175,8 @@ static clattn_status run(const clattn_context *context, const clattn_plan *plan,
     cl_command_queue queue = clCreateCommandQueue(context->cl, context->id, 0, &error);
     if (error)
         return clattn__fail_opencl(error, "clCreateCommandQueue");
-    clattn_status status = clattn_plan_workspace_size(plan, pass, &bytes[TENSORS]);
+    clattn_status status = CLATTN_SUCCESS;
+    bytes[TENSORS] = clattn__workspace_bytes(plan, pass);
     size_t count = 0;
     for (; !error && count <= TENSORS; count += !error)
         buffers[count] = clCreateBuffer(context->cl, data[count] ? CL_MEM_COPY_HOST_PTR : 0,
@@ -203,14 +207,15 @@ clattn_status clattn__self_test(clattn_context *context, clattn_engine id, unsig
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to test engine %s", clattn__engine_names[id]);
     make(t);
     clattn_plan *plan;
-    clattn_status status = clattn__plan_create_by(context, id, &problem, pass, &plan);
+    clattn_status status = clattn__plan_build(context, id, NULL, &problem, pass, &plan);
     if (!status && pass == CLATTN_FORWARD)
         memset(t->out, 0xff, sizeof t->out);
     if (!status)
         status = run(context, plan, pass, t);
     if (!status)
         status = compare_pass(t, pass);
-    clattn_plan_destroy(plan);
+    if (plan)
+        clattn__plan_free(plan);
     clattn__release(&context->allocator, t);
     return status;
 }

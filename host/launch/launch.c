@@ -2,7 +2,9 @@
 /* From a caller's tensors to enqueued kernels: what forward.c and backward.c have in common. */
 #include "launch/launch.h"
 
+#include "launch/place.h"
 #include "select/engine.h"
+#include "select/split.h"
 
 #include <math.h>
 #include <string.h>
@@ -78,7 +80,7 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
     struct clattn__role roles[ROLE_COUNT];
     struct clattn__view views[ROLE_COUNT + 1];
     struct view lengths = {0, 0, 0, 0};
-    size_t view_count = 0, needed;
+    size_t view_count = 0;
     const size_t role_count = clattn__roles(&plan->problem, pass, roles);
     for (size_t i = 0; i < ROLE_COUNT; ++i)
         launch->mem[i] = tensors->q.mem;
@@ -95,8 +97,9 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
     call->kv_lengths = lengths.offset;
     call->kv_lengths_stride = lengths.batch;
     call->store_lse = tensors->lse.mem != NULL;
-    clattn_status status = clattn_plan_workspace_size(plan, pass, &needed);
-    if (!status && needed)
+    const size_t needed = clattn__workspace_bytes(plan, pass);
+    clattn_status status = CLATTN_SUCCESS;
+    if (needed)
         status = clattn__place_workspace(plan->context, needed, workspace, &views[view_count++]);
     return status ? status : clattn__views_check_overlap(views, view_count);
 }
@@ -178,7 +181,7 @@ const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clat
     const struct clattn__stage *stage = &plan->stages[kernel];
     const struct clattn__engine *engine = clattn__engine_find(stage->config.engine);
     const struct clattn__stage *fallback = &plan->fallbacks[kernel];
-    return fallback->used && !engine->takes(plan, kernel, call) ? fallback : stage;
+    return fallback->used && !engine->takes(&plan->problem, kernel, call) ? fallback : stage;
 }
 
 const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan, enum clattn__kernel kernel)
@@ -200,7 +203,8 @@ clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__k
 {
     const struct clattn__stage *stage = clattn__stage_for(launch->plan, kernel, call);
     const cl_uint wait_count = after ? (cl_uint)after : launch->wait_count;
-    clattn__maps_place(launch->plan, kernel, call);
+    if (clattn__stage_has_maps(stage))
+        call->maps = (arg_long)clattn__maps_at(launch->plan, kernel);
     clattn_status status = CLATTN_SUCCESS;
     for (uint64_t first = 0; !status && first < stage->groups; first += stage->groups_per_launch) {
         const uint64_t left = stage->groups - first;

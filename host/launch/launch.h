@@ -4,7 +4,8 @@
 #define CLATTN_LAUNCH_H
 
 #include "attention/args.h"
-#include "internal.h"
+#include "launch/tensor.h"
+#include "plan/plan.h"
 
 /* A call being enqueued: its tensors checked, its events collected. */
 struct clattn__launch {
@@ -37,7 +38,5 @@ clattn_status clattn__launch_end(struct clattn__launch *launch, clattn_status st
 
 /* Enqueues the kernel that makes the maps of a pass, if its stages want any, behind the call's wait list. */
 clattn_status clattn__launch_maps(struct clattn__launch *launch, unsigned pass, struct call *call, cl_mem workspace);
-/* Tells a stage's kernel where in the workspace they are. */
-void clattn__maps_place(const clattn_plan *plan, enum clattn__kernel kernel, struct call *call);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A caller's queue, tensors and workspace: are they of this context, and large enough? */
-#include "internal.h"
+#include "launch/place.h"
 
 #include <string.h>
 

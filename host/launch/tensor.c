@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tensors as strided views: which ones a pass has, how far they reach, whether they share bytes. */
-#include "internal.h"
+#include "launch/tensor.h"
 
 #include <string.h>
 

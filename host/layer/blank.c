@@ -2,6 +2,8 @@
 /* Rows that nothing sees, left out of the gradients of weights (kernels/layer/blank_rows.cl). */
 #include "layer/layer.h"
 
+#include "opencl/program.h"
+
 bool clattn__layer_hides_rows(const clattn_layer *layer)
 {
     int64_t offset = layer->context_len - layer->len;
@@ -28,7 +30,7 @@ static clattn_status choose_group(const clattn_context *context, struct clattn__
 clattn_status clattn__blank_make(clattn_context *context, struct clattn__blank *blank)
 {
     cl_program program;
-    clattn_status status = clattn__program_get(context, CLATTN_ENGINE_AUTO, "blank_rows", "-cl-std=CL1.2", &program);
+    clattn_status status = clattn__program_get(context, false, "blank_rows", "-cl-std=CL1.2", &program);
     if (status)
         return status;
     cl_int error;

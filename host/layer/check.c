@@ -2,6 +2,8 @@
 /* Is a layer one that clattn can compute? */
 #include "layer/layer.h"
 
+#include "api/api.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -72,26 +74,6 @@ clattn_status clattn__layer_weights_check(clattn_layer *layer)
     if (!status)
         status = check_product("wkv", 2 * layer->kv_heads * layer->dim_head, layer->context_dim);
     return status;
-}
-
-clattn_problem clattn__layer_problem(const clattn_layer *layer)
-{
-    clattn_problem problem = CLATTN_PROBLEM_INIT;
-    problem.batch = layer->batch;
-    problem.q_heads = layer->heads;
-    problem.kv_heads = layer->kv_heads;
-    problem.q_len = layer->len;
-    problem.kv_len = layer->context_len;
-    problem.qk_dim = problem.v_dim = layer->dim_head;
-    problem.scale = layer->scale;
-    problem.causal = layer->causal;
-    problem.align = layer->align;
-    problem.offset = layer->offset;
-    memcpy(problem.mask_dim, layer->mask_dim, sizeof problem.mask_dim);
-    problem.kv_lengths = layer->kv_lengths;
-    problem.q_tile = layer->q_tile;
-    problem.k_tile = layer->k_tile;
-    return problem;
 }
 
 static clattn_status check_activations(const clattn_layer *layer)

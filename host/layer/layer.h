@@ -3,6 +3,7 @@
 #ifndef CLATTN_LAYER_H
 #define CLATTN_LAYER_H
 
+#include "launch/tensor.h"
 #include "layer/projection.h"
 
 /* ---- check.c: what is asked for ---- */
@@ -12,8 +13,6 @@
 clattn_status clattn__layer_weights_check(clattn_layer *layer);
 /* The whole layer; context_len is then M. */
 clattn_status clattn__layer_check(clattn_layer *layer);
-/* The attention between the projections, of a layer whose defaults are filled in. */
-clattn_problem clattn__layer_problem(const clattn_layer *layer);
 
 /* ---- roles.c: the tensors of a call ---- */
 
@@ -52,6 +51,9 @@ struct clattn__saved {
     int64_t q, kv, out, lse, count;
 };
 struct clattn__saved clattn__layer_saved(const clattn_layer *layer);
+
+/* The attention between the projections, of a layer whose defaults are filled in. */
+clattn_problem clattn__layer_problem(const clattn_layer *layer);
 
 /* ---- blank.c: rows that nothing sees, left out of the gradients of weights ---- */
 

@@ -2,6 +2,8 @@
 /* Checking a call of the layer, and finding what is where. */
 #include "layer/pass.h"
 
+#include "launch/place.h"
+
 #include <stdint.h>
 
 /* Every member as a tensor; blocks are contiguous. */

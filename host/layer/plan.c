@@ -2,6 +2,8 @@
 /* Plans of a layer: its projections, and plans of the attention between them. */
 #include "layer/layer.h"
 
+#include "api/api.h"
+
 #include <inttypes.h>
 
 static clattn_status plan_attention(clattn_layer_plan *plan)

@@ -1,6 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tensors of a layer's calls: their shapes, and what lies in `saved`. */
+/* The tensors of a layer's calls: their shapes, what lies in `saved`, and the attention between the projections. */
 #include "layer/layer.h"
+
+#include <string.h>
+
+clattn_problem clattn__layer_problem(const clattn_layer *layer)
+{
+    clattn_problem problem = CLATTN_PROBLEM_INIT;
+    problem.batch = layer->batch;
+    problem.q_heads = layer->heads;
+    problem.kv_heads = layer->kv_heads;
+    problem.q_len = layer->len;
+    problem.kv_len = layer->context_len;
+    problem.qk_dim = problem.v_dim = layer->dim_head;
+    problem.scale = layer->scale;
+    problem.causal = layer->causal;
+    problem.align = layer->align;
+    problem.offset = layer->offset;
+    memcpy(problem.mask_dim, layer->mask_dim, sizeof problem.mask_dim);
+    problem.kv_lengths = layer->kv_lengths;
+    problem.q_tile = layer->q_tile;
+    problem.k_tile = layer->k_tile;
+    return problem;
+}
 
 struct clattn__saved clattn__layer_saved(const clattn_layer *layer)
 {

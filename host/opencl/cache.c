@@ -8,7 +8,7 @@
 #if defined(CLATTN_SECURE_GETENV)
 #define _GNU_SOURCE /* secure_getenv */
 #endif
-#include "internal.h"
+#include "opencl/program.h"
 
 #include "opencl/files.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts about a device. The one place outside an engine's own file that may look at names. */
+#include "opencl/device.h"
 #include "attention/args.h"
-#include "internal.h"
 
 #include <stdio.h>
 #include <string.h>

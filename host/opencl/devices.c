@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding a device: the only file that enumerates platforms, for the runner and for tools. */
-#include "internal.h"
+#include "opencl/device.h"
 
 #include <ctype.h>
 #include <stdlib.h>

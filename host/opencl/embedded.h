@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of kernels/, embedded by cmake/embed.cmake. */
-#ifndef CLATTN_EMBEDDED_H
-#define CLATTN_EMBEDDED_H
+#ifndef CLATTN_OPENCL_EMBEDDED_H
+#define CLATTN_OPENCL_EMBEDDED_H
 
 #include <stddef.h>
 

@@ -3,10 +3,10 @@
  * belongs to the effective user and nobody else may write it (access lists included: they show in the group's bits).
  * What is judged is what was opened, and files are opened within the folder that was judged. The folders above it do
  * not matter: whoever can put something else in its place can only put something that is the user's too. */
-#ifndef CLATTN_FILES_H
-#define CLATTN_FILES_H
+#ifndef CLATTN_OPENCL_FILES_H
+#define CLATTN_OPENCL_FILES_H
 
-#include "internal.h"
+#include "base/base.h"
 
 /* The whole file with a NUL behind it. NULL with *size 0: there is none that is regular, safe, not empty, and no larger
  * than `most` bytes; NULL with another *size: it could not be read, or memory is short. Never waits for a pipe. With

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products, by a library: gemm_clblast.c, or gemm_none.c where there is none. */
-#ifndef CLATTN_GEMM_H
-#define CLATTN_GEMM_H
+#ifndef CLATTN_OPENCL_GEMM_H
+#define CLATTN_OPENCL_GEMM_H
 
-#include "internal.h"
+#include "opencl/context.h"
 
 /* C (m,n) = A (m,k) B (k,n), row-major and contiguous; a transposed operand lies in memory as (k,m) or (n,k). */
 struct clattn__gemm {

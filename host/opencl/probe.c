@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Local memory beyond what CL_DEVICE_LOCAL_MEM_SIZE says: some GPUs let a kernel's own array have more. What a device
  * can do is tried, once a context; whatever fails means that it cannot. */
-#include "internal.h"
+#include "opencl/program.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +44,7 @@ bool clattn__probe_local(clattn_context *context, size_t bytes)
     cl_program program;
     cl_int error;
     snprintf(options, sizeof options, "-cl-std=CL1.2 -DLOCAL_BYTES=%zu", bytes);
-    if (clattn__program_get(context, CLATTN_ENGINE_AUTO, "probe_local", options, &program))
+    if (clattn__program_get(context, false, "probe_local", options, &program))
         return false;
     cl_kernel kernel = clCreateKernel(program, "probe_local", &error);
     if (error)

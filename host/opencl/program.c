@@ -3,7 +3,6 @@
 #include "opencl/program.h"
 
 #include "opencl/ptx.h"
-#include "select/engine.h"
 
 #include <string.h>
 
@@ -83,12 +82,11 @@ static clattn_status retarget(clattn_context *context, const char *kernel, const
     return CLATTN_SUCCESS;
 }
 
-static clattn_status build_for(clattn_context *context, clattn_engine engine, const struct clattn__text *source,
+static clattn_status build_for(clattn_context *context, bool edit, const struct clattn__text *source,
                                const char *kernel, const char *options, cl_program *program)
 {
-    const struct clattn__engine *row = clattn__engine_find(engine);
     clattn_status status = build(context, source, kernel, options, program);
-    if (!status && row && row->retarget) {
+    if (!status && edit) {
         status = retarget(context, kernel, options, program);
         if (status) {
             clReleaseProgram(*program);
@@ -98,15 +96,15 @@ static clattn_status build_for(clattn_context *context, clattn_engine engine, co
     return status;
 }
 
-static clattn_status load_or_build(clattn_context *context, clattn_engine engine, const char *kernel,
-                                   const char *options, cl_program *program)
+static clattn_status load_or_build(clattn_context *context, bool edit, const char *kernel, const char *options,
+                                   cl_program *program)
 {
     struct clattn__text source;
     clattn_status status = clattn__source_assemble(&context->allocator, kernel, &source);
     if (!status) {
         *program = context->cache_dir ? clattn__cache_load(context, &source, kernel, options) : NULL;
         if (!*program) {
-            status = build_for(context, engine, &source, kernel, options, program);
+            status = build_for(context, edit, &source, kernel, options, program);
             if (!status && context->cache_dir)
                 clattn__cache_store(context, &source, options, *program);
         }
@@ -129,8 +127,8 @@ static clattn_status remember(clattn_context *context, char *key, cl_program pro
 }
 
 /* The entry of `key`, whose second word on are the build options; it takes the key over when it is new. */
-static clattn_status find_or_make(clattn_context *context, clattn_engine engine, const char *kernel,
-                                  struct clattn__text *key, cl_program *program)
+static clattn_status find_or_make(clattn_context *context, bool edit, const char *kernel, struct clattn__text *key,
+                                  cl_program *program)
 {
     const struct clattn__program *entry = find(context, key->chars);
     if (entry) {
@@ -138,7 +136,7 @@ static clattn_status find_or_make(clattn_context *context, clattn_engine engine,
         return CLATTN_SUCCESS;
     }
     *program = NULL;
-    clattn_status status = load_or_build(context, engine, kernel, key->chars + strlen(kernel) + 1, program);
+    clattn_status status = load_or_build(context, edit, kernel, key->chars + strlen(kernel) + 1, program);
     if (status)
         return status;
     status = remember(context, key->chars, *program);
@@ -151,15 +149,15 @@ static clattn_status find_or_make(clattn_context *context, clattn_engine engine,
 
 /* Builds under the context's lock: threads that want the same program wait for one build. With -w, since some compilers
  * count their warnings on stderr. */
-clattn_status clattn__program_get(clattn_context *context, clattn_engine engine, const char *kernel,
-                                  const char *options, cl_program *program)
+clattn_status clattn__program_get(clattn_context *context, bool edit, const char *kernel, const char *options,
+                                  cl_program *program)
 {
     struct clattn__text key = {.allocator = &context->allocator};
     clattn__text_add(&key, "%s %s -w %s", kernel, options, context->build_options);
     if (key.failed)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the name of a program");
     pthread_mutex_lock(&context->lock);
-    const clattn_status status = find_or_make(context, engine, kernel, &key, program);
+    const clattn_status status = find_or_make(context, edit, kernel, &key, program);
     pthread_mutex_unlock(&context->lock);
     clattn__text_free(&key);
     return status;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The edit by which compiled kernels get at the instructions of target sm_90a. */
-#ifndef CLATTN_PTX_H
-#define CLATTN_PTX_H
+#ifndef CLATTN_OPENCL_PTX_H
+#define CLATTN_OPENCL_PTX_H
 
-#include "internal.h"
+#include "base/base.h"
 
 /* OpenCL compilers for Hopper write PTX for target sm_90, which has no wgmma; sm_90a has. Of the `length` bytes at
  * `ptx`, a program's binary, makes a text that differs in this:

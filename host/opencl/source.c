@@ -2,7 +2,7 @@
 /* Kernel text. The files of kernels/ are embedded as they are, under their paths there; here one is put together with what
  * it includes, since a driver has no folder to include from. Include guards work as in any compiler; #line marks keep
  * file and line in its log. */
-#include "internal.h"
+#include "opencl/program.h"
 
 #include "opencl/embedded.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who makes delta, which lies at the beginning of a backward's workspace: a kernel of its own before the gradients, or
  * that of dQ before the one of dK and dV. */
-#include "internal.h"
+#include "plan/plan.h"
 
 #include "select/engine.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plan, for people. */
-#include "internal.h"
+#include "plan/plan.h"
+
+#include "select/engine.h"
 
 static void describe_tile(struct clattn__text *text, const char *name, int64_t requested, int used)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plans: a checked problem with a configuration and a kernel for each pass asked for. */
-#include "internal.h"
+#include "plan/plan.h"
 
+#include "opencl/program.h"
+#include "select/choose.h"
 #include "select/engine.h"
 #include "select/tuned.h"
 
@@ -114,10 +116,11 @@ static clattn_status try_config(clattn_plan *plan, struct clattn__stage *stage, 
 {
     clattn_context *context = plan->context;
     const char *name = clattn__config_program(config);
+    const bool edit = clattn__engine_find(config->engine)->retarget;
     char options[CLATTN__OPTIONS_MAX];
     cl_program program;
     clattn__config_options(config, options);
-    clattn_status status = clattn__program_get(context, config->engine, name, options, &program);
+    clattn_status status = clattn__program_get(context, edit, name, options, &program);
     if (status)
         return status;
     cl_int error;
@@ -164,19 +167,11 @@ static clattn_status try_engine(clattn_plan *plan, enum clattn__kernel kernel, c
     return CLATTN_SUCCESS;
 }
 
-/* Whether the plan may use the engine for the kernel. An engine that was forced must not be missing. */
-static clattn_status may_use(clattn_plan *plan, enum clattn__kernel kernel, clattn_engine engine, bool *may)
+/* Whether the plan may use the engine for the kernel. */
+static clattn_status check_engine(clattn_plan *plan, enum clattn__kernel kernel, clattn_engine engine, bool *may)
 {
-    clattn_context *context = plan->context;
-    *may = clattn__engine_supports(engine, &context->device, &plan->problem, kernel);
-    if (!*may || plan->only)
-        return CLATTN_SUCCESS;
-    const clattn_status status = clattn__engine_try(context, engine, kernel, may);
-    if (status || *may || engine != context->engine)
-        return status;
-    return clattn__fail(CLATTN_DEVICE_LIMIT, "engine %s, which options.engine asks for, is not available on %s: %s",
-                        clattn__engine_names[engine], context->device.name,
-                        clattn__engine_reason(context, engine, kernel));
+    *may = clattn__engine_supports(engine, &plan->context->device, &plan->problem, kernel);
+    return *may && !plan->only ? plan->may_use(plan->context, engine, kernel, may) : CLATTN_SUCCESS;
 }
 
 /* For the engine whose stages need them. */
@@ -216,7 +211,7 @@ static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
     const size_t end = tiles && plan->only ? 1 : count;
     for (size_t i = tiles ? 0 : own_engine(order, count); i < end; ++i) {
         bool may;
-        clattn_status status = may_use(plan, kernel, order[i], &may);
+        clattn_status status = check_engine(plan, kernel, order[i], &may);
         if (!status && may)
             status = try_engine(plan, kernel, order[i], stage);
         const bool may_fail = clattn__engine_find(order[i])->tested && i + 1 < end && order[i] != context->engine;
@@ -244,31 +239,8 @@ static clattn_status make_lock(clattn_plan *plan)
     return plan->lock ? CLATTN_SUCCESS : clattn__fail(CLATTN_OUT_OF_MEMORY, "no mutex for a plan");
 }
 
-clattn_status clattn__passes_check(unsigned passes)
-{
-    const unsigned all = CLATTN_FORWARD | CLATTN_BACKWARD;
-    if (!passes || passes & ~all)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "passes is 0x%x; allowed are the bits of CLATTN_FORWARD and CLATTN_BACKWARD", passes);
-    return CLATTN_SUCCESS;
-}
-
-clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *problem, unsigned passes,
-                                 clattn_plan **result)
-{
-    if (!result)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "plan is NULL");
-    *result = NULL;
-    if (!context || !problem)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", context ? "problem" : "context");
-    clattn_status status = clattn__passes_check(passes);
-    if (!status)
-        status = clattn__problem_check(problem);
-    return status ? status : clattn__plan_create_by(context, CLATTN_ENGINE_AUTO, problem, passes, result);
-}
-
-clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engine, const clattn_problem *problem,
-                                     unsigned passes, clattn_plan **result)
+clattn_status clattn__plan_build(clattn_context *context, clattn_engine only, clattn__may_use *may_use,
+                                 const clattn_problem *problem, unsigned passes, clattn_plan **result)
 {
     struct clattn__error before; /* what was passed over on the way to a plan is no failure */
     clattn__error_keep(&before);
@@ -276,11 +248,11 @@ clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engi
     clattn_plan *plan = clattn__allocate(&context->allocator, sizeof *plan);
     if (!plan)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for a plan");
-    clattn__context_retain(context);
     plan->context = context;
     plan->problem = *problem;
     plan->passes = passes;
-    plan->only = engine;
+    plan->only = only;
+    plan->may_use = may_use;
     plan->pack = clattn__config_pack(problem);
     plan->scale = problem->scale != 0.0f ? problem->scale : (float)(1.0 / sqrt((double)problem->qk_dim));
     clattn_engine order[CLATTN__ENGINE_COUNT];
@@ -294,7 +266,7 @@ clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engi
     if (!status)
         status = clattn__plan_write_description(plan);
     if (status) {
-        clattn_plan_destroy(plan);
+        clattn__plan_free(plan);
     } else {
         clattn__error_restore(&before);
         *result = plan;
@@ -302,11 +274,9 @@ clattn_status clattn__plan_create_by(clattn_context *context, clattn_engine engi
     return status;
 }
 
-void clattn_plan_destroy(clattn_plan *plan)
+void clattn__plan_free(clattn_plan *plan)
 {
-    if (!plan)
-        return;
-    clattn_context *context = plan->context;
+    const clattn_allocator allocator = plan->context->allocator;
     for (size_t i = 0; i < KERNEL_COUNT; ++i) {
         if (plan->stages[i].kernel)
             clReleaseKernel(plan->stages[i].kernel);
@@ -315,34 +285,7 @@ void clattn_plan_destroy(clattn_plan *plan)
     }
     if (plan->lock)
         pthread_mutex_destroy(plan->lock);
-    clattn__release(&context->allocator, plan->lock);
-    clattn__release(&context->allocator, plan->description);
-    clattn__release(&context->allocator, plan);
-    clattn__context_release(context);
-}
-
-size_t clattn__workspace_sums(const clattn_plan *plan, unsigned pass)
-{
-    const clattn_problem *p = &plan->problem;
-    const size_t rows = (size_t)(p->batch * p->q_heads * p->q_len);
-    const size_t sums = plan->one_walk && p->dtype != CLATTN_FLOAT32 ? (size_t)p->qk_dim : 0;
-    if (pass == CLATTN_FORWARD)
-        return clattn__split_bytes(p, plan->stages[KERNEL_FORWARD].config.splits);
-    return clattn__delta_wanted(plan) ? sizeof(float) * rows * (1 + sums) : 0;
-}
-
-clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes)
-{
-    if (!plan || !bytes)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", plan ? "bytes" : "plan");
-    if (pass != CLATTN_FORWARD && (!pass || pass & ~(unsigned)CLATTN_BACKWARD))
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD and CLATTN_BACKWARD",
-                            pass);
-    *bytes = clattn__workspace_sums(plan, pass) + clattn__maps_bytes(plan, pass);
-    return CLATTN_SUCCESS;
-}
-
-const char *clattn_plan_describe(const clattn_plan *plan)
-{
-    return plan ? plan->description : "";
+    clattn__release(&allocator, plan->lock);
+    clattn__release(&allocator, plan->description);
+    clattn__release(&allocator, plan);
 }

@@ -5,6 +5,8 @@
 #endif
 #include "runner/runner.h"
 
+#include "plan/plan.h"
+
 #include <string.h>
 #include <time.h>
 

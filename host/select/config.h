@@ -1,9 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What config.c shares with the engines' own choices, engines/simt.c and so on. */
-#ifndef CLATTN_HOST_CONFIG_H
-#define CLATTN_HOST_CONFIG_H
+/* A configuration: tiles and build options of one kernel, and what follows from it and the problem. */
+#ifndef CLATTN_SELECT_CONFIG_H
+#define CLATTN_SELECT_CONFIG_H
 
-#include "internal.h"
+#include "opencl/device.h"
+
+enum clattn__kernel {
+    KERNEL_FORWARD,
+    KERNEL_COMBINE,
+    KERNEL_DQ,
+    KERNEL_DKDV,
+    KERNEL_HEAD,
+    KERNEL_DELTA, /* this and the next: behind the stages that need them */
+    KERNEL_MAPS,
+    KERNEL_COUNT
+};
+enum clattn__mask { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* as in kernels/attention/rows.cl */
+
+struct clattn__config {
+    enum clattn__kernel kernel;
+    clattn_engine engine;
+    clattn_dtype dtype;
+    int own, walk;                     /* rows of an owner tile, and of a tile of the walked side */
+    int d_pad, dv_pad;                 /* D and Dv rounded up to chunk */
+    int chunk;                         /* depth staged at a time for scores */
+    int slice;                         /* output depth of one work-group */
+    int owner_resident;                /* 1: the owner tile is staged once, whole */
+    int tx, ty;                        /* simt: work-items along walked and owner rows */
+    int strip, unroll;                 /* simt: walked rows staged at a time for the output; steps of products */
+    int few;                           /* simt, nvidia_mma: 1: the schedule for few query rows */
+    int lanes, block_rows, block_cols; /* cpu: vector width, register block */
+    int stages;                        /* nvidia_wgmma: tiles of a walked tensor that are on their way or in use */
+    int turns, owner_registers;        /* 1: two consumers take turns; the owner tile is kept in registers */
+    int stay;                          /* 1: a launch has a work-group a compute unit, which take tiles in turn */
+    bool apart;                        /* dK and dV have work-groups of their own */
+    bool aligned;                      /* the engine does not take all tensors with it */
+    int warps;                         /* nvidia_mma: of a work-group */
+    bool packed;
+    enum clattn__mask mask;
+    int long_sums; /* kernels/attention/long_sums.cl: 0, 1: sums are of tiles, or walked rows after which they are settled */
+    bool want_dk, want_dv;
+    int splits;         /* forward: parts of the keys, 1: all in one; combine: as the forward */
+    size_t group_size;  /* work-items of a work-group */
+    size_t local_bytes; /* estimate */
+};
+
+/* Tensor maps of a batch, as in kernels/engines/nvidia_wgmma/tensor_copy.cl: of q, k, v and dout; and sets of them
+ * that one kernel makes, for each stage its own. */
+enum { CLATTN__MAPS_A_BATCH = 4, CLATTN__MAP_SETS = 2, CLATTN__MAP_BYTES = 128 };
+
+extern const char *const clattn__kernel_names[KERNEL_COUNT];
+
+/* Whether keys are the owner rows. */
+bool clattn__config_keys_own(enum clattn__kernel kernel);
+enum clattn__mask clattn__config_mask(const clattn_problem *problem);
+/* Query heads that share a tile: 1, or the whole group where queries are few. */
+int clattn__config_pack(const clattn_problem *problem);
+/* Whether the kernel works on tiles, so that there is something to tune. */
+bool clattn__config_has_tiles(enum clattn__kernel kernel);
+/* The build options, in canonical order: compiler argument, cache key and log line in one. */
+#define CLATTN__OPTIONS_MAX 512
+void clattn__config_options(const struct clattn__config *config, char options[CLATTN__OPTIONS_MAX]);
+/* Work-groups that the whole pass takes. */
+uint64_t clattn__config_groups(const struct clattn__config *config, const clattn_problem *problem);
+
+/* ---- for the engines' choices ---- */
 
 static inline int clattn__min_int(int64_t a, int b)
 {
@@ -35,43 +96,5 @@ bool clattn__keeps_busy(const struct clattn__device *device, const clattn_proble
                         const struct clattn__config *config);
 /* Halves a tile, in whole units, as long as it holds all rows. */
 int clattn__shrink(int tile, int64_t rows, int unit);
-
-struct call;
-
-/* Of each engine, the functions of its row in engine.c. */
-bool clattn__simt_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
-                         struct clattn__config *config);
-bool clattn__simt_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
-
-bool clattn__mma_supports(const struct clattn__device *device, const clattn_problem *problem,
-                          enum clattn__kernel kernel);
-bool clattn__mma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
-                        struct clattn__config *config);
-bool clattn__mma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
-bool clattn__mma_takes(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call);
-
-/* The same of its schedule for few query rows, and whether it has one for the problem. */
-bool clattn__few_mma_serves(const clattn_problem *problem, enum clattn__kernel kernel);
-bool clattn__few_mma_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
-                            struct clattn__config *config);
-bool clattn__few_mma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
-
-/* The same of engine simt's schedule for few query rows; *attempt is counted down by every configuration there is. */
-bool clattn__few_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
-                        struct clattn__config *config);
-bool clattn__few_complete(int64_t own, int64_t walk, struct clattn__config *config);
-/* The longest strip that divides the walked tile, up to `most`. */
-void clattn__simt_fit_strip(struct clattn__config *config, int most);
-
-bool clattn__cpu_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
-                        struct clattn__config *config);
-bool clattn__cpu_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
-
-bool clattn__wgmma_supports(const struct clattn__device *device, const clattn_problem *problem,
-                            enum clattn__kernel kernel);
-bool clattn__wgmma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
-                          struct clattn__config *config);
-bool clattn__wgmma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
-bool clattn__wgmma_takes(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tunable numbers of a configuration. */
-#ifndef CLATTN_FIELDS_H
-#define CLATTN_FIELDS_H
+#ifndef CLATTN_SELECT_FIELDS_H
+#define CLATTN_SELECT_FIELDS_H
 
-#include "internal.h"
+#include "select/config.h"
 
 /* What the tuner tries beside a value. */
 enum clattn__step { STEP_NONE, STEP_DOUBLE, STEP_TOGGLE };

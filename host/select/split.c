@@ -2,7 +2,7 @@
 /* Whether a forward shares the keys out among its work-groups. Where queries are few, so are the tiles of their rows,
  * and most of a device would idle while a few work-groups walk all keys. The number of parts depends on problem and
  * device alone: results are the same from run to run. */
-#include "internal.h"
+#include "select/split.h"
 
 /* Work-items that a compute unit of a GPU should have: enough to load while others multiply. */
 enum { ITEMS_A_UNIT = 384, TILES_A_CORE = 4 };

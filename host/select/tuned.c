@@ -4,6 +4,8 @@
 #include "select/tuned.h"
 
 #include "opencl/files.h"
+#include "opencl/program.h"
+#include "select/choose.h"
 
 #include <string.h>
 

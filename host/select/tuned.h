@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Configurations that were found to be the fastest on a device: kept in a file, looked up by plans. */
-#ifndef CLATTN_TUNED_H
-#define CLATTN_TUNED_H
+#ifndef CLATTN_SELECT_TUNED_H
+#define CLATTN_SELECT_TUNED_H
 
-#include "internal.h"
+#include "opencl/context.h"
+#include "select/config.h"
 
 /* What a configuration was tuned for. The first parts must fit exactly, the three logarithms (base 2, rounded down) as
  * nearly as possible: rows of the owner, rows of the walked side, B Hq. */

@@ -9,6 +9,7 @@
  * line says, it is no row. */
 #include "select/tuned.h"
 
+#include "select/engine.h"
 #include "select/fields.h"
 
 #include <stdlib.h>

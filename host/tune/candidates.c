@@ -3,7 +3,7 @@
  * of the fastest. Legal ones only, each once. */
 #include "tune/candidates.h"
 
-#include "select/config.h"
+#include "select/choose.h"
 #include "select/fields.h"
 
 /* Numbers that are worth doubling and halving together. */

@@ -3,7 +3,8 @@
 #ifndef CLATTN_TUNE_CANDIDATES_H
 #define CLATTN_TUNE_CANDIDATES_H
 
-#include "internal.h"
+#include "opencl/context.h"
+#include "select/config.h"
 
 struct clattn__candidate {
     struct clattn__config config;

@@ -4,6 +4,7 @@
 #define CLATTN_TUNE_TRIAL_H
 
 #include "runner/runner.h"
+#include "select/config.h"
 
 struct clattn__trial {
     clattn_problem problem;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clattn_tune: the fastest configuration of each kernel, by trying. */
+#include "api/api.h"
 #include "launch/launch.h"
+#include "select/engine.h"
 #include "select/fields.h"
 #include "select/tuned.h"
 #include "tune/candidates.h"

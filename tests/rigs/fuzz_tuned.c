@@ -2,9 +2,10 @@
 /* libFuzzer: the text of a file of tuned configurations. What is accepted goes through everything that plans do with a
  * row, short of OpenCL, for problems and devices of several sizes: no crash, no division by zero, nothing that exceeds
  * the device. And it is printed as it was read. */
-#include "select/config.h"
+#include "select/choose.h"
 #include "select/engine.h"
 #include "select/fields.h"
+#include "select/split.h"
 #include "select/tuned.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of engine cpu: by what caches hold and by how many workers there are. */
-#include "select/config.h"
+#include "select/engines/engines.h"
 
 /* Of an owner row, or of those of both owners. */
 static size_t owner_depth(const struct clattn__config *config)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of engine nvidia_mma: a table of rows that were measured. */
-#include "select/config.h"
+#include "select/engines/engines.h"
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV, ON_ALL = ~0 };
 enum { BLOCK = 16, MOST_DEPTH = 256, FEW_ROWS = 4 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of engine nvidia_mma for few query rows, in the schedule of kernels/engines/nvidia_mma/engine_few.cl. */
 #include "attention/args.h"
-#include "select/config.h"
+#include "select/engines/engines.h"
+#include "select/split.h"
 
 enum { MOST_ROWS = 16, MOST_DEPTH = 128, PIECE = 8, KEY_BLOCK = 16, D_UNIT = 32, DV_UNIT = 64 };
 
@@ -33,9 +34,9 @@ static bool in_pieces(const struct view *view)
 }
 
 /* Only configurations for few rows ask. */
-bool clattn__mma_takes(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call)
+bool clattn__mma_takes(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call)
 {
-    (void)plan;
+    (void)problem;
     (void)kernel;
     return in_pieces(&call->k) && in_pieces(&call->v);
 }

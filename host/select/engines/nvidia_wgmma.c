@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of engine nvidia_wgmma: a table of rows that were measured. */
 #include "attention/args.h"
-#include "select/config.h"
+#include "select/engines/engines.h"
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV };
 enum { PANEL = 64, UNIT = 16, MAX_DEPTH = 256 }; /* depth of a panel in local memory, of a product, and of a tile */
@@ -70,9 +70,8 @@ static bool can_copy(const struct view *view, int64_t heads, int64_t rows)
            (view->row != 0 || rows == 1);
 }
 
-bool clattn__wgmma_takes(const clattn_plan *plan, enum clattn__kernel kernel, const struct call *call)
+bool clattn__wgmma_takes(const clattn_problem *p, enum clattn__kernel kernel, const struct call *call)
 {
-    const clattn_problem *p = &plan->problem;
     return can_copy(&call->q, p->q_heads, p->q_len) && can_copy(&call->k, p->kv_heads, p->kv_len) &&
            can_copy(&call->v, p->kv_heads, p->kv_len) &&
            (kernel == KERNEL_FORWARD || can_copy(&call->dout, p->q_heads, p->q_len));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of engine simt: a table of rows that were measured. */
-#include "select/config.h"
+#include "select/engines/engines.h"
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_ALL = ~0 };
 
@@ -44,13 +44,6 @@ static size_t simt_local_bytes(const struct clattn__config *c)
     const size_t for_output = walk * (own + pad) + (size_t)c->strip * (size_t)c->slice;
     const size_t reduced = c->kernel == KERNEL_FORWARD ? own * (size_t)c->tx : 0;
     return 4 * (stays + (for_scores > for_output ? for_scores : for_output) + reduced);
-}
-
-void clattn__simt_fit_strip(struct clattn__config *c, int most)
-{
-    c->strip = clattn__min_int(most, c->walk);
-    while (c->walk % c->strip)
-        c->strip /= 2;
 }
 
 static void simt_fill(const struct simt_row *row, const clattn_problem *problem, struct clattn__config *c)

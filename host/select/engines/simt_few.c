@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tiles of engine simt for few query rows, in the schedule of kernels/engines/simt/engine_few.cl. */
-#include "select/config.h"
+#include "select/engines/engines.h"
+#include "select/split.h"
 
 enum { MOST_ROWS = 16 };
 
@@ -112,6 +113,13 @@ bool clattn__few_choose(const struct clattn__device *device, const clattn_proble
     }
     config->few = 0;
     return false;
+}
+
+void clattn__simt_fit_strip(struct clattn__config *c, int most)
+{
+    c->strip = clattn__min_int(most, c->walk);
+    while (c->walk % c->strip)
+        c->strip /= 2;
 }
 
 bool clattn__few_complete(int64_t own, int64_t walk, struct clattn__config *c)

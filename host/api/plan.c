@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plans, as a program has them: each keeps its context. */
+#include "api/api.h"
+
+#include "api/trial.h"
+
+clattn_status clattn__passes_check(unsigned passes)
+{
+    const unsigned all = CLATTN_FORWARD | CLATTN_BACKWARD;
+    if (!passes || passes & ~all)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "passes is 0x%x; allowed are the bits of CLATTN_FORWARD and CLATTN_BACKWARD", passes);
+    return CLATTN_SUCCESS;
+}
+
+clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *problem, unsigned passes,
+                                 clattn_plan **result)
+{
+    if (!result)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "plan is NULL");
+    *result = NULL;
+    if (!context || !problem)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", context ? "problem" : "context");
+    clattn_status status = clattn__passes_check(passes);
+    if (!status)
+        status = clattn__problem_check(problem);
+    if (status)
+        return status;
+    clattn__context_retain(context);
+    status = clattn__plan_build(context, CLATTN_ENGINE_AUTO, clattn__engine_may_use, problem, passes, result);
+    if (status)
+        clattn__context_release(context);
+    return status;
+}
+
+void clattn_plan_destroy(clattn_plan *plan)
+{
+    if (!plan)
+        return;
+    clattn_context *context = plan->context;
+    clattn__plan_free(plan);
+    clattn__context_release(context);
+}
+
+clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass, size_t *bytes)
+{
+    if (!plan || !bytes)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", plan ? "bytes" : "plan");
+    if (pass != CLATTN_FORWARD && (!pass || pass & ~(unsigned)CLATTN_BACKWARD))
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD and CLATTN_BACKWARD",
+                            pass);
+    *bytes = clattn__workspace_bytes(plan, pass);
+    return CLATTN_SUCCESS;
+}
+
+const char *clattn_plan_describe(const clattn_plan *plan)
+{
+    return plan ? plan->description : "";
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a caller brings to a call: is it of this context, and large enough? */
+#ifndef CLATTN_LAUNCH_PLACE_H
+#define CLATTN_LAUNCH_PLACE_H
+
+#include "launch/tensor.h"
+#include "opencl/context.h"
+
+clattn_status clattn__check_queue(const clattn_context *context, cl_command_queue queue);
+clattn_status clattn__check_wait_list(cl_uint wait_count, const cl_event *wait_list);
+/* Fits a tensor to its buffer, and makes its view for the overlap check. */
+clattn_status clattn__place_tensor(const clattn_context *context, const struct clattn__role *role,
+                                   const clattn_tensor *tensor, struct clattn__view *view);
+/* The same for the `needed` bytes of a workspace. */
+clattn_status clattn__place_workspace(const clattn_context *context, size_t needed, cl_mem workspace,
+                                      struct clattn__view *view);
+
+#endif
