@@ -5,8 +5,6 @@
 #endif
 #include "runner/runner.h"
 
-#include "plan/plan.h"
-
 #include <string.h>
 #include <time.h>
 
@@ -149,10 +147,11 @@ static clattn_status make_plan(struct run *run, const clattn_problem *problem, u
     clattn_runner *runner = run->runner;
     const double start = clattn__seconds_now();
     clattn_status status = CLATTN_SUCCESS;
-    if (!runner->plan || runner->plan->passes != passes ||
-        memcmp(&runner->plan->problem, problem, sizeof *problem) != 0) {
+    if (!runner->plan || runner->passes != passes || memcmp(&runner->problem, problem, sizeof *problem) != 0) {
         clattn_plan_destroy(runner->plan);
         runner->plan = NULL;
+        runner->problem = *problem;
+        runner->passes = passes;
         status = clattn_plan_create(runner->context, problem, passes, &runner->plan);
     }
     run->info.plan = clattn_plan_describe(runner->plan);

@@ -13,6 +13,8 @@ struct clattn_runner {
     clattn_context *context;
     /* of the last run of each kind: the next one is often the same */
     clattn_plan *plan;
+    clattn_problem problem; /* what plan was asked for */
+    unsigned passes;
     clattn_layer_plan *layer_plan;
     clattn_layer layer; /* what layer_plan was asked for */
 };

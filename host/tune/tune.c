@@ -2,6 +2,7 @@
 /* clattn_tune: the fastest configuration of each kernel, by trying. */
 #include "api/api.h"
 #include "launch/launch.h"
+#include "plan/plan.h"
 #include "select/engine.h"
 #include "select/fields.h"
 #include "select/tuned.h"
