@@ -23,7 +23,7 @@ clattn_status clattn_enqueue_backward(const clattn_plan *plan, cl_command_queue 
     if (!workspace)
         workspace = mem[ROLE_Q]; /* not needed, not read */
     status = clattn__launch_maps(&launch, CLATTN_BACKWARD, &call, workspace);
-    const bool dq_makes_delta = clattn__stage_makes_delta(clattn__stage_for(plan, KERNEL_DQ, &call));
+    const bool dq_makes_delta = clattn__stage_makes_delta(launch.stages[KERNEL_DQ]);
     if (!status && plan->stages[KERNEL_DELTA].used && !dq_makes_delta) {
         const cl_mem buffers[] = {mem[ROLE_OUT], mem[ROLE_DOUT], workspace};
         status = clattn__launch_stage(&launch, KERNEL_DELTA, &call, buffers, ARRAY_SIZE(buffers), 0);

@@ -7,26 +7,10 @@
 #include "select/split.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 /* ---- the call ---- */
-
-/* Member `index` (ROLE_Q, ..) of the struct. */
-static const clattn_tensor *tensor_at(const clattn_tensors *tensors, size_t index)
-{
-    const clattn_tensor *const members[ROLE_COUNT] = {
-        &tensors->q,   &tensors->k,    &tensors->v,  &tensors->mask, &tensors->kv_lengths, &tensors->out,
-        &tensors->lse, &tensors->dout, &tensors->dq, &tensors->dk,   &tensors->dv};
-    return members[index];
-}
-
-/* Where the kernels find the tensor that is member `index` of clattn_tensors. */
-static struct view *argument_of(struct call *call, size_t index, struct view *lengths)
-{
-    struct view *const arguments[ROLE_COUNT] = {&call->q,   &call->k,    &call->v,  &call->mask, lengths,  &call->out,
-                                                &call->lse, &call->dout, &call->dq, &call->dk,   &call->dv};
-    return arguments[index];
-}
 
 /* By how many powers of two P is made smaller, so that a sum of P V is no larger than the largest V: as many as there are
  * keys, and those that a row's maximum may be left behind by (kernels/attention/softmax.cl). No float16 is that large. */
@@ -64,13 +48,21 @@ static void fill_call(const clattn_plan *plan, struct call *call)
     call->room = ldexpf(1.0f, -softmax_room(p));
 }
 
-static void set_view(struct call *call, const struct clattn__role *role, const clattn_tensor *tensor,
-                     struct view *lengths)
+/* Where a kernel finds the tensor; key lengths, which have no heads, have a place of their own. */
+static void set_view(struct call *call, const struct clattn__role *role, const clattn_tensor *tensor)
 {
+#define AT(slot, member, read, written, when, shape, elements) offsetof(struct call, member),
+    static const size_t at[ROLE_COUNT] = {CLATTN__TENSORS(AT)};
+#undef AT
     size_t stride[3];
     clattn__role_strides(role, tensor->stride, stride);
-    *argument_of(call, role->index, lengths) =
-        (struct view){(arg_long)tensor->offset, (arg_long)stride[0], (arg_long)stride[1], (arg_long)stride[2]};
+    const struct view view = {(arg_long)tensor->offset, (arg_long)stride[0], (arg_long)stride[1], (arg_long)stride[2]};
+    if (role->index == ROLE_KV_LENGTHS) {
+        call->kv_lengths = view.offset;
+        call->kv_lengths_stride = view.batch;
+    } else {
+        memcpy((char *)call + at[role->index], &view, sizeof view);
+    }
 }
 
 static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass, const clattn_tensors *tensors,
@@ -79,23 +71,20 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
     const clattn_plan *plan = launch->plan;
     struct clattn__role roles[ROLE_COUNT];
     struct clattn__view views[ROLE_COUNT + 1];
-    struct view lengths = {0, 0, 0, 0};
     size_t view_count = 0;
     const size_t role_count = clattn__roles(&plan->problem, pass, roles);
     for (size_t i = 0; i < ROLE_COUNT; ++i)
         launch->mem[i] = tensors->q.mem;
     for (size_t i = 0; i < role_count; ++i) {
-        const clattn_tensor *tensor = tensor_at(tensors, roles[i].index);
+        const clattn_tensor *tensor = clattn__tensor_at(tensors, roles[i].index);
         if (!tensor->mem && roles[i].optional)
             continue;
         const clattn_status status = clattn__place_tensor(plan->context, &roles[i], tensor, &views[view_count++]);
         if (status)
             return status;
-        set_view(call, &roles[i], tensor, &lengths);
+        set_view(call, &roles[i], tensor);
         launch->mem[roles[i].index] = tensor->mem;
     }
-    call->kv_lengths = lengths.offset;
-    call->kv_lengths_stride = lengths.batch;
     call->store_lse = tensors->lse.mem != NULL;
     const size_t needed = clattn__workspace_bytes(plan, pass);
     clattn_status status = CLATTN_SUCCESS;
@@ -114,24 +103,14 @@ static uint64_t launches(const struct clattn__stage *stage)
     return stage->used ? (stage->groups - 1) / stage->groups_per_launch + 1 : 0;
 }
 
-/* Whichever of the two a call takes. */
-static uint64_t most_launches(const struct clattn__stage *stage, const struct clattn__stage *fallback)
-{
-    return launches(stage) > launches(fallback) ? launches(stage) : launches(fallback);
-}
-
 /* Room in launch->done for an event of every launch of the pass, so that nothing can run short once the first is
  * enqueued. */
 static clattn_status reserve_events(struct clattn__launch *launch, unsigned pass)
 {
     uint64_t count = 0;
     for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
-        const struct clattn__stage *stage = &launch->plan->stages[kernel];
-        const struct clattn__stage *fallback = &launch->plan->fallbacks[kernel];
-        if (kernel == KERNEL_MAPS)
-            count += launches(stage);
-        else if (stage->used && is_of_forward(kernel) == (pass == CLATTN_FORWARD))
-            count += most_launches(stage, fallback);
+        if (kernel == KERNEL_MAPS || is_of_forward(kernel) == (pass == CLATTN_FORWARD))
+            count += launches(launch->stages[kernel]);
     }
     if (count <= SIZE_MAX / sizeof *launch->done)
         launch->done = clattn__allocate(&launch->plan->context->allocator, (size_t)count * sizeof *launch->done);
@@ -163,6 +142,8 @@ clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_p
     fill_call(plan, call);
     if (!status)
         status = place_tensors(launch, plan->passes & pass, tensors, workspace, call);
+    for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
+        launch->stages[kernel] = clattn__stage_for(plan, (enum clattn__kernel)kernel, call);
     return status ? status : reserve_events(launch, pass);
 }
 
@@ -188,20 +169,19 @@ const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan
 {
     const clattn_tensor contiguous = {NULL, 0, {0, 0, 0}};
     struct clattn__role roles[ROLE_COUNT];
-    struct view lengths;
     struct call call;
     fill_call(plan, &call);
     const unsigned passes = is_of_forward((int)kernel) ? CLATTN_FORWARD : plan->passes & CLATTN_BACKWARD;
     const size_t count = clattn__roles(&plan->problem, passes, roles);
     for (size_t i = 0; i < count; ++i)
-        set_view(&call, &roles[i], &contiguous, &lengths);
+        set_view(&call, &roles[i], &contiguous);
     return clattn__stage_for(plan, kernel, &call);
 }
 
 clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
                                    const cl_mem *buffers, size_t buffer_count, size_t after)
 {
-    const struct clattn__stage *stage = clattn__stage_for(launch->plan, kernel, call);
+    const struct clattn__stage *stage = launch->stages[kernel];
     const cl_uint wait_count = after ? (cl_uint)after : launch->wait_count;
     if (clattn__stage_has_maps(stage))
         call->maps = (arg_long)clattn__maps_at(launch->plan, kernel);

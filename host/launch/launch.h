@@ -4,7 +4,7 @@
 #define CLATTN_LAUNCH_H
 
 #include "attention/args.h"
-#include "launch/tensor.h"
+#include "launch/slots.h"
 #include "plan/plan.h"
 
 /* A call being enqueued: its tensors checked, its events collected. */
@@ -14,7 +14,8 @@ struct clattn__launch {
     cl_uint wait_count;
     const cl_event *wait_list;
     cl_mem mem[ROLE_COUNT]; /* of each tensor; those that the pass does not use have some buffer that is valid */
-    cl_event *done;         /* events of the launches so far */
+    const struct clattn__stage *stages[KERNEL_COUNT]; /* what makes each of the plan's, for these tensors */
+    cl_event *done;                                   /* events of the launches so far */
     size_t done_count;
 };
 

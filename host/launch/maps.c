@@ -20,8 +20,7 @@ clattn_status clattn__launch_maps(struct clattn__launch *launch, unsigned pass, 
     const cl_mem *mem = launch->mem;
     enum clattn__kernel kernels[CLATTN__MAP_SETS];
     const size_t count = clattn__maps_kernels(plan, pass, kernels);
-    if (!count ||
-        !clattn__stage_has_maps(clattn__stage_for(plan, kernels[0], call))) /* they all take the same tensors */
+    if (!count || !clattn__stage_has_maps(launch->stages[kernels[0]])) /* they all take the same tensors */
         return CLATTN_SUCCESS;
     call->maps = (arg_long)clattn__maps_at(plan, kernels[0]);
     describe_sets(plan, kernels, count, call);

@@ -1,64 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors as strided views: which ones a pass has, how far they reach, whether they share bytes. */
+/* Tensors as strided views: how far they reach, whether they share bytes. */
 #include "launch/tensor.h"
 
 #include <string.h>
-
-/* ---- the tensors of a pass ---- */
-
-static const char *const role_names[ROLE_COUNT] = {"q",   "k",    "v",  "mask", "kv_lengths", "out",
-                                                   "lse", "dout", "dq", "dk",   "dv"};
-
-static void add_role(struct clattn__role *role, size_t index, enum clattn__tensor_use use, const clattn_problem *p)
-{
-    const bool keys = index == ROLE_K || index == ROLE_V || index == ROLE_DK || index == ROLE_DV;
-    const bool values = index == ROLE_V || index == ROLE_DV || index == ROLE_OUT || index == ROLE_DOUT;
-    role->name = role_names[index];
-    role->index = index;
-    role->use = use;
-    role->optional = false;
-    role->element_bytes = p->dtype == CLATTN_FLOAT32 ? 4 : 2;
-    role->count[0] = p->batch;
-    role->count[1] = keys ? p->kv_heads : p->q_heads;
-    role->count[2] = keys ? p->kv_len : p->q_len;
-    role->depth = index == ROLE_LSE ? 1 : values ? p->v_dim : p->qk_dim;
-    if (index == ROLE_LSE || index == ROLE_KV_LENGTHS)
-        role->element_bytes = 4;
-    if (index == ROLE_MASK) {
-        role->element_bytes = 1;
-        memcpy(role->count, p->mask_dim, sizeof role->count);
-        role->depth = p->mask_dim[3];
-    }
-    if (index == ROLE_KV_LENGTHS) {
-        role->count[1] = role->count[2] = 1;
-        role->depth = 1;
-    }
-}
-
-size_t clattn__roles(const clattn_problem *problem, unsigned pass, struct clattn__role roles[ROLE_COUNT])
-{
-    const bool forward = pass == CLATTN_FORWARD;
-    size_t count = 0;
-    for (size_t index = ROLE_Q; index <= ROLE_V; ++index)
-        add_role(&roles[count++], index, TENSOR_INPUT, problem);
-    if (problem->mask_dim[0])
-        add_role(&roles[count++], ROLE_MASK, TENSOR_INPUT, problem);
-    if (problem->kv_lengths)
-        add_role(&roles[count++], ROLE_KV_LENGTHS, TENSOR_INPUT, problem);
-    add_role(&roles[count++], ROLE_OUT, forward ? TENSOR_OUTPUT : TENSOR_INPUT, problem);
-    add_role(&roles[count++], ROLE_LSE, forward ? TENSOR_OUTPUT : TENSOR_INPUT, problem);
-    roles[count - 1].optional = forward;
-    if (forward)
-        return count;
-    add_role(&roles[count++], ROLE_DOUT, TENSOR_INPUT, problem);
-    if (pass & CLATTN_BACKWARD_DQ)
-        add_role(&roles[count++], ROLE_DQ, TENSOR_OUTPUT, problem);
-    if (pass & CLATTN_BACKWARD_DK)
-        add_role(&roles[count++], ROLE_DK, TENSOR_OUTPUT, problem);
-    if (pass & CLATTN_BACKWARD_DV)
-        add_role(&roles[count++], ROLE_DV, TENSOR_OUTPUT, problem);
-    return count;
-}
 
 void clattn__default_strides(size_t stride[3], int64_t heads, int64_t rows, int64_t depth)
 {

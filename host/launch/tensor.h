@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors as strided views, and those that a pass has. */
+/* Tensors as strided views. */
 #ifndef CLATTN_LAUNCH_TENSOR_H
 #define CLATTN_LAUNCH_TENSOR_H
 
@@ -24,32 +24,16 @@ int64_t clattn__view_extent(const struct clattn__view *view);
 /* Whether outputs among the views share bytes with any other view or themselves. */
 clattn_status clattn__views_check_overlap(const struct clattn__view *views, size_t count);
 
-/* The tensors that a pass of the plan uses, as (member of clattn_tensors or clattn_arrays, shape, use). */
+/* A tensor of a pass. */
 struct clattn__role {
     const char *name;
-    size_t index; /* of the tensor among the members: 0 for q, .. */
+    size_t index; /* among the tensors of attention (slots.h), or those of the layer */
     enum clattn__tensor_use use;
     bool optional;
     size_t element_bytes;
     int64_t count[3]; /* batches, heads, rows */
     int64_t depth;
 };
-enum {
-    ROLE_Q,
-    ROLE_K,
-    ROLE_V,
-    ROLE_MASK,
-    ROLE_KV_LENGTHS,
-    ROLE_OUT,
-    ROLE_LSE,
-    ROLE_DOUT,
-    ROLE_DQ,
-    ROLE_DK,
-    ROLE_DV,
-    ROLE_COUNT
-};
-/* Fills roles[] for a forward or the gradients in `pass`; returns how many. */
-size_t clattn__roles(const clattn_problem *problem, unsigned pass, struct clattn__role roles[ROLE_COUNT]);
 /* Strides of the role's view, in elements, with 0,0,0 filled in and those of dimensions of size 1 cleared. */
 void clattn__role_strides(const struct clattn__role *role, const size_t given[3], size_t stride[3]);
 

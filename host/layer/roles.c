@@ -2,6 +2,8 @@
 /* The tensors of a layer's calls: their shapes, what lies in `saved`, and the attention between the projections. */
 #include "layer/layer.h"
 
+#include "launch/slots.h"
+
 #include <string.h>
 
 clattn_problem clattn__layer_problem(const clattn_layer *layer)

@@ -5,6 +5,8 @@
 #endif
 #include "runner/runner.h"
 
+#include "launch/slots.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -94,22 +96,6 @@ struct run {
     clattn_run_info info;
 };
 
-static clattn_array array_at(const clattn_arrays *arrays, size_t index)
-{
-    const clattn_array *const members[ROLE_COUNT] = {&arrays->q,          &arrays->k,   &arrays->v,   &arrays->mask,
-                                                     &arrays->kv_lengths, &arrays->out, &arrays->lse, &arrays->dout,
-                                                     &arrays->dq,         &arrays->dk,  &arrays->dv};
-    return *members[index];
-}
-
-clattn_tensor *clattn__tensor_at(clattn_tensors *tensors, size_t index)
-{
-    clattn_tensor *const members[ROLE_COUNT] = {&tensors->q,          &tensors->k,   &tensors->v,   &tensors->mask,
-                                                &tensors->kv_lengths, &tensors->out, &tensors->lse, &tensors->dout,
-                                                &tensors->dq,         &tensors->dk,  &tensors->dv};
-    return members[index];
-}
-
 /* The arrays that the pass has; out and lse of a backward without them are made on the device. */
 static clattn_status place_arrays(struct run *run, const clattn_problem *problem, const clattn_arrays *arrays,
                                   unsigned pass)
@@ -120,7 +106,7 @@ static clattn_status place_arrays(struct run *run, const clattn_problem *problem
     for (size_t i = 0; i < transfer->count; ++i) {
         struct clattn__role *role = &transfer->roles[i];
         const bool made = role->index == ROLE_OUT || role->index == ROLE_LSE;
-        transfer->arrays[i] = array_at(arrays, role->index);
+        transfer->arrays[i] = *clattn__array_at(arrays, role->index);
         if (!transfer->arrays[i].data && !role->optional && !(backward && made))
             return clattn__fail(CLATTN_INVALID_ARGUMENT, "array %s is missing: its data is NULL", role->name);
         if (backward && made && (!arrays->out.data || !arrays->lse.data))

@@ -47,8 +47,6 @@ void clattn__transfer_release(struct clattn__transfer *transfer);
 /* ---- runner.c ---- */
 
 double clattn__seconds_now(void);
-/* Member `index` (ROLE_Q, ..) of the struct. */
-clattn_tensor *clattn__tensor_at(clattn_tensors *tensors, size_t index);
 clattn_status clattn__runner_finish(const clattn_runner *runner);
 /* The struct_size of a caller's `info`, which may be NULL. */
 clattn_status clattn__check_info(const clattn_run_info *info);

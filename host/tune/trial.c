@@ -226,11 +226,7 @@ static clattn_status run(struct clattn__trial *trial, const clattn_plan *plan, e
 
 static bool writes(const struct clattn__trial *trial, enum clattn__kernel kernel, size_t at)
 {
-    static const unsigned written_by[ROLE_COUNT] = {
-        [ROLE_OUT] = CLATTN_FORWARD,    [ROLE_LSE] = CLATTN_FORWARD,    [ROLE_DQ] = CLATTN_BACKWARD_DQ,
-        [ROLE_DK] = CLATTN_BACKWARD_DK, [ROLE_DV] = CLATTN_BACKWARD_DV,
-    };
-    return (written_by[trial->transfer.roles[at].index] & clattn__trial_pass(trial, kernel)) != 0;
+    return (clattn__written_by(trial->transfer.roles[at].index) & clattn__trial_pass(trial, kernel)) != 0;
 }
 
 /* Runs into buffers full of NaN, and reads back what the kernel writes. */
