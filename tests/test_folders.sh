@@ -24,6 +24,7 @@ sed -e 's/#.*//' -e 's/:.*//' -e '/^ *$/d' "$host/folders.txt" | sort >"$scratch
 # "FILE SYMBOL" of what objects define, and of what they need; FILE without the build's folder and without its suffix
 echo "$objects" | tr ';' '\n' | while IFS= read -r object; do
     folder=${object#*clattn_objects.dir/}
+    folder=${folder#./}
     nm -g "$object" | awk -v file="${folder%.c.o}" '$NF ~ /^clattn_/ { print (NF == 2 ? "needs" : "has"), $NF, file }'
 done >"$scratch/symbols"
 [ -s "$scratch/symbols" ] || { echo "test_folders: no symbols in $objects" >&2; exit 1; }
