@@ -27,7 +27,8 @@ void bench_baselines_end(void)
 int bench_baseline_accepts(struct bench_measured *m)
 {
     const clattn_problem *p = &m->c.problem;
-    const int plain = p->dtype == CLATTN_FLOAT32 && m->c.layout == LAYOUT_BHND && !p->mask_dim[0] && !p->kv_lengths;
+    const int plain =
+        p->dtype == CLATTN_FLOAT32 && m->c.layout == LAYOUT_BHND && !p->score.mask_dim[0] && !p->kv_lengths;
     if (!plain)
         snprintf(m->message, sizeof m->message, "only float32, contiguous, without mask and key lengths");
     return plain;
@@ -35,14 +36,16 @@ int bench_baseline_accepts(struct bench_measured *m)
 
 int64_t bench_baseline_diagonal(const clattn_problem *p)
 {
-    if (!p->causal)
+    if (!p->score.causal)
         return p->kv_len;
-    return p->align == CLATTN_ALIGN_OFFSET ? p->offset : p->align == CLATTN_ALIGN_TOP_LEFT ? 0 : p->kv_len - p->q_len;
+    return p->score.align == CLATTN_ALIGN_OFFSET     ? p->score.offset
+           : p->score.align == CLATTN_ALIGN_TOP_LEFT ? 0
+                                                     : p->kv_len - p->q_len;
 }
 
 float bench_baseline_scale(const clattn_problem *p)
 {
-    return p->scale != 0.0f ? p->scale : (float)(1.0 / sqrt((double)p->qk_dim));
+    return p->score.scale != 0.0f ? p->score.scale : (float)(1.0 / sqrt((double)p->qk_dim));
 }
 
 const float *bench_baseline_tensor(const struct bench_measured *m, enum data_slot slot)

@@ -20,7 +20,8 @@ const char *bench_dtype_name(clattn_dtype dtype)
 double bench_flops(const clattn_problem *p, unsigned passes, enum bench_pass pass)
 {
     const double scores = (double)p->batch * (double)p->q_heads * (double)p->q_len * (double)p->kv_len;
-    const double d = 2.0 * (double)p->qk_dim, dv = 2.0 * (double)p->v_dim, visible = p->causal ? 0.5 * scores : scores;
+    const double d = 2.0 * (double)p->qk_dim, dv = 2.0 * (double)p->v_dim,
+                 visible = p->score.causal ? 0.5 * scores : scores;
     if (pass == BENCH_FORWARD)
         return visible * (d + dv);
     const double for_ds = passes & (CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK) ? dv : 0.0;

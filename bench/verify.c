@@ -105,7 +105,7 @@ static int naive_row(const clattn_problem *p, const clattn_arrays *a, int64_t b,
     one.qk_dim = p->qk_dim;
     one.v_dim = p->v_dim;
     one.dtype = p->dtype;
-    one.scale = p->scale;
+    one.score.scale = p->score.scale;
     arrays.q.data = (float *)host_row(&q, b, h, i);
     arrays.k.data = g->k;
     arrays.v.data = g->v;

@@ -118,7 +118,7 @@ int verify_keys(const struct test_case *c, const struct data_set *data, const cl
     w->k = host_view(&arrays->k, p->kv_heads, p->kv_len, p->qk_dim);
     w->v = host_view(&arrays->v, p->kv_heads, p->kv_len, p->v_dim);
     w->dout = host_view(&arrays->dout, p->q_heads, p->q_len, p->v_dim);
-    w->scale = p->scale != 0.0f ? (double)p->scale : 1.0 / sqrt((double)p->qk_dim);
+    w->scale = p->score.scale != 0.0f ? (double)p->score.scale : 1.0 / sqrt((double)p->qk_dim);
     for (size_t n = 0; n < dk->rows; ++n) {
         const int64_t b = n ? check_random_below(&random, p->batch) : p->batch - 1;
         const int64_t hk = n ? check_random_below(&random, p->kv_heads) : p->kv_heads - 1;

@@ -137,9 +137,9 @@ static struct input read_input(const char *folder)
     in.problem.kv_len = (int64_t)k.dim[2];
     in.problem.qk_dim = (int64_t)q.dim[3];
     in.problem.v_dim = (int64_t)v.dim[3];
-    in.problem.mask_dim[0] = in.problem.batch;
-    in.problem.mask_dim[1] = in.problem.mask_dim[2] = 1;
-    in.problem.mask_dim[3] = in.problem.kv_len;
+    in.problem.score.mask_dim[0] = in.problem.batch;
+    in.problem.score.mask_dim[1] = in.problem.score.mask_dim[2] = 1;
+    in.problem.score.mask_dim[3] = in.problem.kv_len;
     read_mask(&in, folder);
 
     size_t count = (size_t)(q.dim[0] * q.dim[1] * q.dim[2] * v.dim[3]);
@@ -256,7 +256,7 @@ static void print_memory(clattn_runner *runner, clattn_problem problem, int64_t 
     size_t bytes = 0;
     clattn_plan *plan = NULL;
     problem.q_len = problem.kv_len = length;
-    problem.mask_dim[3] = length;
+    problem.score.mask_dim[3] = length;
     try(clattn_plan_create(clattn_runner_context(runner), &problem, CLATTN_BACKWARD, &plan), "plan");
     try(clattn_plan_workspace_size(plan, CLATTN_BACKWARD, &bytes), "workspace size");
     clattn_plan_destroy(plan);

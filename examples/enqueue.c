@@ -60,7 +60,7 @@ static int make_plan(struct program *p, cl_device_id device)
     problem.q_len = problem.kv_len = N;
     problem.qk_dim = problem.v_dim = D;
     problem.dtype = CLATTN_FLOAT16;
-    problem.causal = 1;
+    problem.score.causal = 1;
     return failed(clattn_context_create(p->cl, device, NULL, &p->context), "context") ||
            failed(clattn_plan_create(p->context, &problem, CLATTN_FORWARD | CLATTN_BACKWARD, &p->plan), "plan");
 }

@@ -19,7 +19,7 @@ int main(void)
     problem.q_heads = problem.kv_heads = HEADS;
     problem.q_len = problem.kv_len = LENGTH;
     problem.qk_dim = problem.v_dim = DIM;
-    problem.causal = 1;
+    problem.score.causal = 1;
 
     clattn_arrays arrays = CLATTN_ARRAYS_INIT;
     arrays.q.data = q;

@@ -218,7 +218,7 @@ CLATTN_API const char *clattn_context_describe(const clattn_context *context);
 typedef enum clattn_align {
     CLATTN_ALIGN_BOTTOM_RIGHT = 0, /* offset = M - N: FlashAttention's */
     CLATTN_ALIGN_TOP_LEFT = 1,     /* offset = 0: PyTorch's is_causal */
-    CLATTN_ALIGN_OFFSET = 2        /* offset = clattn_problem.offset, of either sign */
+    CLATTN_ALIGN_OFFSET = 2        /* offset = clattn_score.offset, of either sign */
 } clattn_align;
 
 #define CLATTN_MAX_HEAD_DIM 512 /* largest D and Dv */
@@ -238,6 +238,23 @@ CLATTN_API void clattn_float_to_float16(const float *from, uint16_t *to, size_t 
 CLATTN_API void clattn_float16_to_float(const uint16_t *from, float *to, size_t count);
 CLATTN_API void clattn_float_to_bfloat16(const float *from, uint16_t *to, size_t count);
 CLATTN_API void clattn_bfloat16_to_float(const uint16_t *from, float *to, size_t count);
+
+/* How a score is made of a query and a key, and which scores there are: what a problem and a layer have in common. 0
+ * means default in all members. */
+typedef struct clattn_score {
+    float scale;        /* factor of Q K^T, of either sign, 1.2e-38 to 2.35e38 in size; 0: 1/sqrt(D) */
+    int causal;         /* 1: query i sees the keys j <= i + offset only */
+    clattn_align align; /* what offset is */
+    int64_t offset;     /* read with CLATTN_ALIGN_OFFSET; within +-2^62 */
+
+    /* Shape of the boolean mask: (B or 1, Hq or 1, N or 1, M or 1); all 0: no mask. A key padding mask (B,M) is
+     * (B,1,1,M). One byte an element, nonzero = may attend. Masks, causality and key lengths all apply. */
+    int64_t mask_dim[4];
+} clattn_score;
+
+/* clang-format off */
+#define CLATTN_DEFAULT_SCORE {0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}}
+/* clang-format on */
 
 /* A problem. Sizes have no default; in all other members 0 means default. Start from CLATTN_PROBLEM_INIT.
  *
@@ -261,15 +278,6 @@ typedef struct clattn_problem {
     int64_t qk_dim;     /* D, 1 to CLATTN_MAX_HEAD_DIM */
     int64_t v_dim;      /* Dv, 1 to CLATTN_MAX_HEAD_DIM */
     clattn_dtype dtype; /* of q, k, v, out, dout, dq, dk, dv; lse is always float32 */
-
-    float scale;        /* factor of Q K^T, of either sign, 1.2e-38 to 2.35e38 in size; 0: 1/sqrt(D) */
-    int causal;         /* 1: query i sees the keys j <= i + offset only */
-    clattn_align align; /* what offset is */
-    int64_t offset;     /* read with CLATTN_ALIGN_OFFSET; within +-2^62 */
-
-    /* Shape of the boolean mask: (B or 1, Hq or 1, N or 1, M or 1); all 0: no mask. A key padding mask (B,M) is
-     * (B,1,1,M). One byte an element, nonzero = may attend. Masks, causality and key lengths all apply. */
-    int64_t mask_dim[4];
     /* 1: a tensor of B key lengths comes with the call, each clamped to 0..M. */
     int kv_lengths;
 
@@ -281,14 +289,15 @@ typedef struct clattn_problem {
      * take a workspace. 0: as many as keep the device busy where queries are few and keys many, else 1. Any other value
      * up to CLATTN_MAX_KV_SPLITS: so many, but no more than there are tiles of keys; 1: never more than one. */
     int64_t kv_splits;
+
+    clattn_score score; /* the last member, as in clattn_layer: a later clattn appends to it */
 } clattn_problem;
 
 #define CLATTN_MAX_KV_SPLITS 1024
 
 #define CLATTN_PROBLEM_INIT                                                                                            \
     {                                                                                                                  \
-        sizeof(clattn_problem), 0, 0, 0, 0, 0, 0, 0, CLATTN_FLOAT32, 0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0,            \
-            {0, 0, 0, 0}, 0, 0, 0, 0                                                                                   \
+        sizeof(clattn_problem), 0, 0, 0, 0, 0, 0, 0, CLATTN_FLOAT32, 0, 0, 0, 0, CLATTN_DEFAULT_SCORE                  \
     }
 CLATTN_API void clattn_problem_init(clattn_problem *problem);
 
@@ -361,7 +370,7 @@ typedef struct clattn_tensors {
     clattn_tensor q;          /* in   (B,Hq,N,D) */
     clattn_tensor k;          /* in   (B,Hk,M,D) */
     clattn_tensor v;          /* in   (B,Hk,M,Dv) */
-    clattn_tensor mask;       /* in   clattn_problem.mask_dim, bytes; when the problem has a mask */
+    clattn_tensor mask;       /* in   clattn_score.mask_dim, bytes; when the problem has a mask */
     clattn_tensor kv_lengths; /* in   (B) int32, stride[0] between them (0: 1); when the problem has key lengths */
     clattn_tensor out;        /* forward: out, backward: in   (B,Hq,N,Dv) */
     clattn_tensor lse;  /* forward: out (mem NULL: not wanted), backward: in   (B,Hq,N) float32, natural log; its three
@@ -445,18 +454,14 @@ typedef struct clattn_layer {
     int64_t dim_head;    /* D, up to CLATTN_MAX_HEAD_DIM; 0: 64, whatever E is */
 
     /* As in clattn_problem. */
-    float scale;
-    int causal;
-    clattn_align align;
-    int64_t offset;
-    int64_t mask_dim[4];
     int kv_lengths;
     int64_t q_tile, k_tile;
+    clattn_score score; /* of N queries, M keys, H heads, D dim_head */
 } clattn_layer;
 
 #define CLATTN_LAYER_INIT                                                                                              \
     {                                                                                                                  \
-        sizeof(clattn_layer), 0, 0, 0, 0, 0, 0, 0, 0, 0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}, 0, 0, 0     \
+        sizeof(clattn_layer), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, CLATTN_DEFAULT_SCORE                                    \
     }
 CLATTN_API void clattn_layer_init(clattn_layer *layer);
 

@@ -78,14 +78,14 @@ static void put_pair(char *line, char letter, int64_t first, int64_t second)
 static void put_visibility(char *line, const struct test_case *c)
 {
     const clattn_problem *p = &c->problem;
-    const int64_t *dim = p->mask_dim;
+    const int64_t *dim = p->score.mask_dim;
 
-    if (p->causal) {
+    if (p->score.causal) {
         put(line, "causal");
     }
-    if (p->align == CLATTN_ALIGN_OFFSET) {
-        put(line, "align=%lld", (long long)p->offset);
-    } else if (p->align != CLATTN_ALIGN_BOTTOM_RIGHT) {
+    if (p->score.align == CLATTN_ALIGN_OFFSET) {
+        put(line, "align=%lld", (long long)p->score.offset);
+    } else if (p->score.align != CLATTN_ALIGN_BOTTOM_RIGHT) {
         put(line, "align=%s", align_names[1]);
     }
     if (dim[0] != 0) {
@@ -138,8 +138,8 @@ char *case_print(const struct test_case *c, char *line)
     if (p->kv_splits != 0) {
         put(line, "splits=%lld", (long long)p->kv_splits);
     }
-    if (p->scale != 0.0f) {
-        put(line, "scale=%.9g", (double)p->scale);
+    if (p->score.scale != 0.0f) {
+        put(line, "scale=%.9g", (double)p->score.scale);
     }
     if (!c->want_lse) {
         put(line, "nolse");
@@ -212,11 +212,11 @@ static int parse_align(const char *value, struct test_case *c)
     int named = find_name(align_names, 2, value, strlen(value));
 
     if (named >= 0) {
-        c->problem.align = named == 0 ? CLATTN_ALIGN_BOTTOM_RIGHT : CLATTN_ALIGN_TOP_LEFT;
+        c->problem.score.align = named == 0 ? CLATTN_ALIGN_BOTTOM_RIGHT : CLATTN_ALIGN_TOP_LEFT;
         return 1;
     }
-    c->problem.align = CLATTN_ALIGN_OFFSET;
-    return read_numbers(value, ',', 1, &c->problem.offset);
+    c->problem.score.align = CLATTN_ALIGN_OFFSET;
+    return read_numbers(value, ',', 1, &c->problem.score.offset);
 }
 
 static int parse_mask(const char *value, struct test_case *c)
@@ -225,7 +225,7 @@ static int parse_mask(const char *value, struct test_case *c)
     int kind = colon != NULL ? find_name(mask_names, MASK_COUNT, value, (size_t)(colon - value)) : MASK_RANDOM;
 
     c->mask = kind >= 0 ? (enum case_mask)kind : MASK_RANDOM;
-    return kind >= 0 && read_numbers(colon != NULL ? colon + 1 : value, ',', 4, c->problem.mask_dim);
+    return kind >= 0 && read_numbers(colon != NULL ? colon + 1 : value, ',', 4, c->problem.score.mask_dim);
 }
 
 static int parse_length(const char *value, struct test_case *c)
@@ -284,7 +284,7 @@ static int parse_scale(const char *value, struct test_case *c)
 {
     char *end;
 
-    c->problem.scale = strtof(value, &end);
+    c->problem.score.scale = strtof(value, &end);
     return end != value && *end == '\0';
 }
 
@@ -338,7 +338,7 @@ static int parse_word(const char *word, struct test_case *c, unsigned *seen)
         }
     }
     if (strcmp(word, "causal") == 0) {
-        c->problem.causal = 1;
+        c->problem.score.causal = 1;
     } else if (strcmp(word, "kvlen") == 0) {
         c->problem.kv_lengths = 1;
         c->lengths = LENGTHS_MIXED;

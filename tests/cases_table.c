@@ -56,7 +56,7 @@ static void set_mask(struct test_case *c, enum case_mask kind, int64_t b, int64_
 {
     const int64_t dim[4] = {b, h, n, m};
 
-    memcpy(c->problem.mask_dim, dim, sizeof dim);
+    memcpy(c->problem.score.mask_dim, dim, sizeof dim);
     c->mask = kind;
 }
 
@@ -71,9 +71,9 @@ static void set_mask_shape(struct test_case *c, enum case_mask kind, unsigned wh
 
 static void set_causal(struct test_case *c, clattn_align align, int64_t offset)
 {
-    c->problem.causal = 1;
-    c->problem.align = align;
-    c->problem.offset = align == CLATTN_ALIGN_OFFSET ? offset : 0;
+    c->problem.score.causal = 1;
+    c->problem.score.align = align;
+    c->problem.score.offset = align == CLATTN_ALIGN_OFFSET ? offset : 0;
 }
 
 static void set_lengths(struct test_case *c, enum case_lengths lengths, int32_t length)
@@ -278,7 +278,7 @@ static void add_data(struct table *t)
             add(t, &c);
             set_mask_shape(&c, s == 1 ? MASK_PREFIX : MASK_SUFFIX, s == 2 ? 11 : 9);
             add(t, &c);
-            c.problem.scale = s == 0 ? -0.05f : 0.3f;
+            c.problem.score.scale = s == 0 ? -0.05f : 0.3f;
             add(t, &c);
         }
     }
@@ -344,7 +344,7 @@ static void add_mixtures(struct table *t)
         if (check_random_below(&r, 2)) {
             set_lengths(&c, LENGTHS_MIXED, 0);
         }
-        c.problem.scale = check_random_below(&r, 4) ? 0.0f : check_random_uniform(&r);
+        c.problem.score.scale = check_random_below(&r, 4) ? 0.0f : check_random_uniform(&r);
         add(t, &c);
     }
 }

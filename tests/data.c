@@ -122,7 +122,7 @@ static int is_padding(const struct data_set *set, const clattn_problem *p, size_
 static float row_factor(const struct test_case *c, enum data_slot slot, size_t row)
 {
     const clattn_problem *p = &c->problem;
-    double scale = p->scale != 0.0f ? fabs((double)p->scale) : 1.0 / sqrt((double)p->qk_dim);
+    double scale = p->score.scale != 0.0f ? fabs((double)p->score.scale) : 1.0 / sqrt((double)p->qk_dim);
 
     if (c->data == DATA_LARGE && (slot == SLOT_Q || slot == SLOT_K)) {
         return (float)sqrt(15.0 / (scale * sqrt((double)p->qk_dim))); /* a score's deviation is 15 */

@@ -65,7 +65,7 @@ static int winner(struct known_scene *s, clattn_dtype dtype, clattn_runner *runn
     if (known_make(s, dtype, 1, 1, n, 40, 64) != 0) {
         return -1;
     }
-    s->p.scale = 0.3f;
+    s->p.score.scale = 0.3f;
     fill_random(s, SCENE_V, 1);
     fill_random(s, SCENE_DOUT, 2);
     for (size_t r = 0; r < 40; r++) {
@@ -124,7 +124,7 @@ static int last_scores(struct known_scene *s, clattn_dtype dtype, clattn_runner 
     if (known_make(s, dtype, 1, 1, 70, 2, 1) != 0) {
         return -1;
     }
-    s->p.scale = scale;
+    s->p.score.scale = scale;
     known_fill(s, SCENE_Q, 0, 1, 1e19f, 1e19f);
     known_fill(s, SCENE_K, 0, 1, scale * 3e19f, scale * 1e19f);
     known_fill(s, SCENE_V, 0, 1, 5.0f, 7.0f);
@@ -189,7 +189,7 @@ static int many_keys(struct known_scene *s, clattn_dtype dtype, clattn_runner *r
     if (known_make(s, dtype, heads, heads, n, m, 16) != 0) {
         return -1;
     }
-    s->p.scale = 1.0f;
+    s->p.score.scale = 1.0f;
     s->p.kv_splits = 1;
     known_fill(s, SCENE_K, 0, 16, 0.1f, -0.1f);
     known_fill(s, SCENE_V, 0, 8, 0.1f, 0.1f);
@@ -249,7 +249,7 @@ static int many_queries(struct known_scene *s, clattn_dtype dtype, clattn_runner
     if (known_make(s, dtype, heads, 1, n, 2, 16) != 0) {
         return -1;
     }
-    s->p.scale = 1.0f;
+    s->p.score.scale = 1.0f;
     known_fill(s, SCENE_Q, 0, 16, 0.1f, 0.1f);
     known_fill(s, SCENE_V, 0, 16, 1.0f, -1.0f);
     known_fill(s, SCENE_DOUT, 0, 16, 0.1f, 0.1f);
@@ -282,7 +282,7 @@ static int make_poisoned(struct known_scene *s, clattn_dtype dtype, int64_t mask
     if (known_make(s, dtype, 2, 1, LENGTH, LENGTH, 64) != 0) {
         return -1;
     }
-    s->p.causal = 1;
+    s->p.score.causal = 1;
     if (known_mask(s, mask_rows) != 0) {
         known_free(s);
         return -1;
@@ -346,7 +346,7 @@ static int dead_rows_nan_keys(struct known_scene *s, clattn_dtype dtype, clattn_
     if (known_make(s, dtype, 1, 1, LENGTH, LENGTH - DEAD, 64) != 0) {
         return -1;
     }
-    s->p.causal = 1; /* bottom-right: the first queries see no key */
+    s->p.score.causal = 1; /* bottom-right: the first queries see no key */
     fill_random(s, SCENE_Q, 1);
     fill_random(s, SCENE_DOUT, 2);
     known_fill(s, SCENE_K, 0, 64, NAN, NAN);
@@ -376,8 +376,8 @@ static int hidden_key(struct known_scene *s, clattn_dtype dtype, clattn_runner *
         known_free(&clean);
         return -1;
     }
-    memset(&clean.p.mask_dim, 0, sizeof clean.p.mask_dim);
-    memset(&s->p.mask_dim, 0, sizeof s->p.mask_dim);
+    memset(&clean.p.score.mask_dim, 0, sizeof clean.p.score.mask_dim);
+    memset(&s->p.score.mask_dim, 0, sizeof s->p.score.mask_dim);
     for (size_t d = 0; d < 64; d++) {
         known_row(s, SCENE_K, KEY)[d] = d % 2 ? NAN : INFINITY;
     }

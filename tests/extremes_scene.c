@@ -58,7 +58,7 @@ int known_mask(struct known_scene *s, int64_t rows)
 {
     const int64_t dim[4] = {1, 1, rows, s->p.kv_len};
 
-    memcpy(s->p.mask_dim, dim, sizeof dim);
+    memcpy(s->p.score.mask_dim, dim, sizeof dim);
     s->mask = malloc((size_t)(rows * s->p.kv_len));
     if (s->mask == NULL) {
         return -1;

@@ -30,11 +30,15 @@ static int parse_size(const char *word, clattn_layer *layer)
     const struct {
         const char *prefix;
         int64_t *member, *second; /* after a slash */
-    } sizes[] = {{"b", &layer->batch, NULL},       {"n", &layer->len, NULL},
-                 {"m", &layer->context_len, NULL}, {"e", &layer->dim, NULL},
-                 {"c", &layer->context_dim, NULL}, {"h", &layer->heads, &layer->kv_heads},
-                 {"d", &layer->dim_head, NULL},    {"tile=", &layer->q_tile, &layer->k_tile},
-                 {"align=", &layer->offset, NULL}};
+    } sizes[] = {{"b", &layer->batch, NULL},
+                 {"n", &layer->len, NULL},
+                 {"m", &layer->context_len, NULL},
+                 {"e", &layer->dim, NULL},
+                 {"c", &layer->context_dim, NULL},
+                 {"h", &layer->heads, &layer->kv_heads},
+                 {"d", &layer->dim_head, NULL},
+                 {"tile=", &layer->q_tile, &layer->k_tile},
+                 {"align=", &layer->score.offset, NULL}};
 
     for (size_t n = 0; n < sizeof sizes / sizeof sizes[0]; n++) {
         const char *rest = number_after(word, sizes[n].prefix, sizes[n].second != NULL ? "/" : "", sizes[n].member);
@@ -43,7 +47,7 @@ static int parse_size(const char *word, clattn_layer *layer)
             rest = number_after(rest, "/", "", sizes[n].second);
         }
         if (rest != NULL) {
-            layer->align = sizes[n].member == &layer->offset ? CLATTN_ALIGN_OFFSET : layer->align;
+            layer->score.align = sizes[n].member == &layer->score.offset ? CLATTN_ALIGN_OFFSET : layer->score.align;
             return 0;
         }
     }
@@ -86,8 +90,9 @@ static int parse_word(const char *word, struct layer_case *c)
     const struct {
         const char *word;
         int *member;
-    } flags[] = {{"causal", &c->layer.causal}, {"kvlen", &c->layer.kv_lengths}, {"accumulate", &c->accumulate},
-                 {"nanpad", &c->nanpad},       {"nanblind", &c->nanblind},      {"grid", &c->grid}};
+    } flags[] = {{"causal", &c->layer.score.causal}, {"kvlen", &c->layer.kv_lengths},
+                 {"accumulate", &c->accumulate},     {"nanpad", &c->nanpad},
+                 {"nanblind", &c->nanblind},         {"grid", &c->grid}};
     int64_t seed;
     unsigned absent;
 
@@ -98,11 +103,11 @@ static int parse_word(const char *word, struct layer_case *c)
         }
     }
     if (strcmp(word, "align=top-left") == 0) {
-        c->layer.align = CLATTN_ALIGN_TOP_LEFT;
+        c->layer.score.align = CLATTN_ALIGN_TOP_LEFT;
         return 0;
     }
     if (strncmp(word, "scale=", 6) == 0) {
-        c->layer.scale = strtof(word + 6, NULL);
+        c->layer.score.scale = strtof(word + 6, NULL);
         return 0;
     }
     if (strncmp(word, "without=", 8) == 0 && parse_slots(word + 8, &absent) == 0) {
@@ -114,7 +119,7 @@ static int parse_word(const char *word, struct layer_case *c)
         return 0;
     }
     return strncmp(word, "only=", 5) == 0   ? parse_slots(word + 5, &c->gradients)
-           : strncmp(word, "mask=", 5) == 0 ? parse_mask(word, c->layer.mask_dim)
+           : strncmp(word, "mask=", 5) == 0 ? parse_mask(word, c->layer.score.mask_dim)
                                             : parse_size(word, &c->layer);
 }
 

@@ -3,8 +3,6 @@
 
 #include "visible.h"
 
-#include <string.h>
-
 clattn_problem layer_problem(const clattn_layer *layer)
 {
     const struct layer_shape s = layer_shape(layer);
@@ -16,12 +14,8 @@ clattn_problem layer_problem(const clattn_layer *layer)
     p.q_len = s.n;
     p.kv_len = s.m;
     p.qk_dim = p.v_dim = s.d;
-    p.scale = layer->scale;
-    p.causal = layer->causal;
-    p.align = layer->align;
-    p.offset = layer->offset;
     p.kv_lengths = layer->kv_lengths;
-    memcpy(p.mask_dim, layer->mask_dim, sizeof p.mask_dim);
+    p.score = layer->score;
     return p;
 }
 

@@ -22,7 +22,7 @@ struct layer_shape layer_shape(const clattn_layer *layer)
 size_t layer_count(const clattn_layer *layer, enum layer_slot slot)
 {
     const struct layer_shape s = layer_shape(layer);
-    const int64_t *mask = layer->mask_dim;
+    const int64_t *mask = layer->score.mask_dim;
     const int64_t rows = s.b * s.n;
     const int64_t context = s.self ? 0 : s.b * s.m * s.c;
     const int64_t saved = 2 * rows * s.inner + s.b * s.m * s.kv_inner + rows * s.h;

@@ -132,8 +132,8 @@ static int sizes_make_sense(const struct test_case *c)
         }
     }
     for (int n = 0; n < 4; n++) {
-        mask *= (double)p->mask_dim[n];
-        if (p->mask_dim[n] != (p->mask_dim[0] == 0 ? 0 : 1) && p->mask_dim[n] != full[n]) {
+        mask *= (double)p->score.mask_dim[n];
+        if (p->score.mask_dim[n] != (p->score.mask_dim[0] == 0 ? 0 : 1) && p->score.mask_dim[n] != full[n]) {
             return 0;
         }
     }
@@ -156,7 +156,8 @@ int layout_make(struct data_set *set, const struct test_case *c)
     set_dims(set, SLOT_Q, p->dtype, p->batch, p->q_heads, p->q_len, p->qk_dim);
     set_dims(set, SLOT_K, p->dtype, p->batch, p->kv_heads, p->kv_len, p->qk_dim);
     set_dims(set, SLOT_V, p->dtype, p->batch, p->kv_heads, p->kv_len, p->v_dim);
-    set_dims(set, SLOT_MASK, CLATTN_FLOAT32, p->mask_dim[0], p->mask_dim[1], p->mask_dim[2], p->mask_dim[3]);
+    set_dims(set, SLOT_MASK, CLATTN_FLOAT32, p->score.mask_dim[0], p->score.mask_dim[1], p->score.mask_dim[2],
+             p->score.mask_dim[3]);
     set_dims(set, SLOT_KV_LENGTHS, CLATTN_FLOAT32, p->kv_lengths ? p->batch : 0, 1, 1, 1);
     set_dims(set, SLOT_DOUT, p->dtype, p->batch, p->q_heads, p->q_len, p->v_dim);
     set_dims(set, SLOT_OUT, p->dtype, p->batch, p->q_heads, p->q_len, p->v_dim);

@@ -39,7 +39,7 @@ static void list_shape(const struct clattn__device *device, clattn_engine engine
     problem.qk_dim = problem.v_dim = dim;
     if (shape->mask_rows) {
         const int64_t mask[] = {1, 1, shape->mask_rows, problem.kv_len};
-        memcpy(problem.mask_dim, mask, sizeof mask);
+        memcpy(problem.score.mask_dim, mask, sizeof mask);
     }
     for (int dtype = 0; dtype <= CLATTN_BFLOAT16; ++dtype) {
         problem.dtype = (clattn_dtype)dtype;

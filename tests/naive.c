@@ -40,7 +40,7 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->k = host_view(&a->k, p->kv_heads, p->kv_len, p->qk_dim);
     w->v = host_view(&a->v, p->kv_heads, p->kv_len, p->v_dim);
     w->dout = host_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
-    w->scale = p->scale != 0.0f ? (double)p->scale : 1.0 / sqrt((double)p->qk_dim);
+    w->scale = p->score.scale != 0.0f ? (double)p->score.scale : 1.0 / sqrt((double)p->qk_dim);
     w->keys = malloc(m * sizeof *w->keys);
     w->score = malloc((m + (m + 1) * (d + dv)) * sizeof *w->score);
     if (w->keys == NULL || w->score == NULL) {

@@ -253,16 +253,18 @@ void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
 {
     npy_header header;
     if (strcmp(word, "causal") == 0) {
-        p->causal = 1;
+        p->score.causal = 1;
     } else if (strncmp(word, "offset=", 7) == 0) {
-        p->align = CLATTN_ALIGN_OFFSET;
-        p->offset = strtoll(word + 7, NULL, 10);
+        p->score.align = CLATTN_ALIGN_OFFSET;
+        p->score.offset = strtoll(word + 7, NULL, 10);
     } else if (strncmp(word, "scale=", 6) == 0) {
-        p->scale = strtof(word + 6, NULL);
+        p->score.scale = strtof(word + 6, NULL);
     } else if (strncmp(word, "mask=", 5) == 0) {
         a->mask.data = load(word + 5, NPY_BOOL | NPY_UINT8, &header);
         for (int i = 0; i < 4; i++) {
-            p->mask_dim[i] = header.rank == 4 ? (int64_t)header.dim[i] : i % 3 == 0 ? (int64_t)header.dim[i / 3] : 1;
+            p->score.mask_dim[i] = header.rank == 4 ? (int64_t)header.dim[i]
+                                   : i % 3 == 0     ? (int64_t)header.dim[i / 3]
+                                                    : 1;
         }
     } else if (strncmp(word, "kvlen=", 6) == 0) {
         a->kv_lengths.data = load(word + 6, NPY_INT32 | NPY_INT64, &header);

@@ -50,12 +50,8 @@ static void take_shared(clattn_layer *l, clattn_layer_arrays *a, int count, char
     for (int i = 0; i < count; i++) {
         take_word(&p, &middle, words[i]);
     }
-    l->scale = p.scale;
-    l->causal = p.causal;
-    l->align = p.align;
-    l->offset = p.offset;
     l->kv_lengths = p.kv_lengths;
-    memcpy(l->mask_dim, p.mask_dim, sizeof l->mask_dim);
+    l->score = p.score;
     a->mask = middle.mask;
     a->kv_lengths = middle.kv_lengths;
 }

@@ -42,7 +42,7 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->dout = host_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
     w->sizes = sizes != NULL ? sizes : &w->unwanted;
     w->unwanted = (struct reference_sizes){0};
-    w->scale = p->scale != 0.0f ? (double)p->scale : 1.0 / sqrt((double)p->qk_dim);
+    w->scale = p->score.scale != 0.0f ? (double)p->score.scale : 1.0 / sqrt((double)p->qk_dim);
     w->keys = malloc(m * sizeof *w->keys);
     w->score = calloc(5 * m + (size_t)p->v_dim, sizeof *w->score);
     if (w->keys == NULL || w->score == NULL) {

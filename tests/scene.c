@@ -46,9 +46,9 @@ clattn_problem scene_problem(void)
     p.kv_len = 9;
     p.qk_dim = 8;
     p.v_dim = 4;
-    p.causal = 1;
+    p.score.causal = 1;
     p.kv_lengths = 1;
-    memcpy(p.mask_dim, mask_dim, sizeof mask_dim);
+    memcpy(p.score.mask_dim, mask_dim, sizeof mask_dim);
     return p;
 }
 
@@ -62,7 +62,7 @@ static void set_dim(struct scene *scene, enum scene_tensor tensor, int64_t b, in
 static void set_dims(struct scene *scene)
 {
     const clattn_problem *p = &scene->problem;
-    const int64_t *mask = p->mask_dim;
+    const int64_t *mask = p->score.mask_dim;
 
     set_dim(scene, SCENE_Q, p->batch, p->q_heads, p->q_len, p->qk_dim);
     set_dim(scene, SCENE_DQ, p->batch, p->q_heads, p->q_len, p->qk_dim);

@@ -26,7 +26,8 @@ struct change {
 #define FLOAT_TOO_LARGE (-12839872) /* -2.5e38 */
 #define FLOAT_TOO_SMALL 0xae398     /* 1e-39 */
 #define POWER(n) ((int64_t)1 << (n))
-#define MASK(b, h, n, m) SET(mask_dim[0], b), SET(mask_dim[1], h), SET(mask_dim[2], n), SET(mask_dim[3], m)
+#define MASK(b, h, n, m)                                                                                               \
+    SET(score.mask_dim[0], b), SET(score.mask_dim[1], h), SET(score.mask_dim[2], n), SET(score.mask_dim[3], m)
 
 struct problem_row {
     clattn_status status;
@@ -65,27 +66,33 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_SIZE, "k or v", {SET(batch, POWER(20)), SET(kv_len, POWER(41))}},
     {CLATTN_INVALID_SIZE, "k or v", {SET(kv_len, POWER(55)), SET(qk_dim, 512)}},
     {CLATTN_INVALID_SIZE, "mask", {SET(q_len, POWER(31)), SET(kv_len, POWER(31)), MASK(1, 1, POWER(31), POWER(31))}},
-    {CLATTN_INVALID_ARGUMENT, "problem.causal", {SET(causal, 2)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.causal", {SET(score.causal, 2)}},
     {CLATTN_INVALID_ARGUMENT, "problem.kv_lengths", {SET(kv_lengths, 2)}},
     {CLATTN_INVALID_ARGUMENT, "problem.dtype", {SET(dtype, 3)}},
     {CLATTN_INVALID_ARGUMENT, "problem.dtype", {SET(dtype, -1)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.align", {SET(align, 3)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.align", {SET(align, -1)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.scale", {SET(scale, FLOAT_NAN)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.scale", {SET(scale, FLOAT_INFINITY)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.scale is -2.5e+38", {SET(scale, FLOAT_TOO_LARGE)}},
-    {CLATTN_INVALID_ARGUMENT, "allowed are 0", {SET(scale, FLOAT_TOO_SMALL)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.scale", {SET(scale, FLOAT_MINUS_INFINITY)}},
-    {CLATTN_INVALID_SIZE, "problem.offset", {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, POWER(62) + 1)}},
-    {CLATTN_INVALID_SIZE, "problem.offset", {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, -POWER(62) - 1)}},
-    {CLATTN_INVALID_SIZE, "problem.offset", {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, INT64_MIN)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[0]", {MASK(3, 1, 7, 9)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[0]", {MASK(0, 1, 7, 9)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[0]", {MASK(-1, -1, 7, 9)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[1]", {MASK(2, 3, 7, 9)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[2]", {MASK(2, 1, 9, 7)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[3]", {MASK(2, 1, 7, 0)}},
-    {CLATTN_INVALID_ARGUMENT, "problem.mask_dim[3]", {MASK(1, 1, 1, 8)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.align", {SET(score.align, 3)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.align", {SET(score.align, -1)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.scale", {SET(score.scale, FLOAT_NAN)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.scale", {SET(score.scale, FLOAT_INFINITY)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.scale is -2.5e+38", {SET(score.scale, FLOAT_TOO_LARGE)}},
+    {CLATTN_INVALID_ARGUMENT, "allowed are 0", {SET(score.scale, FLOAT_TOO_SMALL)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.scale", {SET(score.scale, FLOAT_MINUS_INFINITY)}},
+    {CLATTN_INVALID_SIZE,
+     "problem.score.offset",
+     {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, POWER(62) + 1)}},
+    {CLATTN_INVALID_SIZE,
+     "problem.score.offset",
+     {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, -POWER(62) - 1)}},
+    {CLATTN_INVALID_SIZE,
+     "problem.score.offset",
+     {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, INT64_MIN)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.mask_dim[0]", {MASK(3, 1, 7, 9)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.mask_dim[0]", {MASK(0, 1, 7, 9)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.mask_dim[0]", {MASK(-1, -1, 7, 9)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.mask_dim[1]", {MASK(2, 3, 7, 9)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.mask_dim[2]", {MASK(2, 1, 9, 7)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.mask_dim[3]", {MASK(2, 1, 7, 0)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.mask_dim[3]", {MASK(1, 1, 1, 8)}},
     {CLATTN_INVALID_SIZE, "problem.q_tile", {SET(q_tile, -1)}},
     {CLATTN_INVALID_SIZE, "problem.k_tile", {SET(k_tile, INT64_MIN)}},
     {CLATTN_INVALID_SIZE, "problem.kv_splits", {SET(kv_splits, -1)}},
@@ -94,9 +101,9 @@ static const struct problem_row bad_problems[] = {
 
 /* The edge of what is allowed; all with the kernels of scene_problem. */
 static const struct problem_row good_problems[] = {
-    {CLATTN_SUCCESS, NULL, {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, POWER(62))}},
-    {CLATTN_SUCCESS, NULL, {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, -POWER(62))}},
-    {CLATTN_SUCCESS, NULL, {SET(align, CLATTN_ALIGN_TOP_LEFT), SET(offset, INT64_MIN)}}, /* not read */
+    {CLATTN_SUCCESS, NULL, {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, POWER(62))}},
+    {CLATTN_SUCCESS, NULL, {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, -POWER(62))}},
+    {CLATTN_SUCCESS, NULL, {SET(score.align, CLATTN_ALIGN_TOP_LEFT), SET(score.offset, INT64_MIN)}}, /* not read */
     {CLATTN_SUCCESS, NULL, {SET(q_tile, INT64_MAX), SET(k_tile, INT64_MAX)}},
     {CLATTN_SUCCESS, NULL, {SET(kv_splits, CLATTN_MAX_KV_SPLITS)}},
     {CLATTN_SUCCESS, NULL, {SET(batch, INT32_MAX), MASK(INT32_MAX, 1, 7, 9)}},
@@ -119,7 +126,7 @@ static void test_problems(void **state)
     const clattn_problem masked = scene_problem();
     clattn_problem plain = masked;
 
-    memset(plain.mask_dim, 0, sizeof plain.mask_dim);
+    memset(plain.score.mask_dim, 0, sizeof plain.score.mask_dim);
     for (size_t n = 0; n < COUNT_OF(bad_problems); n++) {
         const clattn_problem p = changed_problem(plain, &bad_problems[n]);
         clattn_plan *plan = POISON;

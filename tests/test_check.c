@@ -48,7 +48,7 @@ static void test_case_lines(void **state)
         assert_string_equal(case_print(&parsed, again), line);
         parsed.tier = cases[n].tier;
         parsed.group = cases[n].group;
-        parsed.mask = parsed.problem.mask_dim[0] != 0 ? parsed.mask : cases[n].mask;
+        parsed.mask = parsed.problem.score.mask_dim[0] != 0 ? parsed.mask : cases[n].mask;
         assert_memory_equal(&parsed.problem, &cases[n].problem, sizeof parsed.problem);
         assert_int_equal(parsed.passes, cases[n].passes);
         assert_true(parsed.layout == cases[n].layout && parsed.data == cases[n].data && parsed.mask == cases[n].mask);

@@ -185,9 +185,9 @@ static void test_supports(void **state)
     (void)state;
     assert_true(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_FORWARD));
     assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_HEAD));
-    p.scale = -0.5f;
+    p.score.scale = -0.5f;
     assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_DQ));
-    p.scale = 0.5f;
+    p.score.scale = 0.5f;
     p.q_len = 4;
     assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_FORWARD));
     assert_true(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_DKDV));

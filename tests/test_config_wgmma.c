@@ -171,9 +171,9 @@ static void test_supports(void **state)
     p[0].dtype = CLATTN_FLOAT32;
     p[1].qk_dim = 257;
     p[2].v_dim = 512;
-    p[3].scale = -1.0f;
-    p[4].mask_dim[0] = p[4].mask_dim[1] = p[4].mask_dim[2] = 1;
-    p[4].mask_dim[3] = p[4].kv_len;
+    p[3].score.scale = -1.0f;
+    p[4].score.mask_dim[0] = p[4].score.mask_dim[1] = p[4].score.mask_dim[2] = 1;
+    p[4].score.mask_dim[3] = p[4].kv_len;
     p[5].kv_heads = 1; /* packed */
     p[5].q_len = 1;
     p[6].kv_splits = 2;
@@ -182,8 +182,8 @@ static void test_supports(void **state)
     p[9].k_tile = 15;
     p[10].kv_len = (int64_t)1 << 31;
     p[11].q_len = (int64_t)1 << 31;
-    p[12].mask_dim[0] = p[12].mask_dim[1] = p[12].mask_dim[3] = 1;
-    p[12].mask_dim[2] = p[12].q_len;
+    p[12].score.mask_dim[0] = p[12].score.mask_dim[1] = p[12].score.mask_dim[3] = 1;
+    p[12].score.mask_dim[2] = p[12].q_len;
     p[13].q_len = 16; /* few rows */
     p[13].kv_splits = 1;
     assert_true(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &good, KERNEL_FORWARD));

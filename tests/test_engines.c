@@ -87,9 +87,9 @@ static void test_division(void **state)
     problem.q_tile = 15;
     expect_engine(context, &problem, "simt");
     problem = small_problem(CLATTN_FLOAT16);
-    problem.scale = -1.0f;
+    problem.score.scale = -1.0f;
     expect_engine(context, &problem, "simt");
-    problem.scale = 0.0f;
+    problem.score.scale = 0.0f;
     problem.v_dim = 257;
     expect_engine(context, &problem, "simt");
     problem = small_problem(CLATTN_FLOAT32);

@@ -321,7 +321,7 @@ static int setup(void **state)
     clattn_problem p = scene_problem();
     clattn_options options = device_options();
 
-    p.kv_len = p.mask_dim[3] = 40; /* of several tiles, so that forward has two kernels */
+    p.kv_len = p.score.mask_dim[3] = 40; /* of several tiles, so that forward has two kernels */
     p.k_tile = 16;
     p.kv_splits = 2;
     device_open(&f.device);

@@ -172,7 +172,7 @@ static void test_programs_are_shared(void **state)
     int programs = 0;
 
     longer.batch = 1;
-    longer.mask_dim[0] = 1;
+    longer.score.mask_dim[0] = 1;
     assert_success(clattn_plan_create(device->context, &p, CLATTN_FORWARD, &plans[0]));
     assert_success(clattn_plan_create(device->context, &p, CLATTN_FORWARD, &plans[1]));
     assert_success(clattn_plan_create(device->context, &longer, CLATTN_FORWARD, &plans[2]));
@@ -262,7 +262,7 @@ static void test_small_device(void **state)
     p.kv_len = 75;
     p.qk_dim = 200;
     p.v_dim = 300;
-    p.causal = 1;
+    p.score.causal = 1;
     p.kv_splits = 2;
     device->context->device.local_bytes = 16 << 10;
     device->context->device.max_group = 64;

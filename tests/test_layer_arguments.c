@@ -25,7 +25,8 @@ struct change {
 #define FLOAT_MINUS_INFINITY (-0x00800000)
 #define FLOAT_NAN 0x7fc00000
 #define POWER(n) ((int64_t)1 << (n))
-#define MASK(b, h, n, m) SET(mask_dim[0], b), SET(mask_dim[1], h), SET(mask_dim[2], n), SET(mask_dim[3], m)
+#define MASK(b, h, n, m)                                                                                               \
+    SET(score.mask_dim[0], b), SET(score.mask_dim[1], h), SET(score.mask_dim[2], n), SET(score.mask_dim[3], m)
 #define NO_CONTEXT SET(context_len, 0)
 
 struct row {
@@ -72,15 +73,15 @@ static const struct row bad_layers[] = {
     {CLATTN_INVALID_SIZE, "wkv", {SET(heads, POWER(12)), SET(kv_heads, 0), SET(dim_head, 256), SET(context_dim, 1024)}},
     {CLATTN_INVALID_SIZE, "", {SET(batch, POWER(10)), SET(len, POWER(10)), SET(dim, 1), SET(dim_head, 512)}}, /* Q */
     {CLATTN_INVALID_SIZE, "", {SET(batch, POWER(10)), SET(context_len, POWER(10)), SET(dim_head, 512)}}, /* K and V */
-    {CLATTN_INVALID_ARGUMENT, "causal", {SET(causal, 2)}},
+    {CLATTN_INVALID_ARGUMENT, "causal", {SET(score.causal, 2)}},
     {CLATTN_INVALID_ARGUMENT, "kv_lengths", {SET(kv_lengths, -1)}},
-    {CLATTN_INVALID_ARGUMENT, "align", {SET(align, 3)}},
-    {CLATTN_INVALID_ARGUMENT, "align", {SET(align, -1)}},
-    {CLATTN_INVALID_ARGUMENT, "scale", {SET(scale, FLOAT_NAN)}},
-    {CLATTN_INVALID_ARGUMENT, "scale", {SET(scale, FLOAT_INFINITY)}},
-    {CLATTN_INVALID_ARGUMENT, "scale", {SET(scale, FLOAT_MINUS_INFINITY)}},
-    {CLATTN_INVALID_SIZE, "offset", {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, POWER(62) + 1)}},
-    {CLATTN_INVALID_SIZE, "offset", {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, INT64_MIN)}},
+    {CLATTN_INVALID_ARGUMENT, "align", {SET(score.align, 3)}},
+    {CLATTN_INVALID_ARGUMENT, "align", {SET(score.align, -1)}},
+    {CLATTN_INVALID_ARGUMENT, "scale", {SET(score.scale, FLOAT_NAN)}},
+    {CLATTN_INVALID_ARGUMENT, "scale", {SET(score.scale, FLOAT_INFINITY)}},
+    {CLATTN_INVALID_ARGUMENT, "scale", {SET(score.scale, FLOAT_MINUS_INFINITY)}},
+    {CLATTN_INVALID_SIZE, "offset", {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, POWER(62) + 1)}},
+    {CLATTN_INVALID_SIZE, "offset", {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, INT64_MIN)}},
     {CLATTN_INVALID_ARGUMENT, "mask_dim[0]", {MASK(3, 1, 7, 9)}},
     {CLATTN_INVALID_ARGUMENT, "mask_dim[0]", {MASK(0, 1, 7, 9)}},
     {CLATTN_INVALID_ARGUMENT, "mask_dim[1]", {MASK(2, 2, 7, 9)}}, /* kv_heads, not heads */
@@ -94,7 +95,7 @@ static const struct row bad_layers[] = {
 /* The edge of what is allowed; all with the kernels of LINE. */
 static const struct row good_layers[] = {
     {CLATTN_SUCCESS, NULL, {NO_CONTEXT, SET(context_dim, 24), MASK(2, 1, 7, 7)}},
-    {CLATTN_SUCCESS, NULL, {SET(align, CLATTN_ALIGN_OFFSET), SET(offset, -POWER(62)), MASK(2, 1, 7, 9)}},
+    {CLATTN_SUCCESS, NULL, {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, -POWER(62)), MASK(2, 1, 7, 9)}},
     {CLATTN_SUCCESS, NULL, {SET(context_dim, 0), MASK(2, 4, 7, 9)}},
     {CLATTN_SUCCESS, NULL, {SET(kv_heads, 4), MASK(1, 1, 7, 9)}},
 };
@@ -105,7 +106,7 @@ static clattn_layer changed_layer(const struct row *row)
     struct layer_case c;
 
     assert_int_equal(layer_case_parse(LINE, &c), 0);
-    memset(c.layer.mask_dim, 0, sizeof c.layer.mask_dim);
+    memset(c.layer.score.mask_dim, 0, sizeof c.layer.score.mask_dim);
     for (const struct change *change = row->changes; change->bytes > 0; change++) {
         const int32_t half = (int32_t)change->value;
 

@@ -93,7 +93,7 @@ static void test_layers(void **state)
     layer.kv_lengths = 1;
     assert_true(clattn__layer_hides_rows(&layer));
     layer = plain;
-    layer.mask_dim[0] = layer.mask_dim[1] = layer.mask_dim[2] = layer.mask_dim[3] = 1;
+    layer.score.mask_dim[0] = layer.score.mask_dim[1] = layer.score.mask_dim[2] = layer.score.mask_dim[3] = 1;
     assert_true(clattn__layer_hides_rows(&layer));
     /* Diagonals: {align, offset, M, hides}; N is 7. */
     const struct {
@@ -109,11 +109,11 @@ static void test_layers(void **state)
     };
     for (size_t n = 0; n < COUNT_OF(diagonals); n++) {
         layer = plain;
-        layer.align = diagonals[n].align;
-        layer.offset = diagonals[n].offset;
+        layer.score.align = diagonals[n].align;
+        layer.score.offset = diagonals[n].offset;
         layer.context_len = diagonals[n].m;
         assert_false(clattn__layer_hides_rows(&layer)); /* not causal: there is no diagonal */
-        layer.causal = 1;
+        layer.score.causal = 1;
         assert_int_equal(clattn__layer_hides_rows(&layer), diagonals[n].hides);
     }
 }

@@ -280,7 +280,7 @@ static void test_lines(void **state)
     assert_int_equal(layer_case_parse("b2 n7 m9 e24 c40 h4/2 d8 causal align=-3 only=dx+dbo without=bkv tile=4/8", &c),
                      0);
     assert_true(c.layer.batch == 2 && c.layer.context_len == 9 && c.layer.heads == 4 && c.layer.kv_heads == 2);
-    assert_true(c.layer.causal == 1 && c.layer.align == CLATTN_ALIGN_OFFSET && c.layer.offset == -3);
+    assert_true(c.layer.score.causal == 1 && c.layer.score.align == CLATTN_ALIGN_OFFSET && c.layer.score.offset == -3);
     assert_true(c.layer.q_tile == 4 && c.layer.k_tile == 8);
     assert_int_equal(c.gradients, 1 << LAYER_DX | 1 << LAYER_DBO);
     assert_int_equal(c.biases, 1 << LAYER_BQ | 1 << LAYER_BO);

@@ -167,7 +167,7 @@ static void test_changing_layers(void **state)
         struct host host;
 
         host_open(&host, lines[round % COUNT_OF(lines)]);
-        host.scene.c.layer.scale = round % 2 ? 0.5f : 0.0f;
+        host.scene.c.layer.score.scale = round % 2 ? 0.5f : 0.0f;
         layer_scene_truth(&host.scene, &truth);
         run(&host, *state, 0);
         layer_scene_compare(&host.scene, &truth, host.image, 1u << LAYER_OUT);

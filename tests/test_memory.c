@@ -86,7 +86,7 @@ static int setup(void **state)
     static struct fixture f;
     clattn_problem p = scene_problem();
 
-    p.batch = p.mask_dim[0] = 12; /* many work-groups */
+    p.batch = p.score.mask_dim[0] = 12; /* many work-groups */
     device_open(&f.device);
     scene_open(&f.scene, &f.device, &p, 1);
     *state = &f;
@@ -231,7 +231,7 @@ static clattn_status run_forward(const struct fixture *f)
     p.q_len = p.kv_len = N;
     p.qk_dim = p.v_dim = D;
     p.kv_lengths = 0;
-    memset(p.mask_dim, 0, sizeof p.mask_dim);
+    memset(p.score.mask_dim, 0, sizeof p.score.mask_dim);
     memset(out, NAN_BYTE, sizeof out);
     memset(lse, NAN_BYTE, sizeof lse);
     arrays.q.data = q;

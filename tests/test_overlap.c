@@ -243,7 +243,7 @@ static void test_element_bytes(void **state)
 
     (void)state;
     p.batch = p.q_heads = p.kv_heads = p.q_len = p.kv_len = p.qk_dim = p.v_dim = 1;
-    p.mask_dim[0] = p.mask_dim[1] = p.mask_dim[2] = p.mask_dim[3] = 1;
+    p.score.mask_dim[0] = p.score.mask_dim[1] = p.score.mask_dim[2] = p.score.mask_dim[3] = 1;
     p.kv_lengths = 1;
     for (p.dtype = CLATTN_FLOAT32; p.dtype <= CLATTN_BFLOAT16; p.dtype++) {
         const size_t count = clattn__roles(&p, CLATTN_BACKWARD, roles);

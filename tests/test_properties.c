@@ -163,7 +163,7 @@ static void test_rows_sum_to_one(void **state)
         clattn_problem p = make_problem(1, 1, 1, f->length, f->length);
         struct tensors t;
 
-        p.causal = causal;
+        p.score.causal = causal;
         t = make_tensors(&p, 10);
         for (size_t n = 0; n < t.k_count; n++) {
             ((float *)t.arrays.v.data)[n] = 1.0f;
@@ -188,7 +188,7 @@ static void test_sums_of_dv(void **state)
     clattn_problem p = make_problem(1, 1, 1, f->length, f->length - DEAD);
     struct tensors t;
 
-    p.causal = 1;
+    p.score.causal = 1;
     t = make_tensors(&p, 20);
     run(f->runner, &t);
     for (size_t d = 0; d < D; d++) {
@@ -224,7 +224,7 @@ static void test_causal_rows_ignore_later_keys(void **state)
     const size_t prefix = (size_t)f->length / 2 + 5;
     struct tensors one, other;
 
-    p.causal = 1;
+    p.score.causal = 1;
     one = make_tensors(&p, 30);
     other = make_tensors(&p, 30);
     for (size_t n = prefix * D; n < other.k_count; n++) {
@@ -283,7 +283,7 @@ static void test_runs_tiles_and_launches(void **state)
     clattn_runner *split;
     struct tensors one, again;
 
-    p.causal = 1;
+    p.score.causal = 1;
     one = make_tensors(&p, 50);
     again = make_tensors(&p, 50);
     run(f->runner, &one);
@@ -364,7 +364,7 @@ static void test_key_lengths(void **state)
     clattn_problem p = short_problem(1, 2, 1, N, M);
     struct tensors limited, cut;
 
-    p.causal = 1;
+    p.score.causal = 1;
     p.kv_lengths = 1;
     limited = make_tensors(&p, 70);
     limited.arrays.kv_lengths.data = lengths;

@@ -80,8 +80,8 @@ static void test_by_hand(void **state)
     clattn_arrays a = CLATTN_ARRAYS_INIT;
 
     (void)state;
-    c.problem.causal = 1;
-    c.problem.scale = 1.0f;
+    c.problem.score.causal = 1;
+    c.problem.score.scale = 1.0f;
     a.q.data = q;
     a.k.data = k;
     a.v.data = v;

@@ -14,7 +14,7 @@ static clattn_problem split_problem(int64_t parts)
 {
     clattn_problem p = scene_problem();
 
-    p.kv_len = p.mask_dim[3] = KEYS;
+    p.kv_len = p.score.mask_dim[3] = KEYS;
     p.k_tile = KEY_TILE;
     p.kv_splits = parts;
     return p;

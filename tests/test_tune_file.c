@@ -94,7 +94,7 @@ static void test_read(void **state)
     c.problem.q_tile = 6; /* a request comes first */
     assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 0);
     c.problem.q_tile = 0;
-    c.problem.causal = 0; /* another problem */
+    c.problem.score.causal = 0; /* another problem */
     assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 0);
 }
 

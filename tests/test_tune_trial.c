@@ -18,7 +18,7 @@ static clattn_problem make_problem(clattn_dtype dtype)
     p.q_len = 70;
     p.kv_len = 40;
     p.qk_dim = p.v_dim = 8;
-    p.causal = 1; /* the first queries see no key: their lse is -inf */
+    p.score.causal = 1; /* the first queries see no key: their lse is -inf */
     p.dtype = dtype;
     return p;
 }

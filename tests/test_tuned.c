@@ -95,10 +95,10 @@ static void test_round_trip(void **state)
         clattn_problem p = make_problem(100 << n % 5, 1000, 64);
 
         p.dtype = (clattn_dtype)(n / 6 % 3);
-        p.causal = n / 3 % 2;
-        p.mask_dim[0] = p.mask_dim[1] = n / 18;
-        p.mask_dim[2] = p.mask_dim[3] = n / 18 ? p.mask_dim[0] : 0;
-        p.mask_dim[3] = n / 18 ? p.kv_len : 0;
+        p.score.causal = n / 3 % 2;
+        p.score.mask_dim[0] = p.score.mask_dim[1] = n / 18;
+        p.score.mask_dim[2] = p.score.mask_dim[3] = n / 18 ? p.score.mask_dim[0] : 0;
+        p.score.mask_dim[3] = n / 18 ? p.kv_len : 0;
         rows[count] = make_row(&p, engines[n % 2], kernels[n % 3]);
         clattn__tuned_print(&rows[count++], &text);
     }
@@ -233,9 +233,9 @@ static void test_nearest(void **state)
     for (int n = 0; n < 5; n++) {
         p = make_problem(64, 64, n == 0 ? 63 : 64);
         p.v_dim = n == 1 ? 32 : p.v_dim;
-        p.causal = n == 2;
+        p.score.causal = n == 2;
         p.dtype = n == 3 ? CLATTN_FLOAT16 : CLATTN_FLOAT32;
-        p.mask_dim[0] = p.mask_dim[1] = p.mask_dim[2] = p.mask_dim[3] = n == 4;
+        p.score.mask_dim[0] = p.score.mask_dim[1] = p.score.mask_dim[2] = p.score.mask_dim[3] = n == 4;
         assert_false(find(&table, &p, &unroll));
         assert_int_equal(unroll, 0); /* untouched */
     }

@@ -17,18 +17,18 @@ static int64_t key_count(const clattn_problem *p, const clattn_arrays *a, int64_
 static int64_t key_end(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t i)
 {
     int64_t end = key_count(p, a, b);
-    int64_t offset = p->align == CLATTN_ALIGN_BOTTOM_RIGHT ? end - p->q_len
-                     : p->align == CLATTN_ALIGN_OFFSET     ? p->offset
-                                                           : 0;
+    int64_t offset = p->score.align == CLATTN_ALIGN_BOTTOM_RIGHT ? end - p->q_len
+                     : p->score.align == CLATTN_ALIGN_OFFSET     ? p->score.offset
+                                                                 : 0;
 
-    return p->causal && i + offset + 1 < end ? i + offset + 1 : end;
+    return p->score.causal && i + offset + 1 < end ? i + offset + 1 : end;
 }
 
 /* The mask's row for (b,h,i), and in *step how far apart its keys are; NULL without a mask. */
 static const unsigned char *mask_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
                                      size_t *step)
 {
-    const int64_t *dim = p->mask_dim;
+    const int64_t *dim = p->score.mask_dim;
     const unsigned char *row = a->mask.data;
     size_t stride[3];
 
@@ -69,7 +69,7 @@ int visible_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int
 int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j)
 {
     size_t step = 0;
-    const unsigned char *mask = p->mask_dim[2] == 1 ? mask_row(p, a, b, h, 0, &step) : NULL;
+    const unsigned char *mask = p->score.mask_dim[2] == 1 ? mask_row(p, a, b, h, 0, &step) : NULL;
 
     return j >= key_count(p, a, b) || (mask != NULL && mask[(size_t)j * step] == 0);
 }

@@ -71,10 +71,7 @@ static void fill_problem(clattn_problem *p, const input_file *in, const options 
     p->kv_len = (int64_t)k[o->bnhd ? 1 : 2];
     p->v_dim = (int64_t)in[IN_V].file.header.dim[3];
     p->dtype = o->dtype;
-    p->scale = o->scale;
-    p->causal = o->causal;
-    p->align = o->align;
-    p->offset = o->offset;
+    p->score = o->score;
     p->q_tile = o->q_tile;
     p->k_tile = o->k_tile;
     p->kv_splits = o->kv_splits;
@@ -96,7 +93,7 @@ int inputs_open(input_file in[INPUTS], const options *o, clattn_problem *p)
     code = code < 0 ? check_kv(in, p, head_axis, row_axis) : code;
     code = code < 0 ? check_out_size(p) : code;
     code = code < 0 ? check_dout(in, p, head_axis, row_axis) : code;
-    code = code < 0 ? input_check_mask(&in[IN_MASK], full, p->mask_dim) : code;
+    code = code < 0 ? input_check_mask(&in[IN_MASK], full, p->score.mask_dim) : code;
     code = code < 0 ? input_check_lengths(&in[IN_KV_LEN], p->batch, &p->kv_lengths) : code;
     return code;
 }

@@ -89,10 +89,7 @@ static void fill_layer(clattn_layer *layer, const input_file in[LAYER_INPUTS], c
     layer->heads = o->heads;
     layer->kv_heads = o->kv_heads;
     layer->dim_head = (int64_t)in[LAYER_WQ].file.header.dim[0] / layer->heads;
-    layer->scale = o->scale;
-    layer->causal = o->causal;
-    layer->align = o->align;
-    layer->offset = o->offset;
+    layer->score = o->score;
     layer->q_tile = o->q_tile;
     layer->k_tile = o->k_tile;
 }
@@ -114,7 +111,7 @@ int layer_inputs_open(input_file in[LAYER_INPUTS], const options *o, clattn_laye
     code = check_wq(&in[LAYER_WQ], layer);
     code = code < 0 ? check_wkv(in, layer) : code;
     code = code < 0 ? check_others(in, layer) : code;
-    code = code < 0 ? input_check_mask(&in[LAYER_MASK], full, layer->mask_dim) : code;
+    code = code < 0 ? input_check_mask(&in[LAYER_MASK], full, layer->score.mask_dim) : code;
     code = code < 0 ? input_check_lengths(&in[LAYER_KV_LEN], layer->batch, &layer->kv_lengths) : code;
     return code;
 }

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_OFFSET ((int64_t)1 << 62) /* clattn_problem.offset */
+#define MAX_OFFSET ((int64_t)1 << 62) /* clattn_score.offset */
 
 /* Sets one member from its text; on failure returns what is allowed. */
 typedef const char *setter(options *o, const char *text, size_t member);
@@ -34,7 +34,7 @@ static const char *set_causal(options *o, const char *text, size_t member)
 {
     (void)text;
     (void)member;
-    o->causal = 1;
+    o->score.causal = 1;
     return NULL;
 }
 
@@ -88,11 +88,11 @@ static const char *set_align(options *o, const char *text, size_t member)
 {
     (void)member;
     if (strcmp(text, "bottom-right") == 0) {
-        o->align = CLATTN_ALIGN_BOTTOM_RIGHT;
+        o->score.align = CLATTN_ALIGN_BOTTOM_RIGHT;
     } else if (strcmp(text, "top-left") == 0) {
-        o->align = CLATTN_ALIGN_TOP_LEFT;
-    } else if (parse_integer(text, -MAX_OFFSET, MAX_OFFSET, &o->offset)) {
-        o->align = CLATTN_ALIGN_OFFSET;
+        o->score.align = CLATTN_ALIGN_TOP_LEFT;
+    } else if (parse_integer(text, -MAX_OFFSET, MAX_OFFSET, &o->score.offset)) {
+        o->score.align = CLATTN_ALIGN_OFFSET;
     } else {
         return "top-left, bottom-right, or a whole number within +-2^62";
     }
@@ -108,9 +108,9 @@ static const char *set_scale(options *o, const char *text, size_t member)
         return allowed;
     }
     double value = strtod(text, &end);
-    o->scale = (float)value;
+    o->score.scale = (float)value;
     /* A number too small for float32 would become 0, which means something else. */
-    if (*end != '\0' || !isfinite(value) || !isfinite(o->scale) || (value != 0 && o->scale == 0.0f)) {
+    if (*end != '\0' || !isfinite(value) || !isfinite(o->score.scale) || (value != 0 && o->score.scale == 0.0f)) {
         return allowed;
     }
     return NULL;

@@ -27,10 +27,7 @@ typedef struct options {
     const char *x, *context, *wq, *wkv, *wo, *bq, *bkv, *bo;         /* inputs of a layer */
     const char *dx, *dcontext, *dwq, *dwkv, *dwo, *dbq, *dbkv, *dbo; /* its outputs */
     int64_t heads, kv_heads; /* of a layer; their defaults are filled in, and kv_heads divides heads */
-    int causal;
-    clattn_align align;
-    int64_t offset;
-    float scale;
+    clattn_score score;      /* its mask_dim is the file's */
     int64_t q_tile, k_tile, kv_splits;
     clattn_engine engine;
     clattn_dtype dtype; /* of tensors on the device */

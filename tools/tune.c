@@ -48,10 +48,10 @@ static struct test_case small_relative(const struct test_case *c)
     p->q_heads = smaller(group, 4);
     p->q_len = smaller(p->q_len, 203);
     p->kv_len = smaller(p->kv_len, 211);
-    p->offset = p->align == CLATTN_ALIGN_OFFSET ? smaller(p->offset, p->kv_len) : 0;
+    p->score.offset = p->score.align == CLATTN_ALIGN_OFFSET ? smaller(p->score.offset, p->kv_len) : 0;
     const int64_t full[4] = {p->batch, p->q_heads, p->q_len, p->kv_len};
     for (int i = 0; i < 4; i++) {
-        p->mask_dim[i] = smaller(p->mask_dim[i], full[i]);
+        p->score.mask_dim[i] = smaller(p->score.mask_dim[i], full[i]);
     }
     return small;
 }

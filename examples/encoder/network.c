@@ -13,9 +13,9 @@ static void plan_attention(struct network *net, size_t batch, size_t length)
     layer.dim = WIDTH;
     layer.heads = HEADS;
     layer.dim_head = WIDTH / HEADS;
-    layer.mask_dim[0] = layer.batch;
-    layer.mask_dim[1] = layer.mask_dim[2] = 1;
-    layer.mask_dim[3] = layer.len;
+    layer.score.mask_dim[0] = layer.batch;
+    layer.score.mask_dim[1] = layer.score.mask_dim[2] = 1;
+    layer.score.mask_dim[3] = layer.len;
     nn_try_clattn(clattn_layer_plan_create(net->nn->attention, &layer, CLATTN_FORWARD, &net->attention),
                   "clattn_layer_plan_create");
     size_t bytes = 0;

@@ -71,7 +71,7 @@ clattn_layer model_layer(const struct sizes *sizes, size_t batch)
     layer.dim = (int64_t)sizes->dim;
     layer.heads = (int64_t)sizes->heads;
     layer.dim_head = (int64_t)(sizes->dim / sizes->heads);
-    layer.causal = 1;
+    layer.score.causal = 1;
     return layer;
 }
 

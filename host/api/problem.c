@@ -67,17 +67,42 @@ static clattn_status check_sizes(const clattn_problem *p)
 
 static clattn_status check_mask(const clattn_problem *p)
 {
-    const int64_t *dim = p->mask_dim;
+    const int64_t *dim = p->score.mask_dim;
     const int64_t whole[4] = {p->batch, p->q_heads, p->q_len, p->kv_len};
     if (!dim[0] && !dim[1] && !dim[2] && !dim[3])
         return CLATTN_SUCCESS;
     for (size_t i = 0; i < 4; ++i)
         if (dim[i] != 1 && dim[i] != whole[i])
             return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                                "problem.mask_dim[%zu] is %" PRId64 "; allowed are 1 and %" PRId64
+                                "problem.score.mask_dim[%zu] is %" PRId64 "; allowed are 1 and %" PRId64
                                 " (or 0 in all four: no mask)",
                                 i, dim[i], whole[i]);
     return check_product("mask", dim, 4);
+}
+
+static clattn_status check_score(const clattn_problem *p)
+{
+    const clattn_score *s = &p->score;
+    clattn_status status = check_flag("score.causal", s->causal);
+    if (!status)
+        status = check_mask(p);
+    if (status)
+        return status;
+    if (s->scale != 0.0f && !(fabsf(s->scale) >= FLT_MIN && fabsf(s->scale) <= MAX_SCALE))
+        return clattn__fail(
+            CLATTN_INVALID_ARGUMENT,
+            "problem.score.scale is %g; allowed are 0, for 1/sqrt(D), and +-%g to +-%g, so that it is a normal "
+            "number in units of powers of two, too",
+            (double)s->scale, (double)FLT_MIN, (double)MAX_SCALE);
+    if (s->align != CLATTN_ALIGN_BOTTOM_RIGHT && s->align != CLATTN_ALIGN_TOP_LEFT && s->align != CLATTN_ALIGN_OFFSET)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "problem.score.align is %d; allowed are BOTTOM_RIGHT (0), TOP_LEFT (1) and OFFSET (2)",
+                            (int)s->align);
+    const int64_t most = (int64_t)1 << 62;
+    if (s->align == CLATTN_ALIGN_OFFSET && (s->offset > most || s->offset < -most))
+        return clattn__fail(CLATTN_INVALID_SIZE, "problem.score.offset is %" PRId64 "; allowed are -2^62 to 2^62",
+                            s->offset);
+    return CLATTN_SUCCESS;
 }
 
 clattn_status clattn__problem_check(const clattn_problem *p)
@@ -88,30 +113,15 @@ clattn_status clattn__problem_check(const clattn_problem *p)
                             sizeof(clattn_problem));
     clattn_status status = check_sizes(p);
     if (!status)
-        status = check_flag("causal", p->causal);
+        status = check_score(p);
     if (!status)
         status = check_flag("kv_lengths", p->kv_lengths);
-    if (!status)
-        status = check_mask(p);
     if (status)
         return status;
     if (p->dtype != CLATTN_FLOAT32 && p->dtype != CLATTN_FLOAT16 && p->dtype != CLATTN_BFLOAT16)
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
                             "problem.dtype is %d; allowed are FLOAT32 (0), FLOAT16 (1) and BFLOAT16 (2)",
                             (int)p->dtype);
-    if (p->scale != 0.0f && !(fabsf(p->scale) >= FLT_MIN && fabsf(p->scale) <= MAX_SCALE))
-        return clattn__fail(
-            CLATTN_INVALID_ARGUMENT,
-            "problem.scale is %g; allowed are 0, for 1/sqrt(D), and +-%g to +-%g, so that it is a normal "
-            "number in units of powers of two, too",
-            (double)p->scale, (double)FLT_MIN, (double)MAX_SCALE);
-    if (p->align != CLATTN_ALIGN_BOTTOM_RIGHT && p->align != CLATTN_ALIGN_TOP_LEFT && p->align != CLATTN_ALIGN_OFFSET)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "problem.align is %d; allowed are BOTTOM_RIGHT (0), TOP_LEFT (1) and OFFSET (2)",
-                            (int)p->align);
-    const int64_t most = (int64_t)1 << 62;
-    if (p->align == CLATTN_ALIGN_OFFSET && (p->offset > most || p->offset < -most))
-        return clattn__fail(CLATTN_INVALID_SIZE, "problem.offset is %" PRId64 "; allowed are -2^62 to 2^62", p->offset);
     if (p->q_tile < 0 || p->k_tile < 0)
         return clattn__fail(CLATTN_INVALID_SIZE, "problem.%s is %" PRId64 "; allowed are 0 (tuned) and up",
                             p->q_tile < 0 ? "q_tile" : "k_tile", p->q_tile < 0 ? p->q_tile : p->k_tile);

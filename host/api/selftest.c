@@ -197,7 +197,7 @@ static clattn_status run(const clattn_context *context, const clattn_plan *plan,
 clattn_status clattn__self_test(clattn_context *context, clattn_engine id, unsigned pass)
 {
     clattn_problem problem = CLATTN_PROBLEM_INIT;
-    problem.batch = problem.q_heads = problem.kv_heads = problem.kv_splits = problem.causal = 1;
+    problem.batch = problem.q_heads = problem.kv_heads = problem.kv_splits = problem.score.causal = 1;
     problem.q_len = QUERIES;
     problem.kv_len = KEYS;
     problem.qk_dim = problem.v_dim = DEPTH;

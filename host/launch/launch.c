@@ -26,18 +26,18 @@ static void fill_call(const clattn_plan *plan, struct call *call)
 {
     const clattn_problem *p = &plan->problem;
     memset(call, 0, sizeof *call);
-    call->mask_column = p->mask_dim[3] > 1;
+    call->mask_column = p->score.mask_dim[3] > 1;
     call->N = p->q_len;
     call->M = p->kv_len;
-    call->offset = p->align == CLATTN_ALIGN_OFFSET ? p->offset : 0;
+    call->offset = p->score.align == CLATTN_ALIGN_OFFSET ? p->score.offset : 0;
     call->B = (arg_int)p->batch;
     call->Hq = (arg_int)p->q_heads;
     call->Hk = (arg_int)p->kv_heads;
     call->D = (arg_int)p->qk_dim;
     call->Dv = (arg_int)p->v_dim;
     call->pack = plan->pack;
-    call->causal = p->causal;
-    call->bottom_right = p->align == CLATTN_ALIGN_BOTTOM_RIGHT;
+    call->causal = p->score.causal;
+    call->bottom_right = p->score.align == CLATTN_ALIGN_BOTTOM_RIGHT;
     call->has_kv_lengths = p->kv_lengths;
     call->parts = plan->stages[KERNEL_FORWARD].config.splits;
     call->part_depth = clattn__split_depth(p);

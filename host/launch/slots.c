@@ -48,14 +48,14 @@ static void set_shape(enum shape shape, const clattn_problem *p, struct clattn__
     if (shape == BATCHES)
         role->count[1] = role->count[2] = role->depth = 1;
     if (shape == MASK) {
-        memcpy(role->count, p->mask_dim, sizeof role->count);
-        role->depth = p->mask_dim[3];
+        memcpy(role->count, p->score.mask_dim, sizeof role->count);
+        role->depth = p->score.mask_dim[3];
     }
 }
 
 static bool is_there(const struct slot *slot, const clattn_problem *p, unsigned pass)
 {
-    const bool asked = slot->when == WITH_MASK      ? p->mask_dim[0] != 0
+    const bool asked = slot->when == WITH_MASK      ? p->score.mask_dim[0] != 0
                        : slot->when == WITH_LENGTHS ? p->kv_lengths != 0
                                                     : true;
     return asked && (slot->read | slot->written) & pass;

@@ -7,11 +7,11 @@
 bool clattn__layer_hides_rows(const clattn_layer *layer)
 {
     int64_t offset = layer->context_len - layer->len;
-    if (layer->align != CLATTN_ALIGN_BOTTOM_RIGHT)
-        offset = layer->align == CLATTN_ALIGN_OFFSET ? layer->offset : 0;
+    if (layer->score.align != CLATTN_ALIGN_BOTTOM_RIGHT)
+        offset = layer->score.align == CLATTN_ALIGN_OFFSET ? layer->score.offset : 0;
     /* Of a diagonal: the first query sees nothing, or nothing sees the last key. */
-    const bool causality = layer->causal && (offset < 0 || offset < layer->context_len - layer->len);
-    return layer->mask_dim[0] || layer->kv_lengths || causality;
+    const bool causality = layer->score.causal && (offset < 0 || offset < layer->context_len - layer->len);
+    return layer->score.mask_dim[0] || layer->kv_lengths || causality;
 }
 
 /* Work-items that share a row. */

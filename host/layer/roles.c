@@ -15,11 +15,7 @@ clattn_problem clattn__layer_problem(const clattn_layer *layer)
     problem.q_len = layer->len;
     problem.kv_len = layer->context_len;
     problem.qk_dim = problem.v_dim = layer->dim_head;
-    problem.scale = layer->scale;
-    problem.causal = layer->causal;
-    problem.align = layer->align;
-    problem.offset = layer->offset;
-    memcpy(problem.mask_dim, layer->mask_dim, sizeof problem.mask_dim);
+    problem.score = layer->score;
     problem.kv_lengths = layer->kv_lengths;
     problem.q_tile = layer->q_tile;
     problem.k_tile = layer->k_tile;

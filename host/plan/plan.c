@@ -254,7 +254,7 @@ clattn_status clattn__plan_build(clattn_context *context, clattn_engine only, cl
     plan->only = only;
     plan->may_use = may_use;
     plan->pack = clattn__config_pack(problem);
-    plan->scale = problem->scale != 0.0f ? problem->scale : (float)(1.0 / sqrt((double)problem->qk_dim));
+    plan->scale = problem->score.scale != 0.0f ? problem->score.scale : (float)(1.0 / sqrt((double)problem->qk_dim));
     clattn_engine order[CLATTN__ENGINE_COUNT];
     const size_t own = own_engine(order, engine_order(plan, order));
     plan->one_walk =

@@ -15,7 +15,7 @@ int clattn__config_pack(const clattn_problem *problem)
 {
     const int64_t group = problem->q_heads / problem->kv_heads;
     /* A padding mask of its own for each head: heads that share staged keys would blank each other's. */
-    const bool own_padding = problem->mask_dim[1] > 1 && problem->mask_dim[2] == 1;
+    const bool own_padding = problem->score.mask_dim[1] > 1 && problem->score.mask_dim[2] == 1;
     return group > 1 && problem->q_len < 64 && !own_padding ? (int)group : 1;
 }
 
@@ -69,9 +69,9 @@ int clattn__choose_chunk(const clattn_problem *problem, int unit, int most)
 
 enum clattn__mask clattn__config_mask(const clattn_problem *problem)
 {
-    if (problem->mask_dim[0] == 0)
+    if (problem->score.mask_dim[0] == 0)
         return MASK_NONE;
-    return problem->mask_dim[2] == 1 ? MASK_PADDING : MASK_FULL;
+    return problem->score.mask_dim[2] == 1 ? MASK_PADDING : MASK_FULL;
 }
 
 int clattn__shrink(int tile, int64_t rows, int unit)

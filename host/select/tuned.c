@@ -40,7 +40,7 @@ void clattn__tuned_key(clattn_engine engine, enum clattn__kernel kernel, const c
     part[TUNED_D] = (int)problem->qk_dim;
     part[TUNED_DV] = (int)problem->v_dim;
     part[TUNED_MASK] = (int)clattn__config_mask(problem);
-    part[TUNED_CAUSAL] = problem->causal;
+    part[TUNED_CAUSAL] = problem->score.causal;
     part[TUNED_PACKED] = pack > 1;
     part[TUNED_LOG_OWN] = keys_own ? keys : queries;
     part[TUNED_LOG_WALK] = keys_own ? queries : keys;

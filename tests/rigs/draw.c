@@ -104,18 +104,18 @@ static void draw_visibility(const struct draw_configuration *from, struct test_c
 {
     clattn_problem *p = &c->problem;
 
-    p->causal = one_in(r, 2);
-    p->align = (clattn_align)check_random_below(r, 3);
-    if (p->align == CLATTN_ALIGN_OFFSET) {
+    p->score.causal = one_in(r, 2);
+    p->score.align = (clattn_align)check_random_below(r, 3);
+    if (p->score.align == CLATTN_ALIGN_OFFSET) {
         const int64_t far = one_in(r, 2) ? INT64_C(1) << 62 : -(INT64_C(1) << 62);
 
-        p->offset = one_in(r, 8) ? far : check_random_below(r, p->q_len + p->kv_len) - p->q_len;
+        p->score.offset = one_in(r, 8) ? far : check_random_below(r, p->q_len + p->kv_len) - p->q_len;
     }
     if (from->mask != DRAW_NO_MASK) {
-        p->mask_dim[0] = one_in(r, 2) ? p->batch : 1;
-        p->mask_dim[1] = one_in(r, 2) ? p->q_heads : 1;
-        p->mask_dim[2] = from->mask == DRAW_FULL ? p->q_len : 1;
-        p->mask_dim[3] = one_in(r, 4) ? 1 : p->kv_len;
+        p->score.mask_dim[0] = one_in(r, 2) ? p->batch : 1;
+        p->score.mask_dim[1] = one_in(r, 2) ? p->q_heads : 1;
+        p->score.mask_dim[2] = from->mask == DRAW_FULL ? p->q_len : 1;
+        p->score.mask_dim[3] = one_in(r, 4) ? 1 : p->kv_len;
         c->mask = (enum case_mask)check_random_below(r, one_in(r, 4) ? MASK_COUNT : MASK_DEADROWS);
     }
     if (one_in(r, 3)) {
@@ -140,17 +140,17 @@ struct test_case draw_problem(const struct draw_configuration *from, uint64_t se
     draw_sizes(from, &c.problem, &r);
     draw_visibility(from, &c, &r);
     if (one_in(&r, 4)) {
-        c.problem.scale = check_random_uniform(&r) * (one_in(&r, 2) ? 1.0f : 1e-3f);
+        c.problem.score.scale = check_random_uniform(&r) * (one_in(&r, 2) ? 1.0f : 1e-3f);
     }
     c.layout = one_in(&r, 4) ? (enum case_layout)check_random_below(&r, LAYOUT_COUNT) : LAYOUT_RANDOM;
     if (c.layout == LAYOUT_PACKED && c.problem.q_len != c.problem.kv_len) {
         c.layout = LAYOUT_RANDOM;
     }
     c.data = PICK(data, &r);
-    if (c.data == DATA_RISING && fabsf(c.problem.scale) > 0.0f && from->dtype == CLATTN_FLOAT16) {
+    if (c.data == DATA_RISING && fabsf(c.problem.score.scale) > 0.0f && from->dtype == CLATTN_FLOAT16) {
         const float least = 1e-3f / (float)from->d; /* or K, made for scores up to 5, is infinite */
 
-        c.problem.scale = copysignf(fmaxf(fabsf(c.problem.scale), least), c.problem.scale);
+        c.problem.score.scale = copysignf(fmaxf(fabsf(c.problem.score.scale), least), c.problem.score.scale);
     }
     if (c.passes == CLATTN_FORWARD) {
         c.want_lse = one_in(&r, 2);

@@ -28,7 +28,7 @@ bool clattn__mma_supports(const struct clattn__device *device, const clattn_prob
                           enum clattn__kernel kernel)
 {
     (void)device;
-    const bool late_scale = problem->scale >= 0.0f; /* as softmax.cl asks for; 0 is the default's */
+    const bool late_scale = problem->score.scale >= 0.0f; /* as softmax.cl asks for; 0 is the default's */
     const bool rows = !are_few(problem, kernel) || clattn__few_mma_serves(problem, kernel);
     return late_scale && rows && problem->dtype != CLATTN_FLOAT32 && problem->qk_dim <= MOST_DEPTH &&
            problem->v_dim <= MOST_DEPTH && kernel != KERNEL_HEAD;

@@ -58,7 +58,7 @@ bool clattn__wgmma_supports(const struct clattn__device *device, const clattn_pr
     const int64_t own = keys_own ? p->k_tile : p->q_tile, walk = keys_own ? p->q_tile : p->k_tile;
     const bool tiles = (own == 0 || own >= 64) && (walk == 0 || walk >= walk_unit(kernel));
     return has_kernel && tiles && p->dtype != CLATTN_FLOAT32 && p->qk_dim <= MAX_DEPTH && p->v_dim <= MAX_DEPTH &&
-           p->scale >= 0.0f && clattn__config_mask(p) == MASK_NONE && clattn__config_pack(p) == 1 &&
+           p->score.scale >= 0.0f && clattn__config_mask(p) == MASK_NONE && clattn__config_pack(p) == 1 &&
            p->q_len < 1 << 29 && p->kv_len < 1 << 29 && !(forward && wants_split(device, p));
 }
 
