@@ -34,11 +34,11 @@ static clattn_problem problem_of(const int part[TUNED_PARTS], int turn)
     p.qk_dim = part[TUNED_D];
     p.v_dim = part[TUNED_DV];
     p.dtype = (clattn_dtype)part[TUNED_DTYPE];
-    p.causal = part[TUNED_CAUSAL];
+    p.score.causal = part[TUNED_CAUSAL];
     if (part[TUNED_MASK] != MASK_NONE) {
-        p.mask_dim[0] = p.mask_dim[1] = 1;
-        p.mask_dim[2] = part[TUNED_MASK] == MASK_PADDING ? 1 : p.q_len;
-        p.mask_dim[3] = p.kv_len;
+        p.score.mask_dim[0] = p.score.mask_dim[1] = 1;
+        p.score.mask_dim[2] = part[TUNED_MASK] == MASK_PADDING ? 1 : p.q_len;
+        p.score.mask_dim[3] = p.kv_len;
     }
     p.q_tile = turn == 7 ? 9 : 0;
     p.k_tile = turn == 9 ? 5 : 0;
