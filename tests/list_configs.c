@@ -45,13 +45,6 @@ static int kernel_used(enum clattn__kernel kernel, unsigned passes)
     return kernel == KERNEL_HEAD ? (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD : (passes & used_by[kernel]) != 0;
 }
 
-static bool has_kernel(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
-                       enum clattn__kernel kernel)
-{
-    return kernel == KERNEL_MAPS ? clattn__engine_find(engine)->maps
-                                 : clattn__engine_supports(engine, device, problem, kernel);
-}
-
 static void add_case(struct lines *lines, const struct clattn__device *device, clattn_engine engine,
                      const struct test_case *c)
 {
@@ -59,7 +52,8 @@ static void add_case(struct lines *lines, const struct clattn__device *device, c
     for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
         struct clattn__config config = {.kernel = (enum clattn__kernel)kernel, .splits = splits};
         char options[CLATTN__OPTIONS_MAX], line[LINE_SIZE];
-        if (!kernel_used(config.kernel, c->passes) || !has_kernel(device, engine, &c->problem, config.kernel) ||
+        if (!kernel_used(config.kernel, c->passes) ||
+            !clattn__engine_supports(engine, device, &c->problem, config.kernel) ||
             (config.kernel == KERNEL_COMBINE && splits == 1))
             continue;
         config.want_dk = (c->passes & CLATTN_BACKWARD_DK) != 0;
@@ -69,7 +63,7 @@ static void add_case(struct lines *lines, const struct clattn__device *device, c
             continue;
         splits = config.kernel == KERNEL_FORWARD ? config.splits : splits;
         clattn__config_options(&config, options);
-        snprintf(line, sizeof line, "%s %s", clattn__config_program(&config), options);
+        snprintf(line, sizeof line, "%s %s", clattn__solver_of(&config)->program, options);
         add_once(lines, line);
     }
 }

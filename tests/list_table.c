@@ -19,11 +19,11 @@ static void list_kernel(const struct clattn__device *device, clattn_engine engin
 {
     char options[CLATTN__OPTIONS_MAX];
     struct clattn__config config = {.kernel = kernel, .splits = 2, .want_dk = true, .want_dv = true};
-    if ((kernel != KERNEL_MAPS && !clattn__engine_supports(engine, device, problem, kernel)) ||
+    if (!clattn__engine_supports(engine, device, problem, kernel) ||
         !clattn__config_choose(device, engine, problem, 0, &config))
         return;
     clattn__config_options(&config, options);
-    printf("%s %s %zu %zu %s\n", clattn_engine_name(engine), clattn__config_program(&config), config.group_size,
+    printf("%s %s %zu %zu %s\n", clattn_engine_name(engine), clattn__solver_of(&config)->program, config.group_size,
            config.local_bytes, options);
 }
 
@@ -53,8 +53,7 @@ static void list_shape(const struct clattn__device *device, clattn_engine engine
             list_kernel(device, engine, &problem, KERNEL_DQ);
             list_kernel(device, engine, &problem, KERNEL_DKDV);
         }
-        if (clattn__engine_find(engine)->maps)
-            list_kernel(device, engine, &problem, KERNEL_MAPS);
+        list_kernel(device, engine, &problem, KERNEL_MAPS);
         if (!every_type)
             break;
     }

@@ -41,7 +41,7 @@ static clattn_problem make_problem(int64_t queries, int64_t keys, int64_t depth,
  * elements of K. */
 static void check_few(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
-    assert_true(c->kernel == KERNEL_FORWARD && p->qk_dim % 8 == 0 && p->v_dim % 8 == 0 && c->aligned);
+    assert_true(c->kernel == KERNEL_FORWARD && p->qk_dim % 8 == 0 && p->v_dim % 8 == 0 && clattn__solver_of(c)->takes);
     assert_true(c->own >= 1 && c->own <= 16 && (c->own & (c->own - 1)) == 0 && c->owner_resident == 1);
     assert_true(c->own < 2 * p->q_len * clattn__config_pack(p) && (p->q_tile == 0 || c->own <= p->q_tile));
     assert_true(c->walk % (16 * c->warps) == 0 && (p->k_tile == 0 || c->walk <= p->k_tile));
@@ -62,7 +62,7 @@ static void check_config(const struct clattn__device *device, const clattn_probl
     const int deepest = c->d_pad > c->dv_pad ? c->d_pad : c->dv_pad;
     const int scores = c->own * c->walk / (32 * c->warps), outputs = c->own * c->slice / (32 * c->warps);
 
-    assert_false(c->aligned);
+    assert_null(clattn__solver_of(c)->takes);
     assert_true(c->warps >= 1 && c->own % (16 * c->warps) == 0 && c->walk % 16 == 0 && c->slice % 16 == 0);
     assert_true(c->own > 0 && c->walk > 0 && c->slice > 0 && c->slice <= deepest && c->owner_resident == 1);
     assert_true(c->d_pad % 16 == 0 && c->d_pad >= p->qk_dim && c->d_pad < p->qk_dim + 16);
@@ -160,22 +160,22 @@ static void test_few(void **state)
     assert_true(config.few && config.warps == 4 && config.splits == 1);
     p.q_len = 5; /* four heads of five rows */
     assert_true(clattn__config_choose(&large, CLATTN_ENGINE_NVIDIA_MMA, &p, 0, &config));
-    assert_false(config.few || config.aligned);
+    assert_false(config.few || clattn__solver_of(&config)->takes);
 }
 
 /* Its calls: rows of K and V are whole pieces of 16 bytes, or another engine's. */
 static void test_few_takes(void **state)
 {
-    const struct clattn__engine *engine = clattn__engine_find(CLATTN_ENGINE_NVIDIA_MMA);
+    const struct clattn__solver *solver = clattn__solver_first(CLATTN_ENGINE_NVIDIA_MMA, KERNEL_FORWARD);
     struct call call = {.k = {8, 64, 24, 8}, .v = {0, 0, 0, 16}, .q = {1, 1, 1, 1}};
 
     (void)state;
-    assert_true(engine->takes(NULL, KERNEL_FORWARD, &call));
+    assert_true(solver->takes(NULL, KERNEL_FORWARD, &call));
     call.k.offset = 4;
-    assert_false(engine->takes(NULL, KERNEL_FORWARD, &call));
+    assert_false(solver->takes(NULL, KERNEL_FORWARD, &call));
     call.k.offset = 8;
     call.v.row = 12;
-    assert_false(engine->takes(NULL, KERNEL_FORWARD, &call));
+    assert_false(solver->takes(NULL, KERNEL_FORWARD, &call));
 }
 
 static void test_supports(void **state)

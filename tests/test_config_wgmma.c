@@ -126,7 +126,7 @@ static void test_gradients(void **state)
 
 static void test_every_head_dim(void **state)
 {
-    static const int64_t lengths[] = {1, 65, 200, 8192, (int64_t)1 << 30};
+    static const int64_t lengths[] = {17, 65, 200, 8192, ((int64_t)1 << 29) - 1}, others[] = {1, 16, (int64_t)1 << 29};
 
     (void)state;
     for (int d = 1; d <= 256; d++)
@@ -140,6 +140,12 @@ static void test_every_head_dim(void **state)
                     check_rules(&p, &c);
                 assert_true(attempt > 0 && attempt < 20);
             }
+    for (size_t n = 0; n < ARRAY_SIZE(others); n++) {
+        const clattn_problem p = make_problem(others[n], 64, 64);
+        struct clattn__config c;
+
+        assert_false(choose(&hopper, &p, 0, &c)); /* what it does not support it does not do */
+    }
 }
 
 static void test_tiles_asked_for(void **state)
@@ -227,7 +233,7 @@ static void test_complete(void **state)
 
 static bool takes(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call)
 {
-    return clattn__engine_find(CLATTN_ENGINE_NVIDIA_WGMMA)->takes(problem, kernel, call);
+    return clattn__solver_first(CLATTN_ENGINE_NVIDIA_WGMMA, kernel)->takes(problem, kernel, call);
 }
 
 /* Strides are known at a call: the copy engine wants multiples of 16 bytes, of dout where a kernel reads it. */
@@ -279,7 +285,8 @@ static void test_fallback(void **state)
     struct call call = {.q = good, .k = good, .v = good};
 
     (void)state;
-    plan.stages[KERNEL_FORWARD].config.engine = plan.stages[KERNEL_MAPS].config.engine = CLATTN_ENGINE_NVIDIA_WGMMA;
+    plan.stages[KERNEL_FORWARD].solver = clattn__solver_first(CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_FORWARD);
+    plan.stages[KERNEL_MAPS].solver = clattn__solver_first(CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_MAPS);
     plan.fallbacks[KERNEL_FORWARD].used = true;
     assert_ptr_equal(clattn__stage_for(&plan, KERNEL_FORWARD, &call), &plan.stages[KERNEL_FORWARD]);
     assert_ptr_equal(clattn__stage_for(&plan, KERNEL_MAPS, &call), &plan.stages[KERNEL_MAPS]);
@@ -315,7 +322,8 @@ static void test_busy_cases(void **state)
         }
         p->dtype = CLATTN_FLOAT16;
         for (int kernel = KERNEL_FORWARD; kernel <= KERNEL_DKDV; kernel++) {
-            if (!clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, p, (enum clattn__kernel)kernel) ||
+            if (!clattn__config_has_tiles((enum clattn__kernel)kernel) ||
+                !clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, p, (enum clattn__kernel)kernel) ||
                 (kernel == KERNEL_DKDV && !(cases[n].passes & CLATTN_BACKWARD_DK))) {
                 continue;
             }

@@ -8,6 +8,7 @@
 #include "plan/plan.h"
 #include "reference.h"
 #include "select/choose.h"
+#include "select/engine.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -68,28 +69,39 @@ static void check_marks(const char *text)
     }
 }
 
-static void test_text_of_kernels(void **state)
+static void check_text(const char *name)
 {
     const clattn_allocator heap = {NULL, NULL, NULL};
+    struct clattn__text text;
+    char mark[64];
+
+    assert_int_equal(clattn__source_assemble(&heap, name, &text), CLATTN_SUCCESS);
+    snprintf(mark, sizeof mark, "/%s.cl\"\n", name);
+    assert_int_equal(strncmp(text.chars, "#line 1 \"", 9), 0);
+    assert_ptr_equal(strstr(text.chars, mark), strchr(text.chars, '\n') + 1 - strlen(mark));
+    assert_null(strstr(text.chars, "\n#include \""));
+    check_marks(text.chars);
+    clattn__text_free(&text);
+}
+
+/* Of every solver. */
+static void test_text_of_kernels(void **state)
+{
+    int count = 0;
 
     (void)state;
-    for (size_t k = 0; k <= 2 * KERNEL_COUNT; k++) {
-        const struct clattn__config config = {.kernel = (enum clattn__kernel)(k % KERNEL_COUNT),
-                                              .engine =
-                                                  k < KERNEL_COUNT ? CLATTN_ENGINE_NVIDIA_WGMMA : CLATTN_ENGINE_SIMT,
-                                              .few = k == 2 * KERNEL_COUNT};
-        const char *name = clattn__config_program(&config);
-        struct clattn__text text;
-        char mark[64];
+    for (int engine = CLATTN_ENGINE_AUTO + 1; clattn_engine_name((clattn_engine)engine); engine++) {
+        for (int kernel = 0; kernel < KERNEL_COUNT; kernel++) {
+            const struct clattn__solver *solver =
+                clattn__solver_first((clattn_engine)engine, (enum clattn__kernel)kernel);
 
-        assert_int_equal(clattn__source_assemble(&heap, name, &text), CLATTN_SUCCESS);
-        snprintf(mark, sizeof mark, "/%s.cl\"\n", name);
-        assert_int_equal(strncmp(text.chars, "#line 1 \"", 9), 0);
-        assert_ptr_equal(strstr(text.chars, mark), strchr(text.chars, '\n') + 1 - strlen(mark));
-        assert_null(strstr(text.chars, "\n#include \""));
-        check_marks(text.chars);
-        clattn__text_free(&text);
+            for (; solver; solver = clattn__solver_next(solver)) {
+                check_text(solver->program);
+                count++;
+            }
+        }
     }
+    assert_true(count >= 18);
 }
 
 /* ---- kernels that do not build ---- */

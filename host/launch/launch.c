@@ -3,7 +3,6 @@
 #include "launch/launch.h"
 
 #include "launch/place.h"
-#include "select/engine.h"
 #include "select/split.h"
 
 #include <math.h>
@@ -160,9 +159,8 @@ const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clat
                                               const struct call *call)
 {
     const struct clattn__stage *stage = &plan->stages[kernel];
-    const struct clattn__engine *engine = clattn__engine_find(stage->config.engine);
     const struct clattn__stage *fallback = &plan->fallbacks[kernel];
-    return fallback->used && !engine->takes(&plan->problem, kernel, call) ? fallback : stage;
+    return fallback->used && !stage->solver->takes(&plan->problem, kernel, call) ? fallback : stage;
 }
 
 const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan, enum clattn__kernel kernel)

@@ -3,8 +3,6 @@
  * that of dQ before the one of dK and dV. */
 #include "plan/plan.h"
 
-#include "select/engine.h"
-
 bool clattn__delta_wanted(const clattn_plan *plan)
 {
     return plan->passes & (CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK);
@@ -12,7 +10,7 @@ bool clattn__delta_wanted(const clattn_plan *plan)
 
 bool clattn__stage_makes_delta(const struct clattn__stage *stage)
 {
-    return stage->used && stage->config.kernel == KERNEL_DQ && clattn__engine_find(stage->config.engine)->deltas;
+    return stage->used && stage->solver->traits & SOLVER_MAKES_DELTA;
 }
 
 bool clattn__dq_makes_delta(const clattn_plan *plan)

@@ -115,7 +115,8 @@ static size_t own_engine(const clattn_engine *order, size_t count)
 static clattn_status try_config(clattn_plan *plan, struct clattn__stage *stage, const struct clattn__config *config)
 {
     clattn_context *context = plan->context;
-    const char *name = clattn__config_program(config);
+    const struct clattn__solver *solver = clattn__solver_of(config);
+    const char *name = solver->program;
     const bool edit = clattn__engine_find(config->engine)->retarget;
     char options[CLATTN__OPTIONS_MAX];
     cl_program program;
@@ -132,6 +133,7 @@ static clattn_status try_config(clattn_plan *plan, struct clattn__stage *stage, 
         return status;
     }
     stage->used = true;
+    stage->solver = solver;
     stage->config = *config;
     stage->kernel = built;
     limit_launch(context, &plan->problem, stage);
@@ -199,6 +201,24 @@ static clattn_status fail_misfit(const clattn_plan *plan, enum clattn__kernel ke
                         clattn__kernel_names[kernel], device->name, device->local_bytes, device->max_group, compiled);
 }
 
+/* None of the engines has a solver. Says which features are to blame: those that none supports, or all, which none supports
+ * together or at these sizes. */
+static clattn_status fail_unsupported(const clattn_plan *plan, enum clattn__kernel kernel, const clattn_engine *order,
+                                      size_t count)
+{
+    const uint64_t features = clattn__features(&plan->problem);
+    struct clattn__text text = {.allocator = &plan->context->allocator};
+    uint64_t lacking = features;
+    for (size_t i = 0; i < count; ++i)
+        for (const struct clattn__solver *s = clattn__solver_first(order[i], kernel); s; s = clattn__solver_next(s))
+            lacking &= ~s->features;
+    clattn__features_print(lacking ? lacking : features, &text);
+    clattn__fail(CLATTN_DEVICE_LIMIT, "no solver of kernel %s for %s supports %s", clattn__kernel_names[kernel],
+                 plan->context->device.name, text.failed ? "the problem" : text.chars);
+    clattn__text_free(&text);
+    return CLATTN_DEVICE_LIMIT;
+}
+
 /* The engines in turn: the first that can makes the stage, and if there are tensors that it does not take, the next the
  * fallback. What does not build is passed over where the engine had to be tried, unless it was asked for. */
 static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
@@ -208,8 +228,8 @@ static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
     clattn_engine order[CLATTN__ENGINE_COUNT];
     const size_t count = engine_order(plan, order);
     const bool tiles = clattn__config_has_tiles(kernel);
-    const size_t end = tiles && plan->only ? 1 : count;
-    for (size_t i = tiles ? 0 : own_engine(order, count); i < end; ++i) {
+    const size_t first = tiles ? 0 : own_engine(order, count), end = tiles && plan->only ? 1 : count;
+    for (size_t i = first; i < end; ++i) {
         bool may;
         clattn_status status = check_engine(plan, kernel, order[i], &may);
         if (!status && may)
@@ -217,14 +237,17 @@ static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
         const bool may_fail = clattn__engine_find(order[i])->tested && i + 1 < end && order[i] != context->engine;
         if (status && (status != CLATTN_BUILD_FAILED || !may_fail))
             return status;
-        if (stage->used && (stage == &plan->fallbacks[kernel] || !stage->config.aligned))
+        if (stage->used && (stage == &plan->fallbacks[kernel] || !stage->solver->takes))
             return CLATTN_SUCCESS;
         if (stage->used)
             stage = &plan->fallbacks[kernel];
     }
     if (plan->stages[kernel].used)
         return CLATTN_SUCCESS;
-    return fail_misfit(plan, kernel);
+    for (size_t i = first; i < end; ++i)
+        if (clattn__engine_supports(order[i], &context->device, &plan->problem, kernel))
+            return fail_misfit(plan, kernel);
+    return fail_unsupported(plan, kernel, order + first, end - first);
 }
 
 /* ---- life ---- */

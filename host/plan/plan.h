@@ -4,16 +4,17 @@
 #define CLATTN_PLAN_H
 
 #include "opencl/context.h"
-#include "select/config.h"
+#include "select/solver.h"
 
 struct clattn__misfit { /* of a kernel that was built and cannot run; group_size 0: there was none */
     size_t group_size, most_items;
     cl_ulong local_bytes;
 };
 
-struct clattn__stage { /* one kernel of the plan */
+struct clattn__stage { /* one solver of the plan, at work */
     bool used;
     bool tuned; /* the configuration is not from the built-in table */
+    const struct clattn__solver *solver;
     struct clattn__config config;
     struct clattn__misfit misfit; /* the last that was tried */
     cl_kernel kernel;

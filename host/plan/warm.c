@@ -5,7 +5,6 @@
 
 #include "attention/args.h"
 #include "opencl/program.h"
-#include "select/engine.h"
 
 enum {
     SCRATCH_BYTES = 1 << 20, /* a row of 512 floats; two floats for each of 2^16 batches */
@@ -87,7 +86,8 @@ static clattn_status warm(const clattn_plan *plan, const struct clattn__stage *s
 clattn_status clattn__warm(const clattn_plan *plan, const struct clattn__stage *stage, cl_program program)
 {
     const uint64_t rest = stage->groups % stage->groups_per_launch;
-    if (!plan->context->device.compiles_at_launch || clattn__engine_find(stage->config.engine)->maps)
+    if (!plan->context->device.compiles_at_launch || clattn__stage_has_maps(stage) ||
+        stage->config.kernel == KERNEL_MAPS)
         return CLATTN_SUCCESS;
     const clattn_status status = warm(plan, stage, program, stage->groups_per_launch);
     return status || !rest ? status : warm(plan, stage, program, rest);

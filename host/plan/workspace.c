@@ -3,7 +3,6 @@
  * them. */
 #include "plan/plan.h"
 
-#include "select/engine.h"
 #include "select/split.h"
 
 /* ---- sums and parts ---- */
@@ -25,7 +24,7 @@ static const enum clattn__kernel with_maps[] = {KERNEL_FORWARD, KERNEL_DQ, KERNE
 
 bool clattn__stage_has_maps(const struct clattn__stage *stage)
 {
-    return stage->used && stage->config.kernel != KERNEL_MAPS && clattn__engine_find(stage->config.engine)->maps;
+    return stage->used && stage->solver->traits & SOLVER_MAPS;
 }
 
 clattn_engine clattn__maps_engine(const clattn_plan *plan)

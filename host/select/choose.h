@@ -5,9 +5,6 @@
 
 #include "select/config.h"
 
-/* What its file in kernels/, and the function in it, are called: the kernel's name, or that of another schedule. */
-const char *clattn__config_program(const struct clattn__config *config);
-
 /* Whether KERNEL_HEAD should make all gradients, instead of KERNEL_DQ and KERNEL_DKDV. */
 bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem);
 /* The attempt-th best configuration that fits device and problem; false when there is none left. want_dk, want_dv and

@@ -34,7 +34,6 @@ struct clattn__config {
     int turns, owner_registers;        /* 1: two consumers take turns; the owner tile is kept in registers */
     int stay;                          /* 1: a launch has a work-group a compute unit, which take tiles in turn */
     bool apart;                        /* dK and dV have work-groups of their own */
-    bool aligned;                      /* the engine does not take all tensors with it */
     int warps;                         /* nvidia_mma: of a work-group */
     bool packed;
     enum clattn__mask mask;

@@ -1,37 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engines, and their order on a device. */
+/* The engines, their order on a device, and their solvers. */
 #include "select/engine.h"
 
 #include "select/engines/engines.h"
 
 /* The fastest first, where a device can run several. */
 static const struct clattn__engine table[] = {
-    {.id = CLATTN_ENGINE_NVIDIA_WGMMA,
-     .tested = true,
-     .supports = clattn__wgmma_supports,
-     .choose = clattn__wgmma_choose,
-     .complete = clattn__wgmma_complete,
-     .names =
-         {[KERNEL_FORWARD] = "forward_wgmma", [KERNEL_DQ] = "backward_dq_wgmma", [KERNEL_DKDV] = "backward_dkdv_wgmma"},
-     .retarget = true,
-     .deltas = true,
-     .maps = true,
-     .takes = clattn__wgmma_takes},
-    {.id = CLATTN_ENGINE_NVIDIA_MMA,
-     .tested = true,
-     .supports = clattn__mma_supports,
-     .choose = clattn__mma_choose,
-     .complete = clattn__mma_complete,
-     .few = "forward_few_mma",
-     .deltas = true,
-     .takes = clattn__mma_takes},
-    {.id = CLATTN_ENGINE_SIMT,
-     .choose = clattn__simt_choose,
-     .complete = clattn__simt_complete,
-     .few = "forward_few",
-     .run = 8192,
-     .tile_sums = true},
-    {.id = CLATTN_ENGINE_CPU, .choose = clattn__cpu_choose, .complete = clattn__cpu_complete, .run = 1024},
+    {.id = CLATTN_ENGINE_NVIDIA_WGMMA, .solvers = clattn__wgmma_solvers, .tested = true, .retarget = true},
+    {.id = CLATTN_ENGINE_NVIDIA_MMA, .solvers = clattn__mma_solvers, .tested = true},
+    {.id = CLATTN_ENGINE_SIMT, .solvers = clattn__simt_solvers, .run = 8192, .tile_sums = true},
+    {.id = CLATTN_ENGINE_CPU, .solvers = clattn__cpu_solvers, .run = 1024},
 };
 
 #define ENGINE_TEXT(name, value, text) [value] = text,
@@ -50,13 +28,6 @@ const struct clattn__engine *clattn__engine_find(clattn_engine id)
     return NULL;
 }
 
-bool clattn__engine_supports(clattn_engine id, const struct clattn__device *device, const clattn_problem *problem,
-                             enum clattn__kernel kernel)
-{
-    const struct clattn__engine *engine = clattn__engine_find(id);
-    return !engine || !engine->supports || engine->supports(device, problem, kernel);
-}
-
 size_t clattn__engine_order(const clattn_context *context, clattn_engine order[CLATTN__ENGINE_COUNT])
 {
     const clattn_engine first = context->engine ? context->engine : clattn__device_engine(&context->device);
@@ -71,4 +42,43 @@ size_t clattn__engine_order(const clattn_context *context, clattn_engine order[C
     if (!context->engine && first == CLATTN_ENGINE_SIMT)
         order[count++] = CLATTN_ENGINE_CPU; /* slow on a GPU, but right on one that has no work-groups of 64 */
     return count;
+}
+
+/* ---- solvers ---- */
+
+/* The first of the kernel in a list. */
+static const struct clattn__solver *first_of(const struct clattn__solver *list, enum clattn__kernel kernel)
+{
+    while (list->program && list->kernel != kernel)
+        ++list;
+    return list->program ? list : NULL;
+}
+
+const struct clattn__solver *clattn__solver_first(clattn_engine id, enum clattn__kernel kernel)
+{
+    const struct clattn__engine *engine = clattn__engine_find(id);
+    const struct clattn__solver *own = engine ? first_of(engine->solvers, kernel) : NULL;
+    return own ? own : first_of(clattn__common_solvers, kernel);
+}
+
+const struct clattn__solver *clattn__solver_next(const struct clattn__solver *solver)
+{
+    return first_of(solver + 1, solver->kernel);
+}
+
+const struct clattn__solver *clattn__solver_of(const struct clattn__config *config)
+{
+    const struct clattn__solver *solver = clattn__solver_first(config->engine, config->kernel);
+    while (solver && config->few != (solver->traits & SOLVER_FEW ? 1 : 0))
+        solver = clattn__solver_next(solver);
+    return solver;
+}
+
+bool clattn__engine_supports(clattn_engine id, const struct clattn__device *device, const clattn_problem *problem,
+                             enum clattn__kernel kernel)
+{
+    const struct clattn__solver *solver = clattn__solver_first(id, kernel);
+    while (solver && !clattn__solver_supports(solver, device, problem))
+        solver = clattn__solver_next(solver);
+    return solver != NULL;
 }

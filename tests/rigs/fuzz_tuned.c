@@ -54,7 +54,7 @@ static void use(const struct clattn__config *config, const struct clattn__device
     clattn__config_options(config, options);
     if (strlen(options) + 1 >= sizeof options || config->local_bytes > device->local_bytes || config->group_size == 0 ||
         config->group_size > device->max_group || config->splits < 1 || clattn__config_groups(config, problem) == 0 ||
-        clattn__config_program(config) == NULL) {
+        clattn__solver_of(config) == NULL) {
         abort();
     }
     if (clattn__split_bytes(problem, config->splits) != 0 && config->splits == 1) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles of engine cpu: by what caches hold and by how many workers there are. */
+/* Engine cpu: tiles, by what caches hold and by how many workers there are, and solvers. */
 #include "select/engines/engines.h"
 
 /* Of an owner row, or of those of both owners. */
@@ -71,11 +71,12 @@ static void cpu_fit(size_t budget, const clattn_problem *problem, struct clattn_
         c->slice = c->chunk;
 }
 
-bool clattn__cpu_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
-                        struct clattn__config *c)
+/* The next attempt has half of the memory. */
+static bool cpu_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                       struct clattn__config *c)
 {
     const size_t cached = 1024 * 1024; /* of a core's own cache */
-    const size_t most = device->local_bytes < cached ? device->local_bytes : cached;
+    const size_t most = (device->local_bytes < cached ? device->local_bytes : cached) >> *attempt;
     const bool swapped = clattn__config_keys_own(c->kernel), one_walk = c->kernel == KERNEL_HEAD;
     const int pack = clattn__config_pack(problem);
     const int64_t queries = problem->q_len * pack, keys = problem->kv_len;
@@ -89,10 +90,9 @@ bool clattn__cpu_choose(const struct clattn__device *device, const clattn_proble
     c->block_cols = clattn__min_int(c->own / c->lanes, c->lanes == 16 ? 4 : 2);
     c->walk = cpu_walk(c->block_rows, swapped ? queries : keys, swapped ? problem->q_tile : problem->k_tile);
     cpu_set_chunk(problem, 512, c);
-    cpu_fit(most >> attempt, problem, c);
+    cpu_fit(most, problem, c);
     c->local_bytes = cpu_local_bytes(c);
-    return c->local_bytes <= most >> attempt &&
-           !(one_walk && (!c->owner_resident || c->slice < clattn__output_depth(c)));
+    return c->local_bytes <= most && !(one_walk && (!c->owner_resident || c->slice < clattn__output_depth(c)));
 }
 
 static bool cpu_divides(const struct clattn__config *c)
@@ -103,7 +103,7 @@ static bool cpu_divides(const struct clattn__config *c)
            (c->kernel != KERNEL_HEAD || (c->owner_resident && c->slice == clattn__output_depth(c)));
 }
 
-bool clattn__cpu_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
+static bool cpu_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
 {
     (void)problem;
     c->own = clattn__shrink(c->own, own, c->lanes);
@@ -113,3 +113,35 @@ bool clattn__cpu_complete(const clattn_problem *problem, int64_t own, int64_t wa
     c->local_bytes = cpu_local_bytes(c);
     return c->block_cols > 0 && cpu_divides(c);
 }
+
+/* ---- solvers ---- */
+
+/* Everything that a problem can ask for. */
+#define FEATURES                                                                                                       \
+    (CLATTN__FEATURE(FLOAT32) | CLATTN__16_BITS | CLATTN__DIAGONALS | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) |  \
+     CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_PARTS))
+
+const struct clattn__solver clattn__cpu_solvers[] = {
+    {.program = "forward",
+     .kernel = KERNEL_FORWARD,
+     .features = FEATURES,
+     .traits = SOLVER_PARTS,
+     .choose = cpu_choose,
+     .complete = cpu_complete},
+    {.program = "backward_dq",
+     .kernel = KERNEL_DQ,
+     .features = FEATURES,
+     .choose = cpu_choose,
+     .complete = cpu_complete},
+    {.program = "backward_dkdv",
+     .kernel = KERNEL_DKDV,
+     .features = FEATURES,
+     .choose = cpu_choose,
+     .complete = cpu_complete},
+    {.program = "backward_head",
+     .kernel = KERNEL_HEAD,
+     .features = FEATURES,
+     .choose = cpu_choose,
+     .complete = cpu_complete},
+    {.program = NULL},
+};

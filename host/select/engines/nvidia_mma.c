@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles of engine nvidia_mma: a table of rows that were measured. */
+/* Engine nvidia_mma: tiles, by a table of rows that were measured, and solvers. */
 #include "select/engines/engines.h"
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV, ON_ALL = ~0 };
@@ -24,14 +24,10 @@ static bool are_few(const clattn_problem *problem, enum clattn__kernel kernel)
     return kernel == KERNEL_FORWARD && problem->q_len * clattn__config_pack(problem) <= FEW_ROWS;
 }
 
-bool clattn__mma_supports(const struct clattn__device *device, const clattn_problem *problem,
-                          enum clattn__kernel kernel)
+static bool mma_serves(const struct clattn__device *device, const clattn_problem *problem, enum clattn__kernel kernel)
 {
     (void)device;
-    const bool late_scale = problem->score.scale >= 0.0f; /* as softmax.cl asks for; 0 is the default's */
-    const bool rows = !are_few(problem, kernel) || clattn__few_mma_serves(problem, kernel);
-    return late_scale && rows && problem->dtype != CLATTN_FLOAT32 && problem->qk_dim <= MOST_DEPTH &&
-           problem->v_dim <= MOST_DEPTH && kernel != KERNEL_HEAD;
+    return problem->qk_dim <= MOST_DEPTH && problem->v_dim <= MOST_DEPTH && !are_few(problem, kernel);
 }
 
 /* As engine_nvidia_mma.cl declares it: owner tiles, and two walked ones with two buffers each; where keys are owners,
@@ -91,29 +87,64 @@ static bool fill(const struct mma_row *row, const clattn_problem *problem, struc
     return fits;
 }
 
-bool clattn__mma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
-                        struct clattn__config *c)
+static bool mma_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                       struct clattn__config *c)
 {
     const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
-    if (clattn__few_mma_choose(device, problem, &attempt, c))
-        return true;
-    for (size_t i = 0; !are_few(problem, c->kernel) && i < ARRAY_SIZE(mma_rows); ++i) {
+    for (size_t i = 0; i < ARRAY_SIZE(mma_rows); ++i) {
         const struct mma_row *row = &mma_rows[i];
         if (row->depth >= depth && row->kernels & 1 << c->kernel && fill(row, problem, c) &&
             c->local_bytes <= device->local_bytes && c->group_size <= device->max_group &&
-            clattn__keeps_busy(device, problem, c) && attempt-- == 0)
+            clattn__keeps_busy(device, problem, c) && (*attempt)-- == 0)
             return true;
     }
     return false;
 }
 
-bool clattn__mma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
+static bool mma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
 {
-    if (c->few)
-        return clattn__few_mma_complete(problem, own, walk, c);
+    (void)problem;
     fit_rows(own, walk, c);
     c->group_size = 32 * (size_t)c->warps;
     c->local_bytes = local_bytes(c);
     return c->own % (BLOCK * c->warps) == 0 && c->walk % BLOCK == 0 && c->chunk % BLOCK == 0 && c->slice % BLOCK == 0 &&
-           c->slice <= clattn__output_depth(c) && c->owner_resident && !are_few(problem, c->kernel);
+           c->slice <= clattn__output_depth(c) && c->owner_resident;
 }
+
+/* ---- solvers ---- */
+
+/* Scaling and taking m away are one instruction (LATE_SCALE), which wants a positive scale. */
+#define FEATURES                                                                                                       \
+    (CLATTN__16_BITS | CLATTN__DIAGONALS | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) | CLATTN__FEATURE(KEY_PARTS))
+
+const struct clattn__solver clattn__mma_solvers[] = {
+    {.program = "forward_few_mma",
+     .kernel = KERNEL_FORWARD,
+     .features = FEATURES,
+     .traits = SOLVER_FEW | SOLVER_PARTS,
+     .serves = clattn__few_mma_serves,
+     .choose = clattn__few_mma_choose,
+     .complete = clattn__few_mma_complete,
+     .takes = clattn__few_mma_takes},
+    {.program = "forward",
+     .kernel = KERNEL_FORWARD,
+     .features = FEATURES,
+     .traits = SOLVER_PARTS,
+     .serves = mma_serves,
+     .choose = mma_choose,
+     .complete = mma_complete},
+    {.program = "backward_dq",
+     .kernel = KERNEL_DQ,
+     .features = FEATURES,
+     .traits = SOLVER_MAKES_DELTA,
+     .serves = mma_serves,
+     .choose = mma_choose,
+     .complete = mma_complete},
+    {.program = "backward_dkdv",
+     .kernel = KERNEL_DKDV,
+     .features = FEATURES,
+     .serves = mma_serves,
+     .choose = mma_choose,
+     .complete = mma_complete},
+    {.program = NULL},
+};

@@ -20,11 +20,13 @@ static const struct few_mma_row {
     {MOST_DEPTH, 16, 1},
 };
 
-bool clattn__few_mma_serves(const clattn_problem *problem, enum clattn__kernel kernel)
+bool clattn__few_mma_serves(const struct clattn__device *device, const clattn_problem *problem,
+                            enum clattn__kernel kernel)
 {
-    return kernel == KERNEL_FORWARD && problem->q_len * clattn__config_pack(problem) <= MOST_ROWS &&
-           problem->qk_dim <= MOST_DEPTH && problem->v_dim <= MOST_DEPTH && problem->qk_dim % PIECE == 0 &&
-           problem->v_dim % PIECE == 0;
+    (void)device;
+    (void)kernel;
+    return problem->q_len * clattn__config_pack(problem) <= MOST_ROWS && problem->qk_dim <= MOST_DEPTH &&
+           problem->v_dim <= MOST_DEPTH && problem->qk_dim % PIECE == 0 && problem->v_dim % PIECE == 0;
 }
 
 /* Pieces of 16 bytes are loaded as they are. */
@@ -33,8 +35,7 @@ static bool in_pieces(const struct view *view)
     return ((view->offset | view->batch | view->head | view->row) & (PIECE - 1)) == 0;
 }
 
-/* Only configurations for few rows ask. */
-bool clattn__mma_takes(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call)
+bool clattn__few_mma_takes(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call)
 {
     (void)problem;
     (void)kernel;
@@ -56,7 +57,6 @@ static bool is_longer(int tile, int warps, int64_t keys)
 /* Fills in what follows from the tunable numbers. */
 static void follow(const clattn_problem *problem, struct clattn__config *c)
 {
-    c->aligned = true;
     c->owner_resident = 1;
     c->chunk = D_UNIT;
     c->d_pad = clattn__round_up((int)problem->qk_dim, D_UNIT);
@@ -71,8 +71,7 @@ bool clattn__few_mma_choose(const struct clattn__device *device, const clattn_pr
     const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
     int64_t own, walk;
     clattn__tile_limits(problem, c->kernel, &own, &walk);
-    c->few = clattn__few_mma_serves(problem, c->kernel);
-    for (size_t i = 0; c->few && i < ARRAY_SIZE(few_mma_rows); ++i) {
+    for (size_t i = 0; i < ARRAY_SIZE(few_mma_rows); ++i) {
         const struct few_mma_row *row = &few_mma_rows[i];
         const bool longer = is_longer(row->walk, row->warps, walk);
         if (row->depth < depth || longer || (problem->k_tile && row->walk > problem->k_tile))
@@ -88,8 +87,6 @@ bool clattn__few_mma_choose(const struct clattn__device *device, const clattn_pr
             c->group_size <= device->max_group && (*attempt)-- == 0)
             return true;
     }
-    c->few = 0;
-    c->aligned = false;
     return false;
 }
 
@@ -99,7 +96,7 @@ bool clattn__few_mma_complete(const clattn_problem *problem, int64_t own, int64_
     for (; is_longer(c->walk, c->warps, walk); c->warps /= 2)
         c->walk /= 2;
     follow(problem, c);
-    return clattn__few_mma_serves(problem, c->kernel) && c->own <= MOST_ROWS && (c->own & (c->own - 1)) == 0 &&
-           c->walk % (KEY_BLOCK * c->warps) == 0 && c->warps <= CLATTN__FEW_MMA_WARPS &&
+    return c->own <= MOST_ROWS && (c->own & (c->own - 1)) == 0 && c->walk % (KEY_BLOCK * c->warps) == 0 &&
+           c->warps <= CLATTN__FEW_MMA_WARPS &&
            c->walk / c->warps * clattn__max_int(c->d_pad, c->dv_pad) <= KEY_BLOCK * MOST_DEPTH;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles of engine nvidia_wgmma: a table of rows that were measured. */
+/* Engine nvidia_wgmma: tiles, by a table of rows that were measured, and solvers. */
 #include "attention/args.h"
 #include "select/engines/engines.h"
 
@@ -41,7 +41,7 @@ static const struct wgmma_row {
 static bool wants_split(const struct clattn__device *device, const clattn_problem *p)
 {
     const int64_t tiles = (p->q_len + 127) / 128 * p->q_heads * p->batch;
-    return p->kv_splits > 1 || (p->kv_splits == 0 && p->kv_len >= 1024 && 2 * tiles < device->compute_units);
+    return p->kv_splits == 0 && p->kv_len >= 1024 && 2 * tiles < device->compute_units;
 }
 
 /* Rows of a walked tile come in multiples of this: a warp brings statistics of queries. */
@@ -51,15 +51,13 @@ static int walk_unit(enum clattn__kernel kernel)
 }
 
 /* A forward of few rows, which would leave most of a tile empty, is for engines with lower tiles. */
-bool clattn__wgmma_supports(const struct clattn__device *device, const clattn_problem *p, enum clattn__kernel kernel)
+static bool wgmma_serves(const struct clattn__device *device, const clattn_problem *p, enum clattn__kernel kernel)
 {
-    const bool forward = kernel == KERNEL_FORWARD, keys_own = kernel == KERNEL_DKDV;
-    const bool has_kernel = (forward && p->q_len > FEW_ROWS) || kernel == KERNEL_DQ || keys_own;
+    const bool forward = kernel == KERNEL_FORWARD, keys_own = clattn__config_keys_own(kernel);
     const int64_t own = keys_own ? p->k_tile : p->q_tile, walk = keys_own ? p->q_tile : p->k_tile;
     const bool tiles = (own == 0 || own >= 64) && (walk == 0 || walk >= walk_unit(kernel));
-    return has_kernel && tiles && p->dtype != CLATTN_FLOAT32 && p->qk_dim <= MAX_DEPTH && p->v_dim <= MAX_DEPTH &&
-           p->score.scale >= 0.0f && clattn__config_mask(p) == MASK_NONE && clattn__config_pack(p) == 1 &&
-           p->q_len < 1 << 29 && p->kv_len < 1 << 29 && !(forward && wants_split(device, p));
+    return tiles && p->qk_dim <= MAX_DEPTH && p->v_dim <= MAX_DEPTH && p->q_len < 1 << 29 && p->kv_len < 1 << 29 &&
+           !(forward && (p->q_len <= FEW_ROWS || wants_split(device, p)));
 }
 
 /* The copy engine wants multiples of 16 bytes. A row that stands for many, or a head, is left to others: that was never
@@ -70,7 +68,7 @@ static bool can_copy(const struct view *view, int64_t heads, int64_t rows)
            (view->row != 0 || rows == 1);
 }
 
-bool clattn__wgmma_takes(const clattn_problem *p, enum clattn__kernel kernel, const struct call *call)
+static bool wgmma_takes(const clattn_problem *p, enum clattn__kernel kernel, const struct call *call)
 {
     return can_copy(&call->q, p->q_heads, p->q_len) && can_copy(&call->k, p->kv_heads, p->kv_len) &&
            can_copy(&call->v, p->kv_heads, p->kv_len) &&
@@ -116,7 +114,6 @@ static bool divides(const struct clattn__config *c)
 /* Fills in what follows from the tunable numbers. */
 static void follow(struct clattn__config *c)
 {
-    c->aligned = true;
     c->apart = parts_dk_from_dv(c);
     c->group_size = (size_t)(2 * c->own + 128);
     c->local_bytes = local_bytes(c);
@@ -149,8 +146,8 @@ static bool keeps_busy(const struct clattn__device *device, const clattn_problem
     return c->own <= 64 || (rows > c->own / 2 && clattn__keeps_busy(device, problem, c));
 }
 
-bool clattn__wgmma_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
-                          struct clattn__config *config)
+static bool wgmma_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                         struct clattn__config *config)
 {
     const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
     const int64_t most = clattn__config_keys_own(config->kernel) ? problem->k_tile : problem->q_tile;
@@ -161,16 +158,62 @@ bool clattn__wgmma_choose(const struct clattn__device *device, const clattn_prob
             continue;
         fill(row, problem, config);
         const bool fits = config->local_bytes <= device->local_bytes && config->group_size <= device->max_group;
-        if (fits && keeps_busy(device, problem, config) && attempt-- == 0)
+        if (fits && keeps_busy(device, problem, config) && (*attempt)-- == 0)
             return true;
     }
     return false;
 }
 
-bool clattn__wgmma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
+static bool wgmma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
 {
     (void)problem;
     (void)walk;
     follow(c);
     return divides(c) && (c->own <= 64 || own > c->own / 2);
 }
+
+/* One work-item a map. */
+static bool maps_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                        struct clattn__config *c)
+{
+    (void)device;
+    (void)problem;
+    c->group_size = 1;
+    c->local_bytes = CLATTN__MAP_BYTES;
+    return *attempt == 0;
+}
+
+/* ---- solvers ---- */
+
+/* Its forward has no parts of keys. */
+#define FEATURES (CLATTN__16_BITS | CLATTN__DIAGONALS | CLATTN__FEATURE(KEY_LENGTHS))
+#define GRADIENT_FEATURES (FEATURES | CLATTN__FEATURE(KEY_PARTS))
+
+const struct clattn__solver clattn__wgmma_solvers[] = {
+    {.program = "forward_wgmma",
+     .kernel = KERNEL_FORWARD,
+     .features = FEATURES,
+     .traits = SOLVER_MAPS,
+     .serves = wgmma_serves,
+     .choose = wgmma_choose,
+     .complete = wgmma_complete,
+     .takes = wgmma_takes},
+    {.program = "backward_dq_wgmma",
+     .kernel = KERNEL_DQ,
+     .features = GRADIENT_FEATURES,
+     .traits = SOLVER_MAPS | SOLVER_MAKES_DELTA,
+     .serves = wgmma_serves,
+     .choose = wgmma_choose,
+     .complete = wgmma_complete,
+     .takes = wgmma_takes},
+    {.program = "backward_dkdv_wgmma",
+     .kernel = KERNEL_DKDV,
+     .features = GRADIENT_FEATURES,
+     .traits = SOLVER_MAPS,
+     .serves = wgmma_serves,
+     .choose = wgmma_choose,
+     .complete = wgmma_complete,
+     .takes = wgmma_takes},
+    {.program = "tensor_map", .kernel = KERNEL_MAPS, .features = GRADIENT_FEATURES, .choose = maps_choose},
+    {.program = NULL},
+};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles of engine simt: a table of rows that were measured. */
+/* Engine simt: tiles, by a table of rows that were measured, and solvers. */
 #include "select/engines/engines.h"
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_ALL = ~0 };
@@ -69,19 +69,17 @@ static void simt_fill(const struct simt_row *row, const clattn_problem *problem,
     c->local_bytes = simt_local_bytes(c);
 }
 
-bool clattn__simt_choose(const struct clattn__device *device, const clattn_problem *problem, int attempt,
-                         struct clattn__config *config)
+static bool simt_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                        struct clattn__config *config)
 {
     const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
-    if (clattn__few_choose(device, problem, &attempt, config))
-        return true;
     for (size_t i = 0; i < ARRAY_SIZE(simt_rows); ++i) {
         const struct simt_row *row = &simt_rows[i];
         if (row->depth < depth || !(row->kernels & 1 << config->kernel))
             continue;
         simt_fill(row, problem, config);
         const bool fits = config->local_bytes <= device->local_bytes && config->group_size <= device->max_group;
-        if (fits && clattn__keeps_busy(device, problem, config) && attempt-- == 0)
+        if (fits && clattn__keeps_busy(device, problem, config) && (*attempt)-- == 0)
             return true;
     }
     return false;
@@ -96,11 +94,9 @@ static bool simt_divides(const struct clattn__config *c)
            c->slice < clattn__output_depth(c) + 4 * c->tx && c->chunk % 4 == 0 && group >= 64 && group <= 256;
 }
 
-bool clattn__simt_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
+static bool simt_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
 {
     (void)problem;
-    if (c->few)
-        return clattn__few_complete(own, walk, c);
     c->own = clattn__shrink(c->own, own, c->ty);
     c->walk = clattn__shrink(c->walk, walk, c->tx);
     clattn__simt_fit_strip(c, c->strip);
@@ -108,3 +104,36 @@ bool clattn__simt_complete(const clattn_problem *problem, int64_t own, int64_t w
     c->local_bytes = simt_local_bytes(c);
     return simt_divides(c);
 }
+
+/* ---- solvers ---- */
+
+/* Everything that a problem can ask for. */
+#define FEATURES                                                                                                       \
+    (CLATTN__FEATURE(FLOAT32) | CLATTN__16_BITS | CLATTN__DIAGONALS | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) |  \
+     CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_PARTS))
+
+const struct clattn__solver clattn__simt_solvers[] = {
+    {.program = "forward_few",
+     .kernel = KERNEL_FORWARD,
+     .features = FEATURES,
+     .traits = SOLVER_FEW | SOLVER_PARTS,
+     .choose = clattn__few_choose,
+     .complete = clattn__few_complete},
+    {.program = "forward",
+     .kernel = KERNEL_FORWARD,
+     .features = FEATURES,
+     .traits = SOLVER_PARTS,
+     .choose = simt_choose,
+     .complete = simt_complete},
+    {.program = "backward_dq",
+     .kernel = KERNEL_DQ,
+     .features = FEATURES,
+     .choose = simt_choose,
+     .complete = simt_complete},
+    {.program = "backward_dkdv",
+     .kernel = KERNEL_DKDV,
+     .features = FEATURES,
+     .choose = simt_choose,
+     .complete = simt_complete},
+    {.program = NULL},
+};

@@ -42,10 +42,9 @@ static size_t few_local_bytes(const struct clattn__config *c)
 static bool few_divides(const struct clattn__config *c)
 {
     const int keys = c->walk / c->ty, group = c->tx * c->ty; /* keys of a group of work-items */
-    return c->kernel == KERNEL_FORWARD && c->owner_resident && c->own <= MOST_ROWS && (c->own & (c->own - 1)) == 0 &&
-           c->walk % c->ty == 0 && keys >= 2 && (keys <= c->tx || keys % c->tx == 0) && keys % c->strip == 0 &&
-           c->slice % (4 * c->tx) == 0 && c->slice < clattn__output_depth(c) + 4 * c->tx && c->chunk % 8 == 0 &&
-           group >= 64 && group <= 256;
+    return c->owner_resident && c->own <= MOST_ROWS && (c->own & (c->own - 1)) == 0 && c->walk % c->ty == 0 &&
+           keys >= 2 && (keys <= c->tx || keys % c->tx == 0) && keys % c->strip == 0 && c->slice % (4 * c->tx) == 0 &&
+           c->slice < clattn__output_depth(c) + 4 * c->tx && c->chunk % 8 == 0 && group >= 64 && group <= 256;
 }
 
 static int few_fit(int tile, int64_t rows, int least)
@@ -68,7 +67,6 @@ static void few_fill(const struct few_row *row, const clattn_problem *problem, s
 {
     int64_t own, walk;
     clattn__tile_limits(problem, c->kernel, &own, &walk);
-    c->few = 1;
     c->owner_resident = 1;
     c->tx = row->tx;
     c->ty = row->ty;
@@ -103,7 +101,7 @@ bool clattn__few_choose(const struct clattn__device *device, const clattn_proble
     const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
     int64_t own, walk;
     clattn__tile_limits(problem, config->kernel, &own, &walk);
-    for (size_t i = 0; config->kernel == KERNEL_FORWARD && i < ARRAY_SIZE(few_rows); ++i) {
+    for (size_t i = 0; i < ARRAY_SIZE(few_rows); ++i) {
         const struct few_row *row = &few_rows[i];
         if (row->most < own || row->depth < depth || !few_adds_up(problem, row->ty))
             continue;
@@ -111,7 +109,6 @@ bool clattn__few_choose(const struct clattn__device *device, const clattn_proble
         if (config->local_bytes <= device->local_bytes && config->group_size <= device->max_group && (*attempt)-- == 0)
             return true;
     }
-    config->few = 0;
     return false;
 }
 
@@ -122,8 +119,9 @@ void clattn__simt_fit_strip(struct clattn__config *c, int most)
         c->strip /= 2;
 }
 
-bool clattn__few_complete(int64_t own, int64_t walk, struct clattn__config *c)
+bool clattn__few_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
 {
+    (void)problem;
     c->own = clattn__shrink(c->own, own, 1);
     c->walk = clattn__shrink(c->walk, walk, 2 * c->ty);
     if (c->walk < c->ty) /* no key for a group of work-items, and a strip of none divides nothing */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Solvers of all engines, which see no scores: their work-groups are as large as the device has them. */
+#include "select/engines/engines.h"
+
+/* One work-item a work-group. */
+static bool works_alone(const struct clattn__device *device, const struct clattn__config *config)
+{
+    return device->max_group < 64 || config->engine == CLATTN_ENGINE_CPU;
+}
+
+/* Parts from which on combine shares them out among more work-items, and what an item of it has in local memory. */
+enum { MANY_PARTS = 16, COMBINE_ITEMS = 256, COMBINE_BYTES = 6 * sizeof(float) };
+
+/* Where a compiled kernel does not run with the work-group that its device could have, the next attempt has half of it.
+ */
+static bool choose_combine(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                           struct clattn__config *config)
+{
+    (void)problem;
+    const size_t most = device->local_bytes / COMBINE_BYTES < device->max_group ? device->local_bytes / COMBINE_BYTES
+                                                                                : device->max_group;
+    const bool many = config->splits >= MANY_PARTS && most >= COMBINE_ITEMS;
+    const int items = works_alone(device, config) || most < 64 ? 1 : many ? COMBINE_ITEMS : 64;
+    config->group_size = *attempt < 9 ? (size_t)(items >> *attempt) : 0;
+    config->local_bytes = COMBINE_BYTES * config->group_size;
+    return config->group_size > 0;
+}
+
+static bool choose_delta(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                         struct clattn__config *config)
+{
+    (void)problem;
+    const bool alone = works_alone(device, config);
+    config->tx = alone ? 1 : 8; /* pieces of 16 bytes: 128 bytes of a row side by side */
+    config->ty = alone ? 1 : clattn__min_int((int64_t)device->max_group / 8, 16);
+    for (int left = *attempt; left > 0; --left) {
+        int *side = config->ty > 1 ? &config->ty : &config->tx;
+        if (*side == 1)
+            return false;
+        *side /= 2;
+    }
+    config->own = 4 * config->ty; /* so many loads of an item are on their way at once */
+    config->group_size = (size_t)(config->tx * config->ty);
+    config->local_bytes = sizeof(float) * (size_t)(config->tx * config->own);
+    return true;
+}
+
+/* What becomes of a score is nothing to them; what changes a row's sums would be. */
+#define FEATURES                                                                                                       \
+    (CLATTN__FEATURE(FLOAT32) | CLATTN__16_BITS | CLATTN__DIAGONALS | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) |  \
+     CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_PARTS))
+
+const struct clattn__solver clattn__common_solvers[] = {
+    {.program = "forward_combine", .kernel = KERNEL_COMBINE, .features = FEATURES, .choose = choose_combine},
+    {.program = "delta", .kernel = KERNEL_DELTA, .features = FEATURES, .choose = choose_delta},
+    {.program = NULL},
+};

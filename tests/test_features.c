@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The feature word of a problem: which option sets which bit, and that each has a solver on every device. No device. */
+#include "select/engine.h"
+
+#include <setjmp.h>
+
+/* after setjmp.h, stdarg.h, stddef.h, stdint.h */
+#include <cmocka.h>
+
+static clattn_problem make_problem(void)
+{
+    clattn_problem p = CLATTN_PROBLEM_INIT;
+
+    p.batch = 2;
+    p.q_heads = p.kv_heads = 4;
+    p.q_len = p.kv_len = 100;
+    p.qk_dim = p.v_dim = 64;
+    return p;
+}
+
+static void set_mask(clattn_problem *p, int64_t heads, int64_t rows)
+{
+    const int64_t dim[4] = {p->batch, heads, rows, p->kv_len};
+
+    for (int i = 0; i < 4; i++)
+        p->score.mask_dim[i] = dim[i];
+}
+
+/* What one option makes of the plain problem, which has FLOAT32 alone. */
+static void test_word(void **state)
+{
+    const clattn_problem plain = make_problem();
+    const uint64_t float32 = CLATTN__FEATURE(FLOAT32), causal = float32 | CLATTN__FEATURE(CAUSAL);
+    clattn_problem p = plain;
+
+    (void)state;
+    assert_true(clattn__features(&p) == float32);
+    p.dtype = CLATTN_FLOAT16;
+    assert_true(clattn__features(&p) == CLATTN__FEATURE(FLOAT16));
+    p.dtype = CLATTN_BFLOAT16;
+    assert_true(clattn__features(&p) == CLATTN__FEATURE(BFLOAT16));
+    p = plain;
+    p.score.align = CLATTN_ALIGN_TOP_LEFT; /* means nothing where nothing is causal */
+    assert_true(clattn__features(&p) == float32);
+    p.score.causal = 1;
+    assert_true(clattn__features(&p) == (causal | CLATTN__FEATURE(TOP_LEFT)));
+    p.score.align = CLATTN_ALIGN_OFFSET;
+    assert_true(clattn__features(&p) == (causal | CLATTN__FEATURE(OFFSET)));
+    p.score.align = CLATTN_ALIGN_BOTTOM_RIGHT;
+    assert_true(clattn__features(&p) == causal);
+    p = plain;
+    p.kv_lengths = 1;
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(KEY_LENGTHS)));
+    p = plain;
+    set_mask(&p, 1, 1);
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(MASK_PADDING)));
+    set_mask(&p, 4, p.q_len);
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(MASK_FULL)));
+    p = plain;
+    p.kv_heads = 2; /* many queries do not share */
+    assert_true(clattn__features(&p) == float32);
+    p.q_len = 3;
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(PACKED_HEADS)));
+    p = plain;
+    p.score.scale = -1.0f;
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(NEGATIVE_SCALE)));
+    p = plain;
+    p.kv_splits = 1;
+    assert_true(clattn__features(&p) == float32);
+    p.kv_splits = 2;
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(KEY_PARTS)));
+}
+
+/* Of every kernel that either has, the engines that are right everywhere name all features, and none names more. */
+static void test_named(void **state)
+{
+    const uint64_t all = ((uint64_t)1 << FEATURE_COUNT) - 1;
+    int count = 0;
+
+    (void)state;
+    for (int engine = CLATTN_ENGINE_AUTO + 1; clattn_engine_name((clattn_engine)engine); engine++)
+        for (int kernel = 0; kernel < KERNEL_COUNT; kernel++) {
+            const struct clattn__solver *solver =
+                clattn__solver_first((clattn_engine)engine, (enum clattn__kernel)kernel);
+
+            for (; solver; solver = clattn__solver_next(solver), count++) {
+                assert_true((solver->features & ~all) == 0 && solver->choose);
+                assert_true(solver->complete != NULL || !clattn__config_has_tiles(solver->kernel));
+                if (engine == CLATTN_ENGINE_SIMT || engine == CLATTN_ENGINE_CPU)
+                    assert_true(solver->features == all);
+            }
+        }
+    assert_true(count >= 16);
+}
+
+/* "a, b", and what the list has no name for. */
+static void test_print(void **state)
+{
+    struct clattn__text text = {.allocator = &(clattn_allocator){NULL, NULL, NULL}};
+
+    (void)state;
+    clattn__features_print(CLATTN__FEATURE(CAUSAL) | CLATTN__FEATURE(KEY_LENGTHS) | (uint64_t)1 << 63, &text);
+    assert_string_equal(text.chars, "causal, key lengths, feature 63");
+    clattn__text_free(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_word),
+        cmocka_unit_test(test_named),
+        cmocka_unit_test(test_print),
+    };
+
+    return cmocka_run_group_tests_name("features", tests, NULL, NULL);
+}
