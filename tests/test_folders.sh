@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The arrows between the folders of host/, as host/folders.txt declares them, against what the objects call and the files
-# include: test_folders.sh HOST OBJECTS, where OBJECTS is a ;-list of .../FOLDER/FILE.c.o. Fails on an arrow that is not
-# declared, on a declared one that nothing uses, on a circle among folders, and on one among files.
+# The arrows between the folders of host/, as host/folders.txt declares them, against what the objects call and the
+# files include: test_folders.sh HOST OBJECTS, where OBJECTS is a ;-list of .../FOLDER/FILE.c.o. Fails on an arrow that
+# is not declared, on a declared one that nothing uses, on a circle among folders, and on one among files.
 set -eu
 
 host=$1

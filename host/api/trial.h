@@ -7,8 +7,8 @@
 #include "select/config.h"
 
 /* Whether the device is able to run the engine's kernel, which is found out at the first call: for the forward, and for
- * the gradients together. Fails where that cannot be found out (out of memory, the host's or the device's), and where it
- * is not and the context's options ask for this engine. */
+ * the gradients together. Fails where that cannot be found out (out of memory, the host's or the device's), and where
+ * it is not and the context's options ask for this engine. */
 clattn_status clattn__engine_may_use(clattn_context *context, clattn_engine id, enum clattn__kernel kernel, bool *may);
 /* Tries what no plan has needed yet; fails where that cannot be found out. */
 clattn_status clattn__engines_try_all(clattn_context *context);

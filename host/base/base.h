@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every host file may use: errors, memory, text. Names with two underscores are the library's own and not exported. */
+/* What every host file may use: errors, memory, text. Names with two underscores are the library's own and not
+ * exported. */
 #ifndef CLATTN_BASE_H
 #define CLATTN_BASE_H
 

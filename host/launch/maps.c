@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensor maps, by which the copy engine of engine nvidia_wgmma finds tiles (kernels/engines/nvidia_wgmma/tensor_map.cl): a kernel writes
- * them into the workspace, and the kernels of a stage find them there. */
+/* Tensor maps, by which the copy engine of engine nvidia_wgmma finds tiles (its tensor_map.cl): a kernel writes them
+ * into the workspace, and the kernels of a stage find them there. */
 #include "launch/launch.h"
 
 /* What the kernel that makes them has to know of each set; one that is not wanted has no rows. */

@@ -5,8 +5,8 @@
 
 #include "launch/tensor.h"
 
-/* TENSOR(SLOT, member of clattn_tensors, clattn_arrays and struct call, passes that read it, passes that write it, when it
- * is there, shape, elements). Passes are bits of CLATTN_FORWARD and CLATTN_BACKWARD. */
+/* TENSOR(SLOT, member of clattn_tensors, clattn_arrays and struct call, passes that read it, passes that write it, when
+ * it is there, shape, elements). Passes are bits of CLATTN_FORWARD and CLATTN_BACKWARD. */
 #define CLATTN__TENSORS(TENSOR)                                                                                        \
     TENSOR(Q, q, BOTH_PASSES, 0, ALWAYS, QUERIES, STORED)                                                              \
     TENSOR(K, k, BOTH_PASSES, 0, ALWAYS, KEYS, STORED)                                                                 \

@@ -19,8 +19,8 @@ struct clattn__program {
     size_t warm[2]; /* work-group of the last clattn__warm for small launches, and for large ones */
 };
 
-/* Finds or builds the program of kernels/../KERNEL.cl; with `edit`, what the compiler makes of it is edited before it is
- * loaded (ptx.h). It belongs to the context. */
+/* Finds or builds the program of kernels/../KERNEL.cl; with `edit`, what the compiler makes of it is edited before it
+ * is loaded (ptx.h). It belongs to the context. */
 clattn_status clattn__program_get(clattn_context *context, bool edit, const char *kernel, const char *options,
                                   cl_program *program);
 /* Takes note that the program is made warm for such launches; true if it was before. */

@@ -201,8 +201,8 @@ static clattn_status fail_misfit(const clattn_plan *plan, enum clattn__kernel ke
                         clattn__kernel_names[kernel], device->name, device->local_bytes, device->max_group, compiled);
 }
 
-/* None of the engines has a solver. Says which features are to blame: those that none supports, or all, which none supports
- * together or at these sizes. */
+/* None of the engines has a solver. Says which features are to blame: those that none supports, or all, which none
+ * supports together or at these sizes. */
 static clattn_status fail_unsupported(const clattn_plan *plan, enum clattn__kernel kernel, const clattn_engine *order,
                                       size_t count)
 {

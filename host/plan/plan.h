@@ -43,8 +43,8 @@ struct clattn_plan {
     char *description;
 };
 
-/* Chooses and builds. `only` is the one engine to use, whether or not the device is known to run it; AUTO: engines in the
- * context's order, as far as may_use says. */
+/* Chooses and builds. `only` is the one engine to use, whether or not the device is known to run it; AUTO: engines in
+ * the context's order, as far as may_use says. */
 clattn_status clattn__plan_build(clattn_context *context, clattn_engine only, clattn__may_use *may_use,
                                  const clattn_problem *problem, unsigned passes, clattn_plan **plan);
 void clattn__plan_free(clattn_plan *plan);

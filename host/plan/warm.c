@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Some drivers compile a kernel to its end only when it is launched, for the work-group of that launch. Here each kernel
- * of a plan is launched once, on next to nothing, so that building a plan builds all of it and an enqueue nothing. */
+/* Some drivers compile a kernel to its end only when it is launched, for the work-group of that launch. Here each
+ * kernel of a plan is launched once, on next to nothing, so that building a plan builds all of it and an enqueue nothing. */
 #include "plan/plan.h"
 
 #include "attention/args.h"

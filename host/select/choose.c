@@ -102,7 +102,6 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
     clattn__tile_limits(&unbounded, c->kernel, &own, &walk);
     c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
     c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
-    c->stay = engine == CLATTN_ENGINE_NVIDIA_WGMMA ? c->stay : 0; /* not among the numbers of other engines */
     c->splits = 1;
     if (!solver->complete(problem, own, walk, c) || exceeds_request(problem, c))
         return false;

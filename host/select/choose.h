@@ -11,9 +11,10 @@ bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine 
  * kernel are given in *config, and to combine, splits. */
 bool clattn__config_choose(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
                            int attempt, struct clattn__config *config);
-/* Completes a configuration whose tunable numbers (fields.h), kernel, want_dk and want_dv are given, from a file or a
- * search: makes its tiles no taller than the problem needs, and fills in what follows. False where the kernels cannot
- * be built with it, a tile exceeds the one that the problem asks for, or the device has too little. */
+/* Completes a configuration whose tunable numbers (fields.h; those of other engines are 0), kernel, want_dk and want_dv
+ * are given, from a file or a search: makes its tiles no taller than the problem needs, and fills in what follows. False
+ * where the kernels cannot be built with it, a tile exceeds the one that the problem asks for, or the device has too
+ * little. */
 bool clattn__config_complete(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
                              struct clattn__config *config);
 

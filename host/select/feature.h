@@ -5,8 +5,8 @@
 
 #include "base/base.h"
 
-/* FEATURE(NAME, as an error calls it). A new option of a problem is a line here and one in clattn__features; until a solver
- * names it (solver.h), problems that have it are refused. */
+/* FEATURE(NAME, as an error calls it). A new option of a problem is a line here and one in clattn__features; until a
+ * solver names it (solver.h), problems that have it are refused. */
 #define CLATTN__FEATURE_LIST(FEATURE)                                                                                  \
     FEATURE(FLOAT32, "float32 tensors")                                                                                \
     FEATURE(FLOAT16, "float16 tensors")                                                                                \

@@ -22,8 +22,8 @@ struct clattn__solver {
     unsigned traits;
     /* Whether it has the sizes; NULL: all. */
     bool (*serves)(const struct clattn__device *device, const clattn_problem *problem, enum clattn__kernel kernel);
-    /* The next best configuration that fits device and problem after *attempt others, which is counted down by each that
-     * there is; false when there is none left. */
+    /* The next best configuration that fits device and problem after *attempt others, which is counted down by each
+     * that there is; false when there is none left. */
     bool (*choose)(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
                    struct clattn__config *config);
     /* Fills in what follows from the tunable numbers, with tiles no taller than the rows there are; false where the
