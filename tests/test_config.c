@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/select/config.c by itself, with devices that do not exist: whatever a device is like, every problem gets
+/* host/select/choose.c by itself, with devices that do not exist: whatever a device is like, every problem gets
  * configurations that keep the rules of kernels/engine_*.cl and fit the device, and as many work-groups as the
  * kernels expect. */
 #include "select/choose.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/select/config.c where there is no tile to choose: too small a device, all gradients in one walk, long sums, a kernel
+/* host/select/choose.c where there is no tile to choose: too small a device, all gradients in one walk, long sums, a kernel
  * without tiles. */
 #include "select/choose.h"
 

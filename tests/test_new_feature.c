@@ -4,6 +4,7 @@
 #include "device.h"
 #include "select/choose.h"
 #include "select/engine.h"
+#include "select/tuned.h"
 
 #include <setjmp.h>
 #include <string.h>
@@ -72,6 +73,20 @@ static void test_no_solver(void **state)
     assert_true(count >= 16);
 }
 
+/* What was tuned without it is not for problems that have it. */
+static void test_tuned_key(void **state)
+{
+    const clattn_problem p = make_problem();
+    int64_t without[TUNED_PARTS], with[TUNED_PARTS];
+
+    (void)state;
+    extra = 0;
+    clattn__tuned_key(CLATTN_ENGINE_SIMT, KERNEL_FORWARD, &p, without);
+    extra = (uint64_t)1 << FEATURE_COUNT;
+    clattn__tuned_key(CLATTN_ENGINE_SIMT, KERNEL_FORWARD, &p, with);
+    assert_memory_not_equal(with, without, sizeof with);
+}
+
 /* A plan is refused, by the feature's name. */
 static void test_no_plan(void **state)
 {
@@ -96,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_solver),
+        cmocka_unit_test(test_tuned_key),
         cmocka_unit_test_setup_teardown(test_no_plan, device_setup, device_teardown),
     };
 

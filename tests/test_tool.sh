@@ -414,7 +414,7 @@ expect 0 "" tune --case "$small" --seconds 0.5 --export -v
 that grep -q '^forward ' stdout.txt
 that grep -q '^rows of simt_rows' stdout.txt
 that grep -qF "kept in $folder/cache/clattn/" stdout.txt
-that test "$(grep -c '^engine=.* kernel=forward dtype=f32 D=8 ' cache/clattn/*.tuned)" -eq 1
+that test "$(grep -c '^engine=.* kernel=forward features=FLOAT32 D=8 ' cache/clattn/*.tuned)" -eq 1
 expect 0 "(tuned on this device)" forward --q small.npy --k small.npy --v small.npy --out o.npy -v
 expect 0 "(built-in table)" forward --q small.npy --k small.npy --v small.npy --out o.npy -v --causal
 expect 2 "tune: --case: " tune --case "b1 h1 n20 m20 colour"

@@ -67,7 +67,7 @@ static void test_used(void **state)
     check_results(s, &c);
     text = read_file(path);
     assert_int_equal(tune_scene_count(text, "\nengine="), 3);
-    assert_int_equal(strncmp(text, "clattn-tuned 1\n# device: ", 25), 0);
+    assert_int_equal(strncmp(text, "clattn-tuned 2\n# device: ", 25), 0);
     free(text);
 }
 
@@ -172,7 +172,7 @@ static void test_not_trusted(void **state)
 /* What is no file of ours is as good as none, and the next search replaces it. */
 static void test_bad_files(void **state)
 {
-    static const char *const replaced[] = {"clattn-tuned 2", "clattn-TUNED"};
+    static const char *const replaced[] = {"clattn-tuned 1", "clattn-TUNED"};
     const struct tune_scene *s = *state;
     const struct test_case c = tune_scene_case();
     clattn_context *context = tune_scene_context(s, s->folder, NULL);

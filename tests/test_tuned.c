@@ -69,7 +69,7 @@ static size_t count_rows(const char *text)
 /* A file of the row `line`, whose first `from` is `to`. */
 static size_t count_with(const char *line, const char *from, const char *to)
 {
-    char text[1024] = "clattn-tuned 1\n";
+    char text[1024] = "clattn-tuned 2\n";
     const char *at = strstr(line, from);
 
     assert_non_null(at);
@@ -138,7 +138,13 @@ static void test_garbage(void **state)
     assert_int_equal(count_with(line.chars, "D=64", "D="), 0);
     assert_int_equal(count_with(line.chars, "D=64", "D"), 0);
     assert_int_equal(count_with(line.chars, "D=64", "D=64 D=64"), 0);
-    assert_int_equal(count_with(line.chars, "causal=0", "causal=2"), 0);
+    assert_int_equal(count_with(line.chars, "FLOAT32", "FLOAT32,CAUSAL,MASK_FULL"), 1);
+    assert_int_equal(count_with(line.chars, "FLOAT32", ""), 0);
+    assert_int_equal(count_with(line.chars, "FLOAT32", "FLOAT3"), 0);
+    assert_int_equal(count_with(line.chars, "FLOAT32", "FLOAT32,"), 0);
+    assert_int_equal(count_with(line.chars, "FLOAT32", "FLOAT32,FLOAT32"), 0);
+    assert_int_equal(count_with(line.chars, "FLOAT32", "CAUSAL,FLOAT32"), 0);   /* written in another way */
+    assert_int_equal(count_with(line.chars, "FLOAT32", "FLOAT32,TOP_LEFT"), 0); /* makes no difference */
     assert_int_equal(count_with(line.chars, "log_own=9", "log_own=64"), 0);
     assert_int_equal(count_with(line.chars, "TX=", "TX=99999999999999999999"), 0);
     assert_int_equal(count_with(line.chars, "TX=", "TX=0"), 1); /* "TX=08" is 8 */
@@ -152,7 +158,7 @@ static void test_versions(void **state)
 {
     const clattn_problem p = make_problem(1000, 1000, 64);
     const struct clattn__tuned row = make_row(&p, CLATTN_ENGINE_CPU, KERNEL_DQ);
-    static const char *const heads[] = {"clattn-tuned 1", "clattn-tuned 2", "clattn-tuned 10", "", "# clattn-tuned 1"};
+    static const char *const heads[] = {"clattn-tuned 2", "clattn-tuned 1", "clattn-tuned 20", "", "# clattn-tuned 2"};
     struct clattn__text line = {.allocator = &heap};
 
     (void)state;
@@ -200,6 +206,38 @@ static bool find(const struct clattn__tuned_table *table, const clattn_problem *
 
     *unroll = config.unroll;
     return found;
+}
+
+/* Where the diagonal is, key lengths and parts of the keys make no difference; type, causality, masks and packing do. */
+static void test_key(void **state)
+{
+    const clattn_problem plain = make_problem(1000, 1000, 64);
+    int64_t key[TUNED_PARTS], other[TUNED_PARTS];
+    clattn_problem p[9];
+
+    (void)state;
+    for (size_t n = 0; n < ARRAY_SIZE(p); n++)
+        p[n] = plain;
+    p[0].kv_lengths = 1;
+    p[1].kv_splits = 3;
+    p[2].score.scale = -1.0f;
+    p[3].score.align = CLATTN_ALIGN_TOP_LEFT;
+    p[4].dtype = CLATTN_FLOAT16;
+    p[5].score.causal = 1;
+    p[6].score.mask_dim[0] = p[6].score.mask_dim[1] = p[6].score.mask_dim[2] = 1;
+    p[6].score.mask_dim[3] = p[6].kv_len;
+    p[7] = p[6];
+    p[7].score.mask_dim[2] = p[7].q_len;
+    p[8].qk_dim = 63;
+    clattn__tuned_key(CLATTN_ENGINE_SIMT, KERNEL_DQ, &plain, key);
+    for (size_t n = 0; n < ARRAY_SIZE(p); n++) {
+        clattn__tuned_key(CLATTN_ENGINE_SIMT, KERNEL_DQ, &p[n], other);
+        assert_int_equal(memcmp(key, other, sizeof key) == 0, n < 4);
+    }
+    clattn__tuned_key(CLATTN_ENGINE_SIMT, KERNEL_DQ, &p[5], key); /* causal, where the diagonal is somewhere */
+    p[3].score.causal = 1;
+    clattn__tuned_key(CLATTN_ENGINE_SIMT, KERNEL_DQ, &p[3], other);
+    assert_memory_equal(key, other, sizeof key);
 }
 
 /* Rows for lengths 2^6, 2^10 and 2^12, told apart by their unrolling. */
@@ -386,9 +424,10 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_garbage),    cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_add),        cmocka_unit_test(test_nearest),    cmocka_unit_test(test_illegal_rows),
-        cmocka_unit_test(test_complete),   cmocka_unit_test(test_candidates), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_garbage),  cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_add),          cmocka_unit_test(test_key),      cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_illegal_rows), cmocka_unit_test(test_complete), cmocka_unit_test(test_candidates),
+        cmocka_unit_test(test_order),
     };
 
     return cmocka_run_group_tests_name("tuned", tests, NULL, NULL);

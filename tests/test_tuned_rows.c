@@ -125,8 +125,8 @@ static void test_drawn(void **state)
 /* Fewer keys than groups of work-items, in the schedule for few query rows: a row like any other that does not fit. */
 static void test_no_key_for_a_group(void **state)
 {
-    static const char text[] = "clattn-tuned 1\n"
-                               "engine=simt kernel=forward dtype=f32 D=64 Dv=64 mask=none causal=0 packed=0 log_own=0 "
+    static const char text[] = "clattn-tuned 2\n"
+                               "engine=simt kernel=forward features=FLOAT32 D=64 Dv=64 log_own=0 "
                                "log_walk=9 log_heads=3 OWN=1 WALK=4 CHUNK=32 SLICE=64 OWNER_RESIDENT=1 TX=16 TY=8 "
                                "STRIP=4 UNROLL=2 FEW=1\n";
     struct clattn__tuned_table table = {NULL, 0, 0};

@@ -29,27 +29,24 @@ static int floor_log2(int64_t value)
 }
 
 void clattn__tuned_key(clattn_engine engine, enum clattn__kernel kernel, const clattn_problem *problem,
-                       int part[TUNED_PARTS])
+                       int64_t part[TUNED_PARTS])
 {
     const int pack = clattn__config_pack(problem);
     const int queries = floor_log2(problem->q_len * pack), keys = floor_log2(problem->kv_len);
     const bool keys_own = clattn__config_keys_own(kernel);
     part[TUNED_ENGINE] = (int)engine;
     part[TUNED_KERNEL] = (int)kernel;
-    part[TUNED_DTYPE] = (int)problem->dtype;
-    part[TUNED_D] = (int)problem->qk_dim;
-    part[TUNED_DV] = (int)problem->v_dim;
-    part[TUNED_MASK] = (int)clattn__config_mask(problem);
-    part[TUNED_CAUSAL] = problem->score.causal;
-    part[TUNED_PACKED] = pack > 1;
+    part[TUNED_FEATURES] = (int64_t)(clattn__features(problem) & ~CLATTN__NOT_TUNED);
+    part[TUNED_D] = problem->qk_dim;
+    part[TUNED_DV] = problem->v_dim;
     part[TUNED_LOG_OWN] = keys_own ? keys : queries;
     part[TUNED_LOG_WALK] = keys_own ? queries : keys;
     part[TUNED_LOG_HEADS] = floor_log2(problem->batch * problem->q_heads);
 }
 
-static int distance(const int *a, const int *b)
+static int64_t distance(const int64_t *a, const int64_t *b)
 {
-    int sum = 0;
+    int64_t sum = 0;
     for (int i = TUNED_LOG_OWN; i < TUNED_PARTS; ++i)
         sum += a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
     return sum;
@@ -58,11 +55,11 @@ static int distance(const int *a, const int *b)
 bool clattn__tuned_nearest(const struct clattn__tuned_table *table, const struct clattn__device *device,
                            clattn_engine engine, const clattn_problem *problem, struct clattn__config *config)
 {
-    int key[TUNED_PARTS], nearest = -1;
+    int64_t key[TUNED_PARTS], nearest = -1;
     const struct clattn__config asked = *config;
     clattn__tuned_key(engine, asked.kernel, problem, key);
     for (size_t i = 0; i < table->count; ++i) {
-        const int *part = table->rows[i].part, far = distance(part, key);
+        const int64_t *part = table->rows[i].part, far = distance(part, key);
         struct clattn__config found = table->rows[i].config;
         found.want_dk = asked.want_dk;
         found.want_dv = asked.want_dv;

@@ -5,26 +5,29 @@
 
 #include "opencl/context.h"
 #include "select/config.h"
+#include "select/feature.h"
 
 /* What a configuration was tuned for. The first parts must fit exactly, the three logarithms (base 2, rounded down) as
  * nearly as possible: rows of the owner, rows of the walked side, B Hq. */
 enum clattn__tuned_part {
     TUNED_ENGINE,
     TUNED_KERNEL,
-    TUNED_DTYPE,
+    TUNED_FEATURES, /* the problem's word, less CLATTN__NOT_TUNED */
     TUNED_D,
     TUNED_DV,
-    TUNED_MASK,
-    TUNED_CAUSAL,
-    TUNED_PACKED,
     TUNED_LOG_OWN,
     TUNED_LOG_WALK,
     TUNED_LOG_HEADS,
     TUNED_PARTS
 };
 
+/* Features that hardly change what kernels have to do: what was tuned without them serves problems that have them. */
+#define CLATTN__NOT_TUNED                                                                                              \
+    (CLATTN__FEATURE(TOP_LEFT) | CLATTN__FEATURE(OFFSET) | CLATTN__FEATURE(KEY_LENGTHS) |                              \
+     CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_PARTS))
+
 struct clattn__tuned {
-    int part[TUNED_PARTS];
+    int64_t part[TUNED_PARTS];
     struct clattn__config config; /* engine, kernel and tunable fields */
 };
 
@@ -33,7 +36,7 @@ struct clattn__text clattn__tuned_path(const clattn_context *context, const char
 
 /* The key of config->kernel for the problem. */
 void clattn__tuned_key(clattn_engine engine, enum clattn__kernel kernel, const clattn_problem *problem,
-                       int part[TUNED_PARTS]);
+                       int64_t part[TUNED_PARTS]);
 
 /* The nearest configuration that is legal, in *config, whose kernel, want_dk and want_dv are given; false: none, and
  * *config is as it was. Reads the file the first time. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text of a file of tuned configurations.
  *
- *   clattn-tuned 1
+ *   clattn-tuned 2
  *   # device: NAME; driver: VERSION; platform: NAME
- *   engine=simt kernel=forward dtype=f32 D=64 ... log_heads=5 OWN=64 WALK=64 ...
+ *   engine=simt kernel=forward features=FLOAT32,CAUSAL D=64 ... log_heads=5 OWN=64 WALK=64 ...
  *
  * A row has every part of its key and every field of its engine (fields.c) exactly once, engine first. Whatever else a
  * line says, it is no row. */
@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const dtypes[] = {"f32", "f16", "bf16"};
-static const char *const masks[] = {"none", "full", "padding"};
-static const char *const flags[] = {"0", "1"};
+#define NAME(name, text) #name,
+static const char *const features[FEATURE_COUNT] = {CLATTN__FEATURE_LIST(NAME)};
+#undef NAME
 
 static const struct part {
     const char *name;
@@ -26,18 +26,15 @@ static const struct part {
 } parts[TUNED_PARTS] = {
     {"engine", clattn__engine_names + CLATTN_ENGINE_SIMT, CLATTN_ENGINE_SIMT, CLATTN__ENGINE_COUNT - 1},
     {"kernel", clattn__kernel_names, 0, KERNEL_COUNT - 1},
-    {"dtype", dtypes, 0, CLATTN_BFLOAT16},
+    {"features", features, 0, 0}, /* some of the words, with commas between them */
     {"D", NULL, 1, CLATTN_MAX_HEAD_DIM},
     {"Dv", NULL, 1, CLATTN_MAX_HEAD_DIM},
-    {"mask", masks, 0, MASK_PADDING},
-    {"causal", flags, 0, 1},
-    {"packed", flags, 0, 1},
     {"log_own", NULL, 0, 63},
     {"log_walk", NULL, 0, 63},
     {"log_heads", NULL, 0, 63},
 };
 
-static const char version_line[] = "clattn-tuned 1";
+static const char version_line[] = "clattn-tuned 2";
 enum { MOST_ROWS = 4096 };
 
 /* ---- reading ---- */
@@ -52,16 +49,47 @@ static bool parse_number(const char *text, int least, int most, int *value)
     return *end == '\0' && number >= least && number <= most;
 }
 
-static bool parse_part(const struct part *part, const char *text, int *value)
+static uint64_t feature_named(const char *text, size_t length)
 {
-    if (!part->words)
-        return parse_number(text, part->least, part->most, value);
-    for (int i = part->least; i <= part->most; ++i)
-        if (strcmp(part->words[i - part->least], text) == 0) {
-            *value = i;
-            return true;
-        }
-    return false;
+    for (int i = 0; i < FEATURE_COUNT; ++i)
+        if (strlen(features[i]) == length && memcmp(features[i], text, length) == 0)
+            return (uint64_t)1 << i;
+    return 0;
+}
+
+/* Each once, in the order of the list, so that a word is written in one way. */
+static bool parse_features(const char *text, int64_t *value)
+{
+    uint64_t word = 0;
+    for (;; ++text) {
+        const size_t length = strcspn(text, ",");
+        const uint64_t bit = feature_named(text, length) & ~CLATTN__NOT_TUNED;
+        if (bit <= word)
+            return false;
+        word |= bit;
+        text += length;
+        if (!*text)
+            break;
+    }
+    *value = (int64_t)word;
+    return true;
+}
+
+static bool parse_part(enum clattn__tuned_part at, const char *text, int64_t *value)
+{
+    const struct part *part = &parts[at];
+    int number = 0;
+    if (at == TUNED_FEATURES)
+        return parse_features(text, value);
+    if (part->words) {
+        number = part->least;
+        while (number <= part->most && strcmp(part->words[number - part->least], text) != 0)
+            ++number;
+    } else if (!parse_number(text, part->least, part->most, &number)) {
+        return false;
+    }
+    *value = number;
+    return number <= part->most;
 }
 
 /* The bit of a name in what a row has seen; *value is where it goes. 0: no such name. */
@@ -69,7 +97,7 @@ static uint64_t parse_word(const char *name, const char *text, struct clattn__tu
 {
     for (int i = 0; i < TUNED_PARTS; ++i)
         if (strcmp(parts[i].name, name) == 0)
-            return parse_part(&parts[i], text, &row->part[i]) ? (uint64_t)1 << i : 0;
+            return parse_part((enum clattn__tuned_part)i, text, &row->part[i]) ? (uint64_t)1 << i : 0;
     const struct clattn__field *field = clattn__field_find((clattn_engine)row->part[TUNED_ENGINE], name);
     if (!field || !parse_number(text, field->least, field->most, clattn__field_value(field, &row->config)))
         return 0;
@@ -157,15 +185,28 @@ void clattn__tuned_begin(const struct clattn__device *device, struct clattn__tex
                      device->platform);
 }
 
+static void print_features(uint64_t word, struct clattn__text *text)
+{
+    const char *before = "";
+    for (int i = 0; i < FEATURE_COUNT; ++i) {
+        if (!(word >> i & 1))
+            continue;
+        clattn__text_add(text, "%s%s", before, features[i]);
+        before = ",";
+    }
+}
+
 void clattn__tuned_print(const struct clattn__tuned *row, struct clattn__text *text)
 {
     char fields[CLATTN__OPTIONS_MAX];
     for (int i = 0; i < TUNED_PARTS; ++i) {
         clattn__text_add(text, "%s%s=", i ? " " : "", parts[i].name);
-        if (parts[i].words)
+        if (i == TUNED_FEATURES)
+            print_features((uint64_t)row->part[i], text);
+        else if (parts[i].words)
             clattn__text_add(text, "%s", parts[i].words[row->part[i] - parts[i].least]);
         else
-            clattn__text_add(text, "%d", row->part[i]);
+            clattn__text_add(text, "%d", (int)row->part[i]);
     }
     clattn__fields_print(&row->config, " ", fields, sizeof fields);
     clattn__text_add(text, "%s\n", fields);

@@ -21,23 +21,26 @@ static const struct clattn__device devices[] = {
 };
 
 /* A problem that the row is meant for, one of several. */
-static clattn_problem problem_of(const int part[TUNED_PARTS], int turn)
+static clattn_problem problem_of(const int64_t part[TUNED_PARTS], int turn)
 {
+    const uint64_t features = (uint64_t)part[TUNED_FEATURES];
     static const int64_t lengths[] = {1, 3, 16, 40, 100, 5000};
     clattn_problem p = CLATTN_PROBLEM_INIT;
 
     p.batch = 1 + turn % 3;
     p.kv_heads = 2;
-    p.q_heads = part[TUNED_PACKED] ? 6 : 2;
+    p.q_heads = features & CLATTN__FEATURE(PACKED_HEADS) ? 6 : 2;
     p.q_len = lengths[turn % 6];
     p.kv_len = lengths[(turn * 5 + 3) % 6];
     p.qk_dim = part[TUNED_D];
     p.v_dim = part[TUNED_DV];
-    p.dtype = (clattn_dtype)part[TUNED_DTYPE];
-    p.score.causal = part[TUNED_CAUSAL];
-    if (part[TUNED_MASK] != MASK_NONE) {
+    p.dtype = features & CLATTN__FEATURE(FLOAT16)    ? CLATTN_FLOAT16
+              : features & CLATTN__FEATURE(BFLOAT16) ? CLATTN_BFLOAT16
+                                                     : CLATTN_FLOAT32;
+    p.score.causal = features & CLATTN__FEATURE(CAUSAL) ? 1 : 0;
+    if (features & (CLATTN__FEATURE(MASK_PADDING) | CLATTN__FEATURE(MASK_FULL))) {
         p.score.mask_dim[0] = p.score.mask_dim[1] = 1;
-        p.score.mask_dim[2] = part[TUNED_MASK] == MASK_PADDING ? 1 : p.q_len;
+        p.score.mask_dim[2] = features & CLATTN__FEATURE(MASK_PADDING) ? 1 : p.q_len;
         p.score.mask_dim[3] = p.kv_len;
     }
     p.q_tile = turn == 7 ? 9 : 0;
@@ -67,7 +70,7 @@ static void use(const struct clattn__config *config, const struct clattn__device
 #endif
 }
 
-static void use_row(const struct clattn__tuned_table *table, const int part[TUNED_PARTS])
+static void use_row(const struct clattn__tuned_table *table, const int64_t part[TUNED_PARTS])
 {
     const clattn_engine engine = (clattn_engine)part[TUNED_ENGINE];
 

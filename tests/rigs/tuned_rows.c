@@ -67,7 +67,8 @@ static int read_kernel(const char *line, struct kernel *k)
 static void write_row(FILE *stream, const struct kernel *k, const struct test_case *c, int causal, int turn,
                       struct check_random *r)
 {
-    static const char *const dtypes[] = {"f32", "f16", "bf16"}, *const masks[] = {"none", "full", "padding"};
+    static const char *const types[] = {"FLOAT32", "FLOAT16", "BFLOAT16"}, *const masks[] = {"", ",MASK_FULL",
+                                                                                             ",MASK_PADDING"};
     struct field field[MOST_FIELDS];
 
     memcpy(field, k->field, sizeof field);
@@ -77,8 +78,9 @@ static void write_row(FILE *stream, const struct kernel *k, const struct test_ca
 
         f->value = f->value == 0 ? 1 : f->value == 1 && !twice ? 0 : twice ? 2 * f->value : f->value / 2;
     }
-    fprintf(stream, "engine=%s kernel=%s dtype=%s D=%d Dv=%d mask=%s causal=%d packed=%ld", k->engine, k->name,
-            dtypes[c->problem.dtype], (int)c->problem.qk_dim, (int)c->problem.v_dim, masks[k->mask], causal, k->packed);
+    fprintf(stream, "engine=%s kernel=%s features=%s%s%s%s D=%d Dv=%d", k->engine, k->name, types[c->problem.dtype],
+            causal ? ",CAUSAL" : "", masks[k->mask], k->packed ? ",PACKED_HEADS" : "", (int)c->problem.qk_dim,
+            (int)c->problem.v_dim);
     fprintf(stream, " log_own=6 log_walk=6 log_heads=%d",
             turn); /* a row for each turn: the nearest legal one is taken */
     for (int n = 0; n < k->fields; n++) {
@@ -97,7 +99,7 @@ int tuned_rows_write(const char *file, const char *description, const struct tes
     if (stream == NULL) {
         return -1;
     }
-    fprintf(stream, "clattn-tuned 1\n");
+    fprintf(stream, "clattn-tuned 2\n");
     while (*description != '\0') {
         const size_t length = strcspn(description, "\n");
 
