@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs clang's front end, warnings as errors, over kernel configurations: lint_kernels.sh LIST_CONFIGS KERNELS_FOLDER [TIER]
 #
-# LIST_CONFIGS prints the configurations. Also sees that what must be given with -D is asked for: a kernel without its options
+# LIST_CONFIGS prints the configurations, and which arguments the host sets: a kernel must have parameters of these names, in
+# this order. Also sees that what must be given with -D is asked for: a kernel without its options
 # must not compile.
 set -eu
 
@@ -14,7 +15,7 @@ if ! command -v "$clang" >/dev/null; then
     echo "SKIPPED: there is no $clang; ./scripts/setup.sh test installs it"
     exit 77
 fi
-flags="-x cl -target spir64-unknown-unknown -fsyntax-only -Wall -Wextra -Wundef -Wno-unused-parameter -Werror"
+flags="-x cl -target spir64-unknown-unknown -Wall -Wextra -Wundef -Wno-unused-parameter -Werror"
 flags="$flags -Xclang -finclude-default-header -I$kernels"
 # instructions of other devices than this target, in plain OpenCL C
 emulated=$(cd "$(dirname "$0")" && pwd)/emulated_ptx.cl
@@ -37,7 +38,7 @@ file_of() {
 # Fails where a kernel compiles without its options, or does not say that they are missing.
 lint_missing() {
     # shellcheck disable=SC2086 # one word an option
-    if "$@" -cl-std=CL1.2 "$(file_of "$kernel")" 2>"$scratch/log"; then
+    if "$@" -fsyntax-only -cl-std=CL1.2 "$(file_of "$kernel")" 2>"$scratch/log"; then
         echo "lint_kernels: $kernel.cl compiles without its options" >&2
         exit 1
     fi
@@ -59,21 +60,49 @@ for path in $(grep -rl '^__kernel' "$kernels"); do
         { echo "lint_kernels: no configuration of $kernel.cl" >&2; exit 1; }
 done
 [ "$seen" -gt 0 ] || { echo "lint_kernels: no kernel in $kernels" >&2; exit 1; }
-printf '%s\n' "probe_local -cl-std=CL1.2 -DLOCAL_BYTES=4096" "blank_rows -cl-std=CL1.2" >>"$scratch/configs"
+printf '%s\n' "probe_local - -cl-std=CL1.2 -DLOCAL_BYTES=4096" "blank_rows - -cl-std=CL1.2" >>"$scratch/configs"
+
+# The names of a kernel's parameters, of its preprocessed text.
+parameters_of() {
+    sed -n "s/.*void $1(//p" | sed 's/).*//' | awk -F, '{
+        for (i = 1; i <= NF; ++i) {
+            n = split($i, words, " ")
+            printf "%s%s", (i > 1 ? "," : ""), words[n]
+        }
+    }'
+}
+
+# Fails unless the kernel has the parameters: check_parameters KERNEL PARAMETERS COMPILER ...
+check_parameters() {
+    name=$1
+    expected=$2
+    shift 2
+    found=$("$@" -E -P "$(file_of "$name")" | parameters_of "$name")
+    [ "$expected" = - ] || [ "$found" = "$expected" ] ||
+        { echo "lint_kernels: $name has parameters $found, and the host sets $expected" >&2; return 1; }
+}
 
 lint_line() {
     kernel=${1%% *}
+    rest=${1#* }
+    parameters=${rest%% *}
+    options=${rest#* }
     case $1 in
     *-DENGINE=4* | tensor_map\ *)
         [ "$nvptx_clang" ] || { skipped=$((skipped + 1)); return 0; }
         # shellcheck disable=SC2086
-        $nvptx_clang $nvptx -Dcl_nv_pragma_unroll ${1#* } "$(file_of "$kernel")" ||
+        $nvptx_clang -fsyntax-only $nvptx -Dcl_nv_pragma_unroll $options "$(file_of "$kernel")" ||
             { echo "lint_kernels: $1" >&2; return 1; }
-        return 0
+        # shellcheck disable=SC2086
+        check_parameters "$kernel" "$parameters" $nvptx_clang $nvptx -Dcl_nv_pragma_unroll $options
+        return
         ;;
     esac
     # shellcheck disable=SC2086
-    $clang $flags -DPTX_FILE="<$emulated>" ${1#* } "$(file_of "$kernel")" || { echo "lint_kernels: $1" >&2; return 1; }
+    $clang -fsyntax-only $flags -DPTX_FILE="<$emulated>" $options "$(file_of "$kernel")" ||
+        { echo "lint_kernels: $1" >&2; return 1; }
+    # shellcheck disable=SC2086
+    check_parameters "$kernel" "$parameters" $clang $flags -DPTX_FILE="<$emulated>" $options
 }
 
 count=0

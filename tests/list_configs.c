@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prints every kernel configuration that the case table leads to on a range of devices, each once: "NAME OPTIONS" a
- * line, for lint_kernels.sh and for compilers that have no device here. Argument: tiny, quick or full. Of the cases in
+/* Prints every kernel configuration that the case table leads to on a range of devices, each once: "NAME PARAMETERS
+ * OPTIONS" a line, for lint_kernels.sh; PARAMETERS are the names of the arguments that the host sets, with commas. Argument: tiny, quick or full. Of the cases in
  * 16 bits only those of the small tiers count: all that is theirs is in storage.cl, whatever the tiles are. */
 #include "cases.h"
+#include "plan/arguments.h"
 #include "select/choose.h"
 #include "select/engine.h"
 
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_SIZE = CLATTN__OPTIONS_MAX + 32 };
+enum { LINE_SIZE = CLATTN__OPTIONS_MAX + 160 };
 
 struct lines {
     char (*line)[LINE_SIZE];
@@ -29,6 +30,16 @@ static void add_once(struct lines *lines, const char *line)
             exit(1);
     }
     memcpy(lines->line[lines->count++], line, strlen(line) + 1);
+}
+
+static int print_parameters(const struct clattn__config *config, char *text, size_t size)
+{
+    struct clattn__argument arguments[BUFFER_COUNT];
+    const size_t count = clattn__arguments(config, arguments);
+    int length = snprintf(text, size, "a");
+    for (size_t i = 0; i < count; ++i)
+        length += snprintf(text + length, size - (size_t)length, ",%s", arguments[i].name);
+    return length;
 }
 
 static int kernel_used(enum clattn__kernel kernel, unsigned passes)
@@ -63,7 +74,9 @@ static void add_case(struct lines *lines, const struct clattn__device *device, c
             continue;
         splits = config.kernel == KERNEL_FORWARD ? config.splits : splits;
         clattn__config_options(&config, options);
-        snprintf(line, sizeof line, "%s %s", clattn__solver_of(&config)->program, options);
+        int length = snprintf(line, sizeof line, "%s ", clattn__solver_of(&config)->program);
+        length += print_parameters(&config, line + length, sizeof line - (size_t)length);
+        snprintf(line + length, sizeof line - (size_t)length, " %s", options);
         add_once(lines, line);
     }
 }
@@ -113,7 +126,7 @@ int main(int argc, char **argv)
         add_case(&lines, &devices[0], CLATTN_ENGINE_NVIDIA_MMA, &cases[i]);
     for (size_t i = 0; i < lines.count; ++i)
         puts(lines.line[i]);
-    puts("blank_rows -cl-std=CL1.2"); /* the layer's, of which there is but one */
+    puts("blank_rows - -cl-std=CL1.2"); /* the layer's, of which there is but one */
     free(lines.line);
     free(cases);
     return 0;

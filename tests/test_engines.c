@@ -117,18 +117,18 @@ static void test_wrong(void **state)
     clattn_context_destroy(context);
 }
 
-/* Gradients are tried by themselves: here a kernel leaves dK out. */
+/* Gradients are tried by themselves: here their P are next to nothing. */
 static void test_wrong_gradients(void **state)
 {
-    clattn_context *context = open_context(*state, CLATTN_ENGINE_NVIDIA_MMA, EMULATED " -DWANT_DK=0");
+    clattn_context *context = open_context(*state, CLATTN_ENGINE_NVIDIA_MMA, EMULATED " -DEMULATED_ZERO=-20.0f");
     clattn_problem problem = small_problem(CLATTN_FLOAT16);
     clattn_plan *plan;
 
     expect_engine(context, &problem, "nvidia_mma");
     assert_status(clattn_plan_create(context, &problem, CLATTN_BACKWARD, &plan), CLATTN_DEVICE_LIMIT,
                   "engine nvidia_mma, which options.engine asks for, is not available");
-    assert_non_null(strstr(clattn_last_error(), "its dk is wrong"));
-    assert_non_null(strstr(clattn_context_describe(context), "engine nvidia_mma: gradients not available: its dk"));
+    assert_non_null(strstr(clattn_last_error(), "its dq is wrong"));
+    assert_non_null(strstr(clattn_context_describe(context), "engine nvidia_mma: gradients not available: its dq"));
     clattn_context_destroy(context);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/launch/tensor.c by itself: which views share bytes, against counting every byte; how far they reach. No device. */
-#include "launch/slots.h"
+#include "tensor/slots.h"
 
 #include "random.h"
 

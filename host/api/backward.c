@@ -3,7 +3,7 @@
  * dK/dV, side by side where dQ makes no delta, or all in one walk. */
 #include "launch/launch.h"
 
-/* (B,Hq,N,D), behind one element a row. */
+/* Sums of dQ in the workspace, (B,Hq,N,D) behind delta. */
 static struct view contiguous_sums(const clattn_problem *p)
 {
     const arg_long head = p->q_len * p->qk_dim, batch = p->q_heads * head;
@@ -19,44 +19,20 @@ clattn_status clattn_enqueue_backward(const clattn_plan *plan, cl_command_queue 
         clattn__launch_begin(&launch, plan, CLATTN_BACKWARD, queue, tensors, workspace, wait_count, wait_list, &call);
     if (status)
         return status;
-    const cl_mem *mem = launch.mem;
-    if (!workspace)
-        workspace = mem[ROLE_Q]; /* not needed, not read */
-    status = clattn__launch_maps(&launch, CLATTN_BACKWARD, &call, workspace);
+    call.dq_sums = contiguous_sums(&plan->problem);
+    status = clattn__launch_maps(&launch, CLATTN_BACKWARD, &call);
     const bool dq_makes_delta = clattn__stage_makes_delta(launch.stages[KERNEL_DQ]);
-    if (!status && plan->stages[KERNEL_DELTA].used && !dq_makes_delta) {
-        const cl_mem buffers[] = {mem[ROLE_OUT], mem[ROLE_DOUT], workspace};
-        status = clattn__launch_stage(&launch, KERNEL_DELTA, &call, buffers, ARRAY_SIZE(buffers), 0);
-    }
+    if (!status && plan->stages[KERNEL_DELTA].used && !dq_makes_delta)
+        status = clattn__launch_stage(&launch, KERNEL_DELTA, &call, 0);
     const size_t before = launch.done_count; /* maps, and delta */
-    if (!status && plan->stages[KERNEL_DQ].used) {
-        const cl_mem buffers[] = {mem[ROLE_Q],   mem[ROLE_K],    mem[ROLE_V], mem[ROLE_MASK], mem[ROLE_KV_LENGTHS],
-                                  mem[ROLE_LSE], mem[ROLE_DOUT], workspace,   mem[ROLE_DQ],   mem[ROLE_OUT]};
-        status = clattn__launch_stage(&launch, KERNEL_DQ, &call, buffers, ARRAY_SIZE(buffers), before);
-    }
+    if (!status && plan->stages[KERNEL_DQ].used)
+        status = clattn__launch_stage(&launch, KERNEL_DQ, &call, before);
     if (!status && plan->stages[KERNEL_DKDV].used) {
         const bool reads_delta = plan->passes & CLATTN_BACKWARD_DK;
-        const size_t after = dq_makes_delta && reads_delta ? launch.done_count : before;
-        const cl_mem buffers[] = {mem[ROLE_Q],   mem[ROLE_K],    mem[ROLE_V], mem[ROLE_MASK], mem[ROLE_KV_LENGTHS],
-                                  mem[ROLE_LSE], mem[ROLE_DOUT], workspace,   mem[ROLE_DK],   mem[ROLE_DV]};
-        status = clattn__launch_stage(&launch, KERNEL_DKDV, &call, buffers, ARRAY_SIZE(buffers), after);
+        status = clattn__launch_stage(&launch, KERNEL_DKDV, &call,
+                                      dq_makes_delta && reads_delta ? launch.done_count : before);
     }
-    if (!status && plan->stages[KERNEL_HEAD].used) {
-        const bool sums = plan->problem.dtype != CLATTN_FLOAT32; /* dQ is summed up in the workspace, after delta */
-        const cl_mem buffers[] = {mem[ROLE_Q],
-                                  mem[ROLE_K],
-                                  mem[ROLE_V],
-                                  mem[ROLE_MASK],
-                                  mem[ROLE_KV_LENGTHS],
-                                  mem[ROLE_LSE],
-                                  mem[ROLE_DOUT],
-                                  workspace,
-                                  sums ? workspace : mem[ROLE_DQ],
-                                  mem[ROLE_DQ],
-                                  mem[ROLE_DK],
-                                  mem[ROLE_DV]};
-        call.dq_sums = sums ? contiguous_sums(&plan->problem) : call.dq;
-        status = clattn__launch_stage(&launch, KERNEL_HEAD, &call, buffers, ARRAY_SIZE(buffers), before);
-    }
+    if (!status && plan->stages[KERNEL_HEAD].used)
+        status = clattn__launch_stage(&launch, KERNEL_HEAD, &call, before);
     return clattn__launch_end(&launch, status, event);
 }

@@ -72,8 +72,8 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
     struct clattn__view views[ROLE_COUNT + 1];
     size_t view_count = 0;
     const size_t role_count = clattn__roles(&plan->problem, pass, roles);
-    for (size_t i = 0; i < ROLE_COUNT; ++i)
-        launch->mem[i] = tensors->q.mem;
+    for (size_t i = BUFFER_parts; i < BUFFER_COUNT; ++i)
+        launch->mem[i] = workspace;
     for (size_t i = 0; i < role_count; ++i) {
         const clattn_tensor *tensor = clattn__tensor_at(tensors, roles[i].index);
         if (!tensor->mem && roles[i].optional)
@@ -146,15 +146,6 @@ clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_p
     return status ? status : reserve_events(launch, pass);
 }
 
-static clattn_status set_arguments(const struct clattn__stage *stage, const struct call *call, const cl_mem *buffers,
-                                   size_t buffer_count)
-{
-    cl_int error = clSetKernelArg(stage->kernel, 0, sizeof *call, call);
-    for (size_t i = 0; !error && i < buffer_count; ++i)
-        error = clSetKernelArg(stage->kernel, (cl_uint)i + 1, sizeof buffers[i], &buffers[i]);
-    return error ? clattn__fail_opencl(error, "clSetKernelArg") : CLATTN_SUCCESS;
-}
-
 const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clattn__kernel kernel,
                                               const struct call *call)
 {
@@ -177,7 +168,7 @@ const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan
 }
 
 clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
-                                   const cl_mem *buffers, size_t buffer_count, size_t after)
+                                   size_t after)
 {
     const struct clattn__stage *stage = launch->stages[kernel];
     const cl_uint wait_count = after ? (cl_uint)after : launch->wait_count;
@@ -193,7 +184,7 @@ clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__k
         call->first_group = (arg_long)first;
         call->end_group = (arg_long)(first + groups);
         pthread_mutex_lock(launch->plan->lock);
-        status = set_arguments(stage, call, buffers, buffer_count);
+        status = clattn__set_arguments(stage, call, launch->mem);
         if (!status) {
             const cl_int error =
                 clEnqueueNDRangeKernel(launch->queue, stage->kernel, 1, NULL, &global, &local, wait_count,

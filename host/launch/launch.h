@@ -4,8 +4,9 @@
 #define CLATTN_LAUNCH_H
 
 #include "attention/args.h"
-#include "launch/slots.h"
+#include "plan/arguments.h"
 #include "plan/plan.h"
+#include "tensor/slots.h"
 
 /* A call being enqueued: its tensors checked, its events collected. */
 struct clattn__launch {
@@ -13,7 +14,7 @@ struct clattn__launch {
     cl_command_queue queue;
     cl_uint wait_count;
     const cl_event *wait_list;
-    cl_mem mem[ROLE_COUNT]; /* of each tensor; those that the pass does not use have some buffer that is valid */
+    cl_mem mem[BUFFER_COUNT];                         /* of each tensor that the caller gave, and the workspace */
     const struct clattn__stage *stages[KERNEL_COUNT]; /* what makes each of the plan's, for these tensors */
     cl_event *done;                                   /* events of the launches so far */
     size_t done_count;
@@ -31,13 +32,13 @@ const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan
 /* Enqueues a stage behind the first `after` events of launch->done (behind the call's own wait list where that is 0);
  * its events join launch->done. */
 clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
-                                   const cl_mem *buffers, size_t buffer_count, size_t after);
+                                   size_t after);
 /* Gives the caller one event for everything in launch->done, and releases those. Passes `status` through. */
 clattn_status clattn__launch_end(struct clattn__launch *launch, clattn_status status, cl_event *event);
 
 /* ---- maps.c ---- */
 
 /* Enqueues the kernel that makes the maps of a pass, if its stages want any, behind the call's wait list. */
-clattn_status clattn__launch_maps(struct clattn__launch *launch, unsigned pass, struct call *call, cl_mem workspace);
+clattn_status clattn__launch_maps(struct clattn__launch *launch, unsigned pass, struct call *call);
 
 #endif

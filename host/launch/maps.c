@@ -14,16 +14,14 @@ static void describe_sets(const clattn_plan *plan, const enum clattn__kernel *ke
     }
 }
 
-clattn_status clattn__launch_maps(struct clattn__launch *launch, unsigned pass, struct call *call, cl_mem workspace)
+clattn_status clattn__launch_maps(struct clattn__launch *launch, unsigned pass, struct call *call)
 {
     const clattn_plan *plan = launch->plan;
-    const cl_mem *mem = launch->mem;
     enum clattn__kernel kernels[CLATTN__MAP_SETS];
     const size_t count = clattn__maps_kernels(plan, pass, kernels);
     if (!count || !clattn__stage_has_maps(launch->stages[kernels[0]])) /* they all take the same tensors */
         return CLATTN_SUCCESS;
     call->maps = (arg_long)clattn__maps_at(plan, kernels[0]);
     describe_sets(plan, kernels, count, call);
-    const cl_mem buffers[] = {mem[ROLE_Q], mem[ROLE_K], mem[ROLE_V], mem[ROLE_DOUT], mem[ROLE_KV_LENGTHS], workspace};
-    return clattn__launch_stage(launch, KERNEL_MAPS, call, buffers, ARRAY_SIZE(buffers), 0);
+    return clattn__launch_stage(launch, KERNEL_MAPS, call, 0);
 }

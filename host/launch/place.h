@@ -3,7 +3,7 @@
 #ifndef CLATTN_LAUNCH_PLACE_H
 #define CLATTN_LAUNCH_PLACE_H
 
-#include "launch/tensor.h"
+#include "tensor/tensor.h"
 #include "opencl/context.h"
 
 clattn_status clattn__check_queue(const clattn_context *context, cl_command_queue queue);

@@ -3,7 +3,7 @@
 #ifndef CLATTN_LAYER_H
 #define CLATTN_LAYER_H
 
-#include "launch/tensor.h"
+#include "tensor/tensor.h"
 #include "layer/projection.h"
 
 /* ---- check.c: what is asked for ---- */

@@ -2,7 +2,7 @@
 /* The tensors of a layer's calls: their shapes, what lies in `saved`, and the attention between the projections. */
 #include "layer/layer.h"
 
-#include "launch/slots.h"
+#include "tensor/slots.h"
 
 #include <string.h>
 

@@ -3,7 +3,8 @@
  * kernel of a plan is launched once, on next to nothing, so that building a plan builds all of it and an enqueue nothing. */
 #include "plan/plan.h"
 
-#include "attention/args.h"
+#include "plan/arguments.h"
+
 #include "opencl/program.h"
 
 enum {
@@ -26,16 +27,13 @@ static clattn_status launch(cl_command_queue queue, const struct clattn__stage *
                             cl_mem scratch)
 {
     const size_t local = stage->config.group_size, global = (size_t)call->end_group * local;
-    cl_uint arguments = 0;
-    cl_int error = clGetKernelInfo(stage->kernel, CL_KERNEL_NUM_ARGS, sizeof arguments, &arguments, NULL);
-    if (error)
-        return clattn__fail_opencl(error, "clGetKernelInfo");
-    error = clSetKernelArg(stage->kernel, 0, sizeof *call, call);
-    for (cl_uint i = 1; !error && i < arguments; ++i)
-        error = clSetKernelArg(stage->kernel, i, sizeof scratch, &scratch);
-    if (error)
-        return clattn__fail_opencl(error, "clSetKernelArg");
-    error = clEnqueueNDRangeKernel(queue, stage->kernel, 1, NULL, &global, &local, 0, NULL, NULL);
+    cl_mem buffers[BUFFER_COUNT];
+    for (size_t i = 0; i < BUFFER_COUNT; ++i)
+        buffers[i] = scratch;
+    const clattn_status status = clattn__set_arguments(stage, call, buffers);
+    if (status)
+        return status;
+    const cl_int error = clEnqueueNDRangeKernel(queue, stage->kernel, 1, NULL, &global, &local, 0, NULL, NULL);
     return error ? clattn__fail_opencl(error, "clEnqueueNDRangeKernel") : CLATTN_SUCCESS;
 }
 

@@ -5,7 +5,7 @@
 #endif
 #include "runner/runner.h"
 
-#include "launch/slots.h"
+#include "tensor/slots.h"
 
 #include <string.h>
 #include <time.h>

@@ -3,7 +3,7 @@
 #ifndef CLATTN_TUNE_TRIAL_H
 #define CLATTN_TUNE_TRIAL_H
 
-#include "launch/slots.h"
+#include "tensor/slots.h"
 #include "runner/runner.h"
 #include "select/config.h"
 

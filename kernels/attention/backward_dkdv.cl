@@ -6,14 +6,11 @@
  * through one tile; dK and dV (OWN, SLICE) accumulate. Score arrays are transposed: keys are rows. WANT_DK, WANT_DV:
  * which to compute. */
 #include "attention/gradient_keys.cl"
+#include "attention/parameters.cl"
 
-__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
-backward_dkdv(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
-              const __global stored *restrict v, const __global uchar *restrict mask,
-              const __global int *restrict kv_lengths, const __global float *restrict lse,
-              const __global stored *restrict dout, const __global float *restrict delta, __global stored *restrict dk,
-              __global stored *restrict dv)
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv(PARAMETERS(BACKWARD_DKDV_ARGS))
 {
+    ABSENT(BACKWARD_DKDV_ARGS)
     WALKED_TILE(walked_tile);
     OWNER_TILE(k_tile, D_PAD, walked_tile);
     SECOND_TILE(dout_tile, walked_tile);

@@ -7,6 +7,7 @@
  * accumulates. */
 #include "attention/gradient.cl"
 #include "attention/long_sums.cl"
+#include "attention/parameters.cl"
 
 /* S and dP of the tile become dS, in S. */
 INLINE void dq_scores(ACC lane_f *S, const ACC lane_f *dP, const ACC lane_f *lse, const ACC lane_f *delta,
@@ -19,13 +20,9 @@ INLINE void dq_scores(ACC lane_f *S, const ACC lane_f *dP, const ACC lane_f *lse
         }
 }
 
-__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
-backward_dq(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
-            const __global stored *restrict v, const __global uchar *restrict mask,
-            const __global int *restrict kv_lengths, const __global float *restrict lse,
-            const __global stored *restrict dout, __global float *restrict delta, __global stored *restrict dq,
-            const __global stored *restrict out)
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq(PARAMETERS(BACKWARD_DQ_ARGS))
 {
+    ABSENT(BACKWARD_DQ_ARGS)
     WALKED_TILE(walked_tile);
     AHEAD_TILE(v_tile, walked_tile);
     OWNER_TILE(q_tile, D_PAD, walked_tile);

@@ -7,19 +7,23 @@
  * (OWN, ..) accumulate in tiles, dQ in `dq_sums`: dQ itself where it is float32, else contiguous (B,Hq,N,D), rounded at
  * the end. */
 #include "attention/gradient_keys.cl"
+#include "attention/parameters.cl"
 
 #if ENGINE != ENGINE_CPU || !OWNER_RESIDENT || SLICE < MAX_PAD || !WANT_DK || !WANT_DV
 #error "backward_head is for engine cpu, resident owner tiles, one slice and all gradients"
 #endif
 
-__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
-backward_head(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
-              const __global stored *restrict v, const __global uchar *restrict mask,
-              const __global int *restrict kv_lengths, const __global float *restrict lse,
-              const __global stored *restrict dout, const __global float *restrict delta,
-              __global float *restrict dq_sums, __global stored *restrict dq, __global stored *restrict dk,
-              __global stored *restrict dv)
+#if STORAGE == STORAGE_FLOAT32
+#define SUMS(dq, dq_sums) (dq)
+#else
+#define SUMS(dq, dq_sums) (dq_sums)
+#endif
+
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head(PARAMETERS(BACKWARD_HEAD_ARGS))
 {
+    ABSENT(BACKWARD_HEAD_ARGS)
+    __global float *const sums = SUMS(dq, dq_sums);
+    const struct view *const sums_view = SUMS(&a.dq, &a.dq_sums);
     WALKED_TILE(q_tile);
     OWNER_TILE(k_tile, D_PAD, q_tile);
     OWNER_TILE(v_tile, DV_PAD, q_tile);
@@ -48,8 +52,8 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
     key_layout(&dk_at, &a.dk, batch, kv_head, a.D, a.M);
     key_layout(&dv_at, &a.dv, batch, kv_head, a.Dv, a.M);
     for (int head = first_head; head < first_head + group; head += a.pack) {
-        query_layout(&sums_at, &a, &a.dq_sums, batch, head, a.D);
-        clear_rows(dq_sums, &sums_at);
+        query_layout(&sums_at, &a, sums_view, batch, head, a.D);
+        clear_rows(sums, &sums_at);
     }
 
     for (long j = 0; j < a.M; j += OWN) {
@@ -77,7 +81,7 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
             blank_unseeing(&dO, &a, lse, batch, head);
             lse_stats(&of_lse, lse, 0, &a, batch, head);
             delta_stats(&of_delta, delta, 0, &a, batch, head);
-            query_layout(&sums_at, &a, &a.dq_sums, batch, head, a.D);
+            query_layout(&sums_at, &a, sums_view, batch, head, a.D);
             blank_padding(&real_K, &a, mask, batch, head);
             fetch_rows(k_rows, &real_K, j, D_PAD, &rows);
             for (long run = queries.begin, end; run < queries.end; run = end) {
@@ -97,7 +101,7 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
                         dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, &seen, cols);
                     tile_output(dV, S, operand_tile, dout_tile, &dO, i, 0, STAGED_LAST, DV_PAD, &seen, cols);
                     tile_output(dK, dP, operand_tile, q_tile, &Q, i, 0, STAGED_BEFORE, D_PAD, &seen, cols);
-                    add_walked(dq_sums, &sums_at, i, dP, k_rows, D_PAD, a.scale, &seen, cols);
+                    add_walked(sums, &sums_at, i, dP, k_rows, D_PAD, a.scale, &seen, cols);
                 }
                 walked += (int)min(end - run, (long)RUN_ROWS);
                 if (SETTLES && walked >= RUN_ROWS) {
@@ -119,8 +123,8 @@ backward_head(const struct call a, const __global stored *restrict q, const __gl
     }
     if (STORAGE != STORAGE_FLOAT32)
         for (int head = first_head; head < first_head + group; head += a.pack) {
-            query_layout(&sums_at, &a, &a.dq_sums, batch, head, a.D);
+            query_layout(&sums_at, &a, sums_view, batch, head, a.D);
             query_layout(&dq_at, &a, &a.dq, batch, head, a.D);
-            round_rows(dq, &dq_at, dq_sums, &sums_at);
+            round_rows(dq, &dq_at, sums, &sums_at);
         }
 }

@@ -3,6 +3,7 @@
  *
  * Grid: one work-group for OWN rows of one (batch, query head), TY at a time. TX items read a row together, each a piece
  * of 16 bytes beside its neighbour's; what they summed up meets in local memory. */
+#include "attention/parameters.cl"
 #include "attention/rows.cl"
 
 #if !defined(PACKED) || !defined(MASK)
@@ -48,11 +49,9 @@ INLINE void shares_of_rows(float *sums, const __global stored *out, const struct
                 sums[n] = mad(LOAD(o[n], d), LOAD(g[n], d), sums[n]);
 }
 
-__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void delta(const struct call a,
-                                                                         const __global stored *restrict out,
-                                                                         const __global stored *restrict dout,
-                                                                         __global float *restrict result)
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void delta(PARAMETERS(DELTA_ARGS))
 {
+    ABSENT(DELTA_ARGS)
     __local float shares[OWN * TX];
     const int item = (int)get_local_id(0), x = item % TX, y = item / TX;
     const long tiles = (a.N + OWN - 1) / OWN, group = a.first_group + (long)get_group_id(0);
@@ -71,6 +70,6 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void delta(const s
         float sum = shares[r * TX];
         FOR_UNROLLED (n, TX - 1)
             sum += shares[r * TX + n + 1];
-        result[head * a.N + first + r] = sum;
+        delta[head * a.N + first + r] = sum;
     }
 }

@@ -31,6 +31,7 @@
  *                              needs any more
  *   store_stat                 to global memory, too
  *   MAKES_DELTA, row_deltas    see gradient.cl
+ *   TENSOR_MAPS                if its kernels are given maps of their tensors
  *   SETTLED, settle_output, join_output    see long_sums.cl; where LONG_SUMS may be 1
  */
 #ifndef ENGINE_CL

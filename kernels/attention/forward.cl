@@ -5,9 +5,9 @@
  * see. Q (OWN, D) stays, or passes in chunks; K (WALK, D) and V (WALK, SLICE) pass through one tile; O (OWN, SLICE)
  * accumulates.
  *
- * With SPLIT it walks one part of those keys only, and leaves O as far as it got, m and l to forward_combine; out and
- * lse are then both the workspace. */
+ * With SPLIT it walks one part of those keys only, and leaves O as far as it got, m and l to forward_combine. */
 #include "attention/long_sums.cl"
+#include "attention/parameters.cl"
 #include "attention/part.cl"
 #include "attention/softmax.cl"
 #include "attention/tile.cl"
@@ -16,11 +16,10 @@
 #error "SPLIT must be given with -D"
 #endif
 
-__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
-forward(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
-        const __global stored *restrict v, const __global uchar *restrict mask, const __global int *restrict kv_lengths,
-        __global result *restrict out, __global float *restrict lse)
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAMETERS(FORWARD_ARGS))
 {
+    ABSENT(FORWARD_ARGS)
+    __global result *const to = RESULT(out, parts);
     WALKED_TILE(walked_tile);
     AHEAD_TILE(v_tile, walked_tile);
     OWNER_TILE(q_tile, D_PAD, walked_tile);
@@ -90,7 +89,7 @@ forward(const struct call a, const __global stored *restrict q, const __global s
         }
         if (SETTLES && end < keys.end) {
             settled_weights(factor, settled_m, m, &a, settled, &rows);
-            settle_output(O, settled_O, factor, out, &out_at, at.first, at.slice * SLICE, &rows);
+            settle_output(O, settled_O, factor, to, &out_at, at.first, at.slice * SLICE, &rows);
             settle_rows(l, settled_l, factor, &rows);
             keep_rows(settled_m, m, &rows);
             settled = true;
@@ -98,18 +97,18 @@ forward(const struct call a, const __global stored *restrict q, const __global s
     }
     if (SETTLES && settled) {
         settled_weights(factor, settled_m, m, &a, true, &rows);
-        join_output(O, settled_O, factor, out, &out_at, at.first, at.slice * SLICE, &rows);
+        join_output(O, settled_O, factor, to, &out_at, at.first, at.slice * SLICE, &rows);
         join_rows(l, settled_l, factor, &rows);
     }
     reduce_sum(l, reduce_tile, &rows);
     FOR_ROWS (r, &rows)
         factor[r] = SPLIT ? (lane_f)(1.0f) : row_factor(l[r]);
-    store_output(O, factor, reduce_tile, out, &out_at, at.first, at.slice * SLICE, &rows);
+    store_output(O, factor, reduce_tile, to, &out_at, at.first, at.slice * SLICE, &rows);
     if (SPLIT && at.slice == 0) {
         part_layout(&lse_at, &a, maxima_of_parts(&a), 1, at.part, at.batch, at.head);
-        store_stat(m, lse, &lse_at, at.first, &rows);
+        store_stat(m, parts, &lse_at, at.first, &rows);
         part_layout(&lse_at, &a, sums_of_parts(&a), 1, at.part, at.batch, at.head);
-        store_stat(l, lse, &lse_at, at.first, &rows);
+        store_stat(l, parts, &lse_at, at.first, &rows);
     } else if (!SPLIT && a.store_lse && at.slice == 0) {
         FOR_ROWS (r, &rows)
             m[r] = row_lse(&a, m[r], l[r]);

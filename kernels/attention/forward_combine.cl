@@ -6,6 +6,7 @@
  * Grid: one work-group a row of (B,Hq,N), of ITEMS items, a power of two. They stand as lanes x columns:
  * a column takes four neighbouring elements of Dv at a time, a lane every lanes-th part; the lanes' sums are added up in
  * a fixed order. */
+#include "attention/parameters.cl"
 #include "attention/part.cl"
 
 #if !defined(PACKED) || !defined(MASK) || !defined(ITEMS)
@@ -89,11 +90,9 @@ INLINE void store_quad(__global stored *row, int d, int depth, float4 value)
             STORE(row, d + x, values[x]);
 }
 
-__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void forward_combine(const struct call a,
-                                                                                 const __global float *restrict parts,
-                                                                                 __global stored *restrict out,
-                                                                                 __global float *restrict lse)
+__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void forward_combine(PARAMETERS(FORWARD_COMBINE_ARGS))
 {
+    ABSENT(FORWARD_COMBINE_ARGS)
     const long row = a.first_group + (long)get_group_id(0);
     const long depth = a.part_depth;
     const long i = row % a.N, h = row / a.N % a.Hq, b = row / a.N / a.Hq;

@@ -144,13 +144,16 @@ INLINE stored4 load_quad(const __global stored *row, int x, int depth)
     return value;
 }
 
-/* An element of a kernel's output, and its stores: as of a tensor, but float32 where it is a part of a sum (SPLIT). */
+/* An element of a kernel's output, and its stores: as of a tensor, but float32 where it is a part of a sum (SPLIT).
+ * RESULT(out, parts): which of the two a forward writes. */
 #if defined(SPLIT) && SPLIT
 typedef float result;
+#define RESULT(out, parts) (parts)
 #define STORE_RESULT(data, i, x) ((data)[i] = (x))
 #define STORE_RESULT_LANES(n, data, x) JOIN(vstore, n)(x, 0, data)
 #else
 typedef stored result;
+#define RESULT(out, parts) (out)
 #define STORE_RESULT STORE
 #define STORE_RESULT_LANES STORE_LANES
 #endif

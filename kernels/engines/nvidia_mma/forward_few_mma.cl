@@ -2,6 +2,7 @@
 /* forward.cl for few query rows: the same grid, arguments and results, in the schedule of engine_few_mma.cl. Keys are
  * on their way while a warp takes exponentials, values while it computes scores; nobody waits for another before the
  * end. */
+#include "attention/parameters.cl"
 #include "attention/part.cl"
 #include "attention/softmax.cl"
 #include "engines/nvidia_mma/tile_few.cl"
@@ -10,11 +11,10 @@
 #error "SPLIT must be given with -D"
 #endif
 
-__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
-forward_few_mma(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
-                const __global stored *restrict v, const __global uchar *restrict mask,
-                const __global int *restrict kv_lengths, __global result *restrict out, __global float *restrict lse)
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few_mma(PARAMETERS(FORWARD_ARGS))
 {
+    ABSENT(FORWARD_ARGS)
+    __global result *const to = RESULT(out, parts);
     EXCHANGE_TILE(exchange);
     __local float stats[2 * WARPS * OWN];
     __local float outputs[WARPS * OWN * SUM_ROW];
@@ -84,12 +84,12 @@ forward_few_mma(const struct call a, const __global stored *restrict q, const __
     join_stats(m, l, weight, stats, &a);
     FOR_ROWS (r, &rows)
         weight[r] *= SPLIT ? 1.0f : row_factor(l[r]);
-    store_sum(O, weight, outputs, out, &out_at, at.first);
+    store_sum(O, weight, outputs, to, &out_at, at.first);
     if (SPLIT) {
         part_layout(&lse_at, &a, maxima_of_parts(&a), 1, at.part, at.batch, at.head);
-        store_few(m, lse, &lse_at, at.first);
+        store_few(m, parts, &lse_at, at.first);
         part_layout(&lse_at, &a, sums_of_parts(&a), 1, at.part, at.batch, at.head);
-        store_few(l, lse, &lse_at, at.first);
+        store_few(l, parts, &lse_at, at.first);
     } else if (a.store_lse) {
         FOR_ROWS (r, &rows)
             m[r] = row_lse(&a, m[r], l[r]);

@@ -7,6 +7,7 @@
  * dK and dV (OWN, ..) accumulate. Score arrays are transposed: keys are rows. The products of a tile into dV and dK
  * are made together with S of the next one; its dP only when S is there, unless registers have room for all (TOGETHER).
  * Where they have none for dK beside dV, each has owner tiles of its own, parts 0 and 1. */
+#include "attention/parameters.cl"
 #include "engines/nvidia_wgmma/walk_queries_wgmma.cl"
 
 /* The value of score columns 8 n + 2 (lane % 4) + 0, 1. */
@@ -220,13 +221,9 @@ INLINE void consume(const struct parts *p, const struct desk *d, const struct ca
     last_turn(consumer);
 }
 
-__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
-backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
-                    const __global stored *restrict v, const __global uchar *restrict mask,
-                    const __global int *restrict kv_lengths, const __global float *restrict lse,
-                    const __global stored *restrict dout, __global float *restrict delta, __global stored *restrict dk,
-                    __global stored *restrict dv)
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv_wgmma(PARAMETERS(BACKWARD_DKDV_ARGS))
 {
+    ABSENT(BACKWARD_DKDV_ARGS)
     __local uchar __attribute__((aligned(1024))) tile_storage[K_BYTES + V_BYTES + STAGES * STAGE_BYTES];
     __local float __attribute__((aligned(16))) stats[STAGES * 2 * WALK];
     __local int edges[STAGES * EDGE];
@@ -253,7 +250,7 @@ backward_dkdv_wgmma(const struct call a, const __global stored *restrict q, cons
         struct view delta_at;
         delta_view(&delta_at, &a);
         if (warp == 0 && item % 32 == 0)
-            produce(&p, &d, &a, mask, kv_lengths, (__global uchar *)delta);
+            produce(&p, &d, &a, mask, kv_lengths, maps);
         else if (warp == 1)
             produce_edges(&p, &d, &a);
         else if (warp == 2)

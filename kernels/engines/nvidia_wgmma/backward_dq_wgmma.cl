@@ -4,6 +4,7 @@
  * Grid: one work-group for OWN query rows of one (batch, head); it walks the keys that they see. Q (OWN, D) and dO
  * (OWN, Dv) stay; K (WALK, D) passes through K_STAGES, V (WALK, Dv) through V_STAGES; dQ (OWN, D) accumulates. S and dP
  * of a tile are made together with the product of the dS before: K stays a tile longer than V. */
+#include "attention/parameters.cl"
 #include "engines/nvidia_wgmma/gradient_wgmma.cl"
 
 #if SLICE != D_PAD
@@ -45,11 +46,11 @@ INLINE void init_parts(const struct parts *p)
 }
 
 /* One work-item brings all tiles. */
-INLINE void produce(const struct parts *p, const struct call *a, const __global uchar *workspace,
-                    const struct place *at, const struct range *keys, int tiles)
+INLINE void produce(const struct parts *p, const struct call *a, const __global uchar *maps, const struct place *at,
+                    const struct range *keys, int tiles)
 {
-    const ulong q = map_address(workspace, a, MAP_Q, at->batch), dout = map_address(workspace, a, MAP_DOUT, at->batch),
-                k = map_address(workspace, a, MAP_K, at->batch), v = map_address(workspace, a, MAP_V, at->batch);
+    const ulong q = map_address(maps, a, MAP_Q, at->batch), dout = map_address(maps, a, MAP_DOUT, at->batch),
+                k = map_address(maps, a, MAP_K, at->batch), v = map_address(maps, a, MAP_V, at->batch);
     const int kv_head = at->head / (a->Hq / a->Hk);
     acquire_map(q);
     acquire_map(dout);
@@ -106,13 +107,9 @@ INLINE void dq_gradients(float *S, const float *dP, const float *delta)
         dq_gradients(S, dP, row_delta);                                                                                \
     } while (0)
 
-__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
-backward_dq_wgmma(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
-                  const __global stored *restrict v, const __global uchar *restrict mask,
-                  const __global int *restrict kv_lengths, const __global float *restrict lse,
-                  const __global stored *restrict dout, __global float *restrict delta, __global stored *restrict dq,
-                  const __global stored *restrict out)
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_wgmma(PARAMETERS(BACKWARD_DQ_ARGS))
 {
+    ABSENT(BACKWARD_DQ_ARGS)
     __local uchar __attribute__((aligned(1024)))
     tile_storage[Q_BYTES + DOUT_BYTES + K_STAGES * K_BYTES + V_STAGES * V_BYTES];
     __local ulong barriers[1 + 2 * (K_STAGES + V_STAGES)];
@@ -133,7 +130,7 @@ backward_dq_wgmma(const struct call a, const __global stored *restrict q, const 
     if (consumer == CONSUMERS) {
         GIVE_REGISTERS(PRODUCER_REGISTERS);
         if (item % WARPGROUP == 0 && tiles > 0)
-            produce(&p, &a, (const __global uchar *)delta, &at, &keys, tiles);
+            produce(&p, &a, maps, &at, &keys, tiles);
     } else {
         TAKE_REGISTERS(CONSUMER_REGISTERS);
         struct layout lse_at, dq_at;

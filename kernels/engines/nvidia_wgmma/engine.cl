@@ -41,6 +41,7 @@
 #define FIRST_COLUMN 0
 #define ROW_BLOCKS 1
 #define MAKES_DELTA
+#define TENSOR_MAPS
 
 #include "engines/nvidia/fragments.cl"
 

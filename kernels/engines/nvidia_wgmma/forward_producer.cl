@@ -79,16 +79,16 @@ INLINE void make_room(struct room *p, const __local uchar *tiles, __local struct
 
 /* Copies of one tile of queries and of the keys that it sees. */
 INLINE void bring(const struct room *p, struct ring *ring, uint *q_parity, const struct work *w, const struct call *a,
-                  const __global uchar *workspace)
+                  const __global uchar *maps)
 {
     const int batch = w->at.batch, kv_head = w->at.head / (a->Hq / a->Hk);
-    const ulong k_map = map_address(workspace, a, MAP_K, batch), v_map = map_address(workspace, a, MAP_V, batch);
+    const ulong k_map = map_address(maps, a, MAP_K, batch), v_map = map_address(maps, a, MAP_V, batch);
     if (w->count == 0)
         return;
     barrier_wait(p->q_empty, *q_parity);
     *q_parity ^= 1;
     barrier_expect(p->q_full, Q_BYTES);
-    copy_tile(p->q, map_address(workspace, a, MAP_Q, batch), OWN, D_PAD, (int)w->at.first, w->at.head, p->q_full);
+    copy_tile(p->q, map_address(maps, a, MAP_Q, batch), OWN, D_PAD, (int)w->at.first, w->at.head, p->q_full);
     for (int t = w->count - 1; t >= 0; --t) {
         const uint s = 8 * ring->stage;
         barrier_wait(p->k_empty + s, ring->parity ^ 1);
@@ -101,15 +101,14 @@ INLINE void bring(const struct room *p, struct ring *ring, uint *q_parity, const
     }
 }
 
-INLINE void acquire_maps(const struct call *a, const __global uchar *workspace, int batch)
+INLINE void acquire_maps(const struct call *a, const __global uchar *maps, int batch)
 {
     for (int which = MAP_Q; which <= MAP_V; ++which)
-        acquire_map(map_address(workspace, a, which, batch));
+        acquire_map(map_address(maps, a, which, batch));
 }
 
 /* One work-item asks for all copies, and finds the work. */
-INLINE void produce(const struct room *p, const struct call *a, const __global int *kv_lengths,
-                    __global uchar *workspace)
+INLINE void produce(const struct room *p, const struct call *a, const __global int *kv_lengths, __global uchar *maps)
 {
     struct ring ring = {0, 0};
     uint q_parity = 1;
@@ -117,7 +116,7 @@ INLINE void produce(const struct room *p, const struct call *a, const __global i
 #if STAY
     struct ring at = {0, 0};
     int batch = -1;
-    for (long tile = a->first_group + (long)get_group_id(0);; tile = next_group(workspace, a)) {
+    for (long tile = a->first_group + (long)get_group_id(0);; tile = next_group(maps, a)) {
         w.more = 0;
         if (tile < a->end_group)
             find_work(&w, a, tile, kv_lengths);
@@ -128,14 +127,14 @@ INLINE void produce(const struct room *p, const struct call *a, const __global i
         if (!w.more)
             return;
         if (w.at.batch != batch)
-            acquire_maps(a, workspace, w.at.batch);
+            acquire_maps(a, maps, w.at.batch);
         batch = w.at.batch;
-        bring(p, &ring, &q_parity, &w, a, workspace);
+        bring(p, &ring, &q_parity, &w, a, maps);
     }
 #else
     find_work(&w, a, a->first_group + (long)get_group_id(0), kv_lengths);
-    acquire_maps(a, workspace, w.at.batch);
-    bring(p, &ring, &q_parity, &w, a, workspace);
+    acquire_maps(a, maps, w.at.batch);
+    bring(p, &ring, &q_parity, &w, a, maps);
 #endif
 }
 

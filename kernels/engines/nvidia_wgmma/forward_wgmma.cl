@@ -7,8 +7,9 @@
  * of the tile before, so that the tensor cores work while it takes exponentials; with TURNS, two consumers do so by
  * turns. The last tile of keys comes first: those with an edge come before those without. A consumer leaves out tiles
  * of keys that only the others' rows see. */
-#include "engines/nvidia_wgmma/forward_producer.cl"
+#include "attention/parameters.cl"
 #include "attention/softmax.cl"
+#include "engines/nvidia_wgmma/forward_producer.cl"
 
 /* ---- consumers ---- */
 
@@ -255,12 +256,9 @@ INLINE void consume(const struct room *p, const struct call *a, const __global u
         await(&c); /* the turn that is left */
 }
 
-__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
-forward_wgmma(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
-              const __global stored *restrict v, const __global uchar *restrict mask,
-              const __global int *restrict kv_lengths, __global stored *restrict out, __global float *restrict lse,
-              __global uchar *restrict workspace)
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_wgmma(PARAMETERS(FORWARD_ARGS))
 {
+    ABSENT(FORWARD_ARGS)
     __local __attribute__((aligned(1024))) uchar tiles[TILES_BYTES];
     __local ulong barriers[BARRIER_COUNT];
 #if STAY
@@ -277,6 +275,6 @@ forward_wgmma(const struct call a, const __global stored *restrict q, const __gl
     } else {
         GIVE_REGISTERS(PRODUCER_REGISTERS);
         if (get_local_id(0) == CONSUMER_ITEMS)
-            produce(&p, &a, kv_lengths, workspace);
+            produce(&p, &a, kv_lengths, maps);
     }
 }

@@ -133,22 +133,22 @@ INLINE long set_bytes(const struct call *a)
     return ((long)MAPS_A_BATCH * a->B + 2) * MAP_BYTES;
 }
 
-INLINE ulong counter_address(const __global uchar *workspace, const struct call *a)
+INLINE ulong counter_address(const __global uchar *maps, const struct call *a)
 {
-    return ((ulong)(workspace + a->maps) + (MAP_BYTES - 1)) / MAP_BYTES * MAP_BYTES;
+    return ((ulong)(maps + a->maps) + (MAP_BYTES - 1)) / MAP_BYTES * MAP_BYTES;
 }
 
 /* Of the map of a tensor's batch b. */
-INLINE ulong map_address(const __global uchar *workspace, const struct call *a, int which, int b)
+INLINE ulong map_address(const __global uchar *maps, const struct call *a, int which, int b)
 {
-    return counter_address(workspace, a) + ((ulong)which * (ulong)a->B + (ulong)b + 1) * MAP_BYTES;
+    return counter_address(maps, a) + ((ulong)which * (ulong)a->B + (ulong)b + 1) * MAP_BYTES;
 }
 
 /* Work-groups that stay take the work of others that there might be in turn: the first by their number, the next by the
  * counter. Which one does what changes nothing in the result. */
-INLINE long next_group(__global uchar *workspace, const struct call *a)
+INLINE long next_group(__global uchar *maps, const struct call *a)
 {
-    volatile __global uint *counter = (volatile __global uint *)counter_address(workspace, a);
+    volatile __global uint *counter = (volatile __global uint *)counter_address(maps, a);
     return a->first_group + (long)get_num_groups(0) + (long)atomic_inc(counter);
 }
 

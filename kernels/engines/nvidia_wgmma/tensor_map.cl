@@ -6,6 +6,7 @@
  * and a number of rows; the tile's layout in local memory is that of wgmma.cl. Keys that a batch does not have are no
  * rows of its k and v: they come as zeros, whatever is in memory. Tensors begin at multiples of 16 bytes, and so do
  * their rows, heads and batches. */
+#include "attention/parameters.cl"
 #include "attention/rows.cl"
 #include "engines/nvidia_wgmma/tensor_copy.cl"
 
@@ -59,20 +60,18 @@ INLINE void make_map(__local uint4 *words, ulong to, const __global stored *data
         ((__global uint4 *)to)[i] = words[i];
 }
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-tensor_map(const struct call a, const __global stored *q, const __global stored *k, const __global stored *v,
-           const __global stored *dout, const __global int *kv_lengths, __global uchar *workspace)
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void tensor_map(PARAMETERS(TENSOR_MAP_ARGS))
 {
     __local uint4 __attribute__((aligned(MAP_BYTES))) words[MAP_WORDS];
-    const long group = a.first_group + (long)get_group_id(0), maps = (long)MAPS_A_BATCH * a.B;
-    const int set = (int)(group / maps), which = (int)(group % maps / a.B), b = (int)(group % a.B);
+    const long group = a.first_group + (long)get_group_id(0), each_set = (long)MAPS_A_BATCH * a.B;
+    const int set = (int)(group / each_set), which = (int)(group % each_set / a.B), b = (int)(group % a.B);
     const int query_rows = a.query_rows[set], key_rows = a.key_rows[set];
     if (query_rows == 0)
         return;
-    workspace += set * set_bytes(&a);
-    const ulong map = map_address(workspace, &a, which, b);
-    if (group % maps == 0)
-        *(__global uint *)counter_address(workspace, &a) = 0;
+    maps += set * set_bytes(&a);
+    const ulong map = map_address(maps, &a, which, b);
+    if (group % each_set == 0)
+        *(__global uint *)counter_address(maps, &a) = 0;
     const long keys = max(key_count(&a, kv_lengths, b), 1L); /* a tensor has a row; without keys none is asked for */
     if (which == MAP_Q)
         make_map(words, map, q + a.q.offset + b * a.q.batch, &a.q, a.Hq, a.N, a.D, query_rows);
@@ -80,6 +79,6 @@ tensor_map(const struct call a, const __global stored *q, const __global stored 
         make_map(words, map, k + a.k.offset + b * a.k.batch, &a.k, a.Hk, keys, a.D, key_rows);
     else if (which == MAP_V)
         make_map(words, map, v + a.v.offset + b * a.v.batch, &a.v, a.Hk, keys, a.Dv, key_rows);
-    else
+    else if (dout) /* there is none in a forward */
         make_map(words, map, dout + a.dout.offset + b * a.dout.batch, &a.dout, a.Hq, a.N, a.Dv, query_rows);
 }

@@ -69,10 +69,10 @@ INLINE void put_work(__local struct work *w, const struct call *a, long group, c
 
 /* Brings the tiles of one piece of work. */
 INLINE void bring(const struct parts *p, const struct desk *d, struct ring *stage, const __local struct work *w,
-                  uint owners_parity, const struct call *a, const __global uchar *workspace)
+                  uint owners_parity, const struct call *a, const __global uchar *maps)
 {
-    const ulong q = map_address(workspace, a, MAP_Q, w->batch), dout = map_address(workspace, a, MAP_DOUT, w->batch),
-                k = map_address(workspace, a, MAP_K, w->batch), v = map_address(workspace, a, MAP_V, w->batch);
+    const ulong q = map_address(maps, a, MAP_Q, w->batch), dout = map_address(maps, a, MAP_DOUT, w->batch),
+                k = map_address(maps, a, MAP_K, w->batch), v = map_address(maps, a, MAP_V, w->batch);
     const bool want_dk = WANT_DK && (PARTS == 1 || w->part == 1);
     const int heads = a->Hq / a->Hk;
     barrier_wait(d->owners_empty, owners_parity ^ 1);
@@ -94,11 +94,11 @@ INLINE void bring(const struct parts *p, const struct desk *d, struct ring *stag
 
 /* One work-item brings all tiles; with STAY it also finds out what there is to do. */
 INLINE void produce(const struct parts *p, const struct desk *d, const struct call *a, const __global uchar *mask,
-                    const __global int *kv_lengths, __global uchar *workspace)
+                    const __global int *kv_lengths, __global uchar *maps)
 {
     struct ring at = {0, 0}, stage = {0, 0};
     int batch = -1;
-    for (long group = first_group(a);; group = next_group(workspace, a)) {
+    for (long group = first_group(a);; group = next_group(maps, a)) {
         __local struct work *const w = d->works + at.stage;
         if (STAY) {
             barrier_wait(d->work_empty + 8 * at.stage, at.parity ^ 1);
@@ -110,9 +110,9 @@ INLINE void produce(const struct parts *p, const struct desk *d, const struct ca
         if (w->batch != batch) {
             batch = w->batch;
             for (int which = MAP_Q; which <= MAP_DOUT; ++which)
-                acquire_map(map_address(workspace, a, which, batch));
+                acquire_map(map_address(maps, a, which, batch));
         }
-        bring(p, d, &stage, w, at.stage, a, workspace);
+        bring(p, d, &stage, w, at.stage, a, maps);
         if (!STAY)
             return;
         ring_next(&at, 2);

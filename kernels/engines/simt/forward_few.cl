@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* forward.cl for few query rows: the same grid, arguments and results, in the schedule of engine_few.cl. All that a
  * work-group waits for is on its way a chunk of keys and a strip of values ahead, into the next tile. */
+#include "attention/parameters.cl"
 #include "attention/part.cl"
 #include "attention/softmax.cl"
 #include "engines/simt/tile_few.cl"
@@ -9,11 +10,10 @@
 #error "SPLIT must be given with -D"
 #endif
 
-__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void
-forward_few(const struct call a, const __global stored *restrict q, const __global stored *restrict k,
-            const __global stored *restrict v, const __global uchar *restrict mask,
-            const __global int *restrict kv_lengths, __global result *restrict out, __global float *restrict lse)
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few(PARAMETERS(FORWARD_ARGS))
 {
+    ABSENT(FORWARD_ARGS)
+    __global result *const to = RESULT(out, parts);
     OWNER_TILE(q_tile);
     POOL(pool);
     ITEMS_TILE(items_tile);
@@ -97,13 +97,13 @@ forward_few(const struct call a, const __global stored *restrict q, const __glob
     join_groups(m, l, weight, items_tile, p_tile, &a);
     FOR_ROWS (r, &rows) {
         const float inverse = SPLIT ? 1.0f : row_factor(l[r]);
-        store_row(O + OUT(r, 0), weight[r] * inverse, (__local float *)pool, out, &out_at, at.first + r, d_out);
+        store_row(O + OUT(r, 0), weight[r] * inverse, (__local float *)pool, to, &out_at, at.first + r, d_out);
     }
     if (SPLIT && at.slice == 0) {
         part_layout(&lse_at, &a, maxima_of_parts(&a), 1, at.part, at.batch, at.head);
-        store_stat(m, lse, &lse_at, at.first);
+        store_stat(m, parts, &lse_at, at.first);
         part_layout(&lse_at, &a, sums_of_parts(&a), 1, at.part, at.batch, at.head);
-        store_stat(l, lse, &lse_at, at.first);
+        store_stat(l, parts, &lse_at, at.first);
     } else if (!SPLIT && a.store_lse && at.slice == 0) {
         FOR_ROWS (r, &rows)
             m[r] = row_lse(&a, m[r], l[r]);

@@ -3,7 +3,7 @@
 #ifndef CLATTN_LAUNCH_SLOTS_H
 #define CLATTN_LAUNCH_SLOTS_H
 
-#include "launch/tensor.h"
+#include "tensor/tensor.h"
 
 /* TENSOR(SLOT, member of clattn_tensors, clattn_arrays and struct call, passes that read it, passes that write it, when
  * it is there, shape, elements). Passes are bits of CLATTN_FORWARD and CLATTN_BACKWARD. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tensors that a pass has: their shapes, and where structs have them. */
-#include "launch/slots.h"
+#include "tensor/slots.h"
 
 #include <stddef.h>
 #include <string.h>

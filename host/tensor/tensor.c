@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tensors as strided views: how far they reach, whether they share bytes. */
-#include "launch/tensor.h"
+#include "tensor/tensor.h"
 
 #include <string.h>
 

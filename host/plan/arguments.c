@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a configuration to the arguments that its kernel has, and their places. */
+#include "plan/arguments.h"
+
+#include "attention/args_list.h"
+#include "select/engine.h"
+
+/* What has to be compiled in: as in kernels/attention/parameters.cl. */
+enum condition { ALWAYS, IF_MASK, IF_SPLIT, IF_WHOLE, IF_DK, IF_DV, IF_SUMS, IF_MAKES_DELTA, IF_MAPS };
+
+struct row {
+    enum condition when;
+    struct clattn__argument argument;
+};
+
+#define ROW(when, kind, name) {when, {#name, BUFFER_##name}},
+
+static const struct row forward_rows[] = {FORWARD_ARGS(ROW)};
+static const struct row combine_rows[] = {FORWARD_COMBINE_ARGS(ROW)};
+static const struct row dq_rows[] = {BACKWARD_DQ_ARGS(ROW)};
+static const struct row dkdv_rows[] = {BACKWARD_DKDV_ARGS(ROW)};
+static const struct row head_rows[] = {BACKWARD_HEAD_ARGS(ROW)};
+static const struct row delta_rows[] = {DELTA_ARGS(ROW)};
+static const struct row map_rows[] = {TENSOR_MAP_ARGS(ROW)};
+
+#define LIST(rows)                                                                                                     \
+    {                                                                                                                  \
+        rows, ARRAY_SIZE(rows)                                                                                         \
+    }
+static const struct {
+    const struct row *rows;
+    size_t count;
+} lists[KERNEL_COUNT] = {
+    [KERNEL_FORWARD] = LIST(forward_rows), [KERNEL_COMBINE] = LIST(combine_rows), [KERNEL_DQ] = LIST(dq_rows),
+    [KERNEL_DKDV] = LIST(dkdv_rows),       [KERNEL_HEAD] = LIST(head_rows),       [KERNEL_DELTA] = LIST(delta_rows),
+    [KERNEL_MAPS] = LIST(map_rows)};
+
+static bool holds(enum condition when, const struct clattn__config *config)
+{
+    const unsigned traits = clattn__solver_of(config)->traits;
+    switch (when) {
+    case ALWAYS:
+        return true;
+    case IF_MASK:
+        return config->mask != MASK_NONE;
+    case IF_SPLIT:
+        return config->splits > 1;
+    case IF_WHOLE:
+        return config->splits <= 1;
+    case IF_DK:
+        return config->want_dk;
+    case IF_DV:
+        return config->want_dv;
+    case IF_SUMS:
+        return config->dtype != CLATTN_FLOAT32;
+    case IF_MAKES_DELTA:
+        return traits & SOLVER_MAKES_DELTA;
+    case IF_MAPS:
+        return traits & SOLVER_MAPS;
+    }
+    return false;
+}
+
+size_t clattn__arguments(const struct clattn__config *config, struct clattn__argument arguments[BUFFER_COUNT])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < lists[config->kernel].count; ++i) {
+        const struct row *row = &lists[config->kernel].rows[i];
+        if (holds(row->when, config))
+            arguments[count++] = row->argument;
+    }
+    return count;
+}
+
+clattn_status clattn__set_arguments(const struct clattn__stage *stage, const struct call *call,
+                                    const cl_mem buffers[BUFFER_COUNT])
+{
+    struct clattn__argument arguments[BUFFER_COUNT];
+    const size_t count = clattn__arguments(&stage->config, arguments);
+    cl_int error = clSetKernelArg(stage->kernel, 0, sizeof *call, call);
+    for (size_t i = 0; !error && i < count; ++i)
+        error = clSetKernelArg(stage->kernel, (cl_uint)i + 1, sizeof(cl_mem), &buffers[arguments[i].buffer]);
+    return error ? clattn__fail_opencl(error, "clSetKernelArg") : CLATTN_SUCCESS;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each kernel is given behind struct call, in order. OpenCL C makes the parameter lists of it (parameters.cl), and the
+ * host sets arguments by it (host/arguments.c):
+ *
+ *   ARG(when, kind, name)
+ *
+ * `when`: what has to be compiled in for the kernel to have it. `kind`: its type, see parameters.cl. The host may still
+ * pass NULL for kv_lengths and lse, by flags in struct call, and for dout of tensor_map in a forward. Where tensors are
+ * found by maps, kernels have them as arguments too: a driver may count on seeing there what a kernel reads. */
+#ifndef CLATTN_ARGS_LIST_H
+#define CLATTN_ARGS_LIST_H
+
+#define SCORE_ARGS(ARG)                                                                                                \
+    ARG(ALWAYS, TENSOR, q)                                                                                             \
+    ARG(ALWAYS, TENSOR, k)                                                                                             \
+    ARG(ALWAYS, TENSOR, v)                                                                                             \
+    ARG(IF_MASK, BYTES, mask)                                                                                          \
+    ARG(ALWAYS, INTS, kv_lengths)
+
+#define FORWARD_ARGS(ARG)                                                                                              \
+    SCORE_ARGS(ARG)                                                                                                    \
+    ARG(IF_WHOLE, TENSOR_OUT, out)                                                                                     \
+    ARG(IF_WHOLE, FLOATS_OUT, lse)                                                                                     \
+    ARG(IF_SPLIT, FLOATS_OUT, parts)                                                                                   \
+    ARG(IF_MAPS, BYTES_OUT, maps)
+
+#define FORWARD_COMBINE_ARGS(ARG)                                                                                      \
+    ARG(ALWAYS, FLOATS, parts)                                                                                         \
+    ARG(ALWAYS, TENSOR_OUT, out)                                                                                       \
+    ARG(ALWAYS, FLOATS_OUT, lse)
+
+#define GRADIENT_ARGS(ARG)                                                                                             \
+    SCORE_ARGS(ARG)                                                                                                    \
+    ARG(ALWAYS, FLOATS, lse)                                                                                           \
+    ARG(ALWAYS, TENSOR, dout)
+
+#define BACKWARD_DQ_ARGS(ARG)                                                                                          \
+    GRADIENT_ARGS(ARG)                                                                                                 \
+    ARG(IF_MAKES_DELTA, TENSOR, out)                                                                                   \
+    ARG(ALWAYS, FLOATS_OUT, delta)                                                                                     \
+    ARG(ALWAYS, TENSOR_OUT, dq)                                                                                        \
+    ARG(IF_MAPS, BYTES_OUT, maps)
+
+#define BACKWARD_DKDV_ARGS(ARG)                                                                                        \
+    GRADIENT_ARGS(ARG)                                                                                                 \
+    ARG(IF_DK, FLOATS, delta)                                                                                          \
+    ARG(IF_DK, TENSOR_OUT, dk)                                                                                         \
+    ARG(IF_DV, TENSOR_OUT, dv)                                                                                         \
+    ARG(IF_MAPS, BYTES_OUT, maps)
+
+#define BACKWARD_HEAD_ARGS(ARG)                                                                                        \
+    GRADIENT_ARGS(ARG)                                                                                                 \
+    ARG(ALWAYS, FLOATS, delta)                                                                                         \
+    ARG(IF_SUMS, FLOATS_OUT, dq_sums)                                                                                  \
+    ARG(ALWAYS, TENSOR_OUT, dq)                                                                                        \
+    ARG(ALWAYS, TENSOR_OUT, dk)                                                                                        \
+    ARG(ALWAYS, TENSOR_OUT, dv)
+
+#define DELTA_ARGS(ARG)                                                                                                \
+    ARG(ALWAYS, TENSOR, out)                                                                                           \
+    ARG(ALWAYS, TENSOR, dout)                                                                                          \
+    ARG(ALWAYS, FLOATS_OUT, delta)
+
+#define TENSOR_MAP_ARGS(ARG)                                                                                           \
+    ARG(ALWAYS, TENSOR, q)                                                                                             \
+    ARG(ALWAYS, TENSOR, k)                                                                                             \
+    ARG(ALWAYS, TENSOR, v)                                                                                             \
+    ARG(ALWAYS, TENSOR, dout)                                                                                          \
+    ARG(ALWAYS, INTS, kv_lengths)                                                                                      \
+    ARG(ALWAYS, BYTES_OUT, maps)
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parameters of a kernel, from its list in args_list.h.
+ *
+ *   PARAMETERS(list)    the whole of it: struct call as `a`, and what the options compile in
+ *   ABSENT(list)        at the head of the body: NULL by the names of the others, for code that is never reached */
+#ifndef PARAMETERS_CL
+#define PARAMETERS_CL
+
+#include "attention/args.h"
+#include "attention/args_list.h"
+#include "attention/storage.cl"
+
+#ifdef ENGINE /* which tells MAKES_DELTA and TENSOR_MAPS */
+#include "attention/engine.cl"
+#endif
+
+#define PARAMETERS(list) const struct call a list(PARAMETER)
+#define ABSENT(list) list(ABSENT_PARAMETER)
+
+#define PARAMETER(when, kind, name) JOIN(PARAMETER_, JOIN(HAS_, when))(kind, name)
+#define PARAMETER_0(kind, name)
+#define PARAMETER_1(kind, name) , KIND_##kind name
+#define ABSENT_PARAMETER(when, kind, name) JOIN(ABSENT_, JOIN(HAS_, when))(kind, name)
+#define ABSENT_0(kind, name)                                                                                           \
+    KIND_##kind name = 0;                                                                                              \
+    (void)name;
+#define ABSENT_1(kind, name)
+
+#define KIND_TENSOR const __global stored *restrict
+#define KIND_TENSOR_OUT __global stored *restrict
+#define KIND_FLOATS const __global float *restrict
+#define KIND_FLOATS_OUT __global float *restrict
+#define KIND_INTS const __global int *restrict
+#define KIND_BYTES const __global uchar *restrict
+#define KIND_BYTES_OUT __global uchar *restrict
+
+#define HAS_ALWAYS 1
+#if defined(MASK) && MASK
+#define HAS_IF_MASK 1
+#else
+#define HAS_IF_MASK 0
+#endif
+#if defined(SPLIT) && SPLIT
+#define HAS_IF_SPLIT 1
+#define HAS_IF_WHOLE 0
+#else
+#define HAS_IF_SPLIT 0
+#define HAS_IF_WHOLE 1
+#endif
+#if defined(WANT_DK) && WANT_DK
+#define HAS_IF_DK 1
+#else
+#define HAS_IF_DK 0
+#endif
+#if defined(WANT_DV) && WANT_DV
+#define HAS_IF_DV 1
+#else
+#define HAS_IF_DV 0
+#endif
+#if STORAGE == STORAGE_FLOAT32
+#define HAS_IF_SUMS 0
+#else
+#define HAS_IF_SUMS 1
+#endif
+#ifdef MAKES_DELTA
+#define HAS_IF_MAKES_DELTA 1
+#else
+#define HAS_IF_MAKES_DELTA 0
+#endif
+#ifdef TENSOR_MAPS
+#define HAS_IF_MAPS 1
+#else
+#define HAS_IF_MAPS 0
+#endif
+
+#endif
