@@ -162,7 +162,7 @@ static void check_rules(const struct clattn__device *device, const clattn_proble
     }
 }
 
-/* As kernels/attention/place.cl numbers work-groups: the last one is the last slice, part, tile, head and batch. */
+/* As kernels/attention/job.cl numbers work-groups: the last one is the last slice, part, tile, head and batch. */
 static void check_groups(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
     const int keys_own = c->kernel == KERNEL_DKDV;

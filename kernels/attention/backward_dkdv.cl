@@ -41,47 +41,34 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
     COL_TILE(lse_tile);
     COL_TILE(delta_tile);
 
-    struct place at;
-    find_place(&at, &a, MAX_PAD, 1, a.M, a.Hk, 1, false);
-    const int group = a.Hq / a.Hk;
-    const int first_head = at.head * group;
-    const long key_total = key_count(&a, kv_lengths, at.batch);
-    /* Padding keys need no blanking here: a key's scores and gradients are rows of their own. */
-    struct rows K, V;
-    key_rows(&K, k, &a.k, at.batch, at.head, a.D, key_total);
-    key_rows(&V, v, &a.v, at.batch, at.head, a.Dv, key_total);
+    struct job job;
+    key_job(&job, &a, MAX_PAD, a.M, k, v, kv_lengths);
+    struct range queries;
+    walked_queries(&queries, &a, &job);
     struct span rows;
-    rows_in_use(&rows, a.M - at.first);
-
+    rows_in_use(&rows, a.M - job.first);
     if (OWNER_RESIDENT) {
-        fetch_owner(k_tile, &K, at.first, 0, D_PAD, &rows);
+        fetch_owner(k_tile, &job.K, job.first, 0, D_PAD, &rows);
         if (WANT_DK)
-            fetch_owner(v_tile, &V, at.first, 0, DV_PAD, &rows);
+            fetch_owner(v_tile, &job.V, job.first, 0, DV_PAD, &rows);
     }
-    FOR_ROWS (r, &rows) {
+    FOR_ROWS (r, &rows)
         FOR_OUT (x) {
             dK[OUT(r, x)] = 0.0f;
             dV[OUT(r, x)] = 0.0f;
         }
-    }
 
     struct layout dk_at, dv_at;
-    key_layout(&dk_at, &a.dk, at.batch, at.head, a.D, a.M);
-    key_layout(&dv_at, &a.dv, at.batch, at.head, a.Dv, a.M);
-    struct range queries;
-    seeing_queries(&queries, &a, at.first, key_total);
+    key_layout(&dk_at, &a.dk, job.batch, job.kv_head, a.D, a.M);
+    key_layout(&dv_at, &a.dv, job.batch, job.kv_head, a.Dv, a.M);
     int walked = 0; /* since sums were settled */
     bool settled = false;
-    for (int head = first_head; head < first_head + group; head += a.pack) {
-        struct rows Q, dO;
+    for (int head = job.head; head < (job.kv_head + 1) * (a.Hq / a.Hk); head += a.pack) {
         struct stats of_lse, of_delta;
-        query_rows(&Q, q, &a, &a.q, at.batch, head, a.D);
-        query_rows(&dO, dout, &a, &a.dout, at.batch, head, a.Dv);
-        blank_unseeing(&Q, &a, lse, at.batch, head);
-        blank_unseeing(&dO, &a, lse, at.batch, head);
-        lse_stats(&of_lse, lse, lse_tile, &a, at.batch, head);
-        delta_stats(&of_delta, delta, delta_tile, &a, at.batch, head);
-        fetch_first(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, &queries);
+        walk_head(&job, &a, head, q, dout, lse);
+        lse_stats(&of_lse, lse, lse_tile, &a, &job);
+        delta_stats(&of_delta, delta, delta_tile, &a, &job);
+        fetch_first(walked_tile, &job.Q, D_PAD, dout_tile, &job.dO, DV_PAD, &queries);
         fetch_stats(&of_lse, queries.begin);
         if (WANT_DK) /* else nobody made delta */
             fetch_stats(&of_delta, queries.begin);
@@ -92,16 +79,16 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
                 if (!STATS_AHEAD)
                     column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
                 struct edge e;
-                find_edge(&e, &a, i, at.first, key_total, mask, at.batch, head);
+                find_job_edge(&e, &a, &job, i, job.first, mask);
                 struct span seen = rows;
                 narrow_rows(&seen, 0, keys_seen(&e));
-                fetch_tiles(walked_tile, &Q, D_PAD, dout_tile, &dO, DV_PAD, i, &queries);
+                fetch_tiles(walked_tile, &job.Q, D_PAD, dout_tile, &job.dO, DV_PAD, i, &queries);
                 fetch_stats(&of_lse, i + WALK);
                 if (WANT_DK)
                     fetch_stats(&of_delta, i + WALK);
-                tile_scores(S, k_tile, &K, at.first, walked_tile, &Q, i, D_PAD, &seen, cols);
+                tile_scores(S, k_tile, &job.K, job.first, walked_tile, &job.Q, i, D_PAD, &seen, cols);
                 if (WANT_DK)
-                    tile_scores(dP, v_tile, &V, at.first, dout_tile, &dO, i, DV_PAD, &seen, cols);
+                    tile_scores(dP, v_tile, &job.V, job.first, dout_tile, &job.dO, i, DV_PAD, &seen, cols);
                 if (STATS_AHEAD)
                     column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
                 if (is_full(&queries, i))
@@ -109,19 +96,19 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
                 else
                     dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, &seen, cols);
                 if (WANT_DV)
-                    tile_output(dV, S, operand_tile, dout_tile, &dO, i, at.slice * SLICE,
+                    tile_output(dV, S, operand_tile, dout_tile, &job.dO, i, job.slice * SLICE,
                                 WANT_DK ? STAGED_LAST : STAGED_NOT, DV_PAD, &seen, cols);
                 if (WANT_DK)
-                    tile_output(dK, dP, operand_tile, walked_tile, &Q, i, at.slice * SLICE, STAGED_BEFORE, D_PAD, &seen,
-                                cols);
+                    tile_output(dK, dP, operand_tile, walked_tile, &job.Q, i, job.slice * SLICE, STAGED_BEFORE, D_PAD,
+                                &seen, cols);
             }
             walked += (int)min(end - run, (long)RUN_ROWS);
             if (SETTLES && walked >= RUN_ROWS) {
                 settled_factors(factor, settled, &rows);
                 if (WANT_DV)
-                    settle_output(dV, settled_dV, factor, dv, &dv_at, at.first, at.slice * SLICE, &rows);
+                    settle_output(dV, settled_dV, factor, dv, &dv_at, job.first, job.slice * SLICE, &rows);
                 if (WANT_DK)
-                    settle_output(dK, settled_dK, factor, dk, &dk_at, at.first, at.slice * SLICE, &rows);
+                    settle_output(dK, settled_dK, factor, dk, &dk_at, job.first, job.slice * SLICE, &rows);
                 walked = 0;
                 settled = true;
             }
@@ -131,15 +118,15 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
     settled_factors(factor, true, &rows);
     if (SETTLES && settled) {
         if (WANT_DV)
-            join_output(dV, settled_dV, factor, dv, &dv_at, at.first, at.slice * SLICE, &rows);
+            join_output(dV, settled_dV, factor, dv, &dv_at, job.first, job.slice * SLICE, &rows);
         if (WANT_DK)
-            join_output(dK, settled_dK, factor, dk, &dk_at, at.first, at.slice * SLICE, &rows);
+            join_output(dK, settled_dK, factor, dk, &dk_at, job.first, job.slice * SLICE, &rows);
     }
     if (WANT_DV)
-        store_output(dV, factor, operand_tile, dv, &dv_at, at.first, at.slice * SLICE, &rows);
+        store_output(dV, factor, operand_tile, dv, &dv_at, job.first, job.slice * SLICE, &rows);
     if (WANT_DK) {
         FOR_ROWS (r, &rows)
-            factor[r] = a.scale;
-        store_output(dK, factor, operand_tile, dk, &dk_at, at.first, at.slice * SLICE, &rows);
+            factor[r] = gradient_scale(&a);
+        store_output(dK, factor, operand_tile, dk, &dk_at, job.first, job.slice * SLICE, &rows);
     }
 }

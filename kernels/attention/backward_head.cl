@@ -41,48 +41,42 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head
     COL_VALUES(column_lse);
     COL_VALUES(column_delta);
 
-    const long group_id = a.first_group + (long)get_group_id(0);
-    const int batch = (int)(group_id / a.Hk), kv_head = (int)(group_id % a.Hk);
-    const int group = a.Hq / a.Hk, first_head = kv_head * group;
-    const long key_total = key_count(&a, kv_lengths, batch);
-    struct rows K, V;
+    struct job job;
     struct layout dk_at, dv_at, sums_at, dq_at;
-    key_rows(&K, k, &a.k, batch, kv_head, a.D, key_total);
-    key_rows(&V, v, &a.v, batch, kv_head, a.Dv, key_total);
-    key_layout(&dk_at, &a.dk, batch, kv_head, a.D, a.M);
-    key_layout(&dv_at, &a.dv, batch, kv_head, a.Dv, a.M);
-    for (int head = first_head; head < first_head + group; head += a.pack) {
-        query_layout(&sums_at, &a, sums_view, batch, head, a.D);
+    key_job(&job, &a, SLICE, OWN, k, v, kv_lengths); /* one tile after the other */
+    const int first_head = job.head, end_head = first_head + a.Hq / a.Hk;
+    key_layout(&dk_at, &a.dk, job.batch, job.kv_head, a.D, a.M);
+    key_layout(&dv_at, &a.dv, job.batch, job.kv_head, a.Dv, a.M);
+    for (int head = first_head; head < end_head; head += a.pack) {
+        query_layout(&sums_at, &a, sums_view, job.batch, head, job.N, a.D);
         clear_rows(sums, &sums_at);
     }
 
     for (long j = 0; j < a.M; j += OWN) {
+        job.first = j;
         struct span rows;
         struct range queries;
         rows_in_use(&rows, a.M - j);
-        fetch_owner(k_tile, &K, j, 0, D_PAD, &rows);
-        fetch_owner(v_tile, &V, j, 0, DV_PAD, &rows);
+        fetch_owner(k_tile, &job.K, j, 0, D_PAD, &rows);
+        fetch_owner(v_tile, &job.V, j, 0, DV_PAD, &rows);
         FOR_ROWS (r, &rows) {
-            scale[r] = a.scale;
+            scale[r] = gradient_scale(&a);
             FOR_OUT (x) {
                 dK[OUT(r, x)] = 0.0f;
                 dV[OUT(r, x)] = 0.0f;
             }
         }
-        seeing_queries(&queries, &a, j, key_total);
+        walked_queries(&queries, &a, &job);
         int walked = 0; /* since sums were settled */
         bool settled = false;
-        for (int head = first_head; head < first_head + group; head += a.pack) {
-            struct rows Q, dO, real_K = K; /* NaN in a padding key must not reach dQ */
+        for (int head = first_head; head < end_head; head += a.pack) {
+            struct rows real_K = job.K; /* NaN in a padding key must not reach dQ */
             struct stats of_lse, of_delta;
-            query_rows(&Q, q, &a, &a.q, batch, head, a.D);
-            query_rows(&dO, dout, &a, &a.dout, batch, head, a.Dv);
-            blank_unseeing(&Q, &a, lse, batch, head);
-            blank_unseeing(&dO, &a, lse, batch, head);
-            lse_stats(&of_lse, lse, 0, &a, batch, head);
-            delta_stats(&of_delta, delta, 0, &a, batch, head);
-            query_layout(&sums_at, &a, sums_view, batch, head, a.D);
-            blank_padding(&real_K, &a, mask, batch, head);
+            walk_head(&job, &a, head, q, dout, lse);
+            lse_stats(&of_lse, lse, 0, &a, &job);
+            delta_stats(&of_delta, delta, 0, &a, &job);
+            query_layout(&sums_at, &a, sums_view, job.batch, head, job.N, a.D);
+            blank_padding(&real_K, &a, mask, job.batch, head);
             fetch_rows(k_rows, &real_K, j, D_PAD, &rows);
             for (long run = queries.begin, end; run < queries.end; run = end) {
                 end = end_of_run(run, queries.end);
@@ -91,17 +85,17 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head
                     column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
                     struct edge e;
                     struct span seen = rows;
-                    find_edge(&e, &a, i, j, key_total, mask, batch, head);
+                    find_job_edge(&e, &a, &job, i, j, mask);
                     narrow_rows(&seen, 0, keys_seen(&e));
-                    tile_scores(S, k_tile, &K, j, q_tile, &Q, i, D_PAD, &seen, cols);
-                    tile_scores(dP, v_tile, &V, j, dout_tile, &dO, i, DV_PAD, &seen, cols);
+                    tile_scores(S, k_tile, &job.K, j, q_tile, &job.Q, i, D_PAD, &seen, cols);
+                    tile_scores(dP, v_tile, &job.V, j, dout_tile, &job.dO, i, DV_PAD, &seen, cols);
                     if (is_full(&queries, i))
                         dkdv_scores(S, dP, column_lse, column_delta, &a, &e, true, &seen, cols);
                     else
                         dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, &seen, cols);
-                    tile_output(dV, S, operand_tile, dout_tile, &dO, i, 0, STAGED_LAST, DV_PAD, &seen, cols);
-                    tile_output(dK, dP, operand_tile, q_tile, &Q, i, 0, STAGED_BEFORE, D_PAD, &seen, cols);
-                    add_walked(sums, &sums_at, i, dP, k_rows, D_PAD, a.scale, &seen, cols);
+                    tile_output(dV, S, operand_tile, dout_tile, &job.dO, i, 0, STAGED_LAST, DV_PAD, &seen, cols);
+                    tile_output(dK, dP, operand_tile, q_tile, &job.Q, i, 0, STAGED_BEFORE, D_PAD, &seen, cols);
+                    add_walked(sums, &sums_at, i, dP, k_rows, D_PAD, gradient_scale(&a), &seen, cols);
                 }
                 walked += (int)min(end - run, (long)RUN_ROWS);
                 if (SETTLES && walked >= RUN_ROWS) {
@@ -122,9 +116,9 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head
         store_output(dK, scale, operand_tile, dk, &dk_at, j, 0, &rows);
     }
     if (STORAGE != STORAGE_FLOAT32)
-        for (int head = first_head; head < first_head + group; head += a.pack) {
-            query_layout(&sums_at, &a, sums_view, batch, head, a.D);
-            query_layout(&dq_at, &a, &a.dq, batch, head, a.D);
+        for (int head = first_head; head < end_head; head += a.pack) {
+            query_layout(&sums_at, &a, sums_view, job.batch, head, job.N, a.D);
+            query_layout(&dq_at, &a, &a.dq, job.batch, head, job.N, a.D);
             round_rows(dq, &dq_at, sums, &sums_at);
         }
 }

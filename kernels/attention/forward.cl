@@ -6,9 +6,9 @@
  * accumulates.
  *
  * With SPLIT it walks one part of those keys only, and leaves O as far as it got, m and l to forward_combine. */
+#include "attention/finish.cl"
 #include "attention/long_sums.cl"
 #include "attention/parameters.cl"
-#include "attention/part.cl"
 #include "attention/softmax.cl"
 #include "attention/tile.cl"
 
@@ -35,21 +35,13 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAM
     ROW_VALUES(l);
     ROW_VALUES(factor);
 
-    struct place at;
-    find_place(&at, &a, DV_PAD, SPLIT ? a.parts : 1, a.N * a.pack, a.Hq, a.pack, a.causal);
-    const int kv_head = at.head / (a.Hq / a.Hk);
-    const long key_total = key_count(&a, kv_lengths, at.batch);
-    struct rows Q, K, V;
-    query_rows(&Q, q, &a, &a.q, at.batch, at.head, a.D);
-    key_rows(&K, k, &a.k, at.batch, kv_head, a.D, key_total);
-    key_rows(&V, v, &a.v, at.batch, kv_head, a.Dv, key_total);
-    blank_padding(&K, &a, mask, at.batch, at.head);
-    blank_padding(&V, &a, mask, at.batch, at.head);
+    struct job job;
+    query_job(&job, &a, DV_PAD, q, 0, k, v, mask, kv_lengths);
     struct span rows;
-    rows_in_use(&rows, Q.at.count - at.first);
+    rows_in_use(&rows, job.Q.at.count - job.first);
 
     if (OWNER_RESIDENT)
-        fetch_owner(q_tile, &Q, at.first, 0, D_PAD, &rows);
+        fetch_owner(q_tile, &job.Q, job.first, 0, D_PAD, &rows);
     FOR_ROWS (r, &rows) {
         m[r] = -INFINITY;
         l[r] = 0.0f;
@@ -58,26 +50,21 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAM
     }
 
     struct range keys;
-    visible_keys(&keys, &a, at.first, key_total);
-    if (SPLIT)
-        take_part(&keys, at.part, a.parts);
-    struct layout out_at, lse_at;
-    query_layout(&out_at, &a, &a.out, at.batch, at.head, a.Dv);
-    query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
-    if (SPLIT)
-        part_layout(&out_at, &a, 0, a.part_depth, at.part, at.batch, at.head);
-    fetch_first(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, &keys);
+    struct layout out_at;
+    walked_keys(&keys, &a, &job);
+    output_layout(&out_at, &a, &job);
+    fetch_first(walked_tile, &job.K, D_PAD, v_tile, &job.V, DV_PAD, &keys);
     bool settled = false;
     for (long run = keys.begin, end; run < keys.end; run = end) {
         end = end_of_run(run, keys.end);
         for (long j = run; j < end; j += WALK) {
             struct edge e;
-            find_edge(&e, &a, at.first, j, key_total, mask, at.batch, at.head);
+            find_job_edge(&e, &a, &job, job.first, j, mask);
             const int cols = cols_in_use(keys.end - j);
             struct span seeing = rows;
             narrow_rows(&seeing, first_seeing(&e), OWN);
-            fetch_tiles(walked_tile, &K, D_PAD, v_tile, &V, DV_PAD, j, &keys);
-            tile_scores(S, q_tile, &Q, at.first, walked_tile, &K, j, D_PAD, &seeing, cols);
+            fetch_tiles(walked_tile, &job.K, D_PAD, v_tile, &job.V, DV_PAD, j, &keys);
+            tile_scores(S, q_tile, &job.Q, job.first, walked_tile, &job.K, j, D_PAD, &seeing, cols);
             bool large;
             if (is_full(&keys, j))
                 large = softmax_scores(S, row_max, &a, &e, true, &seeing, cols);
@@ -85,11 +72,11 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAM
                 large = softmax_scores(S, row_max, &a, &e, false, &seeing, cols);
             reduce_max(row_max, reduce_tile, &seeing);
             softmax_update(S, O, m, l, row_max, large, &a, &seeing, cols);
-            tile_output(O, S, p_tile, v_tile, &V, j, at.slice * SLICE, STAGED_NOT, DV_PAD, &seeing, cols);
+            tile_output(O, S, p_tile, v_tile, &job.V, j, job.slice * SLICE, STAGED_NOT, DV_PAD, &seeing, cols);
         }
         if (SETTLES && end < keys.end) {
             settled_weights(factor, settled_m, m, &a, settled, &rows);
-            settle_output(O, settled_O, factor, to, &out_at, at.first, at.slice * SLICE, &rows);
+            settle_output(O, settled_O, factor, to, &out_at, job.first, job.slice * SLICE, &rows);
             settle_rows(l, settled_l, factor, &rows);
             keep_rows(settled_m, m, &rows);
             settled = true;
@@ -97,21 +84,11 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAM
     }
     if (SETTLES && settled) {
         settled_weights(factor, settled_m, m, &a, true, &rows);
-        join_output(O, settled_O, factor, to, &out_at, at.first, at.slice * SLICE, &rows);
+        join_output(O, settled_O, factor, to, &out_at, job.first, job.slice * SLICE, &rows);
         join_rows(l, settled_l, factor, &rows);
     }
     reduce_sum(l, reduce_tile, &rows);
-    FOR_ROWS (r, &rows)
-        factor[r] = SPLIT ? (lane_f)(1.0f) : row_factor(l[r]);
-    store_output(O, factor, reduce_tile, to, &out_at, at.first, at.slice * SLICE, &rows);
-    if (SPLIT && at.slice == 0) {
-        part_layout(&lse_at, &a, maxima_of_parts(&a), 1, at.part, at.batch, at.head);
-        store_stat(m, parts, &lse_at, at.first, &rows);
-        part_layout(&lse_at, &a, sums_of_parts(&a), 1, at.part, at.batch, at.head);
-        store_stat(l, parts, &lse_at, at.first, &rows);
-    } else if (!SPLIT && a.store_lse && at.slice == 0) {
-        FOR_ROWS (r, &rows)
-            m[r] = row_lse(&a, m[r], l[r]);
-        store_stat(m, lse, &lse_at, at.first, &rows);
-    }
+    finish_rows(factor, m, l, &a, &rows);
+    store_output(O, factor, reduce_tile, to, &out_at, job.first, job.slice * SLICE, &rows);
+    store_row_stats(m, l, &a, &job, lse, parts, &rows);
 }

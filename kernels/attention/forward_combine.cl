@@ -9,6 +9,11 @@
 #include "attention/parameters.cl"
 #include "attention/part.cl"
 
+typedef float lane_f;
+#define LANES 1
+#define lane_exp2 exp2
+#include "attention/merge.cl"
+
 #if !defined(PACKED) || !defined(MASK) || !defined(ITEMS)
 #error "PACKED, MASK and ITEMS must be given with -D"
 #endif
@@ -28,10 +33,9 @@ INLINE void add_up(struct sums *of, const struct sums *more, const int count, co
     float4 O = 0.0f;
     FOR_UNROLLED (x, count)
         most = fmax(most, more[x].most);
-    const float origin = most == -INFINITY ? 0.0f : most; /* no key at all: keeps -inf - (-inf) out */
-    const float weight = exp2((of->most - origin) * a->unit);
+    const float weight = merge_weight(a, of->most, most);
     FOR_UNROLLED (x, count) {
-        const float its_weight = exp2((more[x].most - origin) * a->unit);
+        const float its_weight = merge_weight(a, more[x].most, most);
         l += its_weight * more[x].l;
         O += its_weight * more[x].O;
     }
@@ -112,10 +116,10 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void forward_combine
         struct sums of;
         add_parts(&of, O + min((long)d, depth - 4), m, l, depth, lane, lanes, d < depth ? a.parts : 0, &a);
         join_lanes(&of, lane, lanes, columns, outputs, stats, &a);
+        const float factor = finish_row(&of.most, &a, of.l);
         if (lane == 0)
-            store_quad(to, d, a.Dv, of.l == 0.0f ? (float4)(0.0f) : of.O * (1.0f / of.l));
+            store_quad(to, d, a.Dv, factor == 0.0f ? (float4)(0.0f) : of.O * factor);
         if (a.store_lse && d == 0 && lane == 0)
-            lse[a.lse.offset + b * a.lse.batch + h * a.lse.head + i * a.lse.row] =
-                of.l == 0.0f ? -INFINITY : fma(of.most, fabs(a.scale), log2(of.l / a.room) * M_LN2_F);
+            lse[a.lse.offset + b * a.lse.batch + h * a.lse.head + i * a.lse.row] = of.most;
     }
 }

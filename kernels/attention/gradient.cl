@@ -6,11 +6,11 @@
 #include "attention/score.cl"
 #include "attention/tile.cl"
 
-/* Of the queries of heads `head` on, from the kernels' arguments lse and delta. */
-INLINE void lse_stats(struct stats *lse, const __global float *data, __local float *tile, const struct call *a, int b,
-                      int head)
+/* Of the job's queries, from the kernels' arguments lse and delta. */
+INLINE void lse_stats(struct stats *lse, const __global float *data, __local float *tile, const struct call *a,
+                      const struct job *job)
 {
-    query_layout(&lse->at, a, &a->lse, b, head, 1);
+    query_layout(&lse->at, a, &a->lse, job->batch, job->head, job->N, 1);
     lse->data = data;
     lse->otherwise = -INFINITY;
     lse->tile = tile;
@@ -25,11 +25,11 @@ INLINE void delta_view(struct view *v, const struct call *a)
     v->row = 1;
 }
 
-INLINE void delta_layout(struct layout *at, const struct call *a, int b, int head)
+INLINE void delta_layout(struct layout *at, const struct call *a, const struct job *job)
 {
     struct view v;
     delta_view(&v, a);
-    query_layout(at, a, &v, b, head, 1);
+    query_layout(at, a, &v, job->batch, job->head, job->N, 1);
 }
 
 /* Where delta of query rows goes, and what it follows from. */
@@ -40,14 +40,14 @@ struct delta_rows {
 };
 
 INLINE void find_delta_rows(struct delta_rows *of, __global float *delta, const __global stored *out,
-                            const __global stored *dout, const struct call *a, int b, int head)
+                            const __global stored *dout, const struct call *a, const struct job *job)
 {
     of->delta = delta;
     of->out = out;
     of->dout = dout;
-    delta_layout(&of->delta_at, a, b, head);
-    query_layout(&of->out_at, a, &a->out, b, head, a->Dv);
-    query_layout(&of->dout_at, a, &a->dout, b, head, a->Dv);
+    delta_layout(&of->delta_at, a, job);
+    query_layout(&of->out_at, a, &a->out, job->batch, job->head, job->N, a->Dv);
+    query_layout(&of->dout_at, a, &a->dout, job->batch, job->head, job->N, a->Dv);
 }
 
 /* delta of a tile's own rows, 0 for those that do not exist. An engine may make it here and, if `keep`, leave it for the
@@ -64,12 +64,46 @@ INLINE void row_deltas(ACC lane_f *values, const struct delta_rows *of, long fir
 #endif
 
 INLINE void delta_stats(struct stats *delta, const __global float *data, __local float *tile, const struct call *a,
-                        int b, int head)
+                        const struct job *job)
 {
-    delta_layout(&delta->at, a, b, head);
+    delta_layout(&delta->at, a, job);
     delta->data = data;
     delta->otherwise = 0.0f;
     delta->tile = tile;
+}
+
+/* Which of the two runs along the rows of a tile of scores; the other runs along its columns. */
+enum { ROWS_ARE_KEYS, ROWS_ARE_QUERIES };
+
+/* Products S of a tile become what `probability` takes. */
+INLINE void gradient_scores(ACC lane_f *S, const struct call *a, const struct edge *e, bool full, const int rows_are,
+                            const struct span *rows, int cols)
+{
+    FOR_ROWS (r, rows)
+        FOR_COLS (c, cols) {
+            const lane_i row = tile_row(r), col = tile_col(c);
+            const lane_i i = rows_are == ROWS_ARE_QUERIES ? row : col, j = rows_are == ROWS_ARE_QUERIES ? col : row;
+            S[SCORE(r, c)] = gradient_score(a, e, full, S[SCORE(r, c)], i, j);
+        }
+}
+
+/* Products S and dP of a tile become P and dS, each unless it is NULL; they may be where S and dP were. lse and delta are
+ * those of the queries, be they rows or columns. */
+INLINE void tile_gradients(ACC lane_f *P, ACC lane_f *dS, const ACC lane_f *S, const ACC lane_f *dP,
+                           const ACC lane_f *lse, const ACC lane_f *delta, const struct call *a, const struct edge *e,
+                           bool full, const int rows_are, const struct span *rows, int cols)
+{
+    FOR_ROWS (r, rows)
+        FOR_COLS (c, cols) {
+            const lane_i row = tile_row(r), col = tile_col(c);
+            const lane_i i = rows_are == ROWS_ARE_QUERIES ? row : col, j = rows_are == ROWS_ARE_QUERIES ? col : row;
+            const int query = rows_are == ROWS_ARE_QUERIES ? r : c;
+            const lane_f p = probability(a, gradient_score(a, e, full, S[SCORE(r, c)], i, j), lse[query]);
+            if (P)
+                P[SCORE(r, c)] = p;
+            if (dS)
+                dS[SCORE(r, c)] = score_gradient(full, p, dP[SCORE(r, c)], delta[query]);
+        }
 }
 
 #endif

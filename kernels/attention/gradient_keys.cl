@@ -20,18 +20,12 @@ INLINE void column_stats(ACC lane_f *column_lse, ACC lane_f *column_delta, const
     }
 }
 
-/* The scores S^T of the tile become P^T, in S, and dP^T becomes dS^T, in dP. */
+/* The products S^T of the tile become P^T, in S, and dP^T becomes dS^T, in dP. */
 INLINE void dkdv_scores(ACC lane_f *S, ACC lane_f *dP, const ACC lane_f *lse, const ACC lane_f *delta,
                         const struct call *a, const struct edge *e, bool full, const struct span *rows, int cols)
 {
-    FOR_ROWS (r, rows)
-        FOR_COLS (c, cols) {
-            const lane_f s = gradient_score(a, e, full, S[SCORE(r, c)], tile_col(c), tile_row(r));
-            const lane_f p = probability(a, s, lse[c]);
-            S[SCORE(r, c)] = p;
-            if (WANT_DK)
-                dP[SCORE(r, c)] = score_gradient(full, p, dP[SCORE(r, c)], delta[c]);
-        }
+    ACC lane_f *const dS = WANT_DK ? dP : 0;
+    tile_gradients(S, dS, S, dP, lse, delta, a, e, full, ROWS_ARE_KEYS, rows, cols);
 }
 
 #endif

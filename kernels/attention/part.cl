@@ -8,7 +8,7 @@
 #ifndef PART_CL
 #define PART_CL
 
-#include "attention/rows.cl"
+#include "attention/args.h"
 
 /* Where m and l begin. */
 INLINE long maxima_of_parts(const struct call *a)
@@ -19,17 +19,6 @@ INLINE long maxima_of_parts(const struct call *a)
 INLINE long sums_of_parts(const struct call *a)
 {
     return a->N * a->Hq * a->B * a->parts * (a->part_depth + 1);
-}
-
-/* Query rows from head `head` on, `depth` floats of each part: those of `part`, in what begins at `from`. */
-INLINE void part_layout(struct layout *at, const struct call *a, long from, int depth, int part, int b, int head)
-{
-    struct view v;
-    v.row = (long)a->parts * depth;
-    v.head = a->N * v.row;
-    v.batch = a->Hq * v.head;
-    v.offset = from + (long)part * depth;
-    query_layout(at, a, &v, b, head, depth);
 }
 
 #endif

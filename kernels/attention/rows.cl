@@ -112,13 +112,14 @@ INLINE int packed_heads(const struct call *a)
     return PACKED ? a->pack : 1;
 }
 
-/* Rows of query heads head .. head + pack - 1. */
-INLINE void query_layout(struct layout *at, const struct call *a, const struct view *v, int b, int head, int depth)
+/* Rows of query heads head .. head + pack - 1, of N queries. */
+INLINE void query_layout(struct layout *at, const struct call *a, const struct view *v, int b, int head, long N,
+                         int depth)
 {
     at->origin = v->offset + b * v->batch + head * v->head;
     at->row = v->row;
     at->head = v->head;
-    at->count = a->N * a->pack; /* packed_heads(a) makes nvidia_mma's forward a tenth slower: bench/NOTES.md */
+    at->count = N * a->pack; /* packed_heads(a) makes nvidia_mma's forward a tenth slower: bench/NOTES.md */
     at->heads = a->pack;
     at->depth = depth;
 }
@@ -135,9 +136,9 @@ INLINE void key_layout(struct layout *at, const struct view *v, int b, int head,
 }
 
 INLINE void query_rows(struct rows *t, const __global stored *data, const struct call *a, const struct view *v, int b,
-                       int head, int depth)
+                       int head, long N, int depth)
 {
-    query_layout(&t->at, a, v, b, head, depth);
+    query_layout(&t->at, a, v, b, head, N, depth);
     t->data = data;
     t->quads = !PACKED && has_quads(data, &t->at);
     t->real = 0;
@@ -158,11 +159,11 @@ INLINE void key_rows(struct rows *t, const __global stored *data, const struct v
 
 /* Lets those of t's queries read as 0 that see no key, for passes that add up over queries: only a mask makes any of those
  * that are visited. */
-INLINE void blank_unseeing(struct rows *t, const struct call *a, const __global float *lse, int b, int head)
+INLINE void blank_unseeing(struct rows *t, const struct call *a, const __global float *lse, int b, int head, long N)
 {
 #if MASK
     t->lse = lse;
-    query_layout(&t->lse_at, a, &a->lse, b, head, 1);
+    query_layout(&t->lse_at, a, &a->lse, b, head, N, 1);
 #endif
 }
 

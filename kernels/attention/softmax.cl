@@ -8,6 +8,7 @@
 #ifndef SOFTMAX_CL
 #define SOFTMAX_CL
 
+#include "attention/merge.cl"
 #include "attention/score.cl"
 
 /* Scores the tile and gives the maximum of each row. Returns whether this work-item has large scores; see LATE_SCALE. */
@@ -31,23 +32,11 @@ INLINE bool softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call
     return large;
 }
 
-/* What a row's S are taken relative to, for m: keeps -inf - (-inf) out where there was no key yet. */
-INLINE lane_f row_origin(lane_f m)
-{
-    return m == -INFINITY ? (lane_f)(0.0f) : m;
-}
-
-/* By what sums move that were relative to m, when they become relative to `origin`. */
-INLINE lane_f rescaling(const struct call *a, lane_f m, lane_f origin)
-{
-    return lane_exp2((m - origin) * a->unit);
-}
-
 /* m of row r follows the tile's maximum, in whose place comes what the row's S are relative to. Returns by what sums move. */
 INLINE lane_f follow_maximum(ACC lane_f *m, ACC lane_f *row_max, const struct call *a, bool full, int r)
 {
 #if RESCALES_LATE
-    const lane_f m_new = (row_max[r] - m[r]) * a->unit > RESCALE_SLACK ? row_max[r] : m[r];
+    const lane_f m_new = powers_of_score(a, row_max[r] - m[r]) > RESCALE_SLACK ? row_max[r] : m[r];
 #else
     const lane_f m_new = lane_max(m[r], row_max[r]);
 #endif
@@ -57,13 +46,8 @@ INLINE lane_f follow_maximum(ACC lane_f *m, ACC lane_f *row_max, const struct ca
     return factor;
 }
 
-/* The weight of a score relative to `origin`. With LATE_SCALE, one multiply-add scales S and takes away origin, which is
- * scaled and rounded itself: too coarsely where scores are large (a->large). There origin is taken away before, and is 0. */
 #if LATE_SCALE
-
-#define ROW_SHIFT(a, origin) fma(origin, (a)->unit, -(a)->room_log2)
-#define WEIGHT(a, s, shift) lane_exp2(fma(s, (a)->unit, -(shift)))
-
+/* The origins of large scores are taken away before they are scaled, and are 0 then: see score_weight. */
 INLINE void take_origins(ACC lane_f *S, ACC lane_f *origin, const struct span *rows, int cols)
 {
     FOR_ROWS (r, rows) {
@@ -72,22 +56,16 @@ INLINE void take_origins(ACC lane_f *S, ACC lane_f *origin, const struct span *r
         origin[r] = 0.0f;
     }
 }
-
-#else
-
-#define ROW_SHIFT(a, origin) (origin)
-#define WEIGHT(a, s, shift) lane_weight(((s) - (shift)) * (a)->unit, a)
-
 #endif
 
 /* Row r of S becomes P, and l moves on. */
 INLINE void softmax_row(ACC lane_f *S, ACC lane_f *l, lane_f origin, lane_f factor, const struct call *a, int r,
                         int cols)
 {
-    const lane_f shift = ROW_SHIFT(a, origin);
+    const lane_f shift = weight_shift(a, origin);
     lane_f sum = 0.0f;
     FOR_COLS (c, cols) {
-        const lane_f p = WEIGHT(a, S[SCORE(r, c)], shift);
+        const lane_f p = score_weight(a, S[SCORE(r, c)], shift);
         S[SCORE(r, c)] = p;
         sum += p;
     }
@@ -129,7 +107,7 @@ INLINE void settled_weights(ACC lane_f *factor, const ACC lane_f *settled_m, con
                             bool begun, const struct span *rows)
 {
     FOR_ROWS (r, rows)
-        factor[r] = begun ? rescaling(a, settled_m[r], row_origin(m[r])) : (lane_f)(0.0f);
+        factor[r] = begun ? merge_weight(a, settled_m[r], m[r]) : (lane_f)(0.0f);
 }
 
 INLINE void keep_rows(ACC lane_f *to, const ACC lane_f *from, const struct span *rows)
@@ -138,16 +116,15 @@ INLINE void keep_rows(ACC lane_f *to, const ACC lane_f *from, const struct span 
         to[r] = from[r];
 }
 
-/* What a row's O is multiplied by in the end: nothing remains of a row that saw no key. */
-INLINE lane_f row_factor(lane_f l)
+/* Factors of O; m becomes L. Of a part of the keys both stay as they are. */
+INLINE void finish_rows(ACC lane_f *factor, ACC lane_f *m, const ACC lane_f *l, const struct call *a,
+                        const struct span *rows)
 {
-    return l == 0.0f ? (lane_f)(0.0f) : 1.0f / l;
-}
-
-/* L of a row: of one key alone it is the score, rounded once. */
-INLINE lane_f row_lse(const struct call *a, lane_f m, lane_f l)
-{
-    return l == 0.0f ? (lane_f)(-INFINITY) : fma(m, (lane_f)(fabs(a->scale)), log2(l / a->room) * M_LN2_F);
+    FOR_ROWS (r, rows) {
+        lane_f lse = m[r];
+        factor[r] = SPLIT ? (lane_f)(1.0f) : finish_row(&lse, a, l[r]);
+        m[r] = lse;
+    }
 }
 
 #endif

@@ -16,7 +16,7 @@
 #define TILE_CL
 
 #include "attention/engine.cl"
-#include "attention/place.cl"
+#include "attention/job.cl"
 
 enum { STAGED_NOT, STAGED_BEFORE, STAGED_LAST };
 

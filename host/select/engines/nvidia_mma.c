@@ -30,7 +30,7 @@ static bool mma_serves(const struct clattn__device *device, const clattn_problem
     return problem->qk_dim <= MOST_DEPTH && problem->v_dim <= MOST_DEPTH && !are_few(problem, kernel);
 }
 
-/* As engine_nvidia_mma.cl declares it: owner tiles, and two walked ones with two buffers each; where keys are owners,
+/* As kernels/engines/nvidia_mma/engine.cl declares it: owner tiles, and two walked ones with two buffers each; where keys are owners,
  * LSE and delta of the walked queries as well. */
 static size_t local_bytes(const struct clattn__config *c)
 {

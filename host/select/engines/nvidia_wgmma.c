@@ -102,7 +102,7 @@ static bool parts_dk_from_dv(const struct clattn__config *c)
     return c->kernel == KERNEL_DKDV && c->want_dk && c->want_dv && c->d_pad + c->dv_pad > MAX_DEPTH;
 }
 
-/* As the #error lines of engine_nvidia_wgmma.cl ask for. */
+/* As the #error lines of kernels/engines/nvidia_wgmma/engine.cl ask for. */
 static bool divides(const struct clattn__config *c)
 {
     const int most = c->kernel == KERNEL_FORWARD ? 192 : 128;

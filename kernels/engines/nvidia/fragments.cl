@@ -216,12 +216,17 @@ INLINE void store_output(const float *out, const ACC float *factor, __local uint
     }
 }
 
+/* Which warps write a row's values, where several have them. */
+#ifndef STORES_ROW
+#define STORES_ROW(r) true
+#endif
+
 /* One float32 a row, written by one lane of the four. */
 INLINE void store_stat(const ACC float *value, __global float *data, const struct layout *at, long first,
                        const struct span *rows)
 {
     FOR_ROWS (r, rows)
-        if (LANE % 4 == 0 && first + tile_row(r) < at->count)
+        if (LANE % 4 == 0 && STORES_ROW(r) && first + tile_row(r) < at->count)
             data[row_offset(at, first + tile_row(r))] = value[r];
 }
 

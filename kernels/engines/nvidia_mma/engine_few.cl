@@ -30,6 +30,7 @@
 #define WARP ((int)get_local_id(0) / 32)
 #define COLUMNS (WALK / WARPS)
 #define FIRST_COLUMN (WARP * COLUMNS)
+#define STORES_ROW(r) (WARP == 0 && tile_row(r) < OWN)
 
 #include "engines/nvidia/nvidia_ptx.cl"
 

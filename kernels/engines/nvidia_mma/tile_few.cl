@@ -4,8 +4,9 @@
 #define TILE_FEW_MMA_CL
 
 #include "attention/engine.cl"
+#include "attention/job.cl"
+#include "attention/merge.cl"
 #include "attention/pieces.cl"
-#include "attention/place.cl"
 
 #define KEY_PIECES (D_PAD / 32) /* of a lane, in a row of Q or K */
 #define VALUE_PIECES (DV_PAD / 64)
@@ -159,15 +160,7 @@ INLINE void join_stats(float *m, float *l, float *weight, __local float *stats, 
     barrier(CLK_LOCAL_MEM_FENCE);
     FOR_UNROLLED (r, ROWS) {
         const int row = min(tile_row(r), OWN - 1);
-        float most = -INFINITY, sum = 0.0f;
-        FOR_UNROLLED (w, WARPS)
-            most = fmax(most, maxima[w * OWN + row]);
-        const float origin = row_origin(most);
-        FOR_UNROLLED (w, WARPS)
-            sum += sums[w * OWN + row] * rescaling(a, maxima[w * OWN + row], origin);
-        weight[r] = rescaling(a, m[r], origin);
-        m[r] = most;
-        l[r] = sum;
+        weight[r] = merge_row(m + r, l + r, maxima + row, sums + row, WARPS, OWN, a);
     }
 }
 
@@ -187,16 +180,6 @@ INLINE void store_sum(const float *O, const float *factor, __local float *tile, 
             sum += tile[(w * OWN + row) * SUM_ROW + place_of_depth(d)];
         if (first + row < at->count && d < at->depth)
             STORE_RESULT(data, row_offset(at, first + row) + d, sum);
-    }
-}
-
-/* One float32 a row. */
-INLINE void store_few(const float *value, __global float *data, const struct layout *at, long first)
-{
-    FOR_UNROLLED (r, ROWS) {
-        const int row = tile_row(r);
-        if (get_local_id(0) < 32 && LANE % 4 == 0 && row < OWN && first + row < at->count)
-            data[row_offset(at, first + row)] = value[r];
     }
 }
 

@@ -35,13 +35,15 @@ INLINE void dkdv_gradients(float *dS, const float *P, const float *dP, const __l
     }
 }
 
-INLINE void hide_at_edge(float *S, const struct call *a, const __local int *edge)
+INLINE void dkdv_scores(float *S, const struct call *a, const __local struct work *w, const __local int *edge)
 {
-    if (!is_full_tile(edge)) {
-        struct edge e;
-        get_edge(&e, edge);
-        hide_products(S, a, &e, false);
-    }
+    const struct span rows = {0, ROWS};
+    struct edge e;
+    get_edge(&e, edge, w);
+    if (has_no_edge(edge))
+        gradient_scores(S, a, &e, true, ROWS_ARE_KEYS, &rows, COLS);
+    else
+        gradient_scores(S, a, &e, false, ROWS_ARE_KEYS, &rows, COLS);
 }
 
 /* S of the tile in stage `stage` becomes P and the operand of dV, then dS and the operand of dK. Its dP is asked for
@@ -50,7 +52,7 @@ INLINE void hide_at_edge(float *S, const struct call *a, const __local int *edge
     do {                                                                                                               \
         const __local float *const row_lse = p->lse + stage->stage * 2 * WALK;                                         \
         const __local int *const edge = p->edge + stage->stage * EDGE;                                                 \
-        hide_at_edge(S, a, edge);                                                                                      \
+        dkdv_scores(S, a, w, edge);                                                                                    \
         if (want_dk) {                                                                                                 \
             WGMMA_FENCE();                                                                                             \
             SCORE_PRODUCT(dP, v_rows, p->dout + stage->stage * STAGE_BYTES, DV_PAD);                                   \
@@ -61,7 +63,7 @@ INLINE void hide_at_edge(float *S, const struct call *a, const __local int *edge
             pack_operand(P, S, WALK);                                                                                  \
         if (want_dk) {                                                                                                 \
             WGMMA_WAIT(WALK, 0, dP);                                                                                   \
-            if (!is_full_tile(edge))                                                                                   \
+            if (!has_no_edge(edge))                                                                                    \
                 hide_gradients(dP, S);                                                                                 \
             dkdv_gradients(S, S, dP, row_lse + WALK);                                                                  \
             pack_operand(dS, S, WALK);                                                                                 \
@@ -130,10 +132,10 @@ INLINE void walk(float *dK, float *dV, const struct parts *p, const struct desk 
         const __local float *const row_lse = p->lse + stage->stage * 2 * WALK;                                         \
         const __local int *const edge = p->edge + stage->stage * EDGE;                                                 \
         WGMMA_WAIT(WALK, s_pending, S);                                                                                \
-        hide_at_edge(S, a, edge);                                                                                      \
+        dkdv_scores(S, a, w, edge);                                                                                    \
         dkdv_probabilities(S, row_lse, a);                                                                             \
         WGMMA_WAIT(WALK, dp_pending, dP);                                                                              \
-        if (!is_full_tile(edge))                                                                                       \
+        if (!has_no_edge(edge))                                                                                        \
             hide_gradients(dP, S);                                                                                     \
         dkdv_gradients(dP, S, dP, row_lse + WALK);                                                                     \
     } while (0)
@@ -194,7 +196,7 @@ INLINE void work_on(const struct parts *p, const struct desk *d, const __local s
         leave_stage(d->owners_empty);
     if (want_dk) {
         key_layout(&to, &a->dk, w->batch, w->head, a->D, a->M);
-        store_gradient(dK, a->scale, dk, &to, w->first);
+        store_gradient(dK, gradient_scale(a), dk, &to, w->first);
     }
     if (want_dv) {
         key_layout(&to, &a->dv, w->batch, w->head, a->Dv, a->M);
@@ -239,7 +241,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
         init_ring(p.full, p.empty, STAGES, 4, CONSUMER_ITEMS / 32); /* tiles, edge, LSE, delta */
         barriers_ready();
         if (!STAY)
-            put_work(&works[0], &a, first_group(&a), mask, kv_lengths);
+            put_work(&works[0], &a, group_number(&a), kv_lengths);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     if (item < CONSUMER_ITEMS) {
@@ -250,7 +252,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
         struct view delta_at;
         delta_view(&delta_at, &a);
         if (warp == 0 && item % 32 == 0)
-            produce(&p, &d, &a, mask, kv_lengths, maps);
+            produce(&p, &d, &a, kv_lengths, maps);
         else if (warp == 1)
             produce_edges(&p, &d, &a);
         else if (warp == 2)

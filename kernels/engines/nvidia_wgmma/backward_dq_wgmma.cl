@@ -46,29 +46,28 @@ INLINE void init_parts(const struct parts *p)
 }
 
 /* One work-item brings all tiles. */
-INLINE void produce(const struct parts *p, const struct call *a, const __global uchar *maps, const struct place *at,
-                    const struct range *keys, int tiles)
+INLINE void produce(const struct parts *p, const struct call *a, const __global uchar *maps, const struct job *job,
+                    int begin, int tiles)
 {
-    const ulong q = map_address(maps, a, MAP_Q, at->batch), dout = map_address(maps, a, MAP_DOUT, at->batch),
-                k = map_address(maps, a, MAP_K, at->batch), v = map_address(maps, a, MAP_V, at->batch);
-    const int kv_head = at->head / (a->Hq / a->Hk);
+    const ulong q = map_address(maps, a, MAP_Q, job->batch), dout = map_address(maps, a, MAP_DOUT, job->batch),
+                k = map_address(maps, a, MAP_K, job->batch), v = map_address(maps, a, MAP_V, job->batch);
     acquire_map(q);
     acquire_map(dout);
     acquire_map(k);
     acquire_map(v);
     barrier_expect(p->owners, Q_BYTES + DOUT_BYTES);
-    copy_tile(p->q, q, OWN, D_PAD, (int)at->first, at->head, p->owners);
-    copy_tile(p->dout, dout, OWN, DV_PAD, (int)at->first, at->head, p->owners);
+    copy_tile(p->q, q, OWN, D_PAD, (int)job->first, job->head, p->owners);
+    copy_tile(p->dout, dout, OWN, DV_PAD, (int)job->first, job->head, p->owners);
     struct ring k_at = {0, 0}, v_at = {0, 0};
-    int j = 0;
+    int j = begin;
     for (int t = 0; t < tiles; ++t, j += WALK) {
         barrier_wait(p->empty_k + 8 * k_at.stage, k_at.parity ^ 1);
         barrier_expect(p->full_k + 8 * k_at.stage, K_BYTES);
-        copy_tile(p->k + k_at.stage * K_BYTES, k, WALK, D_PAD, j, kv_head, p->full_k + 8 * k_at.stage);
+        copy_tile(p->k + k_at.stage * K_BYTES, k, WALK, D_PAD, j, job->kv_head, p->full_k + 8 * k_at.stage);
         ring_next(&k_at, K_STAGES);
         barrier_wait(p->empty_v + 8 * v_at.stage, v_at.parity ^ 1);
         barrier_expect(p->full_v + 8 * v_at.stage, V_BYTES);
-        copy_tile(p->v + v_at.stage * V_BYTES, v, WALK, DV_PAD, j, kv_head, p->full_v + 8 * v_at.stage);
+        copy_tile(p->v + v_at.stage * V_BYTES, v, WALK, DV_PAD, j, job->kv_head, p->full_v + 8 * v_at.stage);
         ring_next(&v_at, V_STAGES);
     }
 }
@@ -81,30 +80,31 @@ INLINE void dq_probabilities(float *S, const float *lse, const struct call *a)
             S[SCORE(r, c)] = probability(a, S[SCORE(r, c)], lse[r]);
 }
 
-/* P becomes dS. */
-INLINE void dq_gradients(float *S, const float *dP, const float *delta)
+/* dP becomes dS. */
+INLINE void dq_gradients(float *dP, const float *P, const float *delta)
 {
     FOR_UNROLLED (r, ROWS)
         FOR_UNROLLED (c, COLS)
-            S[SCORE(r, c)] = score_gradient(true, S[SCORE(r, c)], dP[SCORE(r, c)], delta[r]);
+            dP[SCORE(r, c)] = score_gradient(true, P[SCORE(r, c)], dP[SCORE(r, c)], delta[r]);
 }
 
-/* S of tile t becomes P, then dS, in S, while products are under way: `s_pending` groups younger than S, `dp_pending`
+/* S of tile t becomes P, and dP becomes dS, while products are under way: `s_pending` groups younger than S, `dp_pending`
  * younger than dP. */
 #define DQ_SCORES(s_pending, dp_pending)                                                                               \
     do {                                                                                                               \
         WGMMA_WAIT(WALK, s_pending, S);                                                                                \
-        if (t >= full_tiles) {                                                                                         \
-            struct edge e;                                                                                             \
-            later_edge(&e, &first_edge, 0, t *WALK);                                                                   \
-            hide_products(S, &a, &e, true);                                                                            \
-        }                                                                                                              \
+        struct edge e;                                                                                                 \
+        later_edge(&e, &first_edge, 0, t *WALK);                                                                       \
+        if (is_full_tile(&tiles, t))                                                                                   \
+            gradient_scores(S, &a, &e, true, ROWS_ARE_QUERIES, &rows, COLS);                                           \
+        else                                                                                                           \
+            gradient_scores(S, &a, &e, false, ROWS_ARE_QUERIES, &rows, COLS);                                          \
         dq_probabilities(S, row_lse, &a);                                                                              \
         WGMMA_WAIT(WALK, dp_pending, dP);                                                                              \
         leave_stage(p.empty_v + 8 * v_at.stage);                                                                       \
-        if (t >= full_tiles)                                                                                           \
+        dq_gradients(dP, S, row_delta);                                                                                \
+        if (!is_full_tile(&tiles, t))                                                                                  \
             hide_gradients(dP, S);                                                                                     \
-        dq_gradients(S, dP, row_delta);                                                                                \
     } while (0)
 
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_wgmma(PARAMETERS(BACKWARD_DQ_ARGS))
@@ -119,23 +119,23 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
     if (item == 0)
         init_parts(&p);
 
-    struct place at;
-    find_place(&at, &a, D_PAD, 1, a.N, a.Hq, 1, a.causal);
-    const long key_total = key_count(&a, kv_lengths, at.batch);
+    struct job job;
     struct range keys;
-    visible_keys(&keys, &a, at.first, key_total);
-    const int tiles = (int)((keys.end + WALK - 1) / WALK), full_tiles = (int)(keys.full_end / WALK);
+    struct tiles tiles;
+    find_query_job(&job, &a, group_number(&a), D_PAD, 1, kv_lengths);
+    walked_keys(&keys, &a, &job);
+    tiles_of(&tiles, &keys, keys.begin);
     barrier(CLK_LOCAL_MEM_FENCE);
 
     if (consumer == CONSUMERS) {
         GIVE_REGISTERS(PRODUCER_REGISTERS);
-        if (item % WARPGROUP == 0 && tiles > 0)
-            produce(&p, &a, maps, &at, &keys, tiles);
+        if (item % WARPGROUP == 0 && tiles.end > 0)
+            produce(&p, &a, maps, &job, (int)keys.begin, tiles.end);
     } else {
         TAKE_REGISTERS(CONSUMER_REGISTERS);
         struct layout lse_at, dq_at;
-        query_layout(&lse_at, &a, &a.lse, at.batch, at.head, 1);
-        query_layout(&dq_at, &a, &a.dq, at.batch, at.head, a.D);
+        query_layout(&lse_at, &a, &a.lse, job.batch, job.head, job.N, 1);
+        query_layout(&dq_at, &a, &a.dq, job.batch, job.head, job.N, a.D);
         const uint own_rows = same_in_warp(consumer) * PANEL_BYTES(64), q_rows = p.q + own_rows,
                    dout_rows = p.dout + own_rows;
         float S[WALK / 2], dP[WALK / 2], dQ[D_PAD / 2], row_lse[ROWS], row_delta[ROWS];
@@ -143,19 +143,17 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
         const struct span rows = {0, ROWS};
         struct delta_rows of_delta;
         FOR_UNROLLED (r, ROWS)
-            row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, at.first, r, -INFINITY));
-        find_delta_rows(&of_delta, delta, out, dout, &a, at.batch, at.head);
-        row_deltas(row_delta, &of_delta, at.first, true, 0, &rows);
-        FOR_UNROLLED (r, ROWS) /* a row that sees no key has no gradient, whatever its dO */
-            row_delta[r] = row_lse[r] == INFINITY ? 0.0f : row_delta[r];
+            row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, job.first, r, -INFINITY));
+        find_delta_rows(&of_delta, delta, out, dout, &a, &job);
+        row_deltas(row_delta, &of_delta, job.first, true, 0, &rows);
         FOR_UNROLLED (n, D_PAD / 2)
             dQ[n] = 0.0f;
         FOR_UNROLLED (n, WALK / 2)
             S[n] = dP[n] = 0.0f;
 
-        if (tiles > 0) {
+        if (tiles.end > 0) {
             struct edge first_edge;
-            find_first_edge(&first_edge, &a, at.first, 0, key_total, mask);
+            find_first_edge(&first_edge, &a, job.batch, job.head, job.N, job.M, job.first, keys.begin);
             struct ring k_at = {0, 0}, v_at = {0, 0};
             int t = 0;
             uint k_last = 0;
@@ -169,8 +167,8 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
             SCORE_PRODUCT(dP, dout_rows, p.v, DV_PAD);
             your_turn(consumer);
             DQ_SCORES(1, 0);
-            pack_operand(dS, S, WALK);
-            for (t = 1; t < tiles; ++t) {
+            pack_operand(dS, dP, WALK);
+            for (t = 1; t < tiles.end; ++t) {
                 ring_next(&k_at, K_STAGES);
                 ring_next(&v_at, V_STAGES);
                 barrier_wait(p.full_k + 8 * k_at.stage, k_at.parity);
@@ -184,7 +182,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
                 DQ_SCORES(2, 1);
                 WGMMA_WAIT(D_PAD, 0, dQ);
                 leave_stage(p.empty_k + 8 * k_last);
-                pack_operand(dS, S, WALK);
+                pack_operand(dS, dP, WALK);
                 k_last = k_at.stage;
             }
             my_turn(consumer);
@@ -196,6 +194,6 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
         }
         FOR_UNROLLED (r, ROWS)
             row_lse[r] = gradient_factor(&a, row_lse[r]);
-        store_output(dQ, row_lse, 0, dq, &dq_at, at.first, 0, &rows);
+        store_output(dQ, row_lse, 0, dq, &dq_at, job.first, 0, &rows);
     }
 }

@@ -17,7 +17,7 @@
 /* What is done with an owner tile. Of the walk, tiles full_begin to full_end - 1 need no predicate. */
 struct work {
     int more;                     /* 0: there is no more work, nor anything else here */
-    int first, head, batch, part; /* see struct place */
+    int first, head, batch, part; /* see struct job */
     int begin, tiles;             /* the walk's first row, and how many tiles it has; of each head of a group */
     int full_begin, full_end;
     int edge_keys, edge_diagonal; /* of the first tile */
@@ -75,30 +75,31 @@ INLINE void settle(void)
     __asm__ volatile("" ::: "memory");
 }
 
-INLINE void put_place(__local struct work *w, const struct place *at)
+INLINE void put_job(__local struct work *w, const struct job *job)
 {
-    w->first = (int)at->first;
-    w->head = at->head;
-    w->batch = at->batch;
-    w->part = at->part;
+    w->first = (int)job->first;
+    w->head = job->kv_head;
+    w->batch = job->batch;
+    w->part = job->part;
     settle();
 }
 
 INLINE void put_range(__local struct work *w, const struct range *range)
 {
+    struct tiles tiles;
+    tiles_of(&tiles, range, range->begin);
     w->begin = (int)range->begin;
-    w->tiles = (int)((range->end - range->begin + WALK - 1) / WALK);
-    w->full_begin = (int)((range->full_begin - range->begin + WALK - 1) / WALK);
-    w->full_end = (int)((range->full_end - range->begin) / WALK);
+    w->tiles = tiles.end;
+    w->full_begin = tiles.full_first;
+    w->full_end = tiles.full_end;
     settle();
 }
 
-/* The edge of the walk's first tile: query rows from i, keys from j of `keys`. */
-INLINE void put_first_edge(__local struct work *w, const struct call *a, long i, long j, long keys,
-                           const __global uchar *mask)
+/* The edge of the walk's first tile, whose query rows begin at i. */
+INLINE void put_first_edge(__local struct work *w, const struct call *a, const struct job *job, long i)
 {
     struct edge e;
-    find_first_edge(&e, a, i, j, keys, mask);
+    find_first_edge(&e, a, job->batch, job->head, job->N, job->M, i, job->first);
     w->edge_keys = e.keys;
     w->edge_diagonal = e.diagonal;
     settle();

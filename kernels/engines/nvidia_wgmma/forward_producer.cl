@@ -3,7 +3,7 @@
 #ifndef FORWARD_PRODUCER_CL
 #define FORWARD_PRODUCER_CL
 
-#include "attention/score.cl"
+#include "attention/job.cl"
 
 #if !defined(SPLIT) || SPLIT
 #error "SPLIT must be given with -D, and be 0"
@@ -15,24 +15,6 @@
 #define TILES_BYTES (Q_BYTES + STAGES * (K_BYTES + V_BYTES))
 #define BARRIER_COUNT (6 + 4 * STAGES)
 
-/* A tile of queries, and how many tiles of keys it sees. */
-struct work {
-    struct place at;
-    long keys; /* of the batch */
-    int count;
-    int more; /* 0: there is no more work, nor anything else here */
-};
-
-INLINE void find_work(struct work *w, const struct call *a, long tile, const __global int *kv_lengths)
-{
-    struct range range;
-    find_place_of(&w->at, a, tile, DV_PAD, 1, a->N, a->Hq, 1, a->causal);
-    w->keys = key_count(a, kv_lengths, w->at.batch);
-    visible_keys(&range, a, w->at.first, w->keys);
-    w->count = (int)((range.end + WALK - 1) / WALK);
-    w->more = 1;
-}
-
 /* Without STAY everybody finds the one piece of work. With it the producer does, which is one piece ahead of the
  * consumers, and leaves it in one of two places by turns. */
 #if STAY
@@ -40,6 +22,50 @@ INLINE void find_work(struct work *w, const struct call *a, long tile, const __g
 #else
 #define WORK const struct work
 #endif
+
+/* A job, as far as it has to be known, and how many tiles of keys it walks. */
+struct work {
+    long first, N, M;
+    int batch, head;
+    int count;
+    int more; /* 0: there is no more work, nor anything else here */
+};
+
+INLINE void find_work(struct work *w, const struct call *a, long tile, const __global int *kv_lengths)
+{
+    struct job job;
+    struct range keys;
+    struct tiles tiles;
+    find_query_job(&job, a, tile, DV_PAD, 1, kv_lengths);
+    walked_keys(&keys, a, &job);
+    tiles_of(&tiles, &keys, keys.begin);
+    w->first = job.first;
+    w->N = job.N;
+    w->M = job.M;
+    w->batch = job.batch;
+    w->head = job.head;
+    w->count = tiles.end;
+    w->more = 1;
+}
+
+/* The job again; of its rows there are none. */
+INLINE void job_of_work(struct job *job, WORK *w)
+{
+    job->batch = w->batch;
+    job->head = w->head;
+    job->slice = job->part = 0;
+    job->first = w->first;
+    job->N = w->N;
+    job->M = w->M;
+}
+
+/* First key of the walk of the query rows from `first` on. */
+INLINE long walk_begin(const struct call *a, long N, long M, long first)
+{
+    struct range keys;
+    visible_keys(&keys, a, N, M, first, OWN);
+    return keys.begin;
+}
 
 /* Where things are in local memory. */
 struct room {
@@ -81,22 +107,23 @@ INLINE void make_room(struct room *p, const __local uchar *tiles, __local struct
 INLINE void bring(const struct room *p, struct ring *ring, uint *q_parity, const struct work *w, const struct call *a,
                   const __global uchar *maps)
 {
-    const int batch = w->at.batch, kv_head = w->at.head / (a->Hq / a->Hk);
+    const int batch = w->batch, kv_head = w->head / (a->Hq / a->Hk);
     const ulong k_map = map_address(maps, a, MAP_K, batch), v_map = map_address(maps, a, MAP_V, batch);
     if (w->count == 0)
         return;
     barrier_wait(p->q_empty, *q_parity);
     *q_parity ^= 1;
     barrier_expect(p->q_full, Q_BYTES);
-    copy_tile(p->q, map_address(maps, a, MAP_Q, batch), OWN, D_PAD, (int)w->at.first, w->at.head, p->q_full);
+    copy_tile(p->q, map_address(maps, a, MAP_Q, batch), OWN, D_PAD, (int)w->first, w->head, p->q_full);
+    const int begin = (int)walk_begin(a, w->N, w->M, w->first);
     for (int t = w->count - 1; t >= 0; --t) {
         const uint s = 8 * ring->stage;
         barrier_wait(p->k_empty + s, ring->parity ^ 1);
         barrier_expect(p->k_full + s, K_BYTES);
-        copy_tile(p->k + ring->stage * K_BYTES, k_map, WALK, D_PAD, t * WALK, kv_head, p->k_full + s);
+        copy_tile(p->k + ring->stage * K_BYTES, k_map, WALK, D_PAD, begin + t * WALK, kv_head, p->k_full + s);
         barrier_wait(p->v_empty + s, ring->parity ^ 1);
         barrier_expect(p->v_full + s, V_BYTES);
-        copy_tile(p->v + ring->stage * V_BYTES, v_map, WALK, DV_PAD, t * WALK, kv_head, p->v_full + s);
+        copy_tile(p->v + ring->stage * V_BYTES, v_map, WALK, DV_PAD, begin + t * WALK, kv_head, p->v_full + s);
         ring_next(ring, STAGES);
     }
 }
@@ -116,7 +143,7 @@ INLINE void produce(const struct room *p, const struct call *a, const __global i
 #if STAY
     struct ring at = {0, 0};
     int batch = -1;
-    for (long tile = a->first_group + (long)get_group_id(0);; tile = next_group(maps, a)) {
+    for (long tile = group_number(a);; tile = next_group(maps, a)) {
         w.more = 0;
         if (tile < a->end_group)
             find_work(&w, a, tile, kv_lengths);
@@ -126,14 +153,14 @@ INLINE void produce(const struct room *p, const struct call *a, const __global i
         ring_next(&at, 2);
         if (!w.more)
             return;
-        if (w.at.batch != batch)
-            acquire_maps(a, maps, w.at.batch);
-        batch = w.at.batch;
+        if (w.batch != batch)
+            acquire_maps(a, maps, w.batch);
+        batch = w.batch;
         bring(p, &ring, &q_parity, &w, a, maps);
     }
 #else
-    find_work(&w, a, a->first_group + (long)get_group_id(0), kv_lengths);
-    acquire_maps(a, maps, w.at.batch);
+    find_work(&w, a, group_number(a), kv_lengths);
+    acquire_maps(a, maps, w.batch);
     bring(p, &ring, &q_parity, &w, a, maps);
 #endif
 }

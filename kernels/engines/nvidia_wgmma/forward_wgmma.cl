@@ -7,6 +7,7 @@
  * of the tile before, so that the tensor cores work while it takes exponentials; with TURNS, two consumers do so by
  * turns. The last tile of keys comes first: those with an edge come before those without. A consumer leaves out tiles
  * of keys that only the others' rows see. */
+#include "attention/finish.cl"
 #include "attention/parameters.cl"
 #include "attention/softmax.cl"
 #include "engines/nvidia_wgmma/forward_producer.cl"
@@ -105,25 +106,15 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
     pack_operand(P, S, WALK);
 }
 
-/* Tiles of keys that a consumer's 64 rows see: 0 to seen - 1, of which each row sees 0 to full - 1 whole. The
- * work-group's other rows may see more. */
-struct tiles {
-    int seen, full;
-};
-
-INLINE void find_tiles(struct tiles *tiles, WORK *w, const struct call *a, int consumer)
+/* Tiles of the work-group's walk that a consumer's 64 rows see, which may be fewer. */
+INLINE void find_tiles(struct tiles *tiles, WORK *w, const struct call *a, long begin, int consumer)
 {
-    const long first = w->at.first + 64 * consumer;
-    long end = w->keys, full_end = w->keys;
-    if (a->causal) {
-        const long offset = diagonal_offset(a, w->keys);
-        end = clamp(min(first + 64, a->N) + offset, 0L, w->keys);
-        full_end = clamp(first + 1 + offset, 0L, w->keys);
-    }
-    if (first >= a->N)
-        end = 0;
-    tiles->seen = (int)((end + WALK - 1) / WALK);
-    tiles->full = (int)(full_end / WALK);
+    const long first = w->first + 64 * consumer;
+    struct range keys;
+    visible_keys(&keys, a, w->N, w->M, first, 64);
+    tiles_of(tiles, &keys, begin);
+    if (first >= w->N)
+        tiles->first = tiles->end = 0;
 }
 
 /* Of a tile that none of this consumer's rows sees. */
@@ -155,27 +146,34 @@ INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, con
     uint P[WALK / 4], q[OWNER_REGISTERS ? D_PAD / 4 : 1];
     struct tiles tiles;
     struct edge e;
-    find_tiles(&tiles, w, a, c->number);
+    struct job job;
+    job_of_work(&job, w);
+    const long begin = walk_begin(a, job.N, job.M, job.first);
+    find_tiles(&tiles, w, a, begin, c->number);
     barrier_wait(p->q_full, c->q_parity);
     c->q_parity ^= 1;
     if (OWNER_REGISTERS)
         load_queries(q, p);
     int t = w->count - 1;
-    for (; t >= tiles.seen; --t)
+    for (; t >= tiles.end; --t)
         leave_tile(c, p);
-    if (t >= 0) {
-        if (t < tiles.full) {
+    if (t >= tiles.first) {
+        if (is_full_tile(&tiles, t)) {
             step(c, S, O, P, m, l, q, p, a, &e, true, true);
         } else {
-            find_edge(&e, a, w->at.first, (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
+            find_job_edge(&e, a, &job, job.first, begin + (long)t * WALK, mask);
             step(c, S, O, P, m, l, q, p, a, &e, true, false);
         }
-        for (--t; t >= tiles.full; --t) {
-            find_edge(&e, a, w->at.first, (long)t * WALK, w->keys, mask, w->at.batch, w->at.head);
+        for (--t; t >= max(tiles.full_end, tiles.first); --t) {
+            find_job_edge(&e, a, &job, job.first, begin + (long)t * WALK, mask);
             step(c, S, O, P, m, l, q, p, a, &e, false, false);
         }
-        for (; t >= 0; --t)
+        for (; t >= max(tiles.full_first, tiles.first); --t)
             step(c, S, O, P, m, l, q, p, a, &e, false, true);
+        for (; t >= tiles.first; --t) {
+            find_job_edge(&e, a, &job, job.first, begin + (long)t * WALK, mask);
+            step(c, S, O, P, m, l, q, p, a, &e, false, false);
+        }
         barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
         await(c);
         WGMMA_FENCE();
@@ -188,6 +186,8 @@ INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, con
         await(c);
         pass(c);
     }
+    for (int left = tiles.first; left > 0; --left)
+        leave_tile(c, p);
     if (!OWNER_REGISTERS)
         leave_stage(p->q_empty);
 }
@@ -197,17 +197,14 @@ INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call 
                        __global stored *out, __global float *lse)
 {
     ROW_VALUES(factor);
-    struct layout out_at, lse_at;
-    query_layout(&out_at, a, &a->out, w->at.batch, w->at.head, a->Dv);
-    query_layout(&lse_at, a, &a->lse, w->at.batch, w->at.head, 1);
+    struct layout out_at;
+    struct job job;
+    job_of_work(&job, w);
+    output_layout(&out_at, a, &job);
     reduce_sum(l, 0, rows);
-    FOR_ROWS (r, rows) {
-        factor[r] = row_factor(l[r]);
-        m[r] = row_lse(a, m[r], l[r]);
-    }
-    store_output(O, factor, 0, out, &out_at, w->at.first, 0, rows);
-    if (a->store_lse)
-        store_stat(m, lse, &lse_at, w->at.first, rows);
+    finish_rows(factor, m, l, a, rows);
+    store_output(O, factor, 0, out, &out_at, job.first, 0, rows);
+    store_row_stats(m, l, a, &job, lse, 0, rows);
 }
 
 INLINE void do_work(struct consumer *c, float *S, const struct room *p, WORK *w, const struct call *a,
@@ -249,7 +246,7 @@ INLINE void consume(const struct room *p, const struct call *a, const __global u
     }
 #else
     struct work w;
-    find_work(&w, a, a->first_group + (long)get_group_id(0), kv_lengths);
+    find_work(&w, a, group_number(a), kv_lengths);
     do_work(&c, S, p, &w, a, mask, out, lse);
 #endif
     if (c.turn == 1)

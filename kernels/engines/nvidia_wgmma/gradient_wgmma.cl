@@ -52,37 +52,11 @@ INLINE void your_turn(int consumer)
         pass_turn(2 - consumer);
 }
 
-/* Edges are found once, for the first tile of a walk, in 64 bits; those of other tiles follow from it. Lengths are below
- * 2^29, so that no diagonal overflows. Here keys are not cut off at what a tile may need. */
-INLINE void find_first_edge(struct edge *e, const struct call *a, long i, long j, long keys, const __global uchar *mask)
-{
-    find_edge(e, a, i, j, keys, mask, 0, 0);
-    e->keys = (int)(keys - j);
-}
-
-/* Of a tile whose queries and keys are so much later. */
-INLINE void later_edge(struct edge *e, const struct edge *first, int queries, int keys)
-{
-    e->keys = first->keys - keys;
-    e->diagonal = first->diagonal + queries - keys;
-}
-
-/* Products of S that are hidden become what gives no P. */
-INLINE void hide_products(float *S, const struct call *a, const struct edge *e, const bool rows_are_queries)
-{
-    FOR_UNROLLED (r, ROWS)
-        FOR_UNROLLED (c, COLS) {
-            const int i = rows_are_queries ? tile_row(r) : tile_col(c),
-                      j = rows_are_queries ? tile_col(c) : tile_row(r);
-            S[SCORE(r, c)] = gradient_score(a, e, false, S[SCORE(r, c)], i, j);
-        }
-}
-
-/* And where there is no P, there is no gradient, whatever dP is. */
-INLINE void hide_gradients(float *dP, const float *P)
+/* Where there is no P there is no gradient: of dS, or of the dP that it is made of. */
+INLINE void hide_gradients(float *x, const float *P)
 {
     FOR_UNROLLED (n, WALK / 2)
-        dP[n] = P[n] == 0.0f ? 0.0f : dP[n];
+        x[n] = unless_without(P[n], x[n]);
 }
 
 /* data rows = factor * out, of keys; only elements that exist are written. */

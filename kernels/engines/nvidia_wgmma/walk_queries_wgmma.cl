@@ -46,25 +46,18 @@ INLINE void find_parts(struct parts *p, uint tiles, __local float *stats, __loca
     p->empty = p->full + 8 * STAGES;
 }
 
-INLINE long first_group(const struct call *a)
+INLINE void put_work(__local struct work *w, const struct call *a, long group, const __global int *kv_lengths)
 {
-    return a->first_group + (long)get_group_id(0);
-}
-
-INLINE void put_work(__local struct work *w, const struct call *a, long group, const __global uchar *mask,
-                     const __global int *kv_lengths)
-{
-    struct place at;
+    struct job job;
     struct range queries;
     w->more = group < a->end_group;
     if (group >= a->end_group)
         return;
-    find_place_of(&at, a, group, MAX_PAD, PARTS, a->M, a->Hk, 1, false);
-    put_place(w, &at);
-    const long key_total = key_count(a, kv_lengths, w->batch);
-    seeing_queries(&queries, a, w->first, key_total);
+    find_key_job(&job, a, group, MAX_PAD, PARTS, a->M, kv_lengths);
+    put_job(w, &job);
+    walked_queries(&queries, a, &job);
     put_range(w, &queries);
-    put_first_edge(w, a, w->begin, w->first, key_total, mask);
+    put_first_edge(w, a, &job, w->begin);
 }
 
 /* Brings the tiles of one piece of work. */
@@ -93,16 +86,16 @@ INLINE void bring(const struct parts *p, const struct desk *d, struct ring *stag
 }
 
 /* One work-item brings all tiles; with STAY it also finds out what there is to do. */
-INLINE void produce(const struct parts *p, const struct desk *d, const struct call *a, const __global uchar *mask,
-                    const __global int *kv_lengths, __global uchar *maps)
+INLINE void produce(const struct parts *p, const struct desk *d, const struct call *a, const __global int *kv_lengths,
+                    __global uchar *maps)
 {
     struct ring at = {0, 0}, stage = {0, 0};
     int batch = -1;
-    for (long group = first_group(a);; group = next_group(maps, a)) {
+    for (long group = group_number(a);; group = next_group(maps, a)) {
         __local struct work *const w = d->works + at.stage;
         if (STAY) {
             barrier_wait(d->work_empty + 8 * at.stage, at.parity ^ 1);
-            put_work(w, a, group, mask, kv_lengths);
+            put_work(w, a, group, kv_lengths);
             barrier_arrive(d->work_full + 8 * at.stage);
         }
         if (STAY && !w->more)
@@ -132,7 +125,7 @@ INLINE void produce_stats(const struct parts *p, const struct desk *d, const str
         for (int head = 0; head < heads; ++head)
             for (int t = 0; t < w->tiles; ++t) {
                 float values[LANE_STATS];
-                query_layout(&stats_at, a, v, w->batch, w->head * heads + head, 1);
+                query_layout(&stats_at, a, v, w->batch, w->head * heads + head, a->N, 1);
                 FOR_UNROLLED (n, LANE_STATS) {
                     const int row = w->begin + t * WALK + lane + 32 * n;
                     const bool missing = of_delta && !WANT_DK;
@@ -151,26 +144,31 @@ INLINE void produce_stats(const struct parts *p, const struct desk *d, const str
     }
 }
 
-/* The producer may leave an edge beside the tile, in EDGE ints: then consumers need no registers for what it follows
- * from. */
+/* The producer leaves an edge beside the tile, in EDGE ints: then consumers need no registers for what it follows from.
+ * Keys are the same in all tiles of a walk. */
 #define EDGE 4
 
 INLINE void put_edge(__local int *to, const struct edge *e, bool full)
 {
     to[0] = full;
-    to[1] = e->keys;
-    to[2] = e->diagonal;
+    to[1] = e->diagonal;
+    to[2] = (int)e->query;
+    to[3] = e->head;
 }
 
-INLINE bool is_full_tile(const __local int *from)
+INLINE bool has_no_edge(const __local int *from)
 {
     return from[0];
 }
 
-INLINE void get_edge(struct edge *e, const __local int *from)
+INLINE void get_edge(struct edge *e, const __local int *from, const __local struct work *w)
 {
-    e->keys = from[1];
-    e->diagonal = from[2];
+    e->batch = w->batch;
+    e->key = w->first;
+    e->keys = w->edge_keys;
+    e->diagonal = from[1];
+    e->query = from[2];
+    e->head = from[3];
 }
 
 /* A warp brings each tile's edge. */
@@ -179,10 +177,11 @@ INLINE void produce_edges(const struct parts *p, const struct desk *d, const str
     struct ring at = {0, 0}, stage = {0, 0};
     const __local struct work *w;
     FOR_WORK (w, d, &at) {
-        for (int head = 0; head < a->Hq / a->Hk; ++head)
+        const int heads = a->Hq / a->Hk;
+        for (int head = w->head * heads; head < (w->head + 1) * heads; ++head)
             for (int t = 0; t < w->tiles; ++t) {
                 barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
-                const struct edge first = {.keys = w->edge_keys, .diagonal = w->edge_diagonal};
+                const struct edge first = {.head = head, .query = w->begin, .diagonal = w->edge_diagonal};
                 struct edge e;
                 later_edge(&e, &first, t * WALK, 0);
                 put_edge(p->edge + stage.stage * EDGE, &e, t >= w->full_begin && t < w->full_end);

@@ -162,4 +162,13 @@ INLINE void reduce_sum(float *value, __local float *tile)
     }
 }
 
+/* One float32 a row. */
+INLINE void store_stat(const float *value, __global float *data, const struct layout *at, long first,
+                       const struct span *rows)
+{
+    FOR_UNROLLED (r, ROWS)
+        if ((int)get_local_id(0) == r && first + r < at->count)
+            data[row_offset(at, first + r)] = value[r];
+}
+
 #endif

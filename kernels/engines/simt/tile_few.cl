@@ -4,6 +4,7 @@
 #define TILE_FEW_CL
 
 #include "attention/engine.cl"
+#include "attention/merge.cl"
 #include "attention/pieces.cl"
 
 /* Four elements of a piece, or of a value: there are as many to convert as to multiply, so by what the device has for
@@ -207,17 +208,8 @@ INLINE void join_groups(float *m, float *l, float *weight, __local float *items,
         write_rows(sums + item_y() * ROWS, l);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    FOR_UNROLLED (r, ROWS) {
-        float most = -INFINITY, sum = 0.0f;
-        FOR_ROLLED(y, 0, TY, 1)
-        most = fmax(most, maxima[y * ROWS + r]);
-        const float origin = row_origin(most);
-        FOR_ROLLED(y, 0, TY, 1)
-        sum += sums[y * ROWS + r] * rescaling(a, maxima[y * ROWS + r], origin);
-        weight[r] = rescaling(a, m[r], origin);
-        m[r] = most;
-        l[r] = sum;
-    }
+    FOR_UNROLLED (r, ROWS)
+        weight[r] = merge_row(m + r, l + r, maxima + r, sums + r, TY, ROWS, a);
 }
 
 /* data row = the sum of the groups' weight O, for the depth slice from d; one row of the tile. */
@@ -236,14 +228,6 @@ INLINE void store_row(const float4 *O, float weight, __local float *tile, __glob
         if (row < at->count && d + x < at->depth)
             STORE_RESULT(data, row_offset(at, row) + d + x, sum);
     }
-}
-
-/* One float32 a row. */
-INLINE void store_stat(const float *value, __global float *data, const struct layout *at, long first)
-{
-    FOR_UNROLLED (r, ROWS)
-        if ((int)get_local_id(0) == r && first + r < at->count)
-            data[row_offset(at, first + r)] = value[r];
 }
 
 #endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a work-group has to do, and the rows of the tensors that it needs for that: how every kernel begins. */
+#ifndef JOB_CL
+#define JOB_CL
+
+#include "attention/range.cl"
+
+struct job {
+    int batch;
+    int head; /* first query head of a tile of queries; where keys own, of the queries that are walked */
+    int kv_head;
+    int slice;  /* of the output's depth */
+    int part;   /* of what other work-groups do for the same rows */
+    long first; /* owner row of the tile */
+    long N, M;  /* queries and keys of this batch */
+    struct rows Q, dO, K, V;
+};
+
+INLINE long group_number(const struct call *a)
+{
+    return a->first_group + (long)get_group_id(0);
+}
+
+/* Work-groups are numbered slice of `depth` first, then part, tile, block of heads, batch. Returns the block. */
+INLINE int number_job(struct job *job, long group, const int depth, const int parts, long rows, int blocks,
+                      bool last_first)
+{
+    const int slices = (depth + SLICE - 1) / SLICE;
+    const long tiles = (rows + OWN - 1) / OWN;
+    job->slice = (int)(group % slices);
+    group /= slices;
+    job->part = (int)(group % parts);
+    group /= parts;
+    const long tile = group % tiles;
+    job->first = (last_first ? tiles - 1 - tile : tile) * OWN;
+    group /= tiles;
+    job->batch = (int)(group / blocks);
+    return (int)(group % blocks);
+}
+
+/* A tile of queries, of the work-group with this number; all but the rows of tensors. */
+INLINE void find_query_job(struct job *job, const struct call *a, long group, const int depth, const int parts,
+                           const __global int *kv_lengths)
+{
+    const int pack = packed_heads(a);
+    job->head = number_job(job, group, depth, parts, a->N * pack, a->Hq / pack, last_see_most(a)) * pack;
+    job->kv_head = job->head / (a->Hq / a->Hk);
+    job->N = a->N;
+    job->M = key_count(a, kv_lengths, job->batch);
+}
+
+/* The same of a tile of keys; `rows` of each head are shared out among work-groups. */
+INLINE void find_key_job(struct job *job, const struct call *a, long group, const int depth, const int parts, long rows,
+                         const __global int *kv_lengths)
+{
+    job->kv_head = number_job(job, group, depth, parts, rows, a->Hk, false);
+    job->head = job->kv_head * (a->Hq / a->Hk);
+    job->N = a->N;
+    job->M = key_count(a, kv_lengths, job->batch);
+}
+
+#if defined(SPLIT) && SPLIT
+#define KEY_PARTS(a) (a)->parts
+#else
+#define KEY_PARTS(a) 1
+#endif
+
+/* This work-group's tile of queries, with the rows of Q, K and V, and of dO in a backward. */
+INLINE void query_job(struct job *job, const struct call *a, const int depth, const __global stored *q,
+                      const __global stored *dout, const __global stored *k, const __global stored *v,
+                      const __global uchar *mask, const __global int *kv_lengths)
+{
+    find_query_job(job, a, group_number(a), depth, KEY_PARTS(a), kv_lengths);
+    query_rows(&job->Q, q, a, &a->q, job->batch, job->head, job->N, a->D);
+    query_rows(&job->dO, dout, a, &a->dout, job->batch, job->head, job->N, a->Dv);
+    key_rows(&job->K, k, &a->k, job->batch, job->kv_head, a->D, job->M);
+    key_rows(&job->V, v, &a->v, job->batch, job->kv_head, a->Dv, job->M);
+    blank_padding(&job->K, a, mask, job->batch, job->head);
+    blank_padding(&job->V, a, mask, job->batch, job->head);
+}
+
+/* This work-group's tile of keys, with the rows of K and V. Padding keys need no blanking: a key's scores and gradients
+ * are rows of their own. */
+INLINE void key_job(struct job *job, const struct call *a, const int depth, long rows, const __global stored *k,
+                    const __global stored *v, const __global int *kv_lengths)
+{
+    find_key_job(job, a, group_number(a), depth, 1, rows, kv_lengths);
+    key_rows(&job->K, k, &a->k, job->batch, job->kv_head, a->D, job->M);
+    key_rows(&job->V, v, &a->v, job->batch, job->kv_head, a->Dv, job->M);
+}
+
+/* Rows of Q and dO for query heads `head` on, which the tile of keys walks next. */
+INLINE void walk_head(struct job *job, const struct call *a, int head, const __global stored *q,
+                      const __global stored *dout, const __global float *lse)
+{
+    job->head = head;
+    query_rows(&job->Q, q, a, &a->q, job->batch, head, job->N, a->D);
+    query_rows(&job->dO, dout, a, &a->dout, job->batch, head, job->N, a->Dv);
+    blank_unseeing(&job->Q, a, lse, job->batch, head, job->N);
+    blank_unseeing(&job->dO, a, lse, job->batch, head, job->N);
+}
+
+/* Keys that the tile of queries walks: those that it sees, or its part of them. */
+INLINE void walked_keys(struct range *keys, const struct call *a, const struct job *job)
+{
+    visible_keys(keys, a, job->N, job->M, job->first, OWN);
+    if (KEY_PARTS(a) > 1)
+        take_part(keys, job->part, KEY_PARTS(a));
+}
+
+/* Query rows that the tile of keys walks, of each head. */
+INLINE void walked_queries(struct range *queries, const struct call *a, const struct job *job)
+{
+    seeing_queries(queries, a, job->N, job->M, job->first);
+}
+
+/* The job's tile of query rows from i and keys from j. */
+INLINE void find_job_edge(struct edge *e, const struct call *a, const struct job *job, long i, long j,
+                          const __global uchar *mask)
+{
+    find_edge(e, a, job->batch, job->head, job->N, job->M, i, j, mask);
+}
+
+#endif

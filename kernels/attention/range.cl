@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which keys a query sees, by lengths and causality: of whole tiles, and of a tile's rows and columns. Nothing else spells
+ * that. A window, or keys that begin late, belong here. N and M are a batch's own; rows of queries may be packed (rows.cl).
+ */
+#ifndef RANGE_CL
+#define RANGE_CL
+
+#include "attention/engine.cl"
+#include "attention/rows.cl"
+
+/* Key position of query 0. */
+INLINE long diagonal_offset(const struct call *a, long N, long M)
+{
+    return a->bottom_right ? M - N : a->offset;
+}
+
+/* Whether the last queries see most keys: their tiles start first, so that no long tile is left over at the end. */
+INLINE bool last_see_most(const struct call *a)
+{
+    return a->causal;
+}
+
+/* ---- of tiles ---- */
+
+/* Walked rows begin .. end - 1 are visited; a tile inside full_begin .. full_end - 1 needs no predicate. These may lie
+ * anywhere, with 0 <= begin <= end; where full_begin >= full_end none is full. */
+struct range {
+    long begin, end, full_begin, full_end;
+};
+
+INLINE bool is_full(const struct range *range, long t)
+{
+    return MASK == 0 && t >= range->full_begin && t + WALK <= range->full_end;
+}
+
+/* Keys that any of the query rows first .. first + rows - 1 sees, and those that all of them see. */
+INLINE void visible_keys(struct range *range, const struct call *a, long N, long M, long first, const int rows)
+{
+    range->begin = range->full_begin = 0;
+    range->end = range->full_end = M;
+    if (a->causal) {
+        const int heads = packed_heads(a);
+        const long offset = diagonal_offset(a, N, M);
+        const long last = min(first + rows, N * heads) - 1;
+        range->end = clamp(last / heads + offset + 1, 0L, M);
+        range->full_end = clamp(first / heads + offset + 1, 0L, M);
+    }
+}
+
+/* Query rows that see any of the keys first .. first + OWN - 1, and those that see all of them. */
+INLINE void seeing_queries(struct range *range, const struct call *a, long N, long M, long first)
+{
+    const int heads = packed_heads(a);
+    const long rows = N * heads;
+    range->begin = range->full_begin = 0;
+    range->end = first < M ? rows : 0;
+    range->full_end = first + OWN > M ? 0 : rows;
+    if (a->causal) {
+        const long offset = diagonal_offset(a, N, M);
+        range->begin = clamp(first - offset, 0L, N) * heads;
+        range->full_begin = clamp(first + OWN - 1 - offset, 0L, N) * heads;
+    }
+}
+
+/* Cuts the range down to one of `parts` parts of whole tiles, none more than a tile longer than another. Parts are of
+ * what is visible: where that is little, some are empty. */
+INLINE void take_part(struct range *range, int part, int parts)
+{
+    const long tiles = (range->end - range->begin + WALK - 1) / WALK, each = tiles / parts, more = tiles % parts;
+    const long before = part * each + min((long)part, more), count = each + (part < more ? 1 : 0);
+    range->begin += before * WALK;
+    range->end = min(range->end, range->begin + count * WALK);
+}
+
+/* A range in tiles of a walk that begins at `begin`: the walk's tiles first .. end - 1 are visited, and of those
+ * full_first .. full_end - 1 need no predicate. */
+struct tiles {
+    int first, end, full_first, full_end;
+};
+
+INLINE void tiles_of(struct tiles *tiles, const struct range *range, long begin)
+{
+    tiles->first = (int)((range->begin - begin) / WALK);
+    tiles->end = (int)((range->end - begin + WALK - 1) / WALK);
+    tiles->full_first = (int)((range->full_begin - begin + WALK - 1) / WALK);
+    tiles->full_end = (int)((range->full_end - begin) / WALK);
+}
+
+INLINE bool is_full_tile(const struct tiles *tiles, int t)
+{
+    return t >= tiles->full_first && t < tiles->full_end;
+}
+
+/* ---- of the rows and columns of a tile ---- */
+
+/* Where a tile of scores is, and where the edges of what is visible are in it. Row i of the tile is query (phase + i) /
+ * heads of packed head (phase + i) % heads, counted from the tile's first query. */
+struct edge {
+    int batch, head;            /* of the tile; of packed heads the first */
+    long query, key;            /* its first ones */
+    int keys;                   /* keys of the tile that exist */
+    int diagonal;               /* key j is visible to query i while j <= i + diagonal */
+    int heads, phase;           /* packed rows */
+    int queries;                /* queries from the tile's first one to the last that exists */
+    const __global uchar *mask; /* element (0, 0) of the tile, and elements between queries, packed heads and keys */
+    long mask_row, mask_head, mask_column;
+};
+
+/* The tile of query rows from i0 and keys from j0. `head` is the first query head. */
+INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, long N, long M, long i0, long j0,
+                      const __global uchar *mask)
+{
+    const int heads = packed_heads(a);
+    const long query = i0 / heads;
+    e->batch = b;
+    e->head = head;
+    e->query = query;
+    e->key = j0;
+    e->keys = (int)min(M - j0, (long)WALK + OWN);
+    e->diagonal = INT_MAX / 2;
+    if (a->causal)
+        e->diagonal = (int)clamp(query + diagonal_offset(a, N, M) - j0, -(long)(INT_MAX / 2), (long)(INT_MAX / 2));
+    e->heads = heads;
+    e->phase = (int)(i0 % heads);
+    e->queries = (int)min(N - query, (long)WALK + OWN);
+    e->mask_row = a->mask.row;
+    e->mask_head = a->mask.head;
+    e->mask_column = a->mask_column;
+    e->mask =
+        mask + a->mask.offset + b * a->mask.batch + head * a->mask.head + query * a->mask.row + j0 * a->mask_column;
+}
+
+/* The tile's first query row that sees its first key by the diagonal, as far as it has rows. */
+INLINE int first_seeing(const struct edge *e)
+{
+    return max(clamp(-e->diagonal, 0, OWN + WALK) * e->heads - e->phase, 0);
+}
+
+/* Keys of the tile that its last query row sees by the diagonal. */
+INLINE int keys_seen(const struct edge *e)
+{
+    return clamp(min(e->queries - 1, (e->phase + WALK - 1) / e->heads) + min(e->diagonal, OWN) + 1, 0, OWN);
+}
+
+/* The edges of a whole walk follow from those of its first tile, which are found once, in 64 bits, for schedules without
+ * packed heads and masks. Lengths are below 2^29, so that no diagonal overflows. Keys are not cut off at what a tile may
+ * need. */
+INLINE void find_first_edge(struct edge *e, const struct call *a, int b, int head, long N, long M, long i, long j)
+{
+    find_edge(e, a, b, head, N, M, i, j, 0);
+    e->keys = (int)(M - j);
+}
+
+/* Of a tile whose queries and keys are so much later. */
+INLINE void later_edge(struct edge *e, const struct edge *first, int queries, int keys)
+{
+    e->batch = first->batch;
+    e->head = first->head;
+    e->query = first->query + queries;
+    e->key = first->key + keys;
+    e->keys = first->keys - keys;
+    e->diagonal = first->diagonal + queries - keys;
+}
+
+INLINE lane_i query_of_row(const struct edge *e, lane_i row)
+{
+#if PACKED
+    return (e->phase + row) / e->heads;
+#else
+    return row;
+#endif
+}
+
+INLINE lane_i head_of_row(const struct edge *e, lane_i row)
+{
+#if PACKED
+    return (e->phase + row) % e->heads;
+#else
+    return 0;
+#endif
+}
+
+/* Nonzero where query row `row` of the tile may attend to key j of it. */
+INLINE lane_i visible(const struct edge *e, lane_i row, lane_i j)
+{
+    const lane_i i = query_of_row(e, row);
+#if !MASK && !PACKED
+    return j < min(i + e->diagonal + 1, (lane_i)(e->keys));
+#else
+    lane_i seen = (j < e->keys) & (j <= i + e->diagonal); /* takes no register a row: here they are few */
+#if MASK
+    seen = seen & (gather_mask(e->mask, min(i, (lane_i)(e->queries - 1)), e->mask_row, head_of_row(e, row),
+                               e->mask_head, min(j, (lane_i)(e->keys - 1)), e->mask_column) != 0);
+#endif
+    return seen;
+#endif
+}
+
+#endif
