@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What each kernel is given behind struct call, in order. OpenCL C makes the parameter lists of it (parameters.cl), and the
- * host sets arguments by it (host/arguments.c):
+ * host sets arguments by it (host/plan/arguments.c):
  *
  *   ARG(when, kind, name)
  *
