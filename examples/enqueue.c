@@ -4,6 +4,9 @@
  * them, with two query heads to a key head; gradients go to a second buffer of the same layout.
  *
  *   enqueue [DEVICE]   as for clattn_find_device; exit status 1 where results are not those of a plain double loop */
+#ifndef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 120 /* all that it calls itself */
+#endif
 #include <clattn.h>
 #include <math.h>
 #include <stdio.h>
@@ -107,13 +110,14 @@ static void release(struct program *p)
 /* Heads from `head` on, of a packed buffer (B,N,Hq+2Hk,D). */
 static clattn_tensor packed(cl_mem mem, size_t head)
 {
-    const clattn_tensor tensor = {mem, head * D, {N * ROW, D, ROW}}; /* offset; strides of batch, head and token */
+    const clattn_tensor tensor = {.mem = mem, .offset = head * D, .stride = {N * ROW, D, ROW}}; /* batch, head, token */
     return tensor;
 }
 
 static clattn_tensors make_tensors(const struct program *p)
 {
-    const clattn_tensor out = {p->out, 0, {N * OUT_ROW, D, OUT_ROW}}, dout = {p->dout, 0, {N * OUT_ROW, D, OUT_ROW}};
+    const clattn_tensor out = {.mem = p->out, .stride = {N * OUT_ROW, D, OUT_ROW}},
+                        dout = {.mem = p->dout, .stride = {N * OUT_ROW, D, OUT_ROW}};
     clattn_tensors tensors = CLATTN_TENSORS_INIT;
     tensors.q = packed(p->qkv, 0);
     tensors.k = packed(p->qkv, HQ);

@@ -37,13 +37,20 @@
 #ifndef CLATTN_H
 #define CLATTN_H
 
+/* OpenCL's types. Which of its functions the headers declare is the program's choice, by CL_TARGET_OPENCL_VERSION;
+ * where it made none, all of them, as ever, but without the headers' note that none was made. */
 #ifndef CL_TARGET_OPENCL_VERSION
-#define CL_TARGET_OPENCL_VERSION 120
+#define CL_TARGET_OPENCL_VERSION 300
+#define CLATTN_UNDEFINE_TARGET
 #endif
 #ifdef __APPLE__
 #include <OpenCL/cl.h>
 #else
 #include <CL/cl.h>
+#endif
+#ifdef CLATTN_UNDEFINE_TARGET
+#undef CL_TARGET_OPENCL_VERSION
+#undef CLATTN_UNDEFINE_TARGET
 #endif
 #include <stddef.h>
 #include <stdint.h>
@@ -67,7 +74,7 @@ extern "C" {
 /* ---- 1. Version and status ---- */
 
 #define CLATTN_VERSION_MAJOR 0 /* breaking changes of this header (while it is 0, minor versions may break too) */
-#define CLATTN_VERSION_MINOR 1 /* new features */
+#define CLATTN_VERSION_MINOR 2 /* new features */
 #define CLATTN_VERSION_PATCH 0 /* repairs and speed */
 #define CLATTN_VERSION (CLATTN_VERSION_MAJOR * 10000 + CLATTN_VERSION_MINOR * 100 + CLATTN_VERSION_PATCH)
 
@@ -137,10 +144,23 @@ typedef struct clattn_allocator {
     void *user;
 } clattn_allocator;
 
+/* Structs grow. A struct that begins with struct_size, which is the size that the caller's header gives it, may have
+ * more members at its end in a later version; 0 in them is what was before. So a program runs with a library of another
+ * version, from 0.2.0 on:
+ *
+ *   an older struct              what it lacks is 0
+ *   a newer one                  taken where all that the library does not know is 0, otherwise refused with
+ *                                INVALID_ARGUMENT: the program asks for what only a later library does
+ *   one that the library writes  is written up to the caller's size; what the library does not know is 0
+ *
+ * What is not initialised is not 0: start from the CLATTN_..._INIT of the struct. Members without a struct_size of
+ * their own (clattn_allocator, clattn_tensor, clattn_block, clattn_array, clattn_const_array) never change; but
+ * clattn_score is a last member, and grows with the struct that it is in. An array of structs comes with the size of
+ * one, which is what lies between two of them (clattn_tune_result). */
+
 /* Options of a context; 0 means default everywhere. Start from CLATTN_OPTIONS_INIT. */
 typedef struct clattn_options {
-    /* sizeof(clattn_options): lets the struct grow without breaking callers. */
-    size_t struct_size;
+    size_t struct_size; /* sizeof(clattn_options), see above */
     /* Host memory of the context, its plans and its runner. */
     clattn_allocator allocator;
     /* Folder for compiled kernels and for tuned configurations (clattn_tune). NULL: $XDG_CACHE_HOME/clattn or
@@ -158,6 +178,9 @@ typedef struct clattn_options {
      * stride of 0 between several rows or heads. clattn_plan_describe tells.
      * A device that cannot run the engine refuses plans with CLATTN_DEVICE_LIMIT. */
     clattn_engine engine;
+    /* 1: CLBlast keeps its own parameters on a CPU device. Otherwise the first layer plan of a context on such a device
+     * gives it some that compile and run several times faster, by CLBlastOverrideParameters: for the whole process. */
+    int keep_clblast_parameters;
     /* Largest work of one kernel launch in floating-point operations; 0: no bound. More is split into several launches,
      * each of at least one work-group: for devices whose display freezes, or whose watchdog fires, during a long
      * kernel. */
@@ -166,26 +189,23 @@ typedef struct clattn_options {
      * "-cl-nv-verbose"); NULL: none. Copied. Refused are those with which results would be wrong:
      * -cl-fast-relaxed-math, -cl-finite-math-only, -cl-unsafe-math-optimizations. */
     const char *build_options;
-    /* 1: CLBlast keeps its own parameters on a CPU device. Otherwise the first layer plan of a context on such a device
-     * gives it some that compile and run several times faster, by CLBlastOverrideParameters: for the whole process. */
-    int keep_clblast_parameters;
 } clattn_options;
 
 #define CLATTN_OPTIONS_INIT                                                                                            \
     {                                                                                                                  \
-        sizeof(clattn_options), {NULL, NULL, NULL}, NULL, CLATTN_ENGINE_AUTO, 0, NULL, 0                               \
+        sizeof(clattn_options), {NULL, NULL, NULL}, NULL, CLATTN_ENGINE_AUTO, 0, 0, NULL                               \
     }
 
-/* The same by a function, for languages that do not read macros; there is one for each struct that has a macro. NULL is
- * ignored. It writes as many bytes as the library's header has, and says in struct_size how many those are. */
-CLATTN_API void clattn_options_init(clattn_options *options);
+/* The same by a function, for languages that do not read macros; there is one for each struct that has a macro.
+ * `struct_size` is the size of the caller's struct: so many bytes are written, and no more. NULL is ignored. */
+CLATTN_API void clattn_options_init(clattn_options *options, size_t struct_size);
 
 typedef struct clattn_context clattn_context;
 
 /* Makes a context for `device` of `cl`. Retains both. `options` may be NULL (all defaults). *context is NULL on
  * failure.
- *   INVALID_ARGUMENT  a null pointer, a struct_size or engine that this version does not know, half an allocator, build
- *                     options that make results wrong
+ *   INVALID_ARGUMENT  a null pointer, a struct or an engine of another version, half an allocator, build options that
+ *                     make results wrong
  *   WRONG_CONTEXT     the device is not one of cl
  *   DEVICE_LIMIT      kernels cannot run on it, whatever the problem: it is not available, has no compiler, is
  *                     big-endian or a custom device, has no infinities, or takes fewer bytes of arguments than kernels
@@ -299,7 +319,7 @@ typedef struct clattn_problem {
     {                                                                                                                  \
         sizeof(clattn_problem), 0, 0, 0, 0, 0, 0, 0, CLATTN_FLOAT32, 0, 0, 0, 0, CLATTN_DEFAULT_SCORE                  \
     }
-CLATTN_API void clattn_problem_init(clattn_problem *problem);
+CLATTN_API void clattn_problem_init(clattn_problem *problem, size_t struct_size);
 
 /* ---- 4. Plan: a problem, checked, with its kernels built ---- */
 
@@ -350,16 +370,23 @@ CLATTN_API const char *clattn_plan_describe(const clattn_plan *plan);
 
 /* ---- 5. Enqueue: the caller's queue and buffers ---- */
 
-/* A tensor (B,H,rows,depth) inside a buffer. Element (b,h,r,d) is at
+/* A tensor (B,H,rows,depth) inside a buffer, or in shared virtual memory. Element (b,h,r,d) is at
  *
- *   mem[offset + b stride[0] + h stride[1] + r stride[2] + d]
+ *   mem[offset + b stride[0] + h stride[1] + r stride[2] + d stride[3]]
  *
- * offset and strides count elements, the last dimension is contiguous. All three strides 0: contiguous in the order
- * above. So (B,H,N,D), (B,N,H,D), packed Q K V and sub-views need no copy. Strides of inputs may be 0 (broadcast). */
+ * offset and strides count elements. All four strides 0: contiguous in the order above; otherwise a stride[3] of 0 is
+ * 1. So (B,H,N,D), (B,N,H,D), packed Q K V and sub-views need no copy. Strides of inputs may be 0 (broadcast). Engines
+ * need a last dimension that is contiguous, so far: another stride[3] is refused, unless that dimension is of one.
+ *
+ * `svm` is given in place of `mem`: an address in memory of clSVMAlloc, a multiple of 16, on a device that has
+ * coarse-grained buffer SVM or better (CL_DEVICE_SVM_CAPABILITIES). OpenCL does not tell how large that memory is, nor
+ * whose: that the tensor lies in it, and that it is of the plan's context, is for the caller to see. Overlap is judged
+ * by addresses; a buffer that was made on the same memory is not recognised as that. */
 typedef struct clattn_tensor {
     cl_mem mem;
     size_t offset;
-    size_t stride[3];
+    size_t stride[4];
+    void *svm;
 } clattn_tensor;
 
 /* The tensors of a call. Every one lies within its buffer; outputs share no element with each other, with themselves,
@@ -373,8 +400,8 @@ typedef struct clattn_tensors {
     clattn_tensor mask;       /* in   clattn_score.mask_dim, bytes; when the problem has a mask */
     clattn_tensor kv_lengths; /* in   (B) int32, stride[0] between them (0: 1); when the problem has key lengths */
     clattn_tensor out;        /* forward: out, backward: in   (B,Hq,N,Dv) */
-    clattn_tensor lse;  /* forward: out (mem NULL: not wanted), backward: in   (B,Hq,N) float32, natural log; its three
-                                 strides are those of B, Hq and N */
+    clattn_tensor lse;  /* forward: out (NULL: not wanted), backward: in   (B,Hq,N) float32, natural log; its first
+                                 three strides are those of B, Hq and N */
     clattn_tensor dout; /* backward: in   (B,Hq,N,Dv), the gradient of out */
     clattn_tensor dq;   /* backward: out  (B,Hq,N,D), when the plan has CLATTN_BACKWARD_DQ */
     clattn_tensor dk;   /* backward: out  (B,Hk,M,D), when the plan has CLATTN_BACKWARD_DK */
@@ -382,7 +409,7 @@ typedef struct clattn_tensors {
 } clattn_tensors;
 
 /* clang-format off */
-#define CLATTN_NO_TENSOR {NULL, 0, {0, 0, 0}}
+#define CLATTN_NO_TENSOR {NULL, 0, {0, 0, 0, 0}, NULL}
 /* clang-format on */
 #define CLATTN_TENSORS_INIT                                                                                            \
     {                                                                                                                  \
@@ -390,7 +417,7 @@ typedef struct clattn_tensors {
             CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,                  \
             CLATTN_NO_TENSOR, CLATTN_NO_TENSOR                                                                         \
     }
-CLATTN_API void clattn_tensors_init(clattn_tensors *tensors);
+CLATTN_API void clattn_tensors_init(clattn_tensors *tensors, size_t struct_size);
 
 /* Enqueue a pass on `queue`, in order or out of order. The call never waits for the device, builds nothing, and
  * allocates no device memory. The work starts after the `wait_count` events of `wait_list` (NULL and 0: none); *event,
@@ -406,8 +433,9 @@ CLATTN_API void clattn_tensors_init(clattn_tensors *tensors);
  *
  * On failure nothing is enqueued, with one exception: where OpenCL itself refuses a later kernel of the same call,
  * earlier ones may run, and outputs then hold no result.
- *   INVALID_ARGUMENT  a null pointer, a tensor missing, a wait list that does not fit its count or holds a NULL, a
- *                     buffer that is not aligned as told above
+ *   INVALID_ARGUMENT  a null pointer, a tensor missing, or with a mem and an svm, or with an svm or a stride[3] that
+ *                     cannot be, a wait list that does not fit its count or holds a NULL, a buffer that is not aligned
+ *                     as told above
  *   BUFFER_TOO_SMALL  a tensor or the workspace reaches past the end of its buffer
  *   OVERLAP           an output shares elements as told above
  *   WRONG_CONTEXT     the queue or a buffer is not of the plan's context, or the queue is of another device
@@ -463,7 +491,7 @@ typedef struct clattn_layer {
     {                                                                                                                  \
         sizeof(clattn_layer), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, CLATTN_DEFAULT_SCORE                                    \
     }
-CLATTN_API void clattn_layer_init(clattn_layer *layer);
+CLATTN_API void clattn_layer_init(clattn_layer *layer, size_t struct_size);
 
 /* Weights as nn.Linear draws them: uniform within +-1/sqrt(fan in), fan in being E for wq and bq, C for wkv and bkv,
  * H D for wo and bo. Arrays of the host, each written whole or NULL; the same seed gives the same numbers on every
@@ -510,7 +538,9 @@ typedef struct clattn_block {
 /* The tensors of a call; rules as for clattn_tensors. mem NULL is "absent". A context or dcontext for a layer without a
  * context is INVALID_ARGUMENT. */
 typedef struct clattn_layer_tensors {
-    size_t struct_size;       /* sizeof(clattn_layer_tensors) */
+    size_t struct_size; /* sizeof(clattn_layer_tensors) */
+    /* backward: 1: gradients of weights and biases are added to what their buffers hold (not dx and dcontext) */
+    int accumulate;
     clattn_block x;           /* in   (B,N,E) */
     clattn_block context;     /* in   (B,M,C); where the layer has one */
     clattn_tensor mask;       /* in   mask_dim, bytes; where the layer has one */
@@ -526,7 +556,6 @@ typedef struct clattn_layer_tensors {
     clattn_block dcontext; /* where the layer has a context */
     clattn_block dwq, dwkv, dwo;
     clattn_block dbq, dbkv, dbo;
-    int accumulate; /* 1: gradients of weights and biases are added to what their buffers hold (not dx and dcontext) */
 } clattn_layer_tensors;
 
 /* clang-format off */
@@ -534,12 +563,12 @@ typedef struct clattn_layer_tensors {
 /* clang-format on */
 #define CLATTN_LAYER_TENSORS_INIT                                                                                      \
     {                                                                                                                  \
-        sizeof(clattn_layer_tensors), CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,            \
+        sizeof(clattn_layer_tensors), 0, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,         \
             CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK,      \
             CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK,      \
-            CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, 0                     \
+            CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK                        \
     }
-CLATTN_API void clattn_layer_tensors_init(clattn_layer_tensors *tensors);
+CLATTN_API void clattn_layer_tensors_init(clattn_layer_tensors *tensors, size_t struct_size);
 
 /* Enqueue a pass of the layer: as clattn_enqueue_forward and clattn_enqueue_backward, with the same statuses, and
  * no gradient at all is INVALID_ARGUMENT. CLBlast takes no wait list, so barriers are enqueued between its calls: on an
@@ -582,27 +611,36 @@ CLATTN_API void clattn_runner_destroy(clattn_runner *runner); /* NULL is ignored
 CLATTN_API clattn_context *clattn_runner_context(clattn_runner *runner);
 CLATTN_API cl_device_id clattn_runner_device(const clattn_runner *runner);
 
-/* An array of the host, with clattn_tensor's strides; the first element is data[0]. Inputs are not written. */
+/* An array of the host, with clattn_tensor's strides; the first element is data[0]. What is only ever read has a type
+ * of its own, so that a program hands in what it must not write without a cast, and cannot hand it in as an output. */
 typedef struct clattn_array {
     void *data;
-    size_t stride[3];
+    size_t stride[4];
 } clattn_array;
+
+typedef struct clattn_const_array {
+    const void *data;
+    size_t stride[4];
+} clattn_const_array;
 
 /* As clattn_tensors, member for member. Outputs that are NULL are not computed. */
 typedef struct clattn_arrays {
     size_t struct_size; /* sizeof(clattn_arrays) */
-    clattn_array q, k, v, mask, kv_lengths, out, lse, dout, dq, dk, dv;
+    clattn_const_array q, k, v, mask, kv_lengths;
+    clattn_array out, lse; /* a backward reads them, unless it runs the forward itself */
+    clattn_const_array dout;
+    clattn_array dq, dk, dv;
 } clattn_arrays;
 
 /* clang-format off */
-#define CLATTN_NO_ARRAY {NULL, {0, 0, 0}}
+#define CLATTN_NO_ARRAY {NULL, {0, 0, 0, 0}} /* of either type */
 /* clang-format on */
 #define CLATTN_ARRAYS_INIT                                                                                             \
     {                                                                                                                  \
         sizeof(clattn_arrays), CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY,    \
             CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY       \
     }
-CLATTN_API void clattn_arrays_init(clattn_arrays *arrays);
+CLATTN_API void clattn_arrays_init(clattn_arrays *arrays, size_t struct_size);
 
 /* What a run took; filled on success. */
 typedef struct clattn_run_info {
@@ -615,6 +653,12 @@ typedef struct clattn_run_info {
     size_t device_bytes;     /* all buffers of the run, workspace included */
     size_t workspace_bytes;
 } clattn_run_info;
+
+#define CLATTN_RUN_INFO_INIT                                                                                           \
+    {                                                                                                                  \
+        sizeof(clattn_run_info), NULL, 0.0, 0.0, 0.0, 0.0, 0, 0                                                        \
+    }
+CLATTN_API void clattn_run_info_init(clattn_run_info *info, size_t struct_size);
 
 /* Run a pass and wait for it. `info` may be NULL. Arrays that are strided are copied as the span from their first to
  * their last element, and only elements of the tensor are written. On failure no output is written.
@@ -630,21 +674,21 @@ CLATTN_API clattn_status clattn_run_backward(clattn_runner *runner, const clattn
 /* As clattn_layer_tensors, member for member, every array contiguous (mask and kv_lengths with strides). */
 typedef struct clattn_layer_arrays {
     size_t struct_size; /* sizeof(clattn_layer_arrays) */
+    int accumulate;
     const float *x, *context;
-    clattn_array mask, kv_lengths;
+    clattn_const_array mask, kv_lengths;
     const float *wq, *wkv, *wo, *bq, *bkv, *bo;
     float *out;
     const float *dout;
     float *dx, *dcontext, *dwq, *dwkv, *dwo, *dbq, *dbkv, *dbo;
-    int accumulate;
 } clattn_layer_arrays;
 
 #define CLATTN_LAYER_ARRAYS_INIT                                                                                       \
     {                                                                                                                  \
-        sizeof(clattn_layer_arrays), NULL, NULL, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, NULL, NULL, NULL, NULL, NULL, NULL, \
-            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0                                              \
+        sizeof(clattn_layer_arrays), 0, NULL, NULL, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, NULL, NULL, NULL, NULL, NULL,    \
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL                                           \
     }
-CLATTN_API void clattn_layer_arrays_init(clattn_layer_arrays *arrays);
+CLATTN_API void clattn_layer_arrays_init(clattn_layer_arrays *arrays, size_t struct_size);
 
 /* Run a pass of the layer and wait for it; as clattn_run_forward and clattn_run_backward. Backward runs the forward
  * itself first, and writes out where it is not NULL. */
@@ -663,6 +707,7 @@ CLATTN_API clattn_status clattn_run_layer_backward(clattn_runner *runner, const 
 
 /* How far a search is; times of one run of the kernel, backward with the small kernel that goes before it. */
 typedef struct clattn_tune_progress {
+    size_t struct_size;     /* the library's: what a later header has behind it is not there */
     const char *kernel;     /* as clattn_plan_describe names it: "forward", .. */
     size_t done, known;     /* configurations of this kernel that were tried, and that are known so far */
     double seconds, budget; /* of searching for this kernel: spent so far, and in all */
@@ -684,7 +729,7 @@ typedef struct clattn_tune_options {
     {                                                                                                                  \
         sizeof(clattn_tune_options), 0.0, NULL, NULL                                                                   \
     }
-CLATTN_API void clattn_tune_options_init(clattn_tune_options *options);
+CLATTN_API void clattn_tune_options_init(clattn_tune_options *options, size_t struct_size);
 
 /* What was found for one kernel. */
 typedef struct clattn_tuned_kernel {
@@ -697,12 +742,21 @@ typedef struct clattn_tuned_kernel {
     char engine[16];         /* "simt", .. */
 } clattn_tuned_kernel;
 
+/* What was found. The kernels are an array of the caller's, whose elements are as large as its header makes them. */
 typedef struct clattn_tune_result {
-    size_t struct_size; /* sizeof(clattn_tune_result), set by the caller */
-    size_t count;       /* of kernels: those that a plan of the passes has */
-    clattn_tuned_kernel kernels[4];
-    int stopped; /* 1: by the progress callback */
+    size_t struct_size;           /* sizeof(clattn_tune_result) */
+    int stopped;                  /* out  1: by the progress callback */
+    clattn_tuned_kernel *kernels; /* in   where to write; NULL: nowhere */
+    size_t capacity;              /* in   of kernels; 0 with NULL */
+    size_t kernel_size;           /* in   sizeof(clattn_tuned_kernel), what lies between two of them */
+    size_t count;                 /* out  of kernels that were tuned, also where capacity is less; at most 4 yet */
 } clattn_tune_result;
+
+#define CLATTN_TUNE_RESULT_INIT                                                                                        \
+    {                                                                                                                  \
+        sizeof(clattn_tune_result), 0, NULL, 0, 0, 0                                                                   \
+    }
+CLATTN_API void clattn_tune_result_init(clattn_tune_result *result, size_t struct_size);
 
 /* Searches for the fastest configuration of each kernel of `passes` for this problem, on a queue and buffers of its
  * own, with random tensors. Each candidate's results are compared with the built-in configuration's before it is timed.
@@ -713,8 +767,9 @@ typedef struct clattn_tune_result {
  * Unlike an enqueue, this call waits, builds and allocates device memory: all tensors of the problem, and on the host
  * the same again twice. Nothing else should use the device meanwhile. Several threads or processes may tune at once as
  * far as the file goes, the last writer winning, but not for times that mean anything.
- *   INVALID_ARGUMENT  as for clattn_plan_create; options or result with a struct_size that is not this version's;
- *                     seconds negative or not finite; the context has no folder, or the file cannot be written
+ *   INVALID_ARGUMENT  as for clattn_plan_create; options or result that do not fit the library (section 2), kernels
+ *                     NULL with a capacity or with a kernel_size of no version; seconds negative or not finite; the
+ *                     context has no folder, or the file cannot be written
  *   and the errors of clattn_plan_create and clattn_enqueue_forward */
 CLATTN_API clattn_status clattn_tune(clattn_context *context, const clattn_problem *problem, unsigned passes,
                                      const clattn_tune_options *options, clattn_tune_result *result);

@@ -70,7 +70,7 @@ struct test_case {
     int want_lse;
     enum case_layout layout;
     enum case_data data;
-    enum case_mask mask; /* read when problem.mask_dim is not 0 */
+    enum case_mask mask; /* read when problem.score.mask_dim is not 0 */
     enum case_lengths lengths;
     int32_t kv_length;
     uint64_t seed;

@@ -289,28 +289,35 @@ void data_free(struct data_set *set)
 
 void data_arrays(const struct data_set *set, clattn_arrays *arrays)
 {
-    clattn_array *const slots[SLOT_COUNT] = {&arrays->q,          &arrays->k,    &arrays->v,   &arrays->mask,
-                                             &arrays->kv_lengths, &arrays->dout, &arrays->out, &arrays->lse,
-                                             &arrays->dq,         &arrays->dk,   &arrays->dv};
+    clattn_const_array *const inputs[SLOT_COUNT] = {
+        [SLOT_Q] = &arrays->q,       [SLOT_K] = &arrays->k,       [SLOT_V] = &arrays->v,
+        [SLOT_MASK] = &arrays->mask, [SLOT_DOUT] = &arrays->dout, [SLOT_KV_LENGTHS] = &arrays->kv_lengths,
+    };
+    clattn_array *const outputs[SLOT_COUNT] = {
+        [SLOT_OUT] = &arrays->out, [SLOT_LSE] = &arrays->lse, [SLOT_DQ] = &arrays->dq,
+        [SLOT_DK] = &arrays->dk,   [SLOT_DV] = &arrays->dv,
+    };
 
     for (int slot = 0; slot < SLOT_COUNT; slot++) {
         const struct data_view *view = &set->view[slot];
+        clattn_array array = CLATTN_NO_ARRAY;
 
-        if (view->buffer < 0) {
-            *slots[slot] = (clattn_array)CLATTN_NO_ARRAY;
-            continue;
+        if (view->buffer >= 0) {
+            array.data = row_at(set, (enum data_slot)slot, 0);
+            memcpy(array.stride, view->stride, view->default_strides ? 0 : sizeof view->stride);
         }
-        slots[slot]->data = row_at(set, (enum data_slot)slot, 0);
-        memcpy(slots[slot]->stride, view->stride, sizeof view->stride);
-        if (view->default_strides) {
-            memset(slots[slot]->stride, 0, sizeof view->stride);
+        if (outputs[slot] != NULL) {
+            *outputs[slot] = array;
+        } else {
+            inputs[slot]->data = array.data;
+            memcpy(inputs[slot]->stride, array.stride, sizeof array.stride);
         }
     }
 }
 
 void data_reference_arrays(const struct data_set *set, clattn_arrays *arrays)
 {
-    clattn_array *const inputs[] = {&arrays->q, &arrays->k, &arrays->v, &arrays->dout};
+    clattn_const_array *const inputs[] = {&arrays->q, &arrays->k, &arrays->v, &arrays->dout};
     static const enum data_slot slots[] = {SLOT_Q, SLOT_K, SLOT_V, SLOT_DOUT};
 
     data_arrays(set, arrays);

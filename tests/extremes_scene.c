@@ -96,12 +96,20 @@ static void fail(struct known_scene *s, const char *what, const char *found)
 static void run_arrays(struct known_scene *s, clattn_runner *runner, int backward, void *const *bytes)
 {
     clattn_arrays a = CLATTN_ARRAYS_INIT;
-    clattn_array *const arrays[SCENE_TENSORS] = {&a.q, &a.k, &a.v, &a.dout, &a.out, &a.dq, &a.dk, &a.dv, &a.lse};
+    const void **const inputs[SCENE_TENSORS] = {&a.q.data, &a.k.data, &a.v.data, &a.dout.data};
+    void **const outputs[SCENE_TENSORS] = {
+        [SCENE_OUT] = &a.out.data, [SCENE_DQ] = &a.dq.data,   [SCENE_DK] = &a.dk.data,
+        [SCENE_DV] = &a.dv.data,   [SCENE_LSE] = &a.lse.data,
+    };
 
     for (int t = 0; t < SCENE_TENSORS; t++) {
         const int of_backward = t == SCENE_DOUT || t == SCENE_DQ || t == SCENE_DK || t == SCENE_DV;
 
-        arrays[t]->data = backward || !of_backward ? bytes[t] : NULL;
+        if (outputs[t] != NULL) {
+            *outputs[t] = backward || !of_backward ? bytes[t] : NULL;
+        } else {
+            *inputs[t] = backward || !of_backward ? bytes[t] : NULL;
+        }
     }
     a.mask.data = s->mask;
     if (clattn_run_forward(runner, &s->p, &a, NULL) != CLATTN_SUCCESS) {

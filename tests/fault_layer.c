@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#undef CL_TARGET_OPENCL_VERSION /* for the one function that is not of 1.2 */
+#define CL_TARGET_OPENCL_VERSION 200
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include "fault_layer.h"
 
 #include <CL/cl_layer.h>
@@ -232,6 +235,8 @@ CHECKED(clBuildProgram, CL_BUILD_PROGRAM_FAILURE,
         (cl_program program, cl_uint n, const cl_device_id *devices, const char *options,
          void(CL_CALLBACK *notify)(cl_program, void *), void *user),
         (program, n, devices, options, notify, user))
+CHECKED(clSetKernelArgSVMPointer, CL_OUT_OF_RESOURCES, (cl_kernel kernel, cl_uint n, const void *value),
+        (kernel, n, value))
 CHECKED(clSetKernelArg, CL_OUT_OF_RESOURCES, (cl_kernel kernel, cl_uint n, size_t bytes, const void *value),
         (kernel, n, bytes, value))
 CHECKED(clFinish, CL_OUT_OF_RESOURCES, (cl_command_queue queue), (queue))
@@ -309,6 +314,7 @@ static void install(void)
     WRAP(clCreateKernel);
     WRAP(clBuildProgram);
     WRAP(clSetKernelArg);
+    WRAP(clSetKernelArgSVMPointer);
     WRAP(clFinish);
     WRAP(clEnqueueNDRangeKernel);
     WRAP(clEnqueueReadBuffer);

@@ -176,8 +176,8 @@ static int work_begin(struct work *w)
 static void describe_middle(struct work *w)
 {
     const struct layer_shape *s = &w->s;
-    const clattn_array rows = {w->q_float, {(size_t)(s->n * s->inner), (size_t)s->d, (size_t)s->inner}};
-    const clattn_array keys = {w->kv_float, {(size_t)(s->m * s->kv_inner), (size_t)s->d, (size_t)s->kv_inner}};
+    const clattn_const_array rows = {w->q_float, {(size_t)(s->n * s->inner), (size_t)s->d, (size_t)s->inner, 1}};
+    const clattn_const_array keys = {w->kv_float, {(size_t)(s->m * s->kv_inner), (size_t)s->d, (size_t)s->kv_inner, 1}};
 
     w->p = layer_problem(w->layer);
     w->middle = (clattn_arrays)CLATTN_ARRAYS_INIT;

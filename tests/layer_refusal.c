@@ -61,7 +61,7 @@ void layer_put(clattn_layer_tensors *t, enum layer_slot slot, cl_mem mem, size_t
     if (layer_block(t, slot) != NULL) {
         *layer_block(t, slot) = (clattn_block){mem, offset};
     } else {
-        *layer_strided(t, slot) = (clattn_tensor){mem, offset, {0, 0, 0}};
+        *layer_strided(t, slot) = (clattn_tensor){.mem = mem, .offset = offset};
     }
 }
 

@@ -48,7 +48,8 @@ static void make_buffers(struct layer_scene *scene)
             scene->mem[slot] = scene->room != NULL ? scene->room : device_buffer(cl, bytes, scene->data.slot[slot]);
         }
         if (layer_strided(t, slot) != NULL) {
-            *layer_strided(t, slot) = (clattn_tensor){scene->mem[slot], scene->mem[slot] != NULL ? offset : 0, {0}};
+            *layer_strided(t, slot) =
+                (clattn_tensor){.mem = scene->mem[slot], .offset = scene->mem[slot] != NULL ? offset : 0};
         } else if (bytes > 0 && (slot < LAYER_DX || (scene->c.gradients >> slot & 1))) {
             *layer_block(t, slot) = (clattn_block){scene->mem[slot], offset};
         }

@@ -37,7 +37,7 @@ struct problem_row {
 
 static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, 0)}},
-    {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, sizeof(clattn_problem) + 8)}},
+    {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, sizeof(clattn_problem) - 1)}},
     {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, 0)}},
     {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, INT64_MIN)}},
     {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, INT64_MAX)}},
@@ -192,7 +192,7 @@ static void test_options(void **state)
         bad[n] = good;
     }
     bad[0].struct_size = 0;
-    bad[1].struct_size = sizeof good + 8;
+    bad[1].struct_size = SIZE_MAX;
     bad[2].engine = (clattn_engine)5;
     bad[3].engine = (clattn_engine)-1;
     bad[4].allocator.allocate = no_memory;

@@ -22,8 +22,10 @@
     X(layer, CLATTN_LAYER_INIT)                                                                                        \
     X(layer_tensors, CLATTN_LAYER_TENSORS_INIT)                                                                        \
     X(arrays, CLATTN_ARRAYS_INIT)                                                                                      \
+    X(run_info, CLATTN_RUN_INFO_INIT)                                                                                  \
     X(layer_arrays, CLATTN_LAYER_ARRAYS_INIT)                                                                          \
-    X(tune_options, CLATTN_TUNE_OPTIONS_INIT)
+    X(tune_options, CLATTN_TUNE_OPTIONS_INIT)                                                                          \
+    X(tune_result, CLATTN_TUNE_RESULT_INIT)
 
 /* One byte behind the struct must stay. */
 #define CHECK(name, macro)                                                                                             \
@@ -34,11 +36,11 @@
             unsigned char behind;                                                                                      \
         } found;                                                                                                       \
         memset(&found, 0xa5, sizeof found);                                                                            \
-        clattn_##name##_init(&found.object);                                                                           \
+        clattn_##name##_init(&found.object, sizeof found.object);                                                      \
         assert_memory_equal(&found.object, &expected, sizeof expected);                                                \
         assert_int_equal(found.object.struct_size, sizeof(clattn_##name));                                             \
         assert_int_equal(found.behind, 0xa5);                                                                          \
-        clattn_##name##_init(NULL);                                                                                    \
+        clattn_##name##_init(NULL, 64);                                                                                \
     }
 
 static void test_as_macros(void **state)

@@ -58,7 +58,7 @@ step "where what is installed looks for libraries"
 step "exported symbols and soname"
 others=$(nm -D --defined-only "$library" | awk '$3 !~ /^clattn_[a-z]/ { print $3 }')
 [ -z "$others" ] || fail "exported, but not clattn_*: $others"
-objdump -p "$library" | grep -q 'SONAME *libclattn\.so\.[0-9]' || fail "no versioned soname"
+objdump -p "$library" | grep -q 'SONAME *libclattn\.so\.0\.2$' || fail "the soname is not libclattn.so.0.2"
 
 step "find_package"
 if ! build_with_cmake >"$scratch/cmake.log" 2>&1; then
@@ -88,8 +88,11 @@ export PKG_CONFIG_PATH
 # Only what pkg-config says, and nothing taken from libraries of libraries.
 # shellcheck disable=SC2046 # one word a flag
 cc -std=c99 -Wall -Wextra -pedantic -Werror "$source/tests/install/consumer.c" -o "$scratch/shared" \
-    -Wl,--no-copy-dt-needed-entries $(pkg-config --cflags --libs clattn) -lm ||
-    fail "the consumer with pkg-config does not build"
+    -Wl,--no-copy-dt-needed-entries $(pkg-config --cflags --libs clattn) -lm >"$scratch/cc.log" 2>&1 ||
+    { cat "$scratch/cc.log" >&2; fail "the consumer with pkg-config does not build"; }
+[ ! -s "$scratch/cc.log" ] || { cat "$scratch/cc.log" >&2; fail "the header makes the compiler talk"; }
+version=$(sed -n 's/^#define CLATTN_VERSION_M[AI][JN]OR \([0-9]*\).*/\1/p' "$prefix/include/clattn.h" | paste -s -d .)
+case $(pkg-config --modversion clattn) in "$version".*) ;; *) fail "clattn.pc is not of version $version" ;; esac
 "$scratch/shared" || fail "the consumer with pkg-config failed"
 readelf -d "$scratch/shared" | grep -q 'NEEDED.*libclattn' || fail "the consumer does not use the shared library"
 

@@ -3,6 +3,7 @@
  * not build, a device with little local memory, a queue of another device. And the text of the real kernels. */
 #include "scene.h"
 
+#include "host_view.h"
 #include "opencl/embedded.h"
 #include "opencl/program.h"
 #include "plan/plan.h"
@@ -253,10 +254,10 @@ static void check_against_reference(const struct scene *scene)
         free(found);
         free(expected[n]);
     }
-    free(arrays.q.data);
-    free(arrays.k.data);
-    free(arrays.v.data);
-    free(arrays.dout.data);
+    free(host_writable(&arrays.q));
+    free(host_writable(&arrays.k));
+    free(host_writable(&arrays.v));
+    free(host_writable(&arrays.dout));
 }
 
 /* As if the device had 16 KiB of local memory and work-groups of 64: deep heads must pass in chunks and slices, and

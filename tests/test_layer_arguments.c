@@ -38,7 +38,7 @@ struct row {
 /* Of LINE without its mask. */
 static const struct row bad_layers[] = {
     {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, 0)}},
-    {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, sizeof(clattn_layer) + 8)}},
+    {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, sizeof(clattn_layer) - 1)}},
     {CLATTN_INVALID_SIZE, "layer.batch", {SET(batch, 0)}},
     {CLATTN_INVALID_SIZE, "layer.batch", {SET(batch, INT64_MIN)}},
     {CLATTN_INVALID_SIZE, "layer.batch", {SET(batch, INT64_MAX)}},

@@ -131,8 +131,8 @@ static void test_strides(void **state)
     for (size_t b = 0; b < 2; b++) {
         lengths[3 * b] = ((int32_t *)host.scene.data.slot[LAYER_KV_LENGTHS])[b];
     }
-    host.arrays.mask = (clattn_array){mask, {128, 0, 16}};
-    host.arrays.kv_lengths = (clattn_array){lengths, {3, 0, 0}};
+    host.arrays.mask = (clattn_const_array){mask, {128, 0, 16, 1}};
+    host.arrays.kv_lengths = (clattn_const_array){lengths, {3, 0, 0, 1}};
     run(&host, *state, 1);
     layer_scene_compare(&host.scene, &truth, host.image, layer_scene_writes(&host.scene) & ~(1u << LAYER_SAVED));
     layer_truth_free(&truth);
@@ -236,7 +236,7 @@ static void test_refused(void **state)
     check_refused(&host, *state, 1, &a, CLATTN_INVALID_ARGUMENT, "accumulate");
     for (int backward = 0; backward < 2; backward++) {
         a = host.arrays;
-        a.struct_size++;
+        a.struct_size--;
         check_refused(&host, *state, backward, &a, CLATTN_INVALID_ARGUMENT, "struct_size");
         a = host.arrays;
         a.out = (float *)(uintptr_t)a.x + 1;

@@ -218,12 +218,10 @@ static void test_role_strides(void **state)
 {
     const struct clattn__role role = {.count = {2, 1, 5}, .depth = 7};
     static const struct {
-        size_t given[3], expected[3];
+        size_t given[4], expected[3];
     } rows[] = {
-        {{0, 0, 0}, {35, 0, 7}},
-        {{35, 35, 7}, {35, 0, 7}},
-        {{0, 0, 9}, {0, 0, 9}},
-        {{1, 2, 3}, {1, 0, 3}},
+        {{0, 0, 0, 0}, {35, 0, 7}}, {{35, 35, 7, 0}, {35, 0, 7}}, {{35, 35, 7, 1}, {35, 0, 7}},
+        {{0, 0, 9, 0}, {0, 0, 9}},  {{1, 2, 3, 0}, {1, 0, 3}},    {{0, 0, 0, 1}, {0, 0, 0}},
     };
 
     (void)state;

@@ -2,6 +2,7 @@
 /* What must hold at lengths that the reference cannot reach, and between problems that are the same problem. */
 #include "device.h"
 
+#include "host_view.h"
 #include "random.h"
 
 #include <math.h>
@@ -103,11 +104,18 @@ static struct tensors make_tensors(const clattn_problem *p, uint64_t seed)
 
 static void free_tensors(struct tensors *t)
 {
-    const clattn_array all[] = {t->arrays.q,   t->arrays.k,  t->arrays.v,  t->arrays.dout, t->arrays.out,
-                                t->arrays.lse, t->arrays.dq, t->arrays.dk, t->arrays.dv};
+    void *const all[] = {host_writable(&t->arrays.q),
+                         host_writable(&t->arrays.k),
+                         host_writable(&t->arrays.v),
+                         host_writable(&t->arrays.dout),
+                         t->arrays.out.data,
+                         t->arrays.lse.data,
+                         t->arrays.dq.data,
+                         t->arrays.dk.data,
+                         t->arrays.dv.data};
 
     for (size_t n = 0; n < COUNT_OF(all); n++) {
-        free(all[n].data);
+        free(all[n]);
     }
 }
 
@@ -258,15 +266,15 @@ static void test_order_of_keys(void **state)
     struct tensors one = make_tensors(&p, 40);
     struct tensors other = make_tensors(&p, 40);
 
-    permute(other.arrays.k.data, one.arrays.k.data, keys);
-    permute(other.arrays.v.data, one.arrays.v.data, keys);
+    permute(host_writable(&other.arrays.k), one.arrays.k.data, keys);
+    permute(host_writable(&other.arrays.v), one.arrays.v.data, keys);
     run(f->runner, &one);
     run(f->runner, &other);
     assert_close(other.arrays.out.data, one.arrays.out.data, one.q_count);
     assert_close(other.arrays.lse.data, one.arrays.lse.data, one.lse_count);
     assert_close(other.arrays.dq.data, one.arrays.dq.data, one.q_count);
-    permute(one.arrays.k.data, one.arrays.dk.data, keys);
-    permute(one.arrays.v.data, one.arrays.dv.data, keys);
+    permute(host_writable(&one.arrays.k), one.arrays.dk.data, keys);
+    permute(host_writable(&one.arrays.v), one.arrays.dv.data, keys);
     assert_close(other.arrays.dk.data, one.arrays.k.data, one.k_count);
     assert_close(other.arrays.dv.data, one.arrays.v.data, one.k_count);
     free_tensors(&one);
@@ -339,8 +347,8 @@ static void test_grouped_heads(void **state)
     struct tensors expanded = make_tensors(&all, 60); /* q and dout are the same numbers */
     float *sum = make_floats(grouped.k_count, 0);
 
-    expand_heads(expanded.arrays.k.data, grouped.arrays.k.data, 4, 2, M * D);
-    expand_heads(expanded.arrays.v.data, grouped.arrays.v.data, 4, 2, M * D);
+    expand_heads(host_writable(&expanded.arrays.k), grouped.arrays.k.data, 4, 2, M * D);
+    expand_heads(host_writable(&expanded.arrays.v), grouped.arrays.v.data, 4, 2, M * D);
     run(f->runner, &grouped);
     run(f->runner, &expanded);
     assert_close(grouped.arrays.out.data, expanded.arrays.out.data, grouped.q_count);

@@ -7,6 +7,7 @@
 #include "compare.h"
 #include "data.h"
 #include "half.h"
+#include "host_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,11 +224,14 @@ static void test_missing_arrays(void **state)
     for (int backward = 0; backward < 2; backward++) {
         for (size_t n = 0; n < COUNT_OF(names); n++) {
             clattn_arrays a = good;
-            clattn_array *const members[] = {&a.q, &a.k, &a.v, &a.mask, &a.kv_lengths, &a.out, &a.dout};
+            const void *out = a.out.data;
+            const void **const members[] = {&a.q.data,          &a.k.data, &a.v.data,   &a.mask.data,
+                                            &a.kv_lengths.data, &out,      &a.dout.data};
             char part[32];
 
             snprintf(part, sizeof part, "array %s is missing", names[n]);
-            members[n]->data = NULL;
+            *members[n] = NULL;
+            a.out.data = out != NULL ? a.out.data : NULL;
             if (backward ? strcmp(names[n], "out") != 0 : n < COUNT_OF(names) - 1) {
                 assert_run_fails(*state, backward, &set, &before, &c.problem, &a, CLATTN_INVALID_ARGUMENT, part);
             }
@@ -254,12 +258,13 @@ static void test_bad_arrays(void **state)
         clattn_problem p = c.problem;
         const struct {
             void *data;
-            size_t stride[3];
+            size_t stride[4];
             clattn_status status;
         } rows[] = {
-            {good.q.data, {0, 0, 0}, CLATTN_OVERLAP},
-            {(char *)good.v.data + 4, {0, 0, 0}, CLATTN_OVERLAP},
-            {good.kv_lengths.data, {0, 0, 0}, CLATTN_OVERLAP},
+            {output->data, {144, 72, 8, 2}, CLATTN_INVALID_ARGUMENT},
+            {host_writable(&good.q), {0, 0, 0}, CLATTN_OVERLAP},
+            {(char *)host_writable(&good.v) + 4, {0, 0, 0}, CLATTN_OVERLAP},
+            {host_writable(&good.kv_lengths), {0, 0, 0}, CLATTN_OVERLAP},
             {backward ? good.dk.data : good.lse.data, {0, 0, 0}, CLATTN_OVERLAP},
             {output->data, {1, 0, 8}, CLATTN_OVERLAP},
             {output->data, {SIZE_MAX, 72, 8}, CLATTN_INVALID_SIZE},
@@ -271,7 +276,7 @@ static void test_bad_arrays(void **state)
 
         for (size_t n = 0; n < COUNT_OF(rows); n++) {
             output->data = rows[n].data;
-            memcpy(output->stride, rows[n].stride, sizeof output->stride);
+            memcpy(output->stride, rows[n].stride, sizeof rows[n].stride);
             assert_run_fails(*state, backward, &set, &before, &p, &a, rows[n].status, backward ? "dq" : "out");
         }
         p.qk_dim = CLATTN_MAX_HEAD_DIM + 1;

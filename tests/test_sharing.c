@@ -15,7 +15,7 @@ static size_t elements(const struct refusal *r, enum scene_tensor i)
 /* Puts the tensor into the room, `byte` from its start, contiguous. */
 static void place(const struct refusal *r, struct refusal_call *call, enum scene_tensor i, size_t byte)
 {
-    *scene_tensor(&call->tensors, i) = (clattn_tensor){r->room, byte / scene_element(&r->scene, i), {0, 0, 0}};
+    *scene_tensor(&call->tensors, i) = (clattn_tensor){.mem = r->room, .offset = byte / scene_element(&r->scene, i)};
 }
 
 static void check_neighbours(const struct refusal *r, int backward, enum scene_tensor output, enum scene_tensor other)
@@ -142,7 +142,8 @@ static struct refusal_call packed(const struct refusal *r, int backward, enum sc
             if (i == SCENE_MASK || i == SCENE_KV_LENGTHS || !refusal_uses(backward, i)) {
                 continue;
             }
-            *scene_tensor(&call.tensors, i) = (clattn_tensor){r->room, at / size, {9 * row / size, dim[3], row / size}};
+            *scene_tensor(&call.tensors, i) =
+                (clattn_tensor){.mem = r->room, .offset = at / size, .stride = {9 * row / size, dim[3], row / size}};
             scene_tensor(&call.tensors, i)->offset += i == moved ? (size_t)by : 0;
             at += dim[1] * dim[3] * size;
         }
@@ -189,8 +190,8 @@ static void test_sub_buffers(void **state)
     cl_mem first = sub_buffer(r, 0, 2 * bytes);
     cl_mem second = sub_buffer(r, bytes, 2 * bytes);
 
-    call.tensors.q = (clattn_tensor){first, 0, {0, 0, 0}};
-    call.tensors.out = (clattn_tensor){second, 0, {0, 0, 0}};
+    call.tensors.q = (clattn_tensor){.mem = first};
+    call.tensors.out = (clattn_tensor){.mem = second};
     assert_accepted(r, &call);
     call.tensors.q.offset = unit;
     assert_refused(r, &call, CLATTN_OVERLAP, "out");
@@ -198,7 +199,7 @@ static void test_sub_buffers(void **state)
     assert_accepted(r, &call);
     call.tensors.q.offset++;
     assert_refused(r, &call, CLATTN_OVERLAP, "out");
-    call.tensors.q = (clattn_tensor){r->room, unit, {0, 0, 0}};
+    call.tensors.q = (clattn_tensor){.mem = r->room, .offset = unit};
     assert_refused(r, &call, CLATTN_OVERLAP, "out");
     call.tensors.q.offset = unit + elements(r, SCENE_OUT);
     assert_accepted(r, &call);

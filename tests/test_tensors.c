@@ -28,7 +28,7 @@ static void test_null(void **state)
         call.queue = NULL;
         assert_refused(r, &call, CLATTN_INVALID_ARGUMENT, "queue is NULL");
         call = refusal_call(r, backward);
-        call.tensors.struct_size++;
+        call.tensors.struct_size--;
         assert_refused(r, &call, CLATTN_INVALID_ARGUMENT, "tensors.struct_size");
         assert_status((backward ? clattn_enqueue_backward : clattn_enqueue_forward)(r->plan, r->device.queue, NULL,
                                                                                     call.workspace, 0, NULL, &event),
@@ -66,7 +66,8 @@ static void test_unused(void **state)
     struct refusal_call call = refusal_call(r, 0);
 
     for (enum scene_tensor i = SCENE_DOUT; i < SCENE_COUNT; i++) {
-        *scene_tensor(&call.tensors, i) = (clattn_tensor){r->room, SIZE_MAX, {SIZE_MAX, SIZE_MAX, SIZE_MAX}};
+        *scene_tensor(&call.tensors, i) =
+            (clattn_tensor){r->room, SIZE_MAX, {SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX}, r->room};
     }
     assert_accepted(r, &call);
 }
@@ -97,7 +98,7 @@ static void check_exact_size(const struct refusal *r, int backward, enum scene_t
 
     tensor->mem = device_buffer(r->device.cl, bytes, NULL);
     tensor->offset = offset;
-    memcpy(tensor->stride, stride, sizeof tensor->stride);
+    memcpy(tensor->stride, stride, 3 * sizeof *stride);
     assert_accepted(r, &call);
     assert_cl(clReleaseMemObject(tensor->mem));
 
@@ -161,6 +162,33 @@ static void test_huge(void **state)
                     assert_refused(r, &call, CLATTN_BUFFER_TOO_SMALL, scene_name(i));
                 }
             }
+        }
+    }
+}
+
+/* The last dimension: 0 beside other strides is 1, and nothing else is taken yet, but where it has one element. */
+static void test_last_stride(void **state)
+{
+    const struct refusal *r = *state;
+
+    FOR_USED_TENSORS(backward, i)
+    {
+        const size_t *dim = r->scene.dim[i];
+        struct refusal_call call = refusal_call(r, backward);
+        clattn_tensor *tensor = scene_tensor(&call.tensors, i);
+        const size_t whole[4] = {dim[1] * dim[2] * dim[3], dim[2] * dim[3], dim[3], 0};
+        char part[64];
+
+        memcpy(tensor->stride, whole, sizeof whole);
+        assert_accepted(r, &call);
+        tensor->stride[3] = 1;
+        assert_accepted(r, &call);
+        tensor->stride[3] = 2;
+        if (dim[3] == 1) {
+            assert_accepted(r, &call);
+        } else {
+            snprintf(part, sizeof part, "stride[3] of %s is 2; engines here need 1", scene_name(i));
+            assert_refused(r, &call, CLATTN_INVALID_ARGUMENT, part);
         }
     }
 }
@@ -298,15 +326,11 @@ static void test_wait_list(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_null),
-        cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_unused),
-        cmocka_unit_test(test_exact_size),
-        cmocka_unit_test(test_huge),
-        cmocka_unit_test(test_workspace),
-        cmocka_unit_test(test_another_context),
-        cmocka_unit_test(test_another_device),
-        cmocka_unit_test(test_not_planned),
+        cmocka_unit_test(test_null),           cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_unused),         cmocka_unit_test(test_exact_size),
+        cmocka_unit_test(test_last_stride),    cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_workspace),      cmocka_unit_test(test_another_context),
+        cmocka_unit_test(test_another_device), cmocka_unit_test(test_not_planned),
         cmocka_unit_test(test_wait_list),
     };
 

@@ -17,11 +17,11 @@ static void test_stopped(void **state)
     const struct tune_scene *s = *state;
     const struct test_case c = tune_scene_case(), other = tune_scene_parse("b1 h1 n20 m20 d16/8");
     clattn_context *context = tune_scene_context(s, s->folder, NULL);
-    clattn_tune_result result;
+    clattn_tuned_kernel found;
 
     tune_scene_tune(context, &c.problem, CLATTN_FORWARD, 1);
-    result = tune_scene_tune(context, &other.problem, CLATTN_FORWARD, 0);
-    assert_true(result.kernels[0].is_builtin);
+    found = tune_scene_tune(context, &other.problem, CLATTN_FORWARD, 0);
+    assert_true(found.is_builtin);
     assert_int_equal(tune_scene_count_in_plan(s, &other.problem, "(built-in table)"), 3);
     assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 1);
     clattn_context_destroy(context);
@@ -42,9 +42,9 @@ static void test_types(void **state)
 
     for (size_t n = 0; n < COUNT_OF(cases); n++) {
         const struct test_case c = tune_scene_parse(cases[n].line);
-        const clattn_tune_result result = tune_scene_tune(context, &c.problem, cases[n].passes, 1);
+        const clattn_tuned_kernel found = tune_scene_tune(context, &c.problem, cases[n].passes, 1);
 
-        assert_int_equal(result.kernels[0].refused, 0);
+        assert_int_equal(found.refused, 0);
     }
     clattn_context_destroy(context);
 }
@@ -56,15 +56,19 @@ static void test_time(void **state)
     const struct test_case c = tune_scene_case();
     clattn_context *context = tune_scene_context(s, s->folder, NULL);
     clattn_tune_options options = CLATTN_TUNE_OPTIONS_INIT;
-    clattn_tune_result result = {.struct_size = sizeof result};
+    clattn_tuned_kernel kernels[8];
+    clattn_tune_result result = CLATTN_TUNE_RESULT_INIT;
 
+    result.kernels = kernels;
+    result.kernel_size = sizeof kernels[0];
+    result.capacity = COUNT_OF(kernels);
     options.seconds = 1e-6;
     assert_success(clattn_tune(context, &c.problem, CLATTN_FORWARD | CLATTN_BACKWARD, &options, &result));
-    assert_in_range(result.count, 2, COUNT_OF(result.kernels));
+    assert_in_range(result.count, 2, COUNT_OF(kernels));
     assert_false(result.stopped);
     for (size_t n = 0; n < result.count; n++) {
-        assert_int_equal(result.kernels[n].tried, 1);
-        assert_true(result.kernels[n].is_builtin);
+        assert_int_equal(kernels[n].tried, 1);
+        assert_true(kernels[n].is_builtin);
     }
     clattn_context_destroy(context);
 }
@@ -107,15 +111,23 @@ static void test_arguments(void **state)
     clattn_problem none = CLATTN_PROBLEM_INIT;
     clattn_context *context = tune_scene_context(s, s->folder, NULL);
     clattn_tune_options options = CLATTN_TUNE_OPTIONS_INIT;
-    clattn_tune_result result = {.struct_size = sizeof result - 1};
+    clattn_tuned_kernel kernel;
+    clattn_tune_result result = CLATTN_TUNE_RESULT_INIT;
 
     assert_status(clattn_tune(NULL, p, CLATTN_FORWARD, NULL, NULL), CLATTN_INVALID_ARGUMENT, "context");
     assert_status(clattn_tune(context, NULL, CLATTN_FORWARD, NULL, NULL), CLATTN_INVALID_ARGUMENT, "problem");
     assert_status(clattn_tune(context, &none, CLATTN_FORWARD, NULL, NULL), CLATTN_INVALID_SIZE, "batch");
     assert_status(clattn_tune(context, p, 0, NULL, NULL), CLATTN_INVALID_ARGUMENT, "passes");
     assert_status(clattn_tune(context, p, 16, NULL, NULL), CLATTN_INVALID_ARGUMENT, "passes");
+    result.struct_size--;
     assert_status(clattn_tune(context, p, CLATTN_FORWARD, NULL, &result), CLATTN_INVALID_ARGUMENT,
                   "result.struct_size");
+    result.struct_size++;
+    result.capacity = 1;
+    assert_status(clattn_tune(context, p, CLATTN_FORWARD, NULL, &result), CLATTN_INVALID_ARGUMENT, "result.kernels");
+    result.kernels = &kernel;
+    assert_status(clattn_tune(context, p, CLATTN_FORWARD, NULL, &result), CLATTN_INVALID_ARGUMENT,
+                  "result.kernel_size is 0");
     options.seconds = -1;
     assert_status(clattn_tune(context, p, CLATTN_FORWARD, &options, NULL), CLATTN_INVALID_ARGUMENT, "seconds");
     options.seconds = NAN;

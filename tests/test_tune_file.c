@@ -40,25 +40,25 @@ static void test_used(void **state)
     const struct test_case c = tune_scene_case();
     clattn_context *context = tune_scene_context(s, s->folder, NULL);
     clattn_plan *plan;
-    clattn_tune_result result;
+    clattn_tuned_kernel found;
     char path[256];
     char *text;
 
     assert_success(clattn_plan_create(context, &c.problem, CLATTN_FORWARD, &plan));
     assert_non_null(strstr(clattn_plan_describe(plan), "(built-in table)"));
     clattn_plan_destroy(plan);
-    result = tune_scene_tune(context, &c.problem, CLATTN_FORWARD, 2);
-    assert_string_equal(result.kernels[0].kernel, "forward");
-    assert_int_equal(result.kernels[0].refused, 0);
+    found = tune_scene_tune(context, &c.problem, CLATTN_FORWARD, 2);
+    assert_string_equal(found.kernel, "forward");
+    assert_int_equal(found.refused, 0);
     assert_success(clattn_plan_create(context, &c.problem, CLATTN_FORWARD, &plan)); /* the same context knows it */
     assert_non_null(strstr(clattn_plan_describe(plan), "(tuned on this device)"));
     clattn_plan_destroy(plan);
-    result = tune_scene_tune(context, &c.problem, CLATTN_BACKWARD_DQ, 1);
-    assert_string_equal(result.kernels[0].kernel, "backward_dq");
-    assert_int_equal(result.kernels[0].refused, 0);
-    result = tune_scene_tune(context, &c.problem, CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV, 1);
-    assert_string_equal(result.kernels[0].kernel, "backward_dkdv");
-    assert_int_equal(result.kernels[0].refused, 0);
+    found = tune_scene_tune(context, &c.problem, CLATTN_BACKWARD_DQ, 1);
+    assert_string_equal(found.kernel, "backward_dq");
+    assert_int_equal(found.refused, 0);
+    found = tune_scene_tune(context, &c.problem, CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV, 1);
+    assert_string_equal(found.kernel, "backward_dkdv");
+    assert_int_equal(found.refused, 0);
     strcpy(path, clattn_tune_file(context));
     assert_non_null(strstr(clattn_context_describe(context), path));
     clattn_context_destroy(context);

@@ -36,6 +36,7 @@ static int count_down(void *user, const clattn_tune_progress *progress)
 {
     int *left = user;
 
+    assert_int_equal(progress->struct_size, sizeof *progress);
     assert_non_null(progress->kernel);
     assert_in_range(progress->done, 1, progress->known);
     assert_true(progress->seconds >= 0.0 && progress->budget > 90.0);
@@ -43,25 +44,29 @@ static int count_down(void *user, const clattn_tune_progress *progress)
     return (*left)-- == 0;
 }
 
-clattn_tune_result tune_scene_tune(clattn_context *context, const clattn_problem *p, unsigned passes,
-                                   int configurations)
+clattn_tuned_kernel tune_scene_tune(clattn_context *context, const clattn_problem *p, unsigned passes,
+                                    int configurations)
 {
     clattn_tune_options options = CLATTN_TUNE_OPTIONS_INIT;
-    clattn_tune_result result = {.struct_size = sizeof result};
+    clattn_tuned_kernel found;
+    clattn_tune_result result = CLATTN_TUNE_RESULT_INIT;
     int left = configurations;
 
     options.seconds = 300;
     options.progress = count_down;
     options.user = &left;
+    result.kernels = &found;
+    result.kernel_size = sizeof found;
+    result.capacity = 1;
     assert_success(clattn_tune(context, p, passes, &options, &result));
     assert_int_equal(result.struct_size, sizeof result);
     assert_int_equal(result.count, 1);
     assert_true(result.stopped);
-    assert_int_equal(result.kernels[0].tried, 1 + configurations);
-    assert_true(result.kernels[0].best_seconds > 0.0);
-    assert_true(result.kernels[0].best_seconds <= result.kernels[0].builtin_seconds);
-    assert_non_null(strstr(result.kernels[0].configuration, "OWN="));
-    return result;
+    assert_int_equal(found.tried, 1 + configurations);
+    assert_true(found.best_seconds > 0.0);
+    assert_true(found.best_seconds <= found.builtin_seconds);
+    assert_non_null(strstr(found.configuration, "OWN="));
+    return found;
 }
 
 void tune_scene_write(const char *path, const char *text)

@@ -25,8 +25,8 @@ clattn_context *tune_scene_context(const struct tune_scene *s, const char *folde
 
 /* Tries `configurations` beside the built-in one of the passes' only kernel. The search is stopped by its callback,
  * since compilers are slow. */
-clattn_tune_result tune_scene_tune(clattn_context *context, const clattn_problem *p, unsigned passes,
-                                   int configurations);
+clattn_tuned_kernel tune_scene_tune(clattn_context *context, const clattn_problem *p, unsigned passes,
+                                    int configurations);
 
 /* The kernels that are tuned here, each by itself. */
 extern const unsigned tune_scene_passes[3];

@@ -98,14 +98,28 @@ int inputs_open(input_file in[INPUTS], const options *o, clattn_problem *p)
     return code;
 }
 
+/* Of (B,N,H,D); all 0 for (B,H,N,D), which is the library's own order. */
+static void fill_strides(size_t stride[4], bool bnhd, int64_t heads, int64_t rows, int64_t depth)
+{
+    if (bnhd) {
+        stride[0] = (size_t)(heads * rows * depth);
+        stride[1] = (size_t)depth;
+        stride[2] = (size_t)(heads * depth);
+        stride[3] = 1;
+    }
+}
+
+clattn_const_array make_const_array(const void *data, bool bnhd, int64_t heads, int64_t rows, int64_t depth)
+{
+    clattn_const_array array = {data, {0, 0, 0, 0}};
+    fill_strides(array.stride, bnhd, heads, rows, depth);
+    return array;
+}
+
 clattn_array make_array(void *data, bool bnhd, int64_t heads, int64_t rows, int64_t depth)
 {
-    clattn_array array = {data, {0, 0, 0}};
-    if (bnhd) {
-        array.stride[0] = (size_t)(heads * rows * depth);
-        array.stride[1] = (size_t)depth;
-        array.stride[2] = (size_t)(heads * depth);
-    }
+    clattn_array array = {data, {0, 0, 0, 0}};
+    fill_strides(array.stride, bnhd, heads, rows, depth);
     return array;
 }
 
@@ -116,10 +130,10 @@ int inputs_read(input_file in[INPUTS], const options *o, const clattn_problem *p
         return code;
     }
     input_warn_lengths(&in[IN_KV_LEN], p->batch, p->kv_len);
-    arrays->q = make_array(in[IN_Q].data, o->bnhd, p->q_heads, p->q_len, p->qk_dim);
-    arrays->k = make_array(in[IN_K].data, o->bnhd, p->kv_heads, p->kv_len, p->qk_dim);
-    arrays->v = make_array(in[IN_V].data, o->bnhd, p->kv_heads, p->kv_len, p->v_dim);
-    arrays->dout = make_array(in[IN_DOUT].data, o->bnhd, p->q_heads, p->q_len, p->v_dim);
+    arrays->q = make_const_array(in[IN_Q].data, o->bnhd, p->q_heads, p->q_len, p->qk_dim);
+    arrays->k = make_const_array(in[IN_K].data, o->bnhd, p->kv_heads, p->kv_len, p->qk_dim);
+    arrays->v = make_const_array(in[IN_V].data, o->bnhd, p->kv_heads, p->kv_len, p->v_dim);
+    arrays->dout = make_const_array(in[IN_DOUT].data, o->bnhd, p->q_heads, p->q_len, p->v_dim);
     arrays->mask.data = in[IN_MASK].data;
     arrays->kv_lengths.data = in[IN_KV_LEN].data;
     return -1;

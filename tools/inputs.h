@@ -16,6 +16,7 @@ int inputs_open(input_file in[INPUTS], const options *o, clattn_problem *problem
 int inputs_read(input_file in[INPUTS], const options *o, const clattn_problem *problem, clattn_arrays *arrays);
 
 /* An array of (B,H,rows,depth) in a file's layout. */
+clattn_const_array make_const_array(const void *data, bool bnhd, int64_t heads, int64_t rows, int64_t depth);
 clattn_array make_array(void *data, bool bnhd, int64_t heads, int64_t rows, int64_t depth);
 
 #endif

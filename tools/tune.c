@@ -193,9 +193,11 @@ static int tune_case(const test_device *device, const options *o, const char *li
         c.problem.dtype = o->dtype;
     }
     clattn_tune_options search = CLATTN_TUNE_OPTIONS_INIT;
-    clattn_tune_result result;
-    memset(&result, 0, sizeof result);
-    result.struct_size = sizeof result;
+    clattn_tuned_kernel kernels[8];
+    clattn_tune_result result = CLATTN_TUNE_RESULT_INIT;
+    result.kernels = kernels;
+    result.kernel_size = sizeof kernels[0];
+    result.capacity = sizeof kernels / sizeof kernels[0];
     search.seconds = o->seconds;
     search.progress = show;
     int code = check_builtin(device, o, &c);
@@ -209,10 +211,10 @@ static int tune_case(const test_device *device, const options *o, const char *li
     }
     printf("\n%s\n", case_print(&c, text));
     print_heading();
-    for (size_t i = 0; i < result.count; i++) {
-        print_kernel(&result.kernels[i], o->verbose);
-        if (rows && !result.kernels[i].is_builtin && strcmp(result.kernels[i].engine, "simt") == 0) {
-            export_kernel(&result.kernels[i], &c, text, rows);
+    for (size_t i = 0; i < result.count && i < result.capacity; i++) {
+        print_kernel(&kernels[i], o->verbose);
+        if (rows && !kernels[i].is_builtin && strcmp(kernels[i].engine, "simt") == 0) {
+            export_kernel(&kernels[i], &c, text, rows);
         }
     }
     return check(device, device->context, &c, "the tuned configuration");

@@ -12,6 +12,8 @@ void clattn__context_release(clattn_context *context);
 
 /* ---- problem.c ---- */
 
+/* Takes the caller's problem, and checks it. */
+clattn_status clattn__problem_take(const clattn_problem *problem, clattn_problem *taken);
 clattn_status clattn__problem_check(const clattn_problem *problem);
 
 /* ---- plan.c ---- */

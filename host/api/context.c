@@ -3,6 +3,7 @@
 #include "api/api.h"
 
 #include "api/trial.h"
+#include "base/sizes.h"
 #include "opencl/gemm.h"
 #include "opencl/program.h"
 #include "select/engine.h"
@@ -25,12 +26,14 @@ static clattn_status check_build_options(const char *build_options)
     return CLATTN_SUCCESS;
 }
 
-static clattn_status check_options(const clattn_options *options)
+/* The caller's options, which may be NULL, checked. */
+static clattn_status take_options(const clattn_options *given, clattn_options *options)
 {
-    if (options->struct_size != sizeof(clattn_options))
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "options.struct_size is %zu; it must be sizeof(clattn_options), %zu here",
-                            options->struct_size, sizeof(clattn_options));
+    *options = (clattn_options)CLATTN_OPTIONS_INIT;
+    const clattn_status status =
+        given ? clattn__struct_take(CLATTN__STRUCT(clattn_options), "options", given, options) : CLATTN_SUCCESS;
+    if (status)
+        return status;
     if (!options->allocator.allocate != !options->allocator.release)
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
                             "options.allocator has one function; it must have both or neither");
@@ -164,44 +167,42 @@ static bool init_locks(clattn_context *context)
     return false;
 }
 
-clattn_status clattn_context_create(cl_context cl, cl_device_id device, const clattn_options *options,
+clattn_status clattn_context_create(cl_context cl, cl_device_id device, const clattn_options *given,
                                     clattn_context **result)
 {
-    static const clattn_options defaults = CLATTN_OPTIONS_INIT;
+    clattn_options options;
     if (!result)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "context is NULL");
     *result = NULL;
     if (!cl || !device)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", cl ? "device" : "cl");
-    if (!options)
-        options = &defaults;
-    clattn_status status = check_options(options);
+    clattn_status status = take_options(given, &options);
     if (!status)
-        status = check_device(&options->allocator, cl, device);
+        status = check_device(&options.allocator, cl, device);
     if (!status)
         status = clattn__device_check(device);
     if (status)
         return status;
 
-    clattn_context *context = clattn__allocate(&options->allocator, sizeof *context);
+    clattn_context *context = clattn__allocate(&options.allocator, sizeof *context);
     if (!context)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for a context");
     if (!init_locks(context)) {
-        clattn__release(&options->allocator, context);
+        clattn__release(&options.allocator, context);
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no mutex for a context");
     }
-    context->allocator = options->allocator;
+    context->allocator = options.allocator;
     context->references = 1;
-    context->engine = options->engine;
-    context->max_launch_flops = options->max_launch_flops;
-    context->keep_clblast_parameters = options->keep_clblast_parameters;
+    context->engine = options.engine;
+    context->max_launch_flops = options.max_launch_flops;
+    context->keep_clblast_parameters = options.keep_clblast_parameters;
     status = retain(context, cl, device);
     if (!status)
         status = clattn__device_query(device, &context->device);
     if (!status)
-        status = choose_cache(context, options->cache_dir);
+        status = choose_cache(context, options.cache_dir);
     if (!status)
-        status = copy_build_options(context, options->build_options);
+        status = copy_build_options(context, options.build_options);
     if (!status) {
         struct clattn__error before;
         clattn__error_keep(&before);

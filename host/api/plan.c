@@ -21,13 +21,14 @@ clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *
     *result = NULL;
     if (!context || !problem)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", context ? "problem" : "context");
+    clattn_problem taken;
     clattn_status status = clattn__passes_check(passes);
     if (!status)
-        status = clattn__problem_check(problem);
+        status = clattn__problem_take(problem, &taken);
     if (status)
         return status;
     clattn__context_retain(context);
-    status = clattn__plan_build(context, CLATTN_ENGINE_AUTO, clattn__engine_may_use, problem, passes, result);
+    status = clattn__plan_build(context, CLATTN_ENGINE_AUTO, clattn__engine_may_use, &taken, passes, result);
     if (status)
         clattn__context_release(context);
     return status;

@@ -2,6 +2,8 @@
 /* Is a problem one that clattn can compute? */
 #include "api/api.h"
 
+#include "base/sizes.h"
+
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
@@ -107,10 +109,6 @@ static clattn_status check_score(const clattn_problem *p)
 
 clattn_status clattn__problem_check(const clattn_problem *p)
 {
-    if (p->struct_size != sizeof(clattn_problem))
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "problem.struct_size is %zu; it must be sizeof(clattn_problem), %zu here", p->struct_size,
-                            sizeof(clattn_problem));
     clattn_status status = check_sizes(p);
     if (!status)
         status = check_score(p);
@@ -129,4 +127,10 @@ clattn_status clattn__problem_check(const clattn_problem *p)
         return clattn__fail(CLATTN_INVALID_SIZE, "problem.kv_splits is %" PRId64 "; allowed are 0 (tuned) to %d",
                             p->kv_splits, CLATTN_MAX_KV_SPLITS);
     return CLATTN_SUCCESS;
+}
+
+clattn_status clattn__problem_take(const clattn_problem *problem, clattn_problem *taken)
+{
+    const clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_problem), "problem", problem, taken);
+    return status ? status : clattn__problem_check(taken);
 }

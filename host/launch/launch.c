@@ -2,6 +2,7 @@
 /* From a caller's tensors to enqueued kernels: what forward.c and backward.c have in common. */
 #include "launch/launch.h"
 
+#include "base/sizes.h"
 #include "launch/place.h"
 #include "select/split.h"
 
@@ -73,18 +74,18 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
     size_t view_count = 0;
     const size_t role_count = clattn__roles(&plan->problem, pass, roles);
     for (size_t i = BUFFER_parts; i < BUFFER_COUNT; ++i)
-        launch->mem[i] = workspace;
+        launch->mem[i] = (struct clattn__memory){workspace, NULL};
     for (size_t i = 0; i < role_count; ++i) {
         const clattn_tensor *tensor = clattn__tensor_at(tensors, roles[i].index);
-        if (!tensor->mem && roles[i].optional)
+        if (!clattn__tensor_given(tensor) && roles[i].optional)
             continue;
         const clattn_status status = clattn__place_tensor(plan->context, &roles[i], tensor, &views[view_count++]);
         if (status)
             return status;
         set_view(call, &roles[i], tensor);
-        launch->mem[roles[i].index] = tensor->mem;
+        launch->mem[roles[i].index] = clattn__tensor_memory(tensor);
     }
-    call->store_lse = tensors->lse.mem != NULL;
+    call->store_lse = clattn__tensor_given(&tensors->lse);
     const size_t needed = clattn__workspace_bytes(plan, pass);
     clattn_status status = CLATTN_SUCCESS;
     if (needed)
@@ -117,17 +118,16 @@ static clattn_status reserve_events(struct clattn__launch *launch, unsigned pass
 }
 
 clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_plan *plan, unsigned pass,
-                                   cl_command_queue queue, const clattn_tensors *tensors, cl_mem workspace,
+                                   cl_command_queue queue, const clattn_tensors *given, cl_mem workspace,
                                    cl_uint wait_count, const cl_event *wait_list, struct call *call)
 {
+    clattn_tensors tensors;
     memset(launch, 0, sizeof *launch);
-    if (!plan || !queue || !tensors)
+    if (!plan || !queue || !given)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", !plan ? "plan" : !queue ? "queue" : "tensors");
-    if (tensors->struct_size != sizeof *tensors)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "tensors.struct_size is %zu; it must be sizeof(clattn_tensors), %zu here",
-                            tensors->struct_size, sizeof *tensors);
-    clattn_status status = clattn__check_wait_list(wait_count, wait_list);
+    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_tensors), "tensors", given, &tensors);
+    if (!status)
+        status = clattn__check_wait_list(wait_count, wait_list);
     if (status)
         return status;
     if (!(plan->passes & pass))
@@ -140,7 +140,7 @@ clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_p
     launch->wait_list = wait_list;
     fill_call(plan, call);
     if (!status)
-        status = place_tensors(launch, plan->passes & pass, tensors, workspace, call);
+        status = place_tensors(launch, plan->passes & pass, &tensors, workspace, call);
     for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
         launch->stages[kernel] = clattn__stage_for(plan, (enum clattn__kernel)kernel, call);
     return status ? status : reserve_events(launch, pass);
@@ -156,7 +156,7 @@ const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clat
 
 const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan, enum clattn__kernel kernel)
 {
-    const clattn_tensor contiguous = {NULL, 0, {0, 0, 0}};
+    const clattn_tensor contiguous = CLATTN_NO_TENSOR;
     struct clattn__role roles[ROLE_COUNT];
     struct call call;
     fill_call(plan, &call);

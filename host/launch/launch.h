@@ -14,7 +14,7 @@ struct clattn__launch {
     cl_command_queue queue;
     cl_uint wait_count;
     const cl_event *wait_list;
-    cl_mem mem[BUFFER_COUNT];                         /* of each tensor that the caller gave, and the workspace */
+    struct clattn__memory mem[BUFFER_COUNT];          /* of each tensor that the caller gave, and the workspace */
     const struct clattn__stage *stages[KERNEL_COUNT]; /* what makes each of the plan's, for these tensors */
     cl_event *done;                                   /* events of the launches so far */
     size_t done_count;

@@ -76,15 +76,54 @@ static clattn_status query_buffer(const clattn_context *context, const char *nam
     return CLATTN_SUCCESS;
 }
 
+struct clattn__memory clattn__tensor_memory(const clattn_tensor *tensor)
+{
+    return (struct clattn__memory){tensor->mem, tensor->svm};
+}
+
+bool clattn__tensor_given(const clattn_tensor *tensor)
+{
+    return tensor->mem || tensor->svm;
+}
+
+/* What all tensors in shared virtual memory have in common: addresses. */
+static const char address_space;
+
+/* Finds the tensor's memory: what two tensors must share to overlap, its first byte there, and how many there are. */
+static clattn_status find_memory(const clattn_context *context, const struct clattn__role *role,
+                                 const clattn_tensor *tensor, const void **memory, int64_t *base, uint64_t *size)
+{
+    if (tensor->mem && tensor->svm)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensor %s has a mem and an svm; it lies in one of them",
+                            role->name);
+    if (tensor->svm) {
+        *memory = &address_space;
+        *base = (int64_t)(intptr_t)tensor->svm;
+        *size = UINT64_MAX; /* nobody knows */
+        return clattn__svm_check(context, role->name, tensor->svm);
+    }
+    size_t bytes = 0, origin = 0;
+    cl_mem root = NULL;
+    const clattn_status status =
+        query_buffer(context, role->name, role->element_bytes, tensor->mem, &bytes, &root, &origin);
+    *memory = root;
+    *base = (int64_t)origin;
+    *size = bytes;
+    return status;
+}
+
 clattn_status clattn__place_tensor(const clattn_context *context, const struct clattn__role *role,
                                    const clattn_tensor *tensor, struct clattn__view *view)
 {
-    size_t size = 0, origin = 0, stride[3];
-    cl_mem root = NULL;
-    if (!tensor->mem)
+    const void *memory = NULL;
+    int64_t base = 0;
+    uint64_t size = 0;
+    size_t stride[3];
+    if (!clattn__tensor_given(tensor))
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensor %s is missing: its mem is NULL", role->name);
-    const clattn_status status =
-        query_buffer(context, role->name, role->element_bytes, tensor->mem, &size, &root, &origin);
+    clattn_status status = find_memory(context, role, tensor, &memory, &base, &size);
+    if (!status)
+        status = clattn__role_strides_check(role, tensor->stride);
     if (status)
         return status;
     clattn__role_strides(role, tensor->stride, stride);
@@ -92,7 +131,7 @@ clattn_status clattn__place_tensor(const clattn_context *context, const struct c
     if (tensor->offset > most || stride[0] > most || stride[1] > most || stride[2] > most)
         return clattn__fail(CLATTN_BUFFER_TOO_SMALL, "offset or a stride of %s exceeds 2^58 elements", role->name);
     const int64_t bytes = (int64_t)role->element_bytes;
-    *view = (struct clattn__view){.name = role->name, .use = role->use, .memory = root, .run = role->depth * bytes};
+    *view = (struct clattn__view){.name = role->name, .use = role->use, .memory = memory, .run = role->depth * bytes};
     for (size_t i = 0; i < 3; ++i) {
         view->count[i] = role->count[i];
         view->stride[i] = (int64_t)stride[i] * bytes;
@@ -101,10 +140,10 @@ clattn_status clattn__place_tensor(const clattn_context *context, const struct c
     const int64_t offset = (int64_t)tensor->offset * bytes;
     if (extent < 0 || (uint64_t)extent + (uint64_t)offset > size)
         return clattn__fail(CLATTN_BUFFER_TOO_SMALL,
-                            "%s reaches to byte %llu of its buffer (offset and strides included), which has %zu",
+                            "%s reaches to byte %llu of its buffer (offset and strides included), which has %llu",
                             role->name, extent < 0 ? ~0ull : (unsigned long long)extent + (unsigned long long)offset,
-                            size);
-    view->base = (int64_t)origin + offset;
+                            (unsigned long long)size);
+    view->base = base + offset;
     return CLATTN_SUCCESS;
 }
 

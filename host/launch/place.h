@@ -3,8 +3,11 @@
 #ifndef CLATTN_LAUNCH_PLACE_H
 #define CLATTN_LAUNCH_PLACE_H
 
+#include "opencl/svm.h"
 #include "tensor/tensor.h"
-#include "opencl/context.h"
+
+struct clattn__memory clattn__tensor_memory(const clattn_tensor *tensor);
+bool clattn__tensor_given(const clattn_tensor *tensor);
 
 clattn_status clattn__check_queue(const clattn_context *context, cl_command_queue queue);
 clattn_status clattn__check_wait_list(cl_uint wait_count, const cl_event *wait_list);

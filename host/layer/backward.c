@@ -9,7 +9,7 @@ struct needed {
 
 static struct needed find_needed(const struct clattn__layer_pass *pass)
 {
-    const clattn_layer_tensors *t = pass->tensors;
+    const clattn_layer_tensors *t = &pass->tensors;
     const bool dx_from_kv = t->dx.mem && !pass->plan->has_context;
     return (struct needed){.q = t->dx.mem || t->dwq.mem || t->dbq.mem,
                            .kv = dx_from_kv || t->dcontext.mem || t->dwkv.mem || t->dbkv.mem};
@@ -70,14 +70,14 @@ static clattn_status enqueue_dw(struct clattn__layer_pass *pass, const struct cl
 {
     const clattn_status status = blank(pass, projection->rows, dw, dy, projection->out, &x, projection->in);
     return status ? status
-                  : clattn__projection_dw(&pass->sequence, projection, dy, x, dw, db, pass->tensors->accumulate);
+                  : clattn__projection_dw(&pass->sequence, projection, dy, x, dw, db, pass->tensors.accumulate);
 }
 
 /* dwo and dbo. A query that sees no key has O = 0, and its dout is dbo's alone. */
 static clattn_status enqueue_dwo(struct clattn__layer_pass *pass)
 {
     const struct clattn__projection *out = &pass->plan->out;
-    const clattn_layer_tensors *t = pass->tensors;
+    const clattn_layer_tensors *t = &pass->tensors;
     const clattn_block none = CLATTN_NO_BLOCK;
     clattn_block dout = t->dout;
     clattn_status status = blank(pass, out->rows, t->dwo, pass->out, out->in, &dout, out->out);
@@ -92,7 +92,7 @@ static clattn_status enqueue_dwo(struct clattn__layer_pass *pass)
 static clattn_status enqueue_inputs(struct clattn__layer_pass *pass, struct needed needed)
 {
     const clattn_layer_plan *plan = pass->plan;
-    const clattn_layer_tensors *t = pass->tensors;
+    const clattn_layer_tensors *t = &pass->tensors;
     struct clattn__sequence *sequence = &pass->sequence;
     const bool both = !plan->has_context;
     const clattn_block dq = part(pass, plan->backward_space.q), dkv = part(pass, plan->backward_space.kv);
@@ -112,7 +112,7 @@ static clattn_status enqueue_inputs(struct clattn__layer_pass *pass, struct need
 static clattn_status enqueue(struct clattn__layer_pass *pass)
 {
     const clattn_layer_plan *plan = pass->plan;
-    const clattn_layer_tensors *t = pass->tensors;
+    const clattn_layer_tensors *t = &pass->tensors;
     struct clattn__sequence *sequence = &pass->sequence;
     const struct needed needed = find_needed(pass);
     const int64_t most_rows = plan->q.rows > plan->kv.rows ? plan->q.rows : plan->kv.rows;

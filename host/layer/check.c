@@ -51,10 +51,6 @@ static clattn_status check_dims(const clattn_layer *layer)
 
 clattn_status clattn__layer_weights_check(clattn_layer *layer)
 {
-    if (layer->struct_size != sizeof(clattn_layer))
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "layer.struct_size is %zu; it must be sizeof(clattn_layer), %zu here", layer->struct_size,
-                            sizeof(clattn_layer));
     clattn_status status = check_dims(layer);
     if (status)
         return status;

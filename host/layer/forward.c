@@ -19,7 +19,7 @@ static clattn_status attend(struct clattn__layer_pass *pass)
 static clattn_status enqueue(struct clattn__layer_pass *pass)
 {
     const clattn_layer_plan *plan = pass->plan;
-    const clattn_layer_tensors *t = pass->tensors;
+    const clattn_layer_tensors *t = &pass->tensors;
     struct clattn__sequence *sequence = &pass->sequence;
     const int64_t most_rows = plan->q.rows > plan->kv.rows ? plan->q.rows : plan->kv.rows;
     clattn_status status = CLATTN_SUCCESS;

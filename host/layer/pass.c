@@ -2,6 +2,7 @@
 /* Checking a call of the layer, and finding what is where. */
 #include "layer/pass.h"
 
+#include "base/sizes.h"
 #include "launch/place.h"
 
 #include <stdint.h>
@@ -23,7 +24,7 @@ static void list_tensors(const clattn_layer_tensors *tensors, clattn_tensor list
     };
     for (size_t i = 0; i < LAYER_ROLE_COUNT; ++i)
         if (blocks[i])
-            list[i] = (clattn_tensor){blocks[i]->mem, blocks[i]->offset, {0, 0, 0}};
+            list[i] = (clattn_tensor){.mem = blocks[i]->mem, .offset = blocks[i]->offset};
     list[LAYER_MASK] = tensors->mask;
     list[LAYER_KV_LENGTHS] = tensors->kv_lengths;
 }
@@ -50,7 +51,7 @@ static clattn_status place_tensors(const clattn_layer_plan *plan, unsigned which
     clattn_status status = CLATTN_SUCCESS;
     for (size_t i = 0; !status && i < role_count; ++i) {
         const clattn_tensor *tensor = &list[roles[i].index];
-        if (!tensor->mem && roles[i].optional)
+        if (!clattn__tensor_given(tensor) && roles[i].optional)
             continue;
         status = clattn__place_tensor(plan->context, &roles[i], tensor, &views[view_count++]);
         if (!status)
@@ -79,12 +80,6 @@ static clattn_status check_gradients(const clattn_layer_plan *plan, const clattn
 static clattn_status check_call(const clattn_layer_plan *plan, unsigned which, cl_command_queue queue,
                                 const clattn_layer_tensors *tensors, cl_uint wait_count, const cl_event *wait_list)
 {
-    if (!plan || !queue || !tensors)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", !plan ? "plan" : !queue ? "queue" : "tensors");
-    if (tensors->struct_size != sizeof *tensors)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "tensors.struct_size is %zu; it must be sizeof(clattn_layer_tensors), %zu here",
-                            tensors->struct_size, sizeof *tensors);
     clattn_status status = clattn__check_wait_list(wait_count, wait_list);
     if (status)
         return status;
@@ -99,7 +94,8 @@ static clattn_status check_call(const clattn_layer_plan *plan, unsigned which, c
 
 clattn_tensor clattn__layer_heads(const clattn_layer_plan *plan, cl_mem mem, size_t offset, int64_t len, int64_t width)
 {
-    return (clattn_tensor){mem, offset, {(size_t)(len * width), (size_t)plan->layer.dim_head, (size_t)width}};
+    return (clattn_tensor){
+        .mem = mem, .offset = offset, .stride = {(size_t)(len * width), (size_t)plan->layer.dim_head, (size_t)width}};
 }
 
 /* The parts of saved, and attention's views of them. */
@@ -117,20 +113,24 @@ static void find_parts(struct clattn__layer_pass *pass, clattn_block saved)
     t->k = clattn__layer_heads(pass->plan, saved.mem, pass->kv.offset, layer->context_len, kv_width);
     t->v = clattn__layer_heads(pass->plan, saved.mem, pass->kv.offset + values, layer->context_len, kv_width);
     t->out = clattn__layer_heads(pass->plan, saved.mem, pass->out.offset, layer->len, width);
-    t->lse = (clattn_tensor){saved.mem, saved.offset + (size_t)at.lse, {0, 0, 0}};
-    t->mask = pass->tensors->mask;
-    t->kv_lengths = pass->tensors->kv_lengths;
+    t->lse = (clattn_tensor){.mem = saved.mem, .offset = saved.offset + (size_t)at.lse};
+    t->mask = pass->tensors.mask;
+    t->kv_lengths = pass->tensors.kv_lengths;
 }
 
 clattn_status clattn__layer_pass_begin(struct clattn__layer_pass *pass, const clattn_layer_plan *plan, unsigned which,
-                                       cl_command_queue queue, const clattn_layer_tensors *tensors, cl_mem workspace,
+                                       cl_command_queue queue, const clattn_layer_tensors *given, cl_mem workspace,
                                        cl_uint wait_count, const cl_event *wait_list)
 {
-    clattn_status status = check_call(plan, which, queue, tensors, wait_count, wait_list);
+    *pass = (struct clattn__layer_pass){.plan = plan, .workspace = workspace, .attention = CLATTN_TENSORS_INIT};
+    const clattn_layer_tensors *tensors = &pass->tensors;
+    if (!plan || !queue || !given)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", !plan ? "plan" : !queue ? "queue" : "tensors");
+    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_layer_tensors), "tensors", given, &pass->tensors);
+    if (!status)
+        status = check_call(plan, which, queue, tensors, wait_count, wait_list);
     if (!status)
         status = place_tensors(plan, which, tensors, workspace);
-    *pass = (struct clattn__layer_pass){
-        .plan = plan, .tensors = tensors, .workspace = workspace, .attention = CLATTN_TENSORS_INIT};
     if (!status)
         status = clattn__sequence_begin(&pass->sequence, queue, wait_count, wait_list);
     if (status)

@@ -7,7 +7,7 @@
 
 struct clattn__layer_pass {
     const clattn_layer_plan *plan;
-    const clattn_layer_tensors *tensors;
+    clattn_layer_tensors tensors;
     struct clattn__sequence sequence;
     clattn_block context;    /* x where there is none */
     clattn_block q, kv, out; /* parts of saved, or of the workspace */

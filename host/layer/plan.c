@@ -3,6 +3,7 @@
 #include "layer/layer.h"
 
 #include "api/api.h"
+#include "base/sizes.h"
 
 #include <inttypes.h>
 
@@ -159,8 +160,12 @@ clattn_status clattn_layer_plan_create(clattn_context *context, const clattn_lay
     if (!passes || passes & ~(unsigned)(CLATTN_FORWARD | CLATTN_BACKWARD) || (backward && backward != CLATTN_BACKWARD))
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
                             "passes is 0x%x; allowed are CLATTN_FORWARD, CLATTN_BACKWARD and both", passes);
-    clattn_layer checked = *layer;
-    clattn_status status = clattn__layer_check(&checked);
+    clattn_layer taken, checked;
+    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_layer), "layer", layer, &taken);
+    if (status)
+        return status;
+    checked = taken;
+    status = clattn__layer_check(&checked);
     if (!status)
         status = clattn__gemm_prepare(context);
     if (status)
@@ -171,7 +176,7 @@ clattn_status clattn_layer_plan_create(clattn_context *context, const clattn_lay
     clattn__context_retain(context);
     plan->context = context;
     plan->layer = checked;
-    plan->has_context = layer->context_len != 0;
+    plan->has_context = taken.context_len != 0;
     plan->passes = passes;
     status = make(plan);
     if (status)

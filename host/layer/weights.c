@@ -2,6 +2,8 @@
 /* Initial weights of a layer, as PyTorch's nn.Linear draws them. */
 #include "layer/layer.h"
 
+#include "base/sizes.h"
+
 #include <math.h>
 
 /* SplitMix64 (Steele, Lea and Flood 2014): the whole state is a counter, so each tensor has a stream of its own. */
@@ -32,8 +34,10 @@ clattn_status clattn_layer_init_weights(const clattn_layer *layer, uint64_t seed
 {
     if (!layer)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "layer is NULL");
-    clattn_layer l = *layer;
-    const clattn_status status = clattn__layer_weights_check(&l);
+    clattn_layer l;
+    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_layer), "layer", layer, &l);
+    if (!status)
+        status = clattn__layer_weights_check(&l);
     if (status)
         return status;
     const int64_t width = l.heads * l.dim_head, kv_width = 2 * l.kv_heads * l.dim_head;

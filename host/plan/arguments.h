@@ -4,6 +4,7 @@
 #define CLATTN_PLAN_ARGUMENTS_H
 
 #include "attention/args.h"
+#include "opencl/svm.h"
 #include "plan/plan.h"
 #include "tensor/slots.h"
 
@@ -28,6 +29,6 @@ struct clattn__argument {
 size_t clattn__arguments(const struct clattn__config *config, struct clattn__argument arguments[BUFFER_COUNT]);
 /* Under the plan's lock. */
 clattn_status clattn__set_arguments(const struct clattn__stage *stage, const struct call *call,
-                                    const cl_mem buffers[BUFFER_COUNT]);
+                                    const struct clattn__memory buffers[BUFFER_COUNT]);
 
 #endif

@@ -27,9 +27,9 @@ static clattn_status launch(cl_command_queue queue, const struct clattn__stage *
                             cl_mem scratch)
 {
     const size_t local = stage->config.group_size, global = (size_t)call->end_group * local;
-    cl_mem buffers[BUFFER_COUNT];
+    struct clattn__memory buffers[BUFFER_COUNT];
     for (size_t i = 0; i < BUFFER_COUNT; ++i)
-        buffers[i] = scratch;
+        buffers[i] = (struct clattn__memory){scratch, NULL};
     const clattn_status status = clattn__set_arguments(stage, call, buffers);
     if (status)
         return status;

@@ -2,6 +2,8 @@
 /* The layer on arrays of the host. */
 #include "runner/runner.h"
 
+#include "base/sizes.h"
+
 #include <string.h>
 
 struct run {
@@ -25,14 +27,14 @@ static clattn_array array_at(const clattn_layer_arrays *a, size_t index)
         [LAYER_DBO] = a->dbo, [LAYER_DBKV] = a->dbkv,
     };
     if (index == LAYER_MASK)
-        return a->mask;
+        return clattn__input_array(&a->mask);
     if (index == LAYER_KV_LENGTHS)
-        return a->kv_lengths;
-    return (clattn_array){(void *)(uintptr_t)data[index], {0, 0, 0}};
+        return clattn__input_array(&a->kv_lengths);
+    return (clattn_array){.data = (void *)(uintptr_t)data[index]};
 }
 
 /* The member of the role. */
-static void set_tensor(clattn_layer_tensors *t, size_t index, cl_mem mem, const size_t stride[3])
+static void set_tensor(clattn_layer_tensors *t, size_t index, cl_mem mem, const size_t stride[4])
 {
     clattn_block *const blocks[LAYER_ROLE_COUNT] = {
         [LAYER_X] = &t->x,         [LAYER_CONTEXT] = &t->context, [LAYER_WQ] = &t->wq,
@@ -191,29 +193,33 @@ static clattn_status run_passes(struct run *run, const clattn_layer *layer, cons
     return status;
 }
 
-static clattn_status run_all(clattn_runner *runner, const clattn_layer *layer, const clattn_layer_arrays *arrays,
-                             unsigned passes, clattn_run_info *info)
+static clattn_status run_all(clattn_runner *runner, const clattn_layer *given_layer,
+                             const clattn_layer_arrays *given_arrays, unsigned passes, clattn_run_info *info)
 {
-    if (!runner || !layer || !arrays)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", !runner ? "runner" : !layer ? "layer" : "arrays");
-    if (arrays->struct_size != sizeof *arrays)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "arrays.struct_size is %zu; it must be sizeof(clattn_layer_arrays), %zu here",
-                            arrays->struct_size, sizeof *arrays);
-    clattn_status status = clattn__check_info(info);
+    clattn_layer layer;
+    clattn_layer_arrays arrays;
+    if (!runner || !given_layer || !given_arrays)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL",
+                            !runner        ? "runner"
+                            : !given_layer ? "layer"
+                                           : "arrays");
+    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_layer), "layer", given_layer, &layer);
+    if (!status)
+        status = clattn__struct_take(CLATTN__STRUCT(clattn_layer_arrays), "arrays", given_arrays, &arrays);
+    if (!status)
+        status = clattn__check_info(info);
     if (status)
         return status;
     struct run run = {.runner = runner, .transfer = {.runner = runner}, .tensors = CLATTN_LAYER_TENSORS_INIT};
-    status = run_passes(&run, layer, arrays, passes);
+    status = run_passes(&run, &layer, &arrays, passes);
     if (status)
         clFinish(runner->queue); /* copies from the caller's arrays may be under way */
     clattn__transfer_release(&run.transfer);
     if (run.workspace)
         clReleaseMemObject(run.workspace);
     if (!status && info) {
-        run.info.struct_size = info->struct_size;
         run.info.device_bytes = run.transfer.device_bytes;
-        *info = run.info;
+        clattn__struct_give(&run.info, sizeof run.info, info);
     }
     return status;
 }

@@ -5,6 +5,7 @@
 #endif
 #include "runner/runner.h"
 
+#include "base/sizes.h"
 #include "tensor/slots.h"
 
 #include <string.h>
@@ -106,7 +107,7 @@ static clattn_status place_arrays(struct run *run, const clattn_problem *problem
     for (size_t i = 0; i < transfer->count; ++i) {
         struct clattn__role *role = &transfer->roles[i];
         const bool made = role->index == ROLE_OUT || role->index == ROLE_LSE;
-        transfer->arrays[i] = *clattn__array_at(arrays, role->index);
+        transfer->arrays[i] = clattn__array_at(arrays, role->index);
         if (!transfer->arrays[i].data && !role->optional && !(backward && made))
             return clattn__fail(CLATTN_INVALID_ARGUMENT, "array %s is missing: its data is NULL", role->name);
         if (backward && made && (!arrays->out.data || !arrays->lse.data))
@@ -212,57 +213,55 @@ static clattn_status run_all(clattn_runner *runner, const clattn_problem *proble
     if (run.workspace)
         clReleaseMemObject(run.workspace);
     if (!status && info) {
-        run.info.struct_size = info->struct_size;
         run.info.device_bytes = run.transfer.device_bytes;
-        *info = run.info;
+        clattn__struct_give(&run.info, sizeof run.info, info);
     }
     return status;
 }
 
 clattn_status clattn__check_info(const clattn_run_info *info)
 {
-    if (info && info->struct_size != sizeof *info)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "info.struct_size is %zu; it must be sizeof(clattn_run_info), %zu here", info->struct_size,
-                            sizeof *info);
-    return CLATTN_SUCCESS;
+    return info ? clattn__struct_check(CLATTN__STRUCT(clattn_run_info), "info", info->struct_size) : CLATTN_SUCCESS;
 }
 
-static clattn_status check_call(const clattn_runner *runner, const clattn_problem *problem, const clattn_arrays *arrays,
-                                const clattn_run_info *info)
+static clattn_status take_call(const clattn_runner *runner, const clattn_problem *problem, const clattn_arrays *arrays,
+                               const clattn_run_info *info, clattn_problem *taken_problem, clattn_arrays *taken_arrays)
 {
     if (!runner || !problem || !arrays)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL",
                             !runner    ? "runner"
                             : !problem ? "problem"
                                        : "arrays");
-    if (arrays->struct_size != sizeof *arrays)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "arrays.struct_size is %zu; it must be sizeof(clattn_arrays), %zu here",
-                            arrays->struct_size, sizeof *arrays);
-    return clattn__check_info(info);
+    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_problem), "problem", problem, taken_problem);
+    if (!status)
+        status = clattn__struct_take(CLATTN__STRUCT(clattn_arrays), "arrays", arrays, taken_arrays);
+    return status ? status : clattn__check_info(info);
 }
 
 clattn_status clattn_run_forward(clattn_runner *runner, const clattn_problem *problem, const clattn_arrays *arrays,
                                  clattn_run_info *info)
 {
-    const clattn_status status = check_call(runner, problem, arrays, info);
-    return status ? status : run_all(runner, problem, arrays, CLATTN_FORWARD, info);
+    clattn_problem p;
+    clattn_arrays a;
+    const clattn_status status = take_call(runner, problem, arrays, info, &p, &a);
+    return status ? status : run_all(runner, &p, &a, CLATTN_FORWARD, info);
 }
 
 clattn_status clattn_run_backward(clattn_runner *runner, const clattn_problem *problem, const clattn_arrays *arrays,
                                   clattn_run_info *info)
 {
-    const clattn_status status = check_call(runner, problem, arrays, info);
+    clattn_problem p;
+    clattn_arrays a;
+    const clattn_status status = take_call(runner, problem, arrays, info, &p, &a);
     if (status)
         return status;
     unsigned passes = 0;
-    passes |= arrays->dq.data ? CLATTN_BACKWARD_DQ : 0;
-    passes |= arrays->dk.data ? CLATTN_BACKWARD_DK : 0;
-    passes |= arrays->dv.data ? CLATTN_BACKWARD_DV : 0;
+    passes |= a.dq.data ? CLATTN_BACKWARD_DQ : 0;
+    passes |= a.dk.data ? CLATTN_BACKWARD_DK : 0;
+    passes |= a.dv.data ? CLATTN_BACKWARD_DV : 0;
     if (!passes)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "no gradient is asked for: dq, dk and dv are all NULL");
-    if (!arrays->out.data || !arrays->lse.data)
+    if (!a.out.data || !a.lse.data)
         passes |= CLATTN_FORWARD;
-    return run_all(runner, problem, arrays, passes, info);
+    return run_all(runner, &p, &a, passes, info);
 }

@@ -26,13 +26,15 @@ struct clattn__transfer {
     clattn_runner *runner;
     size_t count;
     struct clattn__role roles[LAYER_ROLE_COUNT];
-    clattn_array arrays[LAYER_ROLE_COUNT]; /* data NULL: left out where optional, else on the device alone */
-    bool updated[LAYER_ROLE_COUNT];        /* an output that is read, too */
+    clattn_array arrays
+        [LAYER_ROLE_COUNT]; /* inputs are not written; data NULL: left out where optional, else on the device alone */
+    bool updated[LAYER_ROLE_COUNT]; /* an output that is read, too */
     struct clattn__view views[LAYER_ROLE_COUNT];
     cl_mem buffers[LAYER_ROLE_COUNT];
     size_t device_bytes; /* of all buffers that were made */
 };
 
+clattn_array clattn__input_array(const clattn_const_array *array);
 /* Fills in strides and views; sees that no output shares bytes of the host with anything. */
 clattn_status clattn__transfer_place(struct clattn__transfer *transfer);
 /* A buffer for each tensor, with what is read in it. Enqueued only. */

@@ -4,6 +4,13 @@
 
 #include <string.h>
 
+clattn_array clattn__input_array(const clattn_const_array *array)
+{
+    clattn_array input = {.data = (void *)(uintptr_t)array->data};
+    memcpy(input.stride, array->stride, sizeof input.stride);
+    return input;
+}
+
 /* Describes one array as a view, judged by host addresses. */
 static clattn_status place_array(struct clattn__transfer *transfer, size_t at)
 {
@@ -14,6 +21,9 @@ static clattn_status place_array(struct clattn__transfer *transfer, size_t at)
     if (array->stride[0] > most || array->stride[1] > most || array->stride[2] > most)
         return clattn__fail(CLATTN_INVALID_SIZE, "a stride of %s exceeds 2^58 elements", role->name);
     const clattn_array given = *array;
+    const clattn_status status = clattn__role_strides_check(role, given.stride);
+    if (status)
+        return status;
     clattn__role_strides(role, given.stride, array->stride);
     const int64_t bytes = (int64_t)role->element_bytes;
     *view = (struct clattn__view){

@@ -89,7 +89,10 @@ clattn_tensor *clattn__tensor_at(const clattn_tensors *tensors, size_t index)
     return (clattn_tensor *)((uintptr_t)tensors + slots[index].tensor);
 }
 
-const clattn_array *clattn__array_at(const clattn_arrays *arrays, size_t index)
+/* An input's array has the same members, but for a const. */
+clattn_array clattn__array_at(const clattn_arrays *arrays, size_t index)
 {
-    return (const clattn_array *)((uintptr_t)arrays + slots[index].array);
+    clattn_array array;
+    memcpy(&array, (const char *)arrays + slots[index].array, sizeof array);
+    return array;
 }

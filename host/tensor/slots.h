@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tensors of attention, a line each: whoever goes through tensors goes by this list. */
-#ifndef CLATTN_LAUNCH_SLOTS_H
-#define CLATTN_LAUNCH_SLOTS_H
+#ifndef CLATTN_TENSOR_SLOTS_H
+#define CLATTN_TENSOR_SLOTS_H
 
 #include "tensor/tensor.h"
 
@@ -29,6 +29,6 @@ size_t clattn__roles(const clattn_problem *problem, unsigned pass, struct clattn
 unsigned clattn__written_by(size_t index);
 /* Its member of the struct, which may be written where the struct may be. */
 clattn_tensor *clattn__tensor_at(const clattn_tensors *tensors, size_t index);
-const clattn_array *clattn__array_at(const clattn_arrays *arrays, size_t index);
+clattn_array clattn__array_at(const clattn_arrays *arrays, size_t index);
 
 #endif

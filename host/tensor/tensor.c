@@ -4,19 +4,24 @@
 
 #include <string.h>
 
-void clattn__default_strides(size_t stride[3], int64_t heads, int64_t rows, int64_t depth)
+clattn_status clattn__role_strides_check(const struct clattn__role *role, const size_t given[4])
 {
-    if (stride[0] || stride[1] || stride[2])
-        return;
-    stride[2] = (size_t)depth;
-    stride[1] = (size_t)(rows * depth);
-    stride[0] = (size_t)(heads * rows * depth);
+    if (given[3] <= 1 || role->depth == 1)
+        return CLATTN_SUCCESS;
+    return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                        "stride[3] of %s is %zu; engines here need 1 (the last dimension contiguous)", role->name,
+                        given[3]);
 }
 
-void clattn__role_strides(const struct clattn__role *role, const size_t given[3], size_t stride[3])
+void clattn__role_strides(const struct clattn__role *role, const size_t given[4], size_t stride[3])
 {
-    memcpy(stride, given, 3 * sizeof stride[0]);
-    clattn__default_strides(stride, role->count[1], role->count[2], role->depth);
+    if (given[0] || given[1] || given[2] || given[3]) {
+        memcpy(stride, given, 3 * sizeof stride[0]);
+    } else {
+        stride[2] = (size_t)role->depth;
+        stride[1] = (size_t)(role->count[2] * role->depth);
+        stride[0] = (size_t)(role->count[1] * role->count[2] * role->depth);
+    }
     for (size_t i = 0; i < 3; ++i)
         if (role->count[i] == 1)
             stride[i] = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tensors as strided views. */
-#ifndef CLATTN_LAUNCH_TENSOR_H
-#define CLATTN_LAUNCH_TENSOR_H
+#ifndef CLATTN_TENSOR_TENSOR_H
+#define CLATTN_TENSOR_TENSOR_H
 
 #include "base/base.h"
 
@@ -17,8 +17,6 @@ struct clattn__view {
     int64_t stride[3];  /* bytes between them */
 };
 
-/* Strides for a contiguous (.., heads, rows, depth) where all three are 0. */
-void clattn__default_strides(size_t stride[3], int64_t heads, int64_t rows, int64_t depth);
 /* Bytes from the first to past the last element, or -1 past 2^62. */
 int64_t clattn__view_extent(const struct clattn__view *view);
 /* Whether outputs among the views share bytes with any other view or themselves. */
@@ -34,7 +32,10 @@ struct clattn__role {
     int64_t count[3]; /* batches, heads, rows */
     int64_t depth;
 };
-/* Strides of the role's view, in elements, with 0,0,0 filled in and those of dimensions of size 1 cleared. */
-void clattn__role_strides(const struct clattn__role *role, const size_t given[3], size_t stride[3]);
+/* Whether the last dimension is contiguous, as engines need it. */
+clattn_status clattn__role_strides_check(const struct clattn__role *role, const size_t given[4]);
+/* Strides of the role's batches, heads and rows, in elements, with four zeros filled in and those of dimensions of size
+ * 1 cleared. */
+void clattn__role_strides(const struct clattn__role *role, const size_t given[4], size_t stride[3]);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clattn_tune: the fastest configuration of each kernel, by trying. */
 #include "api/api.h"
+#include "base/sizes.h"
 #include "launch/launch.h"
 #include "plan/plan.h"
 #include "select/engine.h"
@@ -26,7 +27,8 @@ struct search {
     struct clattn__trial trial;
     struct clattn__candidates candidates;
     struct clattn__config builtin, best;
-    clattn_tuned_kernel found;
+    clattn_tuned_kernel found, all[KERNEL_COUNT];
+    size_t count; /* of all */
 };
 
 /* ---- one configuration ---- */
@@ -89,9 +91,14 @@ static clattn_status try_builtin(struct search *s)
 static bool is_over(struct search *s)
 {
     const double now = clattn__seconds_now();
-    const clattn_tune_progress progress = {
-        clattn__kernel_names[s->kernel], s->candidates.tried,  s->candidates.count, now - s->start, s->seconds,
-        s->found.builtin_seconds,        s->found.best_seconds};
+    const clattn_tune_progress progress = {.struct_size = sizeof progress,
+                                           .kernel = clattn__kernel_names[s->kernel],
+                                           .done = s->candidates.tried,
+                                           .known = s->candidates.count,
+                                           .seconds = now - s->start,
+                                           .budget = s->seconds,
+                                           .builtin_seconds = s->found.builtin_seconds,
+                                           .best_seconds = s->found.best_seconds};
     if (!s->stopped && s->options.progress)
         s->stopped = s->options.progress(s->options.user, &progress) != 0;
     return s->stopped || now >= s->deadline;
@@ -202,8 +209,7 @@ static clattn_status list_kernels(struct search *s, unsigned passes, bool tunabl
     return status;
 }
 
-static clattn_status tune_all(struct search *s, const clattn_problem *problem, unsigned passes,
-                              clattn_tune_result *result)
+static clattn_status tune_all(struct search *s, const clattn_problem *problem, unsigned passes)
 {
     clattn_status status = clattn__trial_open(&s->trial, s->context, problem, passes | CLATTN_FORWARD);
     const clattn_context *context = s->trial.runner.context;
@@ -226,35 +232,73 @@ static clattn_status tune_all(struct search *s, const clattn_problem *problem, u
         has_forward = kernel != KERNEL_FORWARD;
         s->kernel = (enum clattn__kernel)kernel;
         status = tune_kernel(s);
-        result->kernels[result->count++] = s->found;
+        s->all[s->count++] = s->found;
     }
-    result->stopped = s->stopped;
     return status;
 }
 
-static clattn_status check_call(clattn_context *context, const clattn_problem *problem,
-                                const clattn_tune_options *options, const clattn_tune_result *result)
+/* What a caller brings, at the library's size. */
+struct tune_call {
+    clattn_problem problem;
+    clattn_tune_options options;
+    clattn_tune_result result;
+};
+
+static clattn_status take_result(const clattn_tune_result *given, clattn_tune_result *result)
 {
+    const clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_tune_result), "result", given, result);
+    if (status || !result->capacity)
+        return status;
+    if (!result->kernels)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "result.kernels is NULL; result.capacity is %zu",
+                            result->capacity);
+    const struct clattn__struct *type = CLATTN__STRUCT(clattn_tuned_kernel);
+    if (result->kernel_size < type->least)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "result.kernel_size is %zu; it must be sizeof(clattn_tuned_kernel), %zu in this library "
+                            "(clattn %s) and never less than %zu",
+                            result->kernel_size, type->size, clattn_version_string(), type->least);
+    return CLATTN_SUCCESS;
+}
+
+static clattn_status take_call(const clattn_context *context, const clattn_problem *problem,
+                               const clattn_tune_options *options, const clattn_tune_result *result,
+                               struct tune_call *call)
+{
+    *call = (struct tune_call){.options = CLATTN_TUNE_OPTIONS_INIT, .result = CLATTN_TUNE_RESULT_INIT};
     if (!context || !problem)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", context ? "problem" : "context");
-    if (options && options->struct_size != sizeof *options)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "options.struct_size is %zu; it must be sizeof(clattn_tune_options), %zu here",
-                            options->struct_size, sizeof *options);
-    if (options && !(options->seconds >= 0.0 && isfinite(options->seconds)))
+    clattn_status status = CLATTN_SUCCESS;
+    if (options)
+        status = clattn__struct_take(CLATTN__STRUCT(clattn_tune_options), "options", options, &call->options);
+    if (status)
+        return status;
+    const double seconds = call->options.seconds;
+    if (!(seconds >= 0.0 && isfinite(seconds)))
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "options.seconds is %g; it must be 0 or more, and finite",
-                            options->seconds);
-    if (result && result->struct_size != sizeof *result)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "result.struct_size is %zu; it must be sizeof(clattn_tune_result), %zu here",
-                            result->struct_size, sizeof *result);
-    return clattn__problem_check(problem);
+                            seconds);
+    if (seconds == 0.0)
+        call->options.seconds = 60.0;
+    if (result)
+        status = take_result(result, &call->result);
+    return status ? status : clattn__problem_take(problem, &call->problem);
+}
+
+static void give_result(const struct search *s, clattn_tune_result *taken, clattn_tune_result *result)
+{
+    taken->stopped = s->stopped;
+    taken->count = s->count;
+    for (size_t i = 0; i < s->count && i < taken->capacity; ++i)
+        clattn__element_give(&s->all[i], sizeof s->all[i], (char *)taken->kernels + i * taken->kernel_size,
+                             taken->kernel_size);
+    clattn__struct_give(taken, sizeof *taken, result);
 }
 
 clattn_status clattn_tune(clattn_context *context, const clattn_problem *problem, unsigned passes,
                           const clattn_tune_options *options, clattn_tune_result *result)
 {
-    clattn_status status = check_call(context, problem, options, result);
+    struct tune_call call;
+    clattn_status status = take_call(context, problem, options, result, &call);
     if (!status)
         status = clattn__passes_check(passes);
     if (status)
@@ -269,24 +313,20 @@ clattn_status clattn_tune(clattn_context *context, const clattn_problem *problem
     struct search *s = clattn__allocate(&context->allocator, sizeof *s);
     if (s)
         s->candidates.list = clattn__allocate(&context->allocator, MOST_CANDIDATES * sizeof *s->candidates.list);
-    clattn_tune_result found = {sizeof found, 0, {{0}}, 0};
     if (s && s->candidates.list) {
-        clattn_problem free_tiles = *problem;
-        free_tiles.q_tile = free_tiles.k_tile = 0;
+        call.problem.q_tile = call.problem.k_tile = 0;
         s->context = context;
-        s->options = options ? *options : (clattn_tune_options)CLATTN_TUNE_OPTIONS_INIT;
-        if (s->options.seconds == 0.0)
-            s->options.seconds = 60.0;
-        status = tune_all(s, &free_tiles, passes, &found);
+        s->options = call.options;
+        status = tune_all(s, &call.problem, passes);
         clattn__trial_close(&s->trial);
     } else {
         status = clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for a search");
     }
+    if (!status && result)
+        give_result(s, &call.result, result);
     if (s)
         clattn__release(&context->allocator, s->candidates.list);
     clattn__release(&context->allocator, s);
-    if (!status && result)
-        *result = found;
     return status;
 }
 

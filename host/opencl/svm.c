@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tensors in shared virtual memory: all of the library that needs more than OpenCL 1.2. */
+#undef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 200
+#include "opencl/svm.h"
+
+/* Kernels read and write up to so many bytes at a time; what OpenCL allocates is aligned for all of them. */
+enum { ALIGNMENT = 16 };
+
+#if defined(CLATTN_SVM)
+
+static bool has_svm(cl_device_id device)
+{
+    cl_device_svm_capabilities can = 0;
+    if (clGetDeviceInfo(device, CL_DEVICE_SVM_CAPABILITIES, sizeof can, &can, NULL))
+        return false; /* before OpenCL 2.0 there is no such question */
+    return (can & CL_DEVICE_SVM_COARSE_GRAIN_BUFFER) != 0;
+}
+
+cl_int clattn__svm_set_argument(cl_kernel kernel, cl_uint index, const void *svm)
+{
+    return clSetKernelArgSVMPointer(kernel, index, svm);
+}
+
+#else
+
+static bool has_svm(cl_device_id device)
+{
+    (void)device;
+    return false;
+}
+
+cl_int clattn__svm_set_argument(cl_kernel kernel, cl_uint index, const void *svm)
+{
+    (void)kernel, (void)index, (void)svm;
+    return CL_INVALID_ARG_VALUE; /* clattn__svm_check refused it */
+}
+
+#endif
+
+clattn_status clattn__svm_check(const clattn_context *context, const char *name, const void *svm)
+{
+    if (!has_svm(context->id))
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "tensor %s is given by svm; %s has no coarse-grained buffer SVM, or the library was built "
+                            "for an OpenCL before 2.0",
+                            name, context->device.name);
+    if ((uintptr_t)svm % ALIGNMENT)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "svm of %s is %p, no multiple of %d; offset is for what is", name,
+                            svm, ALIGNMENT);
+    return CLATTN_SUCCESS;
+}
