@@ -116,10 +116,10 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void forward_combine
         struct sums of;
         add_parts(&of, O + min((long)d, depth - 4), m, l, depth, lane, lanes, d < depth ? a.parts : 0, &a);
         join_lanes(&of, lane, lanes, columns, outputs, stats, &a);
-        const float factor = finish_row(&of.most, &a, of.l);
+        const float factor = finish_output(of.l);
         if (lane == 0)
             store_quad(to, d, a.Dv, factor == 0.0f ? (float4)(0.0f) : of.O * factor);
         if (a.store_lse && d == 0 && lane == 0)
-            lse[a.lse.offset + b * a.lse.batch + h * a.lse.head + i * a.lse.row] = of.most;
+            lse[a.lse.offset + b * a.lse.batch + h * a.lse.head + i * a.lse.row] = finish_lse(&a, of.most, of.l);
     }
 }

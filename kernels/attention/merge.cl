@@ -52,12 +52,16 @@ INLINE float merge_row(float *m, float *l, const __local float *maxima, const __
 }
 #endif
 
-/* The end of a row: m becomes L, which of one key alone is the score, rounded once. Returns what O is multiplied by:
- * nothing remains of a row that saw no key. */
-INLINE lane_f finish_row(lane_f *m, const struct call *a, lane_f l)
+/* The end of a row: what O is multiplied by, as nothing remains of a row that saw no key. */
+INLINE lane_f finish_output(lane_f l)
 {
-    *m = l == 0.0f ? (lane_f)(-INFINITY) : score_and_log(a, *m, log2(l / a->room) * M_LN2_F);
     return l == 0.0f ? (lane_f)(0.0f) : 1.0f / l;
+}
+
+/* And L, which of one key alone is the score, rounded once. */
+INLINE lane_f finish_lse(const struct call *a, lane_f m, lane_f l)
+{
+    return l == 0.0f ? (lane_f)(-INFINITY) : score_and_log(a, m, log2(l / a->room) * M_LN2_F);
 }
 
 #endif

@@ -120,11 +120,10 @@ INLINE void keep_rows(ACC lane_f *to, const ACC lane_f *from, const struct span 
 INLINE void finish_rows(ACC lane_f *factor, ACC lane_f *m, const ACC lane_f *l, const struct call *a,
                         const struct span *rows)
 {
-    FOR_ROWS (r, rows) {
-        lane_f lse = m[r];
-        factor[r] = SPLIT ? (lane_f)(1.0f) : finish_row(&lse, a, l[r]);
-        m[r] = lse;
-    }
+    FOR_ROWS (r, rows)
+        factor[r] = SPLIT ? (lane_f)(1.0f) : finish_output(l[r]);
+    FOR_ROWS (r, rows)
+        m[r] = SPLIT ? m[r] : finish_lse(a, m[r], l[r]);
 }
 
 #endif
