@@ -19,9 +19,8 @@ enum check_tensor { CHECK_OUT, CHECK_LSE, CHECK_DQ, CHECK_DK, CHECK_DV, CHECK_TE
 
 /* or'ed into the passes of check_case */
 #define CHECK_REPEAT 0x10000u
-/* For cases that nobody chose, which reach the ends of what rounding does: a result may be off by twice as much. Where it
- * is by the rule of 16 bits, naive's error is the largest of those with eight other sets of numbers too, for it may be
- * exact by chance. */
+/* Where a result is off by the rule of 16 bits, naive's error is the largest of those with eight other sets of numbers
+ * too: for cases that nobody chose, in which it may be exact by chance. */
 #define CHECK_CHANCE 0x20000u
 
 struct check_result {

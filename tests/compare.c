@@ -255,7 +255,6 @@ static void compare(struct comparison *x, enum check_tensor tensor, struct truth
     const struct data_view *view = &x->set.view[SLOT_OUT + (int)tensor];
     const double *expected = truth->tensor[tensor];
     const size_t *dim = view->dim;
-    const double slack = x->by_chance ? 2.0 : 1.0;
     size_t count = data_count(view);
     float *found = gather(x, (enum data_slot)(SLOT_OUT + (int)tensor));
     size_t at;
@@ -265,10 +264,10 @@ static void compare(struct comparison *x, enum check_tensor tensor, struct truth
         compare_fail(x->result, "no memory to compare %s", check_tensor_name(tensor));
         return;
     }
-    ratio = check_worst_ratio(tolerance_of(x, tensor, truth), found, expected, count, &at) / slack;
+    ratio = check_worst_ratio(tolerance_of(x, tensor, truth), found, expected, count, &at);
     if (x->by_chance && isfinite(ratio) && ratio > 1.0 && view->dtype != CLATTN_FLOAT32) {
         truth->naive_error[tensor] = fmax(truth->naive_error[tensor], naive_error_of_others(x, tensor));
-        ratio = check_worst_ratio(tolerance_of(x, tensor, truth), found, expected, count, &at) / slack;
+        ratio = check_worst_ratio(tolerance_of(x, tensor, truth), found, expected, count, &at);
     }
     for (size_t n = 0; n < count; n++) {
         if (found[n] != 0.0f && ratio <= 1.0 && is_hidden(x, truth, tensor, n / dim[3])) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/launch/tensor.c by itself: which views share bytes, against counting every byte; how far they reach. No device. */
+/* host/tensor/tensor.c by itself: which views share bytes, against counting every byte; how far they reach. No device. */
 #include "tensor/slots.h"
 
 #include "random.h"
