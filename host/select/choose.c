@@ -48,6 +48,7 @@ static void set_problem(clattn_engine engine, const clattn_problem *problem, str
     const int run = clattn__engine_find(engine)->run; /* before the tiles are known: their local memory goes by it */
     config->long_sums = walked_rows(problem, config->kernel) > run ? run : 0;
     config->dtype = problem->dtype;
+    config->compiled = clattn__features(problem) & CLATTN__COMPILED;
     config->packed = clattn__config_pack(problem) > 1;
     config->mask = clattn__config_mask(problem);
 }

@@ -37,7 +37,8 @@ struct clattn__config {
     int warps;                         /* nvidia_mma: of a work-group */
     bool packed;
     enum clattn__mask mask;
-    int long_sums; /* kernels/attention/long_sums.cl: 0; 1, sums are of tiles; rows after which they are settled */
+    uint64_t compiled; /* features of the problem that are compiled in (select/feature.h) */
+    int long_sums;     /* kernels/attention/long_sums.cl: 0; 1, sums are of tiles; rows after which they are settled */
     bool want_dk, want_dv;
     int splits;         /* forward: parts of the keys, 1: all in one; combine: as the forward */
     size_t group_size;  /* work-items of a work-group */

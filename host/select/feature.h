@@ -25,10 +25,14 @@
 enum { CLATTN__FEATURE_LIST(CLATTN__FEATURE_NUMBER) FEATURE_COUNT };
 #define CLATTN__FEATURE(name) ((uint64_t)1 << FEATURE_##name)
 
-/* Those that are often named together. */
+/* Those that kernels have code for only where they are compiled in: by -DNAME=1, which is 0 else. */
+#define CLATTN__COMPILED ((uint64_t)0)
+
+/* Those that are often named together. What kernels/attention/ does to any score, whatever the engine, is in the first. */
+#define CLATTN__SCORES (CLATTN__DIAGONALS | CLATTN__FEATURE(KEY_LENGTHS))
 #define CLATTN__16_BITS (CLATTN__FEATURE(FLOAT16) | CLATTN__FEATURE(BFLOAT16))
 #define CLATTN__DIAGONALS (CLATTN__FEATURE(CAUSAL) | CLATTN__FEATURE(TOP_LEFT) | CLATTN__FEATURE(OFFSET))
-#define CLATTN__MASKS (CLATTN__FEATURE(KEY_LENGTHS) | CLATTN__FEATURE(MASK_PADDING) | CLATTN__FEATURE(MASK_FULL))
+#define CLATTN__MASKS (CLATTN__FEATURE(MASK_PADDING) | CLATTN__FEATURE(MASK_FULL))
 
 /* The word of a problem: the one place that knows. */
 uint64_t clattn__features(const clattn_problem *problem);

@@ -3,6 +3,8 @@
  * line here and a member of struct clattn__config. */
 #include "select/fields.h"
 
+#include "select/feature.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -85,6 +87,19 @@ bool clattn__fields_in_range(const struct clattn__config *config)
     return good;
 }
 
+/* " -DNAME=1" of each feature; its length. */
+static int print_compiled(uint64_t features, char *text, size_t size)
+{
+#define NAME(name, sentence) #name,
+    static const char *const names[FEATURE_COUNT] = {CLATTN__FEATURE_LIST(NAME)};
+#undef NAME
+    int length = 0;
+    for (int i = 0; i < FEATURE_COUNT; ++i)
+        if (features >> i & 1)
+            length += snprintf(text + length, size - (size_t)length, " -D%s=1", names[i]);
+    return length;
+}
+
 void clattn__config_options(const struct clattn__config *c, char options[CLATTN__OPTIONS_MAX])
 {
     const bool scores = clattn__config_has_tiles(c->kernel);
@@ -97,6 +112,7 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DITEMS=%zu", c->group_size);
     if (!scores)
         return;
+    length += print_compiled(c->compiled, options + length, CLATTN__OPTIONS_MAX - (size_t)length);
     length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
                        " -DENGINE=%d -DLONG_SUMS=%d -DD_PAD=%d -DDV_PAD=%d", (int)c->engine, c->long_sums, c->d_pad,
                        c->dv_pad);

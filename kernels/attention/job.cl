@@ -93,9 +93,10 @@ INLINE void key_job(struct job *job, const struct call *a, const int depth, long
 INLINE void walk_head(struct job *job, const struct call *a, int head, const __global stored *q,
                       const __global stored *dout, const __global float *lse)
 {
+    const long rows = seeing_end(a, job->N, job->M);
     job->head = head;
-    query_rows(&job->Q, q, a, &a->q, job->batch, head, job->N, a->D);
-    query_rows(&job->dO, dout, a, &a->dout, job->batch, head, job->N, a->Dv);
+    query_rows(&job->Q, q, a, &a->q, job->batch, head, rows, a->D);
+    query_rows(&job->dO, dout, a, &a->dout, job->batch, head, rows, a->Dv);
     blank_unseeing(&job->Q, a, lse, job->batch, head, job->N);
     blank_unseeing(&job->dO, a, lse, job->batch, head, job->N);
 }

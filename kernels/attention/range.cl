@@ -6,13 +6,7 @@
 #define RANGE_CL
 
 #include "attention/engine.cl"
-#include "attention/rows.cl"
-
-/* Key position of query 0. */
-INLINE long diagonal_offset(const struct call *a, long N, long M)
-{
-    return a->bottom_right ? M - N : a->offset;
-}
+#include "attention/position.cl"
 
 /* Whether the last queries see most keys: their tiles start first, so that no long tile is left over at the end. */
 INLINE bool last_see_most(const struct call *a)

@@ -47,7 +47,7 @@ static bool choose_delta(const struct clattn__device *device, const clattn_probl
 
 /* What becomes of a score is nothing to them; what changes a row's sums would be. */
 #define FEATURES                                                                                                       \
-    (CLATTN__FEATURE(FLOAT32) | CLATTN__16_BITS | CLATTN__DIAGONALS | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) |  \
+    (CLATTN__FEATURE(FLOAT32) | CLATTN__16_BITS | CLATTN__SCORES | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) |     \
      CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_PARTS))
 
 const struct clattn__solver clattn__common_solvers[] = {

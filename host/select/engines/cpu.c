@@ -118,7 +118,7 @@ static bool cpu_complete(const clattn_problem *problem, int64_t own, int64_t wal
 
 /* Everything that a problem can ask for. */
 #define FEATURES                                                                                                       \
-    (CLATTN__FEATURE(FLOAT32) | CLATTN__16_BITS | CLATTN__DIAGONALS | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) |  \
+    (CLATTN__FEATURE(FLOAT32) | CLATTN__16_BITS | CLATTN__SCORES | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) |     \
      CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_PARTS))
 
 const struct clattn__solver clattn__cpu_solvers[] = {

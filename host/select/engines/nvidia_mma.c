@@ -115,7 +115,7 @@ static bool mma_complete(const clattn_problem *problem, int64_t own, int64_t wal
 
 /* Scaling and taking m away are one instruction (LATE_SCALE), which wants a positive scale. */
 #define FEATURES                                                                                                       \
-    (CLATTN__16_BITS | CLATTN__DIAGONALS | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) | CLATTN__FEATURE(KEY_PARTS))
+    (CLATTN__16_BITS | CLATTN__SCORES | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) | CLATTN__FEATURE(KEY_PARTS))
 
 const struct clattn__solver clattn__mma_solvers[] = {
     {.program = "forward_few_mma",

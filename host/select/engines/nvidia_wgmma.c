@@ -186,7 +186,7 @@ static bool maps_choose(const struct clattn__device *device, const clattn_proble
 /* ---- solvers ---- */
 
 /* Its forward has no parts of keys. */
-#define FEATURES (CLATTN__16_BITS | CLATTN__DIAGONALS | CLATTN__FEATURE(KEY_LENGTHS))
+#define FEATURES (CLATTN__16_BITS | CLATTN__SCORES)
 #define GRADIENT_FEATURES (FEATURES | CLATTN__FEATURE(KEY_PARTS))
 
 const struct clattn__solver clattn__wgmma_solvers[] = {

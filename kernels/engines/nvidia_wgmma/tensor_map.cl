@@ -4,10 +4,10 @@
  *
  * A map describes a batch of a tensor as (head, row, depth) with its strides, and a tile as PANEL elements of depth
  * and a number of rows; the tile's layout in local memory is that of wgmma.cl. Keys that a batch does not have are no
- * rows of its k and v: they come as zeros, whatever is in memory. Tensors begin at multiples of 16 bytes, and so do
- * their rows, heads and batches. */
+ * rows of its k and v, nor are the last queries that see none of its q and dout: they come as zeros, whatever is in
+ * memory. Tensors begin at multiples of 16 bytes, and so do their rows, heads and batches. */
 #include "attention/parameters.cl"
-#include "attention/rows.cl"
+#include "attention/position.cl"
 #include "engines/nvidia_wgmma/tensor_copy.cl"
 
 #define SET_32(field, place, value)                                                                                    \
@@ -72,13 +72,15 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void tensor_map(PARAMETE
     const ulong map = map_address(maps, &a, which, b);
     if (group % each_set == 0)
         *(__global uint *)counter_address(maps, &a) = 0;
-    const long keys = max(key_count(&a, kv_lengths, b), 1L); /* a tensor has a row; without keys none is asked for */
+    /* A tensor has a row; without keys, or queries that see any, none is asked for. */
+    const long count = key_count(&a, kv_lengths, b), keys = max(count, 1L);
+    const long queries = max(seeing_end(&a, a.N, count), 1L);
     if (which == MAP_Q)
-        make_map(words, map, q + a.q.offset + b * a.q.batch, &a.q, a.Hq, a.N, a.D, query_rows);
+        make_map(words, map, q + a.q.offset + b * a.q.batch, &a.q, a.Hq, queries, a.D, query_rows);
     else if (which == MAP_K)
         make_map(words, map, k + a.k.offset + b * a.k.batch, &a.k, a.Hk, keys, a.D, key_rows);
     else if (which == MAP_V)
         make_map(words, map, v + a.v.offset + b * a.v.batch, &a.v, a.Hk, keys, a.Dv, key_rows);
     else if (dout) /* there is none in a forward */
-        make_map(words, map, dout + a.dout.offset + b * a.dout.batch, &a.dout, a.Hq, a.N, a.Dv, query_rows);
+        make_map(words, map, dout + a.dout.offset + b * a.dout.batch, &a.dout, a.Hq, queries, a.Dv, query_rows);
 }
