@@ -70,12 +70,13 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head
         int walked = 0; /* since sums were settled */
         bool settled = false;
         for (int head = first_head; head < end_head; head += a.pack) {
-            struct rows real_K = job.K; /* NaN in a padding key must not reach dQ */
+            struct rows real_K = job.K; /* NaN in a key that nothing sees must not reach dQ */
             struct stats of_lse, of_delta;
             walk_head(&job, &a, head, q, dout, lse);
             lse_stats(&of_lse, lse, 0, &a, &job);
             delta_stats(&of_delta, delta, 0, &a, &job);
             query_layout(&sums_at, &a, sums_view, job.batch, head, job.N, a.D);
+            blank_unseen(&real_K, &a, &job);
             blank_padding(&real_K, &a, mask, job.batch, head);
             fetch_rows(k_rows, &real_K, j, D_PAD, &rows);
             for (long run = queries.begin, end; run < queries.end; run = end) {

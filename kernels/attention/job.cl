@@ -65,6 +65,13 @@ INLINE void find_key_job(struct job *job, const struct call *a, long group, cons
 #define KEY_PARTS(a) 1
 #endif
 
+/* Lets those of the job's keys read as 0 that no query sees. */
+INLINE void blank_unseen(struct rows *keys, const struct call *a, const struct job *job)
+{
+    keys->begin = seen_begin(a, job->N, job->M);
+    keys->at.count = seen_end(a, job->N, job->M);
+}
+
 /* This work-group's tile of queries, with the rows of Q, K and V, and of dO in a backward. */
 INLINE void query_job(struct job *job, const struct call *a, const int depth, const __global stored *q,
                       const __global stored *dout, const __global stored *k, const __global stored *v,
@@ -73,8 +80,9 @@ INLINE void query_job(struct job *job, const struct call *a, const int depth, co
     find_query_job(job, a, group_number(a), depth, KEY_PARTS(a), kv_lengths);
     query_rows(&job->Q, q, a, &a->q, job->batch, job->head, job->N, a->D);
     query_rows(&job->dO, dout, a, &a->dout, job->batch, job->head, job->N, a->Dv);
-    key_rows(&job->K, k, &a->k, job->batch, job->kv_head, a->D, job->M);
-    key_rows(&job->V, v, &a->v, job->batch, job->kv_head, a->Dv, job->M);
+    const long keys = seen_end(a, job->N, job->M); /* walks begin at keys that are seen */
+    key_rows(&job->K, k, &a->k, job->batch, job->kv_head, a->D, keys);
+    key_rows(&job->V, v, &a->v, job->batch, job->kv_head, a->Dv, keys);
     blank_padding(&job->K, a, mask, job->batch, job->head);
     blank_padding(&job->V, a, mask, job->batch, job->head);
 }

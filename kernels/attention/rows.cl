@@ -22,6 +22,7 @@ struct layout {
 struct rows {
     const __global stored *data;
     struct layout at;
+    long begin; /* rows before this one do not exist */
     const __global uchar *real;
     long real_column;
     const __global float *lse;
@@ -79,7 +80,7 @@ INLINE bool rows_in_line(const struct layout *at)
 
 INLINE bool row_exists(const struct rows *t, long r)
 {
-    if (r >= t->at.count)
+    if (r < t->begin || r >= t->at.count)
         return false;
 #if MASK == 2
     if (t->real)
@@ -92,10 +93,10 @@ INLINE bool row_exists(const struct rows *t, long r)
     return true;
 }
 
-/* Whether some rows are not real. */
+/* Whether some of the `count` rows do not exist. */
 INLINE bool has_padding(const struct rows *t)
 {
-    return t->real || t->lse;
+    return t->begin || t->real || t->lse;
 }
 
 /* Number of keys of batch b: its length, clamped to 0..M. */
@@ -140,6 +141,7 @@ INLINE void query_rows(struct rows *t, const __global stored *data, const struct
 {
     query_layout(&t->at, a, v, b, head, N, depth);
     t->data = data;
+    t->begin = 0;
     t->quads = !PACKED && has_quads(data, &t->at);
     t->real = 0;
     t->real_column = 0;
@@ -151,6 +153,7 @@ INLINE void key_rows(struct rows *t, const __global stored *data, const struct v
 {
     key_layout(&t->at, v, b, head, depth, count);
     t->data = data;
+    t->begin = 0;
     t->quads = has_quads(data, &t->at);
     t->real = 0;
     t->real_column = 0;

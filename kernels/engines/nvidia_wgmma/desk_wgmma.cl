@@ -20,6 +20,7 @@ struct work {
     int first, head, batch, part; /* see struct job */
     int begin, tiles;             /* the walk's first row, and how many tiles it has; of each head of a group */
     int full_begin, full_end;
+    int queries;                  /* that see any key, of each head: statistics of others are not read */
     int edge_keys, edge_diagonal; /* of the first tile */
 };
 

@@ -4,8 +4,9 @@
  *
  * A map describes a batch of a tensor as (head, row, depth) with its strides, and a tile as PANEL elements of depth
  * and a number of rows; the tile's layout in local memory is that of wgmma.cl. Keys that a batch does not have are no
- * rows of its k and v, nor are the last queries that see none of its q and dout: they come as zeros, whatever is in
- * memory. Tensors begin at multiples of 16 bytes, and so do their rows, heads and batches. */
+ * rows of its k and v, nor are the last ones where no query sees them; nor the last queries that see none of its q and
+ * dout: they come as zeros, whatever is in memory. Tensors begin at multiples of 16 bytes, and so do their rows, heads and
+ * batches. */
 #include "attention/parameters.cl"
 #include "attention/position.cl"
 #include "engines/nvidia_wgmma/tensor_copy.cl"
@@ -73,7 +74,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void tensor_map(PARAMETE
     if (group % each_set == 0)
         *(__global uint *)counter_address(maps, &a) = 0;
     /* A tensor has a row; without keys, or queries that see any, none is asked for. */
-    const long count = key_count(&a, kv_lengths, b), keys = max(count, 1L);
+    const long count = key_count(&a, kv_lengths, b), keys = max(seen_end(&a, a.N, count), 1L);
     const long queries = max(seeing_end(&a, a.N, count), 1L);
     if (which == MAP_Q)
         make_map(words, map, q + a.q.offset + b * a.q.batch, &a.q, a.Hq, queries, a.D, query_rows);

@@ -57,6 +57,7 @@ INLINE void put_work(__local struct work *w, const struct call *a, long group, c
     put_job(w, &job);
     walked_queries(&queries, a, &job);
     put_range(w, &queries);
+    w->queries = (int)seeing_end(a, job.N, job.M);
     put_first_edge(w, a, &job, w->begin);
 }
 
@@ -113,7 +114,7 @@ INLINE void produce(const struct parts *p, const struct desk *d, const struct ca
 }
 
 /* A warp brings LSE of each tile's queries, or delta, of which one is `row` behind the one before; queries past the last
- * one have no P. Without dK nobody made delta, and nobody reads it: zeros arrive in its place. */
+ * one that sees a key have no P. Without dK nobody made delta, and nobody reads it: zeros arrive in its place. */
 INLINE void produce_stats(const struct parts *p, const struct desk *d, const struct call *a,
                           const __global float *stats, const struct view *v, const bool of_delta)
 {
@@ -125,7 +126,7 @@ INLINE void produce_stats(const struct parts *p, const struct desk *d, const str
         for (int head = 0; head < heads; ++head)
             for (int t = 0; t < w->tiles; ++t) {
                 float values[LANE_STATS];
-                query_layout(&stats_at, a, v, w->batch, w->head * heads + head, a->N, 1);
+                query_layout(&stats_at, a, v, w->batch, w->head * heads + head, w->queries, 1);
                 FOR_UNROLLED (n, LANE_STATS) {
                     const int row = w->begin + t * WALK + lane + 32 * n;
                     const bool missing = of_delta && !WANT_DK;
