@@ -156,6 +156,22 @@ INLINE void later_edge(struct edge *e, const struct edge *first, int queries, in
     e->diagonal = first->diagonal + queries - keys;
 }
 
+/* An edge as some warps leave it to others in local memory, in KEPT_EDGE ints: where what is visible ends in the tile. It
+ * serves schedules without packed heads and masks. */
+#define KEPT_EDGE 3
+
+INLINE void keep_edge(__local int *to, const struct edge *e)
+{
+    to[0] = e->keys;
+    to[1] = e->diagonal;
+}
+
+INLINE void kept_edge(struct edge *e, const __local int *from)
+{
+    e->keys = from[0];
+    e->diagonal = from[1];
+}
+
 INLINE lane_i query_of_row(const struct edge *e, lane_i row)
 {
 #if PACKED

@@ -87,11 +87,11 @@ static size_t local_bytes(const struct clattn__config *c)
 {
     const size_t stages = (size_t)c->stages, d = tile_bytes(c->walk, c->d_pad), dv = tile_bytes(c->walk, c->dv_pad);
     const size_t owner = tile_bytes(c->own, c->d_pad), second = tile_bytes(c->own, c->dv_pad);
-    const size_t work = 2 * (c->kernel == KERNEL_FORWARD ? 40 : 48); /* two of its struct work */
+    const size_t work = 2 * (c->kernel == KERNEL_FORWARD ? 40 : 52); /* two of its struct work */
     if (c->kernel == KERNEL_DQ)
         return owner + second + (stages + 1) * d + stages * dv + 8 * (1 + 2 * (2 * stages + 1));
     if (c->kernel == KERNEL_DKDV)
-        return owner + (c->want_dk ? second : 0) + stages * (d + dv + 8 * (size_t)c->walk + 16) + work +
+        return owner + (c->want_dk ? second : 0) + stages * (d + dv + 8 * (size_t)c->walk + 24) + work +
                8 * (6 + 2 * stages);
     return owner + stages * (d + dv) + 8 * (6 + 4 * stages) + (c->stay ? work : 0);
 }

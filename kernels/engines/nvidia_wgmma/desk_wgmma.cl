@@ -21,7 +21,7 @@ struct work {
     int begin, tiles;             /* the walk's first row, and how many tiles it has; of each head of a group */
     int full_begin, full_end;
     int queries;                  /* that see any key, of each head: statistics of others are not read */
-    int edge_keys, edge_diagonal; /* of the first tile */
+    int edge[KEPT_EDGE];          /* of the first tile */
 };
 
 /* One work-item finds it out and leaves it in local memory, in one of two places by turns, for the warps that read it;
@@ -101,8 +101,7 @@ INLINE void put_first_edge(__local struct work *w, const struct call *a, const s
 {
     struct edge e;
     find_first_edge(&e, a, job->batch, job->head, job->N, job->M, i, job->first);
-    w->edge_keys = e.keys;
-    w->edge_diagonal = e.diagonal;
+    keep_edge(w->edge, &e);
     settle();
 }
 

@@ -145,16 +145,15 @@ INLINE void produce_stats(const struct parts *p, const struct desk *d, const str
     }
 }
 
-/* The producer leaves an edge beside the tile, in EDGE ints: then consumers need no registers for what it follows from.
- * Keys are the same in all tiles of a walk. */
-#define EDGE 4
+/* The producer leaves an edge beside the tile, in EDGE ints: then consumers need no registers for what it follows from. */
+#define EDGE (3 + KEPT_EDGE)
 
 INLINE void put_edge(__local int *to, const struct edge *e, bool full)
 {
     to[0] = full;
-    to[1] = e->diagonal;
-    to[2] = (int)e->query;
-    to[3] = e->head;
+    to[1] = (int)e->query;
+    to[2] = e->head;
+    keep_edge(to + 3, e);
 }
 
 INLINE bool has_no_edge(const __local int *from)
@@ -166,10 +165,9 @@ INLINE void get_edge(struct edge *e, const __local int *from, const __local stru
 {
     e->batch = w->batch;
     e->key = w->first;
-    e->keys = w->edge_keys;
-    e->diagonal = from[1];
-    e->query = from[2];
-    e->head = from[3];
+    e->query = from[1];
+    e->head = from[2];
+    kept_edge(e, from + 3);
 }
 
 /* A warp brings each tile's edge. */
@@ -182,8 +180,8 @@ INLINE void produce_edges(const struct parts *p, const struct desk *d, const str
         for (int head = w->head * heads; head < (w->head + 1) * heads; ++head)
             for (int t = 0; t < w->tiles; ++t) {
                 barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
-                const struct edge first = {.head = head, .query = w->begin, .diagonal = w->edge_diagonal};
-                struct edge e;
+                struct edge first = {.head = head, .query = w->begin}, e;
+                kept_edge(&first, w->edge);
                 later_edge(&e, &first, t * WALK, 0);
                 put_edge(p->edge + stage.stage * EDGE, &e, t >= w->full_begin && t < w->full_end);
                 warp_barrier();
