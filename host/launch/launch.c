@@ -22,6 +22,15 @@ static int softmax_room(const clattn_problem *p)
     return p->dtype == CLATTN_FLOAT16 ? 0 : room;
 }
 
+bool clattn__diagonal_hides_rows(const clattn_score *score, int64_t q_len, int64_t kv_len)
+{
+    int64_t offset = kv_len - q_len;
+    if (score->align != CLATTN_ALIGN_BOTTOM_RIGHT)
+        offset = score->align == CLATTN_ALIGN_OFFSET ? score->offset : 0;
+    /* The first query sees nothing, or nothing sees the last key. */
+    return score->causal && (offset < 0 || offset < kv_len - q_len);
+}
+
 static void fill_call(const clattn_plan *plan, struct call *call)
 {
     const clattn_problem *p = &plan->problem;

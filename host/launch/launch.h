@@ -20,6 +20,9 @@ struct clattn__launch {
     size_t done_count;
 };
 
+/* Whether there are queries that see no key, or keys that no query sees, by where they stand alone. */
+bool clattn__diagonal_hides_rows(const clattn_score *score, int64_t q_len, int64_t kv_len);
+
 /* Checks everything, fills *call, and makes room for the events. On failure there is nothing to end. */
 clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_plan *plan, unsigned pass,
                                    cl_command_queue queue, const clattn_tensors *tensors, cl_mem workspace,

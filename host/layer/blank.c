@@ -2,16 +2,13 @@
 /* Rows that nothing sees, left out of the gradients of weights (kernels/layer/blank_rows.cl). */
 #include "layer/layer.h"
 
+#include "launch/launch.h"
 #include "opencl/program.h"
 
 bool clattn__layer_hides_rows(const clattn_layer *layer)
 {
-    int64_t offset = layer->context_len - layer->len;
-    if (layer->score.align != CLATTN_ALIGN_BOTTOM_RIGHT)
-        offset = layer->score.align == CLATTN_ALIGN_OFFSET ? layer->score.offset : 0;
-    /* Of a diagonal: the first query sees nothing, or nothing sees the last key. */
-    const bool causality = layer->score.causal && (offset < 0 || offset < layer->context_len - layer->len);
-    return layer->score.mask_dim[0] || layer->kv_lengths || causality;
+    return layer->score.mask_dim[0] || layer->kv_lengths ||
+           clattn__diagonal_hides_rows(&layer->score, layer->len, layer->context_len);
 }
 
 /* Work-items that share a row. */
