@@ -10,11 +10,14 @@
 #ifndef CLATTN_ARGS_LIST_H
 #define CLATTN_ARGS_LIST_H
 
+/* What a score is made of besides Q and K. Kernels hand it on as one, struct score_inputs (parameters.cl). */
+#define SCORE_INPUTS(ARG) ARG(IF_MASK, BYTES, mask)
+
 #define SCORE_ARGS(ARG)                                                                                                \
     ARG(ALWAYS, TENSOR, q)                                                                                             \
     ARG(ALWAYS, TENSOR, k)                                                                                             \
     ARG(ALWAYS, TENSOR, v)                                                                                             \
-    ARG(IF_MASK, BYTES, mask)                                                                                          \
+    SCORE_INPUTS(ARG)                                                                                                  \
     ARG(ALWAYS, INTS, kv_lengths)
 
 #define FORWARD_ARGS(ARG)                                                                                              \

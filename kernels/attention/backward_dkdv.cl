@@ -11,6 +11,7 @@
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv(PARAMETERS(BACKWARD_DKDV_ARGS))
 {
     ABSENT(BACKWARD_DKDV_ARGS)
+    const struct score_inputs given = GIVEN_INPUTS;
     WALKED_TILE(walked_tile);
     OWNER_TILE(k_tile, D_PAD, walked_tile);
     SECOND_TILE(dout_tile, walked_tile);
@@ -79,7 +80,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
                 if (!STATS_AHEAD)
                     column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
                 struct edge e;
-                find_job_edge(&e, &a, &job, i, job.first, mask);
+                find_job_edge(&e, &a, &job, i, job.first, &given);
                 struct span seen = rows;
                 narrow_rows(&seen, 0, keys_seen(&e));
                 fetch_tiles(walked_tile, &job.Q, D_PAD, dout_tile, &job.dO, DV_PAD, i, &queries);

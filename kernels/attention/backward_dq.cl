@@ -12,6 +12,7 @@
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq(PARAMETERS(BACKWARD_DQ_ARGS))
 {
     ABSENT(BACKWARD_DQ_ARGS)
+    const struct score_inputs given = GIVEN_INPUTS;
     WALKED_TILE(walked_tile);
     AHEAD_TILE(v_tile, walked_tile);
     OWNER_TILE(q_tile, D_PAD, walked_tile);
@@ -27,7 +28,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq(P
 
     struct job job;
     struct layout lse_at, dq_at;
-    query_job(&job, &a, D_PAD, q, dout, k, v, mask, kv_lengths);
+    query_job(&job, &a, D_PAD, q, dout, k, v, &given, kv_lengths);
     struct range keys;
     walked_keys(&keys, &a, &job);
     query_layout(&lse_at, &a, &a.lse, job.batch, job.head, job.N, 1);
@@ -54,7 +55,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq(P
         end = end_of_run(run, keys.end);
         for (long j = run; j < end; j += WALK) {
             struct edge e;
-            find_job_edge(&e, &a, &job, job.first, j, mask);
+            find_job_edge(&e, &a, &job, job.first, j, &given);
             const int cols = cols_in_use(keys.end - j);
             struct span seeing = rows;
             narrow_rows(&seeing, first_seeing(&e), OWN);

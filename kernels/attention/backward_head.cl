@@ -22,6 +22,7 @@
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head(PARAMETERS(BACKWARD_HEAD_ARGS))
 {
     ABSENT(BACKWARD_HEAD_ARGS)
+    const struct score_inputs given = GIVEN_INPUTS;
     __global float *const sums = SUMS(dq, dq_sums);
     const struct view *const sums_view = SUMS(&a.dq, &a.dq_sums);
     WALKED_TILE(q_tile);
@@ -77,7 +78,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head
             delta_stats(&of_delta, delta, 0, &a, &job);
             query_layout(&sums_at, &a, sums_view, job.batch, head, job.N, a.D);
             blank_unseen(&real_K, &a, &job);
-            blank_padding(&real_K, &a, mask, job.batch, head);
+            blank_padding(&real_K, &a, given.mask, job.batch, head);
             fetch_rows(k_rows, &real_K, j, D_PAD, &rows);
             for (long run = queries.begin, end; run < queries.end; run = end) {
                 end = end_of_run(run, queries.end);
@@ -86,7 +87,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head
                     column_stats(column_lse, column_delta, &of_lse, &of_delta, i, cols);
                     struct edge e;
                     struct span seen = rows;
-                    find_job_edge(&e, &a, &job, i, j, mask);
+                    find_job_edge(&e, &a, &job, i, j, &given);
                     narrow_rows(&seen, 0, keys_seen(&e));
                     tile_scores(S, k_tile, &job.K, j, q_tile, &job.Q, i, D_PAD, &seen, cols);
                     tile_scores(dP, v_tile, &job.V, j, dout_tile, &job.dO, i, DV_PAD, &seen, cols);

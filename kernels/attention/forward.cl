@@ -19,6 +19,7 @@
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAMETERS(FORWARD_ARGS))
 {
     ABSENT(FORWARD_ARGS)
+    const struct score_inputs given = GIVEN_INPUTS;
     __global result *const to = RESULT(out, parts);
     WALKED_TILE(walked_tile);
     AHEAD_TILE(v_tile, walked_tile);
@@ -36,7 +37,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAM
     ROW_VALUES(factor);
 
     struct job job;
-    query_job(&job, &a, DV_PAD, q, 0, k, v, mask, kv_lengths);
+    query_job(&job, &a, DV_PAD, q, 0, k, v, &given, kv_lengths);
     struct span rows;
     rows_in_use(&rows, job.Q.at.count - job.first);
 
@@ -59,7 +60,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAM
         end = end_of_run(run, keys.end);
         for (long j = run; j < end; j += WALK) {
             struct edge e;
-            find_job_edge(&e, &a, &job, job.first, j, mask);
+            find_job_edge(&e, &a, &job, job.first, j, &given);
             const int cols = cols_in_use(keys.end - j);
             struct span seeing = rows;
             narrow_rows(&seeing, first_seeing(&e), OWN);

@@ -75,7 +75,7 @@ INLINE void blank_unseen(struct rows *keys, const struct call *a, const struct j
 /* This work-group's tile of queries, with the rows of Q, K and V, and of dO in a backward. */
 INLINE void query_job(struct job *job, const struct call *a, const int depth, const __global stored *q,
                       const __global stored *dout, const __global stored *k, const __global stored *v,
-                      const __global uchar *mask, const __global int *kv_lengths)
+                      const struct score_inputs *given, const __global int *kv_lengths)
 {
     find_query_job(job, a, group_number(a), depth, KEY_PARTS(a), kv_lengths);
     query_rows(&job->Q, q, a, &a->q, job->batch, job->head, job->N, a->D);
@@ -83,8 +83,8 @@ INLINE void query_job(struct job *job, const struct call *a, const int depth, co
     const long keys = seen_end(a, job->N, job->M); /* walks begin at keys that are seen */
     key_rows(&job->K, k, &a->k, job->batch, job->kv_head, a->D, keys);
     key_rows(&job->V, v, &a->v, job->batch, job->kv_head, a->Dv, keys);
-    blank_padding(&job->K, a, mask, job->batch, job->head);
-    blank_padding(&job->V, a, mask, job->batch, job->head);
+    blank_padding(&job->K, a, given->mask, job->batch, job->head);
+    blank_padding(&job->V, a, given->mask, job->batch, job->head);
 }
 
 /* This work-group's tile of keys, with the rows of K and V. Padding keys need no blanking: a key's scores and gradients
@@ -125,9 +125,17 @@ INLINE void walked_queries(struct range *queries, const struct call *a, const st
 
 /* The job's tile of query rows from i and keys from j. */
 INLINE void find_job_edge(struct edge *e, const struct call *a, const struct job *job, long i, long j,
-                          const __global uchar *mask)
+                          const struct score_inputs *given)
 {
-    find_edge(e, a, job->batch, job->head, job->N, job->M, i, j, mask);
+    find_edge(e, a, job->batch, job->head, job->N, job->M, i, j, given);
+}
+
+/* The same of a tile that needs no predicate. */
+INLINE void find_full_edge(struct edge *e, const struct call *a, const struct job *job, long i, long j,
+                           const struct score_inputs *given)
+{
+    if (FULL_HAS_EDGE)
+        find_job_edge(e, a, job, i, j, given);
 }
 
 #endif

@@ -42,6 +42,18 @@ INLINE lane_f row_stat(const __global float *data, const struct layout *at, long
     return stat(data, at, first + tile_row(r), otherwise);
 }
 
+/* A row or column of a tile as a number. Below 2^23 these are the lowest bits of 2^23 + n: conversions take some GPUs eight
+ * times as long. */
+INLINE lane_f lane_float(lane_i n)
+{
+    return as_float(0x4b000000 | n) - 0x1p23f;
+}
+
+INLINE lane_f gather_float(const __global float *data, lane_i n, long apart)
+{
+    return data[n * apart];
+}
+
 INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,
                           long column)
 {

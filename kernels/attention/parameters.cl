@@ -2,7 +2,8 @@
 /* Parameters of a kernel, from its list in args_list.h.
  *
  *   PARAMETERS(list)    the whole of it: struct call as `a`, and what the options compile in
- *   ABSENT(list)        at the head of the body: NULL by the names of the others, for code that is never reached */
+ *   ABSENT(list)        at the head of the body: NULL by the names of the others, for code that is never reached
+ *   GIVEN_INPUTS        behind that: what a struct score_inputs begins as */
 #ifndef PARAMETERS_CL
 #define PARAMETERS_CL
 
@@ -26,6 +27,13 @@
     (void)name;
 #define ABSENT_1(kind, name)
 
+#define GIVEN_INPUTS                                                                                                   \
+    {                                                                                                                  \
+        SCORE_INPUTS(GIVEN_INPUT)                                                                                      \
+    }
+#define GIVEN_INPUT(when, kind, name) name,
+#define INPUT_MEMBER(when, kind, name) KIND_##kind name;
+
 #define KIND_TENSOR const __global stored *restrict
 #define KIND_TENSOR_OUT __global stored *restrict
 #define KIND_FLOATS const __global float *restrict
@@ -33,6 +41,11 @@
 #define KIND_INTS const __global int *restrict
 #define KIND_BYTES const __global uchar *restrict
 #define KIND_BYTES_OUT __global uchar *restrict
+
+/* NULL where it is not compiled in. */
+struct score_inputs {
+    SCORE_INPUTS(INPUT_MEMBER)
+};
 
 #define HAS_ALWAYS 1
 #if defined(MASK) && MASK

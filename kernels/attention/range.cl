@@ -6,6 +6,7 @@
 #define RANGE_CL
 
 #include "attention/engine.cl"
+#include "attention/parameters.cl"
 #include "attention/position.cl"
 
 /* Whether the last queries see most keys: their tiles start first, so that no long tile is left over at the end. */
@@ -87,6 +88,9 @@ INLINE bool is_full_tile(const struct tiles *tiles, int t)
 
 /* ---- of the rows and columns of a tile ---- */
 
+/* Whether what becomes of a score depends on where its tile is, also where no predicate does. */
+#define FULL_HAS_EDGE 0
+
 /* Where a tile of scores is, and where the edges of what is visible are in it. Row i of the tile is query (phase + i) /
  * heads of packed head (phase + i) % heads, counted from the tile's first query. */
 struct edge {
@@ -102,7 +106,7 @@ struct edge {
 
 /* The tile of query rows from i0 and keys from j0. `head` is the first query head. */
 INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, long N, long M, long i0, long j0,
-                      const __global uchar *mask)
+                      const struct score_inputs *given)
 {
     const int heads = packed_heads(a);
     const long query = i0 / heads;
@@ -120,8 +124,8 @@ INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, lon
     e->mask_row = a->mask.row;
     e->mask_head = a->mask.head;
     e->mask_column = a->mask_column;
-    e->mask =
-        mask + a->mask.offset + b * a->mask.batch + head * a->mask.head + query * a->mask.row + j0 * a->mask_column;
+    e->mask = given->mask + a->mask.offset + b * a->mask.batch + head * a->mask.head + query * a->mask.row +
+              j0 * a->mask_column;
 }
 
 /* The tile's first query row that sees its first key by the diagonal, as far as it has rows. */
@@ -139,9 +143,10 @@ INLINE int keys_seen(const struct edge *e)
 /* The edges of a whole walk follow from those of its first tile, which are found once, in 64 bits, for schedules without
  * packed heads and masks. Lengths are below 2^29, so that no diagonal overflows. Keys are not cut off at what a tile may
  * need. */
-INLINE void find_first_edge(struct edge *e, const struct call *a, int b, int head, long N, long M, long i, long j)
+INLINE void find_first_edge(struct edge *e, const struct call *a, int b, int head, long N, long M, long i, long j,
+                            const struct score_inputs *given)
 {
-    find_edge(e, a, b, head, N, M, i, j, 0);
+    find_edge(e, a, b, head, N, M, i, j, given);
     e->keys = (int)(M - j);
 }
 
@@ -156,8 +161,8 @@ INLINE void later_edge(struct edge *e, const struct edge *first, int queries, in
     e->diagonal = first->diagonal + queries - keys;
 }
 
-/* An edge as some warps leave it to others in local memory, in KEPT_EDGE ints: where what is visible ends in the tile. It
- * serves schedules without packed heads and masks. */
+/* An edge as some warps leave it to others in local memory, in KEPT_EDGE ints: where what is visible ends in the tile. The
+ * rest follows from the tile's absolute numbers. It serves schedules without packed heads and masks. */
 #define KEPT_EDGE 3
 
 INLINE void keep_edge(__local int *to, const struct edge *e)
@@ -166,8 +171,13 @@ INLINE void keep_edge(__local int *to, const struct edge *e)
     to[1] = e->diagonal;
 }
 
-INLINE void kept_edge(struct edge *e, const __local int *from)
+INLINE void kept_edge(struct edge *e, const __local int *from, const struct call *a, int b, int head, long query,
+                      long key, const struct score_inputs *given)
 {
+    e->batch = b;
+    e->head = head;
+    e->query = query;
+    e->key = key;
     e->keys = from[0];
     e->diagonal = from[1];
 }

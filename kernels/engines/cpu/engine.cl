@@ -263,6 +263,20 @@ INLINE lane_f lane_max(lane_f most, lane_f x)
     return x > most ? x : most;
 }
 
+INLINE lane_f lane_float(lane_i n)
+{
+    return JOIN(convert_float, LANES)(n);
+}
+
+INLINE lane_f gather_float(const __global float *data, lane_i n, long apart)
+{
+    float value[LANES];
+    SPREAD(int, nn, n);
+    for (int x = 0; x < LANES; ++x)
+        value[x] = data[nn[x] * apart];
+    return COLLECT(value);
+}
+
 INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,
                           long column)
 {

@@ -14,6 +14,7 @@
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few_mma(PARAMETERS(FORWARD_ARGS))
 {
     ABSENT(FORWARD_ARGS)
+    const struct score_inputs given = GIVEN_INPUTS;
     __global result *const to = RESULT(out, parts);
     EXCHANGE_TILE(exchange);
     __local float stats[2 * WARPS * OWN];
@@ -30,7 +31,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few_m
     ROW_VALUES(factor);
 
     struct job job;
-    query_job(&job, &a, DV_PAD, q, 0, k, v, mask, kv_lengths);
+    query_job(&job, &a, DV_PAD, q, 0, k, v, &given, kv_lengths);
     const struct span rows = {0, ROWS};
 
     struct range walk;
@@ -54,9 +55,10 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few_m
         struct edge e;
         bool large;
         if (is_full(&walk, j)) {
+            find_full_edge(&e, &a, &job, job.first, j, &given);
             large = softmax_scores(S, row_max, &a, &e, true, &rows, COLUMNS);
         } else {
-            find_job_edge(&e, &a, &job, job.first, j, mask);
+            find_job_edge(&e, &a, &job, job.first, j, &given);
             large = softmax_scores(S, row_max, &a, &e, false, &rows, COLUMNS);
         }
         reduce_max(row_max, exchange, &rows);

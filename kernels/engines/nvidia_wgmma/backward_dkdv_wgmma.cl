@@ -35,11 +35,12 @@ INLINE void dkdv_gradients(float *dS, const float *P, const float *dP, const __l
     }
 }
 
-INLINE void dkdv_scores(float *S, const struct call *a, const __local struct work *w, const __local int *edge)
+INLINE void dkdv_scores(float *S, const struct call *a, const __local struct work *w, const __local int *edge,
+                        const struct score_inputs *given)
 {
     const struct span rows = {0, ROWS};
     struct edge e;
-    get_edge(&e, edge, w);
+    get_edge(&e, edge, w, a, given);
     if (has_no_edge(edge))
         gradient_scores(S, a, &e, true, ROWS_ARE_KEYS, &rows, COLS);
     else
@@ -52,7 +53,7 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
     do {                                                                                                               \
         const __local float *const row_lse = p->lse + stage->stage * 2 * WALK;                                         \
         const __local int *const edge = p->edge + stage->stage * EDGE;                                                 \
-        dkdv_scores(S, a, w, edge);                                                                                    \
+        dkdv_scores(S, a, w, edge, given);                                                                             \
         if (want_dk) {                                                                                                 \
             WGMMA_FENCE();                                                                                             \
             SCORE_PRODUCT(dP, v_rows, p->dout + stage->stage * STAGE_BYTES, DV_PAD);                                   \
@@ -96,7 +97,8 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
 
 /* dK and dV of a consumer's 64 keys. */
 INLINE void walk(float *dK, float *dV, const struct parts *p, const struct desk *d, const __local struct work *w,
-                 struct ring *stage, const struct call *a, const bool want_dk, const bool want_dv)
+                 struct ring *stage, const struct call *a, const struct score_inputs *given, const bool want_dk,
+                 const bool want_dv)
 {
     const int consumer = (int)get_local_id(0) / WARPGROUP;
     const uint rows = same_in_warp(consumer) * PANEL_BYTES(64), k_rows = p->k + rows, v_rows = p->v + rows;
@@ -132,7 +134,7 @@ INLINE void walk(float *dK, float *dV, const struct parts *p, const struct desk 
         const __local float *const row_lse = p->lse + stage->stage * 2 * WALK;                                         \
         const __local int *const edge = p->edge + stage->stage * EDGE;                                                 \
         WGMMA_WAIT(WALK, s_pending, S);                                                                                \
-        dkdv_scores(S, a, w, edge);                                                                                    \
+        dkdv_scores(S, a, w, edge, given);                                                                             \
         dkdv_probabilities(S, row_lse, a);                                                                             \
         WGMMA_WAIT(WALK, dp_pending, dP);                                                                              \
         if (!has_no_edge(edge))                                                                                        \
@@ -141,7 +143,8 @@ INLINE void walk(float *dK, float *dV, const struct parts *p, const struct desk 
     } while (0)
 
 INLINE void walk_together(float *dK, float *dV, const struct parts *p, const struct desk *d,
-                          const __local struct work *w, struct ring *stage, const struct call *a)
+                          const __local struct work *w, struct ring *stage, const struct call *a,
+                          const struct score_inputs *given)
 {
     const bool want_dk = true, want_dv = true; /* else there is no TOGETHER */
     const int consumer = (int)get_local_id(0) / WARPGROUP;
@@ -180,8 +183,8 @@ INLINE void walk_together(float *dK, float *dV, const struct parts *p, const str
 }
 
 INLINE void work_on(const struct parts *p, const struct desk *d, const __local struct work *w, struct ring *stage,
-                    const struct call *a, __global stored *dk, __global stored *dv, const bool want_dk,
-                    const bool want_dv)
+                    const struct call *a, const struct score_inputs *given, __global stored *dk,
+                    __global stored *dv, const bool want_dk, const bool want_dv)
 {
     OUTPUT(dK); /* of which the products fill D_PAD and DV_PAD */
     OUTPUT(dV);
@@ -189,9 +192,9 @@ INLINE void work_on(const struct parts *p, const struct desk *d, const __local s
     FOR_UNROLLED (n, SLICE / 2)
         dK[n] = dV[n] = 0.0f;
     if (w->tiles > 0 && TOGETHER)
-        walk_together(dK, dV, p, d, w, stage, a);
+        walk_together(dK, dV, p, d, w, stage, a, given);
     else if (w->tiles > 0)
-        walk(dK, dV, p, d, w, stage, a, want_dk, want_dv);
+        walk(dK, dV, p, d, w, stage, a, given, want_dk, want_dv);
     else
         leave_stage(d->owners_empty);
     if (want_dk) {
@@ -204,8 +207,8 @@ INLINE void work_on(const struct parts *p, const struct desk *d, const __local s
     }
 }
 
-INLINE void consume(const struct parts *p, const struct desk *d, const struct call *a, __global stored *dk,
-                    __global stored *dv)
+INLINE void consume(const struct parts *p, const struct desk *d, const struct call *a, const struct score_inputs *given,
+                    __global stored *dk, __global stored *dv)
 {
     const int consumer = (int)get_local_id(0) / WARPGROUP;
     struct ring at = {0, 0}, stage = {0, 0};
@@ -214,11 +217,11 @@ INLINE void consume(const struct parts *p, const struct desk *d, const struct ca
     FOR_WORK (w, d, &at) {
         barrier_wait(d->owners_full, at.stage);
         if (PARTS == 1)
-            work_on(p, d, w, &stage, a, dk, dv, WANT_DK, WANT_DV);
+            work_on(p, d, w, &stage, a, given, dk, dv, WANT_DK, WANT_DV);
         else if (w->part == 0)
-            work_on(p, d, w, &stage, a, dk, dv, false, true);
+            work_on(p, d, w, &stage, a, given, dk, dv, false, true);
         else
-            work_on(p, d, w, &stage, a, dk, dv, true, false);
+            work_on(p, d, w, &stage, a, given, dk, dv, true, false);
     }
     last_turn(consumer);
 }
@@ -226,6 +229,7 @@ INLINE void consume(const struct parts *p, const struct desk *d, const struct ca
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv_wgmma(PARAMETERS(BACKWARD_DKDV_ARGS))
 {
     ABSENT(BACKWARD_DKDV_ARGS)
+    const struct score_inputs given = GIVEN_INPUTS;
     __local uchar __attribute__((aligned(1024))) tile_storage[K_BYTES + V_BYTES + STAGES * STAGE_BYTES];
     __local float __attribute__((aligned(16))) stats[STAGES * 2 * WALK];
     __local int edges[STAGES * EDGE];
@@ -241,20 +245,20 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
         init_ring(p.full, p.empty, STAGES, 4, CONSUMER_ITEMS / 32); /* tiles, edge, LSE, delta */
         barriers_ready();
         if (!STAY)
-            put_work(&works[0], &a, group_number(&a), kv_lengths);
+            put_work(&works[0], &a, group_number(&a), &given, kv_lengths);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     if (item < CONSUMER_ITEMS) {
         TAKE_REGISTERS(TAKEN_REGISTERS);
-        consume(&p, &d, &a, dk, dv);
+        consume(&p, &d, &a, &given, dk, dv);
     } else {
         GIVE_REGISTERS(LEFT_REGISTERS);
         struct view delta_at;
         delta_view(&delta_at, &a);
         if (warp == 0 && item % 32 == 0)
-            produce(&p, &d, &a, kv_lengths, maps);
+            produce(&p, &d, &a, &given, kv_lengths, maps);
         else if (warp == 1)
-            produce_edges(&p, &d, &a);
+            produce_edges(&p, &d, &a, &given);
         else if (warp == 2)
             produce_stats(&p, &d, &a, lse, &a.lse, false);
         else if (warp == 3)

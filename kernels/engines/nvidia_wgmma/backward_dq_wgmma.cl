@@ -110,6 +110,7 @@ INLINE void dq_gradients(float *dP, const float *P, const float *delta)
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_wgmma(PARAMETERS(BACKWARD_DQ_ARGS))
 {
     ABSENT(BACKWARD_DQ_ARGS)
+    const struct score_inputs given = GIVEN_INPUTS;
     __local uchar __attribute__((aligned(1024)))
     tile_storage[Q_BYTES + DOUT_BYTES + K_STAGES * K_BYTES + V_STAGES * V_BYTES];
     __local ulong barriers[1 + 2 * (K_STAGES + V_STAGES)];
@@ -153,7 +154,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
 
         if (tiles.end > 0) {
             struct edge first_edge;
-            find_first_edge(&first_edge, &a, job.batch, job.head, job.N, job.M, job.first, keys.begin);
+            find_first_edge(&first_edge, &a, job.batch, job.head, job.N, job.M, job.first, keys.begin, &given);
             struct ring k_at = {0, 0}, v_at = {0, 0};
             int t = 0;
             uint k_last = 0;

@@ -97,10 +97,11 @@ INLINE void put_range(__local struct work *w, const struct range *range)
 }
 
 /* The edge of the walk's first tile, whose query rows begin at i. */
-INLINE void put_first_edge(__local struct work *w, const struct call *a, const struct job *job, long i)
+INLINE void put_first_edge(__local struct work *w, const struct call *a, const struct job *job, long i,
+                           const struct score_inputs *given)
 {
     struct edge e;
-    find_first_edge(&e, a, job->batch, job->head, job->N, job->M, i, job->first);
+    find_first_edge(&e, a, job->batch, job->head, job->N, job->M, i, job->first, given);
     keep_edge(w->edge, &e);
     settle();
 }

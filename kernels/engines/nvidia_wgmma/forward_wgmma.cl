@@ -141,7 +141,7 @@ INLINE void load_queries(uint *q, const struct room *p)
 
 /* O, m and l of this warpgroup's rows. */
 INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, const struct room *p, WORK *w,
-                 const struct call *a, const __global uchar *mask)
+                 const struct call *a, const struct score_inputs *given)
 {
     uint P[WALK / 4], q[OWNER_REGISTERS ? D_PAD / 4 : 1];
     struct tiles tiles;
@@ -159,19 +159,22 @@ INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, con
         leave_tile(c, p);
     if (t >= tiles.first) {
         if (is_full_tile(&tiles, t)) {
+            find_full_edge(&e, a, &job, job.first, begin + (long)t * WALK, given);
             step(c, S, O, P, m, l, q, p, a, &e, true, true);
         } else {
-            find_job_edge(&e, a, &job, job.first, begin + (long)t * WALK, mask);
+            find_job_edge(&e, a, &job, job.first, begin + (long)t * WALK, given);
             step(c, S, O, P, m, l, q, p, a, &e, true, false);
         }
         for (--t; t >= max(tiles.full_end, tiles.first); --t) {
-            find_job_edge(&e, a, &job, job.first, begin + (long)t * WALK, mask);
+            find_job_edge(&e, a, &job, job.first, begin + (long)t * WALK, given);
             step(c, S, O, P, m, l, q, p, a, &e, false, false);
         }
-        for (; t >= max(tiles.full_first, tiles.first); --t)
+        for (; t >= max(tiles.full_first, tiles.first); --t) {
+            find_full_edge(&e, a, &job, job.first, begin + (long)t * WALK, given);
             step(c, S, O, P, m, l, q, p, a, &e, false, true);
+        }
         for (; t >= tiles.first; --t) {
-            find_job_edge(&e, a, &job, job.first, begin + (long)t * WALK, mask);
+            find_job_edge(&e, a, &job, job.first, begin + (long)t * WALK, given);
             step(c, S, O, P, m, l, q, p, a, &e, false, false);
         }
         barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
@@ -208,7 +211,7 @@ INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call 
 }
 
 INLINE void do_work(struct consumer *c, float *S, const struct room *p, WORK *w, const struct call *a,
-                    const __global uchar *mask, __global stored *out, __global float *lse)
+                    const struct score_inputs *given, __global stored *out, __global float *lse)
 {
     OUTPUT(O);
     ROW_VALUES(m);
@@ -220,11 +223,11 @@ INLINE void do_work(struct consumer *c, float *S, const struct room *p, WORK *w,
             O[OUT(r, x)] = 0.0f;
     }
     if (w->count > 0)
-        walk(c, S, O, m, l, p, w, a, mask);
+        walk(c, S, O, m, l, p, w, a, given);
     store_tile(O, m, l, w, a, &c->rows, out, lse);
 }
 
-INLINE void consume(const struct room *p, const struct call *a, const __global uchar *mask,
+INLINE void consume(const struct room *p, const struct call *a, const struct score_inputs *given,
                     const __global int *kv_lengths, __global stored *out, __global float *lse)
 {
     SCORES(S);
@@ -240,14 +243,14 @@ INLINE void consume(const struct room *p, const struct call *a, const __global u
         barrier_wait(p->work_full + 8 * at.stage, at.parity);
         if (!w->more)
             break;
-        do_work(&c, S, p, w, a, mask, out, lse);
+        do_work(&c, S, p, w, a, given, out, lse);
         warp_barrier();
         leave_stage(p->work_empty + 8 * at.stage);
     }
 #else
     struct work w;
     find_work(&w, a, group_number(a), kv_lengths);
-    do_work(&c, S, p, &w, a, mask, out, lse);
+    do_work(&c, S, p, &w, a, given, out, lse);
 #endif
     if (c.turn == 1)
         await(&c); /* the turn that is left */
@@ -256,6 +259,7 @@ INLINE void consume(const struct room *p, const struct call *a, const __global u
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_wgmma(PARAMETERS(FORWARD_ARGS))
 {
     ABSENT(FORWARD_ARGS)
+    const struct score_inputs given = GIVEN_INPUTS;
     __local __attribute__((aligned(1024))) uchar tiles[TILES_BYTES];
     __local ulong barriers[BARRIER_COUNT];
 #if STAY
@@ -268,7 +272,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_wgmma
     barrier(CLK_LOCAL_MEM_FENCE);
     if (get_local_id(0) < CONSUMER_ITEMS) {
         TAKE_REGISTERS(CONSUMER_REGISTERS);
-        consume(&p, &a, mask, kv_lengths, out, lse);
+        consume(&p, &a, &given, kv_lengths, out, lse);
     } else {
         GIVE_REGISTERS(PRODUCER_REGISTERS);
         if (get_local_id(0) == CONSUMER_ITEMS)

@@ -46,7 +46,8 @@ INLINE void find_parts(struct parts *p, uint tiles, __local float *stats, __loca
     p->empty = p->full + 8 * STAGES;
 }
 
-INLINE void put_work(__local struct work *w, const struct call *a, long group, const __global int *kv_lengths)
+INLINE void put_work(__local struct work *w, const struct call *a, long group, const struct score_inputs *given,
+                     const __global int *kv_lengths)
 {
     struct job job;
     struct range queries;
@@ -58,7 +59,7 @@ INLINE void put_work(__local struct work *w, const struct call *a, long group, c
     walked_queries(&queries, a, &job);
     put_range(w, &queries);
     w->queries = (int)seeing_end(a, job.N, job.M);
-    put_first_edge(w, a, &job, w->begin);
+    put_first_edge(w, a, &job, w->begin, given);
 }
 
 /* Brings the tiles of one piece of work. */
@@ -87,8 +88,8 @@ INLINE void bring(const struct parts *p, const struct desk *d, struct ring *stag
 }
 
 /* One work-item brings all tiles; with STAY it also finds out what there is to do. */
-INLINE void produce(const struct parts *p, const struct desk *d, const struct call *a, const __global int *kv_lengths,
-                    __global uchar *maps)
+INLINE void produce(const struct parts *p, const struct desk *d, const struct call *a, const struct score_inputs *given,
+                    const __global int *kv_lengths, __global uchar *maps)
 {
     struct ring at = {0, 0}, stage = {0, 0};
     int batch = -1;
@@ -96,7 +97,7 @@ INLINE void produce(const struct parts *p, const struct desk *d, const struct ca
         __local struct work *const w = d->works + at.stage;
         if (STAY) {
             barrier_wait(d->work_empty + 8 * at.stage, at.parity ^ 1);
-            put_work(w, a, group, kv_lengths);
+            put_work(w, a, group, given, kv_lengths);
             barrier_arrive(d->work_full + 8 * at.stage);
         }
         if (STAY && !w->more)
@@ -161,17 +162,15 @@ INLINE bool has_no_edge(const __local int *from)
     return from[0];
 }
 
-INLINE void get_edge(struct edge *e, const __local int *from, const __local struct work *w)
+INLINE void get_edge(struct edge *e, const __local int *from, const __local struct work *w, const struct call *a,
+                     const struct score_inputs *given)
 {
-    e->batch = w->batch;
-    e->key = w->first;
-    e->query = from[1];
-    e->head = from[2];
-    kept_edge(e, from + 3);
+    kept_edge(e, from + 3, a, w->batch, from[2], from[1], w->first, given);
 }
 
 /* A warp brings each tile's edge. */
-INLINE void produce_edges(const struct parts *p, const struct desk *d, const struct call *a)
+INLINE void produce_edges(const struct parts *p, const struct desk *d, const struct call *a,
+                          const struct score_inputs *given)
 {
     struct ring at = {0, 0}, stage = {0, 0};
     const __local struct work *w;
@@ -180,8 +179,8 @@ INLINE void produce_edges(const struct parts *p, const struct desk *d, const str
         for (int head = w->head * heads; head < (w->head + 1) * heads; ++head)
             for (int t = 0; t < w->tiles; ++t) {
                 barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
-                struct edge first = {.head = head, .query = w->begin}, e;
-                kept_edge(&first, w->edge);
+                struct edge first, e;
+                kept_edge(&first, w->edge, a, w->batch, head, w->begin, w->first, given);
                 later_edge(&e, &first, t * WALK, 0);
                 put_edge(p->edge + stage.stage * EDGE, &e, t >= w->full_begin && t < w->full_end);
                 warp_barrier();

@@ -13,6 +13,7 @@
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few(PARAMETERS(FORWARD_ARGS))
 {
     ABSENT(FORWARD_ARGS)
+    const struct score_inputs given = GIVEN_INPUTS;
     __global result *const to = RESULT(out, parts);
     OWNER_TILE(q_tile);
     POOL(pool);
@@ -27,7 +28,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few(P
     ROW_VALUES(factor);
 
     struct job job;
-    query_job(&job, &a, DV_PAD, q, 0, k, v, mask, kv_lengths);
+    query_job(&job, &a, DV_PAD, q, 0, k, v, &given, kv_lengths);
     const int d_out = job.slice * SLICE;
     const bool pieces = has_pieces(job.K.data, &job.K.at);
     const struct span rows = {0, ROWS};
@@ -67,7 +68,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few(P
             multiply_keys(S, q_tile + d / 4, pool, cols);
         }
         struct edge e;
-        find_job_edge(&e, &a, &job, job.first, j, mask);
+        find_job_edge(&e, &a, &job, job.first, j, &given);
         bool large;
         if (is_full(&keys, j))
             large = softmax_scores(S, row_max, &a, &e, true, &rows, cols);
