@@ -5,8 +5,21 @@
 #include "attention/args_list.h"
 #include "select/engine.h"
 
-/* What has to be compiled in: as in kernels/attention/parameters.cl. */
-enum condition { ALWAYS, IF_MASK, IF_SPLIT, IF_WHOLE, IF_DK, IF_DV, IF_SUMS, IF_MAKES_DELTA, IF_MAPS };
+/* What has to be compiled in. Of features that are, IF_NAME comes from their list. */
+#define IF_FEATURE(name, text) IF_##name = IF_FEATURES + FEATURE_##name,
+enum condition {
+    ALWAYS,
+    IF_MASK,
+    IF_SPLIT,
+    IF_WHOLE,
+    IF_DK,
+    IF_DV,
+    IF_SUMS,
+    IF_MAKES_DELTA,
+    IF_MAPS,
+    IF_FEATURES, /* the first of them */
+    CLATTN__FEATURE_LIST(IF_FEATURE)
+};
 
 struct row {
     enum condition when;
@@ -38,7 +51,9 @@ static const struct {
 static bool holds(enum condition when, const struct clattn__config *config)
 {
     const unsigned traits = clattn__solver_of(config)->traits;
-    switch (when) {
+    if (when >= IF_FEATURES)
+        return config->compiled >> (when - IF_FEATURES) & 1;
+    switch ((int)when) {
     case ALWAYS:
         return true;
     case IF_MASK:

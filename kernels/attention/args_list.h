@@ -4,11 +4,55 @@
  *
  *   ARG(when, kind, name)
  *
- * `when`: what has to be compiled in for the kernel to have it. `kind`: its type, see parameters.cl. The host may still
- * pass NULL for kv_lengths and lse, by flags in struct call, and for dout of tensor_map in a forward. Where tensors are
- * found by maps, kernels have them as arguments too: a driver may count on seeing there what a kernel reads. */
+ * `when`: what has to be compiled in for the kernel to have it; IF_NAME where that is a feature NAME of CLATTN__COMPILED
+ * (host/select/feature.h). `kind`: its type, see parameters.cl. The host may still pass NULL for kv_lengths and lse, by
+ * flags in struct call, and for dout of tensor_map in a forward. Where tensors are found by maps, kernels have them as
+ * arguments too: a driver may count on seeing there what a kernel reads. */
 #ifndef CLATTN_ARGS_LIST_H
 #define CLATTN_ARGS_LIST_H
+
+/* ---- what is compiled in, as kernels know it; the host knows by a configuration ---- */
+
+#define HAS_ALWAYS 1
+#if defined(MASK) && MASK
+#define HAS_IF_MASK 1
+#else
+#define HAS_IF_MASK 0
+#endif
+#if defined(SPLIT) && SPLIT
+#define HAS_IF_SPLIT 1
+#define HAS_IF_WHOLE 0
+#else
+#define HAS_IF_SPLIT 0
+#define HAS_IF_WHOLE 1
+#endif
+#if defined(WANT_DK) && WANT_DK
+#define HAS_IF_DK 1
+#else
+#define HAS_IF_DK 0
+#endif
+#if defined(WANT_DV) && WANT_DV
+#define HAS_IF_DV 1
+#else
+#define HAS_IF_DV 0
+#endif
+#if defined(STORAGE) && STORAGE
+#define HAS_IF_SUMS 1
+#else
+#define HAS_IF_SUMS 0
+#endif
+#ifdef MAKES_DELTA
+#define HAS_IF_MAKES_DELTA 1
+#else
+#define HAS_IF_MAKES_DELTA 0
+#endif
+#ifdef TENSOR_MAPS
+#define HAS_IF_MAPS 1
+#else
+#define HAS_IF_MAPS 0
+#endif
+
+/* ---- the lists ---- */
 
 /* What a score is made of besides Q and K. Kernels hand it on as one, struct score_inputs (parameters.cl). */
 #define SCORE_INPUTS(ARG) ARG(IF_MASK, BYTES, mask)

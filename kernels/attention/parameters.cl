@@ -8,12 +8,13 @@
 #define PARAMETERS_CL
 
 #include "attention/args.h"
-#include "attention/args_list.h"
 #include "attention/storage.cl"
 
 #ifdef ENGINE /* which tells MAKES_DELTA and TENSOR_MAPS */
 #include "attention/engine.cl"
 #endif
+
+#include "attention/args_list.h"
 
 #define PARAMETERS(list) const struct call a list(PARAMETER)
 #define ABSENT(list) list(ABSENT_PARAMETER)
@@ -46,44 +47,5 @@
 struct score_inputs {
     SCORE_INPUTS(INPUT_MEMBER)
 };
-
-#define HAS_ALWAYS 1
-#if defined(MASK) && MASK
-#define HAS_IF_MASK 1
-#else
-#define HAS_IF_MASK 0
-#endif
-#if defined(SPLIT) && SPLIT
-#define HAS_IF_SPLIT 1
-#define HAS_IF_WHOLE 0
-#else
-#define HAS_IF_SPLIT 0
-#define HAS_IF_WHOLE 1
-#endif
-#if defined(WANT_DK) && WANT_DK
-#define HAS_IF_DK 1
-#else
-#define HAS_IF_DK 0
-#endif
-#if defined(WANT_DV) && WANT_DV
-#define HAS_IF_DV 1
-#else
-#define HAS_IF_DV 0
-#endif
-#if STORAGE == STORAGE_FLOAT32
-#define HAS_IF_SUMS 0
-#else
-#define HAS_IF_SUMS 1
-#endif
-#ifdef MAKES_DELTA
-#define HAS_IF_MAKES_DELTA 1
-#else
-#define HAS_IF_MAKES_DELTA 0
-#endif
-#ifdef TENSOR_MAPS
-#define HAS_IF_MAPS 1
-#else
-#define HAS_IF_MAPS 0
-#endif
 
 #endif
