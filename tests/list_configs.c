@@ -44,16 +44,8 @@ static int print_parameters(const struct clattn__config *config, char *text, siz
 
 static int kernel_used(enum clattn__kernel kernel, unsigned passes)
 {
-    static const unsigned used_by[KERNEL_COUNT] = {
-        [KERNEL_FORWARD] = CLATTN_FORWARD,
-        [KERNEL_COMBINE] = CLATTN_FORWARD,
-        [KERNEL_DQ] = CLATTN_BACKWARD_DQ,
-        [KERNEL_DKDV] = CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
-        [KERNEL_HEAD] = CLATTN_BACKWARD,
-        [KERNEL_DELTA] = CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK,
-        [KERNEL_MAPS] = CLATTN_FORWARD | CLATTN_BACKWARD,
-    };
-    return kernel == KERNEL_HEAD ? (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD : (passes & used_by[kernel]) != 0;
+    const unsigned shared = passes & clattn__kernel_passes[kernel];
+    return kernel == KERNEL_HEAD ? shared == CLATTN_BACKWARD : shared != 0;
 }
 
 static void add_case(struct lines *lines, const struct clattn__device *device, clattn_engine engine,

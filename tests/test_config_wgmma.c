@@ -4,7 +4,7 @@
  * the kernels can do. */
 #include "attention/args.h"
 #include "cases.h"
-#include "launch/launch.h"
+#include "plan/arguments.h"
 #include "select/choose.h"
 #include "select/engine.h"
 
@@ -277,21 +277,56 @@ static void test_takes_one(void **state)
     assert_true(takes(&p, KERNEL_DQ, &one_key));
 }
 
-/* A call falls back where its tensors make it, and only to a stage that is there: the maps have none. */
-static void test_fallback(void **state)
+static const struct clattn__stage *add_stage(struct clattn_plan *plan, clattn_engine engine, enum clattn__kernel kernel)
+{
+    struct clattn__stage stage = {.solver = clattn__solver_first(engine, kernel)};
+
+    stage.config.engine = engine;
+    stage.config.kernel = kernel;
+    stage.config.want_dk = true;
+    return clattn__stage_add(plan, &stage);
+}
+
+/* The stages of a call, as their kernels' names. */
+static void expect_stages(const struct clattn_plan *plan, unsigned pass, const struct call *call, const char *expected)
+{
+    const struct clattn__stage *stages[KERNEL_COUNT];
+    const size_t count = clattn__stages_for(plan, pass, call, stages);
+    char names[256] = "";
+
+    for (size_t i = 0; i < count; i++) {
+        strcat(names, clattn__engine_names[stages[i]->config.engine]);
+        strcat(strcat(strcat(names, " "), clattn__kernel_names[stages[i]->config.kernel]), "; ");
+    }
+    assert_string_equal(names, expected);
+}
+
+/* A call has of each kernel the first stage that takes its tensors, and what others need only where these do: maps for
+ * the copy engine, delta where no stage of dQ makes it. */
+static void test_stages_of_calls(void **state)
 {
     static const struct view good = {8, 4096, 2048, 64}, bad = {4, 4096, 2048, 64};
     struct clattn_plan plan = {.context = NULL};
-    struct call call = {.q = good, .k = good, .v = good};
+    struct call call = {.q = good, .k = good, .v = good, .dout = good};
 
     (void)state;
-    plan.stages[KERNEL_FORWARD].solver = clattn__solver_first(CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_FORWARD);
-    plan.stages[KERNEL_MAPS].solver = clattn__solver_first(CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_MAPS);
-    plan.fallbacks[KERNEL_FORWARD].used = true;
-    assert_ptr_equal(clattn__stage_for(&plan, KERNEL_FORWARD, &call), &plan.stages[KERNEL_FORWARD]);
-    assert_ptr_equal(clattn__stage_for(&plan, KERNEL_MAPS, &call), &plan.stages[KERNEL_MAPS]);
+    add_stage(&plan, CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_FORWARD);
+    add_stage(&plan, CLATTN_ENGINE_SIMT, KERNEL_FORWARD);
+    add_stage(&plan, CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_DQ);
+    assert_false(clattn__plan_lacks(&plan) & CLATTN__BIT(BUFFER_delta));
+    add_stage(&plan, CLATTN_ENGINE_SIMT, KERNEL_DQ);
+    add_stage(&plan, CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_DKDV);
+    add_stage(&plan, CLATTN_ENGINE_SIMT, KERNEL_DKDV);
+    assert_int_equal(clattn__plan_lacks(&plan), CLATTN__BIT(BUFFER_delta) | CLATTN__BIT(BUFFER_maps));
+    add_stage(&plan, CLATTN_ENGINE_SIMT, KERNEL_DELTA);
+    add_stage(&plan, CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_MAPS);
+    assert_int_equal(clattn__plan_lacks(&plan), 0);
+    expect_stages(&plan, CLATTN_FORWARD, &call, "nvidia_wgmma tensor_map; nvidia_wgmma forward; ");
+    expect_stages(&plan, CLATTN_BACKWARD, &call,
+                  "nvidia_wgmma tensor_map; nvidia_wgmma backward_dq; nvidia_wgmma backward_dkdv; ");
     call.k = bad;
-    assert_ptr_equal(clattn__stage_for(&plan, KERNEL_FORWARD, &call), &plan.fallbacks[KERNEL_FORWARD]);
+    expect_stages(&plan, CLATTN_FORWARD, &call, "simt forward; ");
+    expect_stages(&plan, CLATTN_BACKWARD, &call, "simt delta; simt backward_dq; simt backward_dkdv; ");
 }
 
 /* The kinds of tiles with several consumers. */
@@ -348,7 +383,7 @@ int main(void)
         cmocka_unit_test(test_tiles_asked_for), cmocka_unit_test(test_supports),
         cmocka_unit_test(test_small_device),    cmocka_unit_test(test_takes),
         cmocka_unit_test(test_complete),        cmocka_unit_test(test_takes_one),
-        cmocka_unit_test(test_fallback),        cmocka_unit_test(test_busy_cases),
+        cmocka_unit_test(test_stages_of_calls), cmocka_unit_test(test_busy_cases),
     };
 
     return cmocka_run_group_tests_name("config_wgmma", tests, NULL, NULL);

@@ -1,16 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a caller's tensors to enqueued kernels: what forward.c and backward.c have in common. */
+/* From a caller's tensors to enqueued kernels. */
 #include "launch/launch.h"
 
+#include "attention/args.h"
 #include "base/sizes.h"
 #include "launch/place.h"
+#include "plan/arguments.h"
 #include "select/split.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
 
+/* A call being enqueued: its tensors checked, its events collected. */
+struct launch {
+    const clattn_plan *plan;
+    cl_command_queue queue;
+    cl_uint wait_count;
+    const cl_event *wait_list;
+    struct clattn__memory mem[BUFFER_COUNT];          /* of each tensor that the caller gave, and the workspace */
+    const struct clattn__stage *stages[KERNEL_COUNT]; /* what is launched, in order */
+    size_t stage_count;
+    cl_event *done; /* events of the launches so far */
+    size_t done_count;
+};
+
 /* ---- the call ---- */
+
+/* Sums of dQ in the workspace, (B,Hq,N,D) behind delta. */
+static struct view contiguous_sums(const clattn_problem *p)
+{
+    const arg_long head = p->q_len * p->qk_dim, batch = p->q_heads * head;
+    return (struct view){.offset = p->batch * p->q_heads * p->q_len, .batch = batch, .head = head, .row = p->qk_dim};
+}
 
 /* By how many powers of two P is made smaller, so that a sum of P V is no larger than the largest V: as many as there are
  * keys, and those that a row's maximum may be left behind by (kernels/attention/softmax.cl). No float16 is that large. */
@@ -48,8 +70,9 @@ static void fill_call(const clattn_plan *plan, struct call *call)
     call->causal = p->score.causal;
     call->bottom_right = p->score.align == CLATTN_ALIGN_BOTTOM_RIGHT;
     call->has_kv_lengths = p->kv_lengths;
-    call->parts = plan->stages[KERNEL_FORWARD].config.splits;
+    call->parts = plan->splits;
     call->part_depth = clattn__split_depth(p);
+    call->dq_sums = contiguous_sums(p);
     call->scale = plan->scale;
     call->unit = fabsf(plan->scale) * 1.44269504088896340736f;
     call->room_log2 = -(arg_float)softmax_room(p);
@@ -74,7 +97,7 @@ static void set_view(struct call *call, const struct clattn__role *role, const c
     }
 }
 
-static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass, const clattn_tensors *tensors,
+static clattn_status place_tensors(struct launch *launch, unsigned pass, const clattn_tensors *tensors,
                                    cl_mem workspace, struct call *call)
 {
     const clattn_plan *plan = launch->plan;
@@ -102,39 +125,26 @@ static clattn_status place_tensors(struct clattn__launch *launch, unsigned pass,
     return status ? status : clattn__views_check_overlap(views, view_count);
 }
 
-static bool is_of_forward(int kernel)
+const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan, enum clattn__kernel kernel)
 {
-    return kernel == KERNEL_FORWARD || kernel == KERNEL_COMBINE;
+    const clattn_tensor contiguous = CLATTN_NO_TENSOR;
+    struct clattn__role roles[ROLE_COUNT];
+    struct call call;
+    fill_call(plan, &call);
+    const size_t count = clattn__roles(&plan->problem, plan->passes & clattn__kernel_passes[kernel], roles);
+    for (size_t i = 0; i < count; ++i)
+        set_view(&call, &roles[i], &contiguous);
+    return clattn__stage_for(plan, kernel, &call);
 }
 
-static uint64_t launches(const struct clattn__stage *stage)
-{
-    return stage->used ? (stage->groups - 1) / stage->groups_per_launch + 1 : 0;
-}
+/* ---- before the first launch ---- */
 
-/* Room in launch->done for an event of every launch of the pass, so that nothing can run short once the first is
- * enqueued. */
-static clattn_status reserve_events(struct clattn__launch *launch, unsigned pass)
+static clattn_status check(const clattn_plan *plan, unsigned pass, cl_command_queue queue, const clattn_tensors *given,
+                           cl_uint wait_count, const cl_event *wait_list, clattn_tensors *tensors)
 {
-    uint64_t count = 0;
-    for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
-        if (kernel == KERNEL_MAPS || is_of_forward(kernel) == (pass == CLATTN_FORWARD))
-            count += launches(launch->stages[kernel]);
-    }
-    if (count <= SIZE_MAX / sizeof *launch->done)
-        launch->done = clattn__allocate(&launch->plan->context->allocator, (size_t)count * sizeof *launch->done);
-    return launch->done ? CLATTN_SUCCESS : clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the events of a call");
-}
-
-clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_plan *plan, unsigned pass,
-                                   cl_command_queue queue, const clattn_tensors *given, cl_mem workspace,
-                                   cl_uint wait_count, const cl_event *wait_list, struct call *call)
-{
-    clattn_tensors tensors;
-    memset(launch, 0, sizeof *launch);
     if (!plan || !queue || !given)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", !plan ? "plan" : !queue ? "queue" : "tensors");
-    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_tensors), "tensors", given, &tensors);
+    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_tensors), "tensors", given, tensors);
     if (!status)
         status = clattn__check_wait_list(wait_count, wait_list);
     if (status)
@@ -142,47 +152,46 @@ clattn_status clattn__launch_begin(struct clattn__launch *launch, const clattn_p
     if (!(plan->passes & pass))
         return clattn__fail(CLATTN_NOT_PLANNED, "the plan was created for passes 0x%x, without %s", plan->passes,
                             pass == CLATTN_FORWARD ? "CLATTN_FORWARD" : "any of CLATTN_BACKWARD");
-    status = clattn__check_queue(plan->context, queue);
-    launch->plan = plan;
-    launch->queue = queue;
-    launch->wait_count = wait_count;
-    launch->wait_list = wait_list;
-    fill_call(plan, call);
-    if (!status)
-        status = place_tensors(launch, plan->passes & pass, &tensors, workspace, call);
-    for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
-        launch->stages[kernel] = clattn__stage_for(plan, (enum clattn__kernel)kernel, call);
-    return status ? status : reserve_events(launch, pass);
+    return clattn__check_queue(plan->context, queue);
 }
 
-const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clattn__kernel kernel,
-                                              const struct call *call)
+/* Room in launch->done for an event of every launch, so that nothing can run short once the first is enqueued. */
+static clattn_status reserve_events(struct launch *launch)
 {
-    const struct clattn__stage *stage = &plan->stages[kernel];
-    const struct clattn__stage *fallback = &plan->fallbacks[kernel];
-    return fallback->used && !stage->solver->takes(&plan->problem, kernel, call) ? fallback : stage;
+    uint64_t count = 0;
+    for (size_t i = 0; i < launch->stage_count; ++i)
+        count += (launch->stages[i]->groups - 1) / launch->stages[i]->groups_per_launch + 1;
+    if (count <= SIZE_MAX / sizeof *launch->done)
+        launch->done = clattn__allocate(&launch->plan->context->allocator, (size_t)count * sizeof *launch->done);
+    return launch->done ? CLATTN_SUCCESS : clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the events of a call");
 }
 
-const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan, enum clattn__kernel kernel)
+/* ---- launches ---- */
+
+/* Tensor maps, by which the copy engine of engine nvidia_wgmma finds tiles (its tensor_map.cl): a kernel writes a set of
+ * them into the workspace for each stage that finds its tensors there. Here is where the stage's set begins, or all of
+ * them, with what the kernel that makes them has to know of each; one that is not wanted has no rows. */
+static void set_maps(const clattn_plan *plan, unsigned pass, const struct clattn__stage *stage, struct call *call)
 {
-    const clattn_tensor contiguous = CLATTN_NO_TENSOR;
-    struct clattn__role roles[ROLE_COUNT];
-    struct call call;
-    fill_call(plan, &call);
-    const unsigned passes = is_of_forward((int)kernel) ? CLATTN_FORWARD : plan->passes & CLATTN_BACKWARD;
-    const size_t count = clattn__roles(&plan->problem, passes, roles);
-    for (size_t i = 0; i < count; ++i)
-        set_view(&call, &roles[i], &contiguous);
-    return clattn__stage_for(plan, kernel, &call);
+    const struct clattn__stage *readers[CLATTN__MAP_SETS];
+    const size_t count = clattn__maps_readers(plan, pass, readers);
+    if (!count)
+        return;
+    call->maps = (arg_long)clattn__maps_at(plan, pass, stage->config.kernel == KERNEL_MAPS ? readers[0] : stage);
+    for (size_t i = 0; i < ARRAY_SIZE(call->query_rows); ++i) {
+        const struct clattn__config *config = i < count ? &readers[i]->config : NULL;
+        const bool keys_own = config && clattn__config_keys_own(config->kernel);
+        call->query_rows[i] = !config ? 0 : keys_own ? config->walk : config->own;
+        call->key_rows[i] = !config ? 0 : keys_own ? config->own : config->walk;
+    }
 }
 
-clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__kernel kernel, struct call *call,
-                                   size_t after)
+/* Enqueues a stage behind the first `after` events of launch->done (behind the call's own wait list where that is 0);
+ * its events join launch->done. */
+static clattn_status launch_stage(struct launch *launch, const struct clattn__stage *stage, struct call *call,
+                                  size_t after)
 {
-    const struct clattn__stage *stage = launch->stages[kernel];
     const cl_uint wait_count = after ? (cl_uint)after : launch->wait_count;
-    if (clattn__stage_has_maps(stage))
-        call->maps = (arg_long)clattn__maps_at(launch->plan, kernel);
     clattn_status status = CLATTN_SUCCESS;
     for (uint64_t first = 0; !status && first < stage->groups; first += stage->groups_per_launch) {
         const uint64_t left = stage->groups - first;
@@ -208,7 +217,26 @@ clattn_status clattn__launch_stage(struct clattn__launch *launch, enum clattn__k
     return status;
 }
 
-clattn_status clattn__launch_end(struct clattn__launch *launch, clattn_status status, cl_event *event)
+/* Each stage behind those that make what it reads, and side by side with the others. */
+static clattn_status launch_stages(struct launch *launch, unsigned pass, struct call *call)
+{
+    size_t end[KERNEL_COUNT]; /* of the events of each stage */
+    clattn_status status = CLATTN_SUCCESS;
+    for (size_t i = 0; !status && i < launch->stage_count; ++i) {
+        const struct clattn__stage *stage = launch->stages[i];
+        size_t after = 0;
+        for (size_t j = 0; j < i; ++j)
+            if (clattn__stage_makes(launch->stages[j]) & clattn__stage_reads(stage))
+                after = end[j];
+        set_maps(launch->plan, pass, stage, call);
+        status = launch_stage(launch, stage, call, after);
+        end[i] = launch->done_count;
+    }
+    return status;
+}
+
+/* Gives the caller one event for everything in launch->done, and releases those. Passes `status` through. */
+static clattn_status end(struct launch *launch, clattn_status status, cl_event *event)
 {
     if (!status && event && launch->done_count == 1) {
         *event = launch->done[0];
@@ -224,4 +252,25 @@ clattn_status clattn__launch_end(struct clattn__launch *launch, clattn_status st
     if (launch->done)
         clattn__release(&launch->plan->context->allocator, launch->done);
     return status;
+}
+
+clattn_status clattn__launch(const clattn_plan *plan, unsigned pass, cl_command_queue queue,
+                             const clattn_tensors *given, cl_mem workspace, cl_uint wait_count,
+                             const cl_event *wait_list, cl_event *event)
+{
+    struct launch launch = {.plan = plan, .queue = queue, .wait_count = wait_count, .wait_list = wait_list};
+    clattn_tensors tensors;
+    struct call call;
+    clattn_status status = check(plan, pass, queue, given, wait_count, wait_list, &tensors);
+    if (status)
+        return status;
+    fill_call(plan, &call);
+    status = place_tensors(&launch, plan->passes & pass, &tensors, workspace, &call);
+    if (status)
+        return status;
+    launch.stage_count = clattn__stages_for(plan, pass, &call, launch.stages);
+    status = reserve_events(&launch);
+    if (!status)
+        status = launch_stages(&launch, pass, &call);
+    return end(&launch, status, event);
 }

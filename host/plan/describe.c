@@ -17,7 +17,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     char options[CLATTN__OPTIONS_MAX];
     clattn__config_options(c, options);
     clattn__text_add(text, "%s%s: ", clattn__kernel_names[c->kernel],
-                     stage == &plan->fallbacks[c->kernel] ? ", tensors with other strides" : "");
+                     stage == clattn__stage_for(plan, c->kernel, NULL) ? "" : ", tensors with other strides");
     if (c->kernel == KERNEL_DELTA) {
         clattn__text_add(text, "%d work-items a row, %d rows a work-group", c->tx, c->own);
     } else if (c->kernel == KERNEL_MAPS) {
@@ -52,12 +52,8 @@ clattn_status clattn__plan_write_description(clattn_plan *plan)
     struct clattn__text text = {.allocator = &context->allocator};
     clattn__text_add(&text, "device %s; %s\n", context->device.name,
                      context->engine ? "engine as the context's options ask" : "engine by what the device can do");
-    for (size_t i = 0; i < KERNEL_COUNT; ++i) {
-        if (plan->stages[i].used)
-            describe_stage(&text, plan, &plan->stages[i]);
-        if (plan->fallbacks[i].used)
-            describe_stage(&text, plan, &plan->fallbacks[i]);
-    }
+    for (size_t i = 0; i < plan->stage_count; ++i)
+        describe_stage(&text, plan, &plan->stages[i]);
     plan->description = text.chars;
     return text.failed ? clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to describe the plan") : CLATTN_SUCCESS;
 }

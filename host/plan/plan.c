@@ -3,6 +3,7 @@
 #include "plan/plan.h"
 
 #include "opencl/program.h"
+#include "plan/arguments.h"
 #include "select/choose.h"
 #include "select/engine.h"
 #include "select/tuned.h"
@@ -13,26 +14,22 @@
 
 static bool stage_wanted(const clattn_plan *plan, enum clattn__kernel kernel)
 {
-    const unsigned passes = plan->passes;
+    const bool asked = plan->passes & clattn__kernel_passes[kernel];
     switch (kernel) {
-    case KERNEL_FORWARD:
-        return passes & CLATTN_FORWARD;
     case KERNEL_COMBINE:
-        return plan->stages[KERNEL_FORWARD].config.splits > 1;
-    case KERNEL_DELTA:
-        return clattn__delta_wanted(plan) && !clattn__dq_makes_delta(plan);
+        return plan->splits > 1;
     case KERNEL_DQ:
-        return !plan->one_walk && passes & CLATTN_BACKWARD_DQ;
     case KERNEL_DKDV:
-        return !plan->one_walk && passes & (CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV);
+        return asked && !plan->one_walk;
     case KERNEL_HEAD:
         return plan->one_walk;
+    case KERNEL_DELTA:
+        return clattn__plan_lacks(plan) & CLATTN__BIT(BUFFER_delta);
     case KERNEL_MAPS:
-        return clattn__maps_engine(plan) != CLATTN_ENGINE_AUTO;
-    case KERNEL_COUNT:
-        break;
+        return clattn__plan_lacks(plan) & CLATTN__BIT(BUFFER_maps);
+    default:
+        return asked;
     }
-    return false;
 }
 
 /* Multiply-adds count 2; a product of the pass costs 2 N M D for each query head. */
@@ -76,7 +73,7 @@ static void limit_launch(const clattn_context *context, const clattn_problem *pr
 
 /* Whether the built kernel can run with its work-group and local memory; false is no failure, *status is. */
 static bool kernel_fits(const clattn_context *context, const struct clattn__config *config, cl_kernel kernel,
-                        struct clattn__stage *stage, clattn_status *status)
+                        struct clattn__misfit *misfit, clattn_status *status)
 {
     size_t group = 0;
     cl_ulong local = 0;
@@ -90,7 +87,7 @@ static bool kernel_fits(const clattn_context *context, const struct clattn__conf
     /* A program edited for sm_90a was compiled for its work-group, or not at all; the driver counts as if no work-item
      * gave registers to others. */
     const bool sized = clattn__engine_find(config->engine)->retarget || group >= config->group_size;
-    stage->misfit = (struct clattn__misfit){config->group_size, group, local};
+    *misfit = (struct clattn__misfit){config->group_size, group, local};
     return sized && local <= context->device.local_bytes;
 }
 
@@ -111,8 +108,9 @@ static size_t own_engine(const clattn_engine *order, size_t count)
     return count > 1 && order[count - 1] == CLATTN_ENGINE_CPU ? count - 2 : count - 1;
 }
 
-/* Builds a configuration. Success without stage->used: the device cannot run what came of it. */
-static clattn_status try_config(clattn_plan *plan, struct clattn__stage *stage, const struct clattn__config *config)
+/* Builds a configuration, and adds it as a stage; *made stays NULL where the device cannot run what came of it. */
+static clattn_status try_config(clattn_plan *plan, const struct clattn__config *config, bool tuned,
+                                const struct clattn__stage **made)
 {
     clattn_context *context = plan->context;
     const struct clattn__solver *solver = clattn__solver_of(config);
@@ -128,42 +126,40 @@ static clattn_status try_config(clattn_plan *plan, struct clattn__stage *stage, 
     cl_kernel built = clCreateKernel(program, name, &error);
     if (error)
         return clattn__fail_opencl(error, "clCreateKernel");
-    if (!kernel_fits(context, config, built, stage, &status)) {
+    if (!kernel_fits(context, config, built, &plan->misfit, &status)) {
         clReleaseKernel(built);
         return status;
     }
-    stage->used = true;
-    stage->solver = solver;
-    stage->config = *config;
-    stage->kernel = built;
-    limit_launch(context, &plan->problem, stage);
-    return clattn__warm(plan, stage, program);
+    struct clattn__stage stage = {.tuned = tuned, .solver = solver, .config = *config, .kernel = built};
+    limit_launch(context, &plan->problem, &stage);
+    *made = clattn__stage_add(plan, &stage);
+    plan->splits = config->kernel == KERNEL_FORWARD ? config->splits : plan->splits;
+    return clattn__warm(plan, *made, program);
 }
 
 /* Tries an engine's configurations, the best first, until one builds to a kernel that the device can run. A tuned one
- * that does not is passed over as if there were none; a self-test is not for what a file says. Success without
- * stage->used: there is none. */
+ * that does not is passed over as if there were none; a self-test is not for what a file says. *made stays NULL
+ * where there is none. */
 static clattn_status try_engine(clattn_plan *plan, enum clattn__kernel kernel, clattn_engine engine,
-                                struct clattn__stage *stage)
+                                const struct clattn__stage **made)
 {
     clattn_context *context = plan->context;
-    const struct clattn__stage *first = &plan->stages[kernel], *forward = &plan->stages[KERNEL_FORWARD];
+    const bool split = kernel == KERNEL_FORWARD && plan->splits; /* by a stage before, for the same workspace */
     struct clattn__config config = {.kernel = kernel};
     config.want_dk = plan->passes & CLATTN_BACKWARD_DK;
     config.want_dv = plan->passes & CLATTN_BACKWARD_DV;
-    config.splits = forward->config.splits;
+    config.splits = plan->splits;
     if (!plan->only && clattn__tuned_find(context, engine, &plan->problem, &config)) {
-        config.splits = first->used ? first->config.splits : config.splits;
-        const clattn_status status = try_config(plan, stage, &config);
-        stage->tuned = stage->used;
-        if (stage->used || (status && status != CLATTN_BUILD_FAILED))
+        config.splits = split ? plan->splits : config.splits;
+        const clattn_status status = try_config(plan, &config, true, made);
+        if (*made || (status && status != CLATTN_BUILD_FAILED))
             return status;
     }
     for (int attempt = 0; clattn__config_choose(&context->device, engine, &plan->problem, attempt, &config);
          ++attempt) {
-        config.splits = first->used ? first->config.splits : config.splits; /* a fallback fills the same workspace */
-        const clattn_status status = try_config(plan, stage, &config);
-        if (status || stage->used)
+        config.splits = split ? plan->splits : config.splits;
+        const clattn_status status = try_config(plan, &config, false, made);
+        if (status || *made)
             return status;
     }
     return CLATTN_SUCCESS;
@@ -179,9 +175,11 @@ static clattn_status check_engine(clattn_plan *plan, enum clattn__kernel kernel,
 /* For the engine whose stages need them. */
 static clattn_status make_maps(clattn_plan *plan)
 {
-    struct clattn__stage *stage = &plan->stages[KERNEL_MAPS];
-    const clattn_status status = try_engine(plan, KERNEL_MAPS, clattn__maps_engine(plan), stage);
-    if (status || stage->used)
+    const struct clattn__stage *made = NULL, *reader = plan->stages;
+    while (!(clattn__stage_reads(reader) & CLATTN__BIT(BUFFER_maps)))
+        ++reader;
+    const clattn_status status = try_engine(plan, KERNEL_MAPS, reader->config.engine, &made);
+    if (status || made)
         return status;
     return clattn__fail(CLATTN_DEVICE_LIMIT, "kernel %s does not fit %s", clattn__kernel_names[KERNEL_MAPS],
                         plan->context->device.name);
@@ -190,7 +188,7 @@ static clattn_status make_maps(clattn_plan *plan)
 static clattn_status fail_misfit(const clattn_plan *plan, enum clattn__kernel kernel)
 {
     const struct clattn__device *device = &plan->context->device;
-    const struct clattn__misfit *misfit = &plan->stages[kernel].misfit;
+    const struct clattn__misfit *misfit = &plan->misfit;
     char compiled[160] = "";
     if (misfit->group_size)
         snprintf(compiled, sizeof compiled,
@@ -219,30 +217,29 @@ static clattn_status fail_unsupported(const clattn_plan *plan, enum clattn__kern
     return CLATTN_DEVICE_LIMIT;
 }
 
-/* The engines in turn: the first that can makes the stage, and if there are tensors that it does not take, the next the
- * fallback. What does not build is passed over where the engine had to be tried, unless it was asked for. */
-static clattn_status make_stage(clattn_plan *plan, enum clattn__kernel kernel)
+/* The engines in turn: each that can makes a stage, until one takes all tensors. What does not build is passed over where
+ * the engine had to be tried, unless it was asked for. */
+static clattn_status make_stages(clattn_plan *plan, enum clattn__kernel kernel)
 {
     const clattn_context *context = plan->context;
-    struct clattn__stage *stage = &plan->stages[kernel];
     clattn_engine order[CLATTN__ENGINE_COUNT];
     const size_t count = engine_order(plan, order);
     const bool tiles = clattn__config_has_tiles(kernel);
     const size_t first = tiles ? 0 : own_engine(order, count), end = tiles && plan->only ? 1 : count;
+    plan->misfit = (struct clattn__misfit){0};
     for (size_t i = first; i < end; ++i) {
+        const struct clattn__stage *made = NULL;
         bool may;
         clattn_status status = check_engine(plan, kernel, order[i], &may);
         if (!status && may)
-            status = try_engine(plan, kernel, order[i], stage);
+            status = try_engine(plan, kernel, order[i], &made);
         const bool may_fail = clattn__engine_find(order[i])->tested && i + 1 < end && order[i] != context->engine;
         if (status && (status != CLATTN_BUILD_FAILED || !may_fail))
             return status;
-        if (stage->used && (stage == &plan->fallbacks[kernel] || !stage->solver->takes))
+        if (made && !made->solver->takes)
             return CLATTN_SUCCESS;
-        if (stage->used)
-            stage = &plan->fallbacks[kernel];
     }
-    if (plan->stages[kernel].used)
+    if (clattn__stage_for(plan, kernel, NULL))
         return CLATTN_SUCCESS;
     for (size_t i = first; i < end; ++i)
         if (clattn__engine_supports(order[i], &context->device, &plan->problem, kernel))
@@ -285,7 +282,7 @@ clattn_status clattn__plan_build(clattn_context *context, clattn_engine only, cl
     clattn_status status = make_lock(plan);
     for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
         if (stage_wanted(plan, (enum clattn__kernel)kernel))
-            status = kernel == KERNEL_MAPS ? make_maps(plan) : make_stage(plan, (enum clattn__kernel)kernel);
+            status = kernel == KERNEL_MAPS ? make_maps(plan) : make_stages(plan, (enum clattn__kernel)kernel);
     if (!status)
         status = clattn__plan_write_description(plan);
     if (status) {
@@ -300,12 +297,8 @@ clattn_status clattn__plan_build(clattn_context *context, clattn_engine only, cl
 void clattn__plan_free(clattn_plan *plan)
 {
     const clattn_allocator allocator = plan->context->allocator;
-    for (size_t i = 0; i < KERNEL_COUNT; ++i) {
-        if (plan->stages[i].kernel)
-            clReleaseKernel(plan->stages[i].kernel);
-        if (plan->fallbacks[i].kernel)
-            clReleaseKernel(plan->fallbacks[i].kernel);
-    }
+    for (size_t i = 0; i < plan->stage_count; ++i)
+        clReleaseKernel(plan->stages[i].kernel);
     if (plan->lock)
         pthread_mutex_destroy(plan->lock);
     clattn__release(&allocator, plan->lock);

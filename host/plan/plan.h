@@ -12,16 +12,16 @@ struct clattn__misfit { /* of a kernel that was built and cannot run; group_size
 };
 
 struct clattn__stage { /* one solver of the plan, at work */
-    bool used;
-    bool tuned; /* the configuration is not from the built-in table */
+    bool tuned;        /* the configuration is not from the built-in table */
     const struct clattn__solver *solver;
     struct clattn__config config;
-    struct clattn__misfit misfit; /* the last that was tried */
     cl_kernel kernel;
     uint64_t groups;
     uint64_t groups_per_launch;
     size_t most_groups; /* in a launch, which take turns at the others; 0: all of it */
 };
+
+enum { CLATTN__MOST_STAGES = KERNEL_COUNT * CLATTN__ENGINE_COUNT };
 
 /* Whether a plan may use the engine for the kernel, which the device may be unable to run; fails where that cannot be
  * found out, and where the context's options ask for this engine. */
@@ -35,11 +35,14 @@ struct clattn_plan {
     bool one_walk; /* KERNEL_HEAD makes all gradients */
     int pack;
     float scale;
-    clattn_engine only;       /* as in clattn__plan_build */
-    clattn__may_use *may_use; /* while it is built */
-    struct clattn__stage stages[KERNEL_COUNT];
-    struct clattn__stage fallbacks[KERNEL_COUNT]; /* for calls whose tensors the stage's engine does not take */
-    pthread_mutex_t *lock;                        /* arguments of the kernels, from setting to enqueue */
+    int splits;                   /* parts of the keys in the forward; 0: there is none */
+    clattn_engine only;           /* as in clattn__plan_build */
+    clattn__may_use *may_use;     /* while it is built, and so is the next */
+    struct clattn__misfit misfit; /* the last that was tried for a kernel */
+    /* In order of launch. Where a kernel has several, a call has the first that takes its tensors. */
+    struct clattn__stage stages[CLATTN__MOST_STAGES];
+    size_t stage_count;
+    pthread_mutex_t *lock; /* arguments of the kernels, from setting to enqueue */
     char *description;
 };
 
@@ -57,25 +60,34 @@ clattn_status clattn__plan_write_description(clattn_plan *plan);
  * unless it did so for another plan. */
 clattn_status clattn__warm(const clattn_plan *plan, const struct clattn__stage *stage, cl_program program);
 
-/* ---- delta.c ---- */
+/* ---- stages.c ---- */
 
-/* Whether the plan's gradients read delta. */
-bool clattn__delta_wanted(const clattn_plan *plan);
-/* Whether the stage is dQ's and leaves it in the workspace; and whether the plan's does in every call. */
-bool clattn__stage_makes_delta(const struct clattn__stage *stage);
-bool clattn__dq_makes_delta(const clattn_plan *plan);
+/* What a stage leaves in the workspace for others, and what it reads of theirs: a bit for each BUFFER_.. that it is. */
+#define CLATTN__BIT(buffer) (1u << (buffer))
+unsigned clattn__stage_makes(const struct clattn__stage *stage);
+unsigned clattn__stage_reads(const struct clattn__stage *stage);
+/* What stages read and, in some call, none makes. */
+unsigned clattn__plan_lacks(const clattn_plan *plan);
+
+/* Adds a stage where it is to be launched. */
+struct clattn__stage *clattn__stage_add(clattn_plan *plan, const struct clattn__stage *stage);
+/* The kernel's first stage that takes the tensors of a call (NULL: whatever they are), or its last; NULL: it has none. */
+const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clattn__kernel kernel,
+                                              const struct call *call);
+/* Whether the stage is of the forward, or of the gradients. */
+bool clattn__stage_is_of(const struct clattn__stage *stage, unsigned pass);
+/* The stages that a pass on such tensors needs, in order. Returns how many. */
+size_t clattn__stages_for(const clattn_plan *plan, unsigned pass, const struct call *call,
+                          const struct clattn__stage *stages[KERNEL_COUNT]);
 
 /* ---- workspace.c ---- */
 
 /* Bytes of the workspace of a pass. */
 size_t clattn__workspace_bytes(const clattn_plan *plan, unsigned pass);
-/* Whether the stage's kernel finds tensors by maps. */
-bool clattn__stage_has_maps(const struct clattn__stage *stage);
-/* Whose stages of the plan do; AUTO: none. */
-clattn_engine clattn__maps_engine(const clattn_plan *plan);
-/* The kernels of a pass that do, each with a set of its own. Returns how many. */
-size_t clattn__maps_kernels(const clattn_plan *plan, unsigned pass, enum clattn__kernel kernels[CLATTN__MAP_SETS]);
-/* Byte of the workspace at or behind which the kernel's set begins. */
-size_t clattn__maps_at(const clattn_plan *plan, enum clattn__kernel kernel);
+/* The stages of a pass that find tensors by maps, each with a set of its own. Returns how many. */
+size_t clattn__maps_readers(const clattn_plan *plan, unsigned pass,
+                            const struct clattn__stage *readers[CLATTN__MAP_SETS]);
+/* Byte of the workspace at or behind which the set of such a stage begins. */
+size_t clattn__maps_at(const clattn_plan *plan, unsigned pass, const struct clattn__stage *reader);
 
 #endif

@@ -84,7 +84,7 @@ static clattn_status warm(const clattn_plan *plan, const struct clattn__stage *s
 clattn_status clattn__warm(const clattn_plan *plan, const struct clattn__stage *stage, cl_program program)
 {
     const uint64_t rest = stage->groups % stage->groups_per_launch;
-    if (!plan->context->device.compiles_at_launch || clattn__stage_has_maps(stage) ||
+    if (!plan->context->device.compiles_at_launch || stage->solver->traits & SOLVER_MAPS ||
         stage->config.kernel == KERNEL_MAPS)
         return CLATTN_SUCCESS;
     const clattn_status status = warm(plan, stage, program, stage->groups_per_launch);

@@ -5,6 +5,16 @@
 const char *const clattn__kernel_names[KERNEL_COUNT] = {
     "forward", "forward_combine", "backward_dq", "backward_dkdv", "backward_head", "delta", "tensor_map"};
 
+const unsigned clattn__kernel_passes[KERNEL_COUNT] = {
+    [KERNEL_FORWARD] = CLATTN_FORWARD,
+    [KERNEL_COMBINE] = CLATTN_FORWARD,
+    [KERNEL_DQ] = CLATTN_BACKWARD_DQ,
+    [KERNEL_DKDV] = CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
+    [KERNEL_HEAD] = CLATTN_BACKWARD,
+    [KERNEL_DELTA] = CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK,
+    [KERNEL_MAPS] = CLATTN_FORWARD | CLATTN_BACKWARD,
+};
+
 /* The others see no scores: one program serves all problems. */
 bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {

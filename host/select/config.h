@@ -50,6 +50,8 @@ struct clattn__config {
 enum { CLATTN__MAPS_A_BATCH = 4, CLATTN__MAP_SETS = 2, CLATTN__MAP_BYTES = 128 };
 
 extern const char *const clattn__kernel_names[KERNEL_COUNT];
+/* The passes that each may have a part in. */
+extern const unsigned clattn__kernel_passes[KERNEL_COUNT];
 
 /* Whether keys are the owner rows. */
 bool clattn__config_keys_own(enum clattn__kernel kernel);

@@ -7,13 +7,7 @@
 
 unsigned clattn__trial_pass(const struct clattn__trial *trial, enum clattn__kernel kernel)
 {
-    static const unsigned done_by[KERNEL_COUNT] = {
-        [KERNEL_FORWARD] = CLATTN_FORWARD,
-        [KERNEL_DQ] = CLATTN_BACKWARD_DQ,
-        [KERNEL_DKDV] = CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
-        [KERNEL_HEAD] = CLATTN_BACKWARD,
-    };
-    return trial->passes & done_by[kernel];
+    return clattn__config_has_tiles(kernel) ? trial->passes & clattn__kernel_passes[kernel] : 0;
 }
 
 /* ---- numbers ---- */

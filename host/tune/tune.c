@@ -202,7 +202,8 @@ static clattn_status list_kernels(struct search *s, unsigned passes, bool tunabl
     clattn_plan *plan;
     const clattn_status status = clattn_plan_create(s->trial.runner.context, &s->trial.problem, passes, &plan);
     for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel) {
-        tunable[kernel] = plan->stages[kernel].used && clattn__trial_pass(&s->trial, (enum clattn__kernel)kernel) != 0;
+        tunable[kernel] = clattn__stage_for(plan, (enum clattn__kernel)kernel, NULL) &&
+                          clattn__trial_pass(&s->trial, (enum clattn__kernel)kernel) != 0;
         *count += tunable[kernel];
     }
     clattn_plan_destroy(plan);

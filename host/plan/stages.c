@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plan's stages: their order, what they have of each other, and which of them a call needs. */
+#include "plan/plan.h"
+
+#include "plan/arguments.h"
+
+#include <string.h>
+
+/* ---- what they have of each other ---- */
+
+/* Whether the kernel does nothing but what others read: it is chosen behind them, and launched before them. */
+static bool helps(enum clattn__kernel kernel)
+{
+    return kernel == KERNEL_DELTA || kernel == KERNEL_MAPS;
+}
+
+/* What the stage's kernel has of the workspace. */
+static unsigned has(const struct clattn__stage *stage)
+{
+    struct clattn__argument arguments[BUFFER_COUNT];
+    const size_t count = clattn__arguments(&stage->config, arguments);
+    unsigned bits = 0;
+    for (size_t i = 0; i < count; ++i)
+        bits |= arguments[i].buffer >= BUFFER_parts ? CLATTN__BIT(arguments[i].buffer) : 0;
+    return bits;
+}
+
+unsigned clattn__stage_makes(const struct clattn__stage *stage)
+{
+    static const unsigned makes[KERNEL_COUNT] = {
+        [KERNEL_FORWARD] = CLATTN__BIT(BUFFER_parts), [KERNEL_DQ] = CLATTN__BIT(BUFFER_delta),
+        [KERNEL_HEAD] = CLATTN__BIT(BUFFER_dq_sums),  [KERNEL_DELTA] = CLATTN__BIT(BUFFER_delta),
+        [KERNEL_MAPS] = CLATTN__BIT(BUFFER_maps),
+    };
+    const bool reads_delta = stage->config.kernel == KERNEL_DQ && !(stage->solver->traits & SOLVER_MAKES_DELTA);
+    return reads_delta ? 0 : makes[stage->config.kernel] & has(stage);
+}
+
+unsigned clattn__stage_reads(const struct clattn__stage *stage)
+{
+    return has(stage) & ~clattn__stage_makes(stage);
+}
+
+unsigned clattn__plan_lacks(const clattn_plan *plan)
+{
+    unsigned read = 0, made[KERNEL_COUNT] = {0}, all = 0; /* made: by whichever of a kernel's stages is launched */
+    for (size_t i = 0; i < plan->stage_count; ++i) {
+        const struct clattn__stage *stage = &plan->stages[i];
+        const enum clattn__kernel kernel = stage->config.kernel;
+        const bool first = stage == clattn__stage_for(plan, kernel, NULL);
+        read |= clattn__stage_reads(stage);
+        made[kernel] = clattn__stage_makes(stage) & (first ? ~0u : made[kernel]);
+    }
+    for (size_t i = 0; i < KERNEL_COUNT; ++i)
+        all |= made[i];
+    return read & ~all;
+}
+
+/* ---- the list ---- */
+
+struct clattn__stage *clattn__stage_add(clattn_plan *plan, const struct clattn__stage *stage)
+{
+    const size_t at = helps(stage->config.kernel) ? 0 : plan->stage_count;
+    memmove(&plan->stages[at + 1], &plan->stages[at], (plan->stage_count - at) * sizeof *stage);
+    plan->stages[at] = *stage;
+    ++plan->stage_count;
+    return &plan->stages[at];
+}
+
+const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clattn__kernel kernel,
+                                              const struct call *call)
+{
+    const struct clattn__stage *found = NULL;
+    for (size_t i = 0; i < plan->stage_count; ++i) {
+        const struct clattn__stage *stage = &plan->stages[i];
+        if (stage->config.kernel != kernel)
+            continue;
+        found = stage;
+        if (!call || !stage->solver->takes || stage->solver->takes(&plan->problem, kernel, call))
+            break;
+    }
+    return found;
+}
+
+bool clattn__stage_is_of(const struct clattn__stage *stage, unsigned pass)
+{
+    const unsigned whole = pass == CLATTN_FORWARD ? CLATTN_FORWARD : CLATTN_BACKWARD;
+    return clattn__kernel_passes[stage->config.kernel] & whole;
+}
+
+size_t clattn__stages_for(const clattn_plan *plan, unsigned pass, const struct call *call,
+                          const struct clattn__stage *stages[KERNEL_COUNT])
+{
+    unsigned read = 0, made = 0;
+    size_t fit = 0, count = 0;
+    for (size_t i = 0; i < plan->stage_count; ++i) {
+        const struct clattn__stage *stage = &plan->stages[i];
+        if (!clattn__stage_is_of(stage, pass) || stage != clattn__stage_for(plan, stage->config.kernel, call))
+            continue;
+        read |= clattn__stage_reads(stage);
+        made |= helps(stage->config.kernel) ? 0 : clattn__stage_makes(stage);
+        stages[fit++] = stage;
+    }
+    for (size_t i = 0; i < fit; ++i)
+        if (!helps(stages[i]->config.kernel) || clattn__stage_makes(stages[i]) & read & ~made)
+            stages[count++] = stages[i];
+    return count;
+}
