@@ -216,9 +216,10 @@ static void test_extent(void **state)
 
 static void test_role_strides(void **state)
 {
-    const struct clattn__role role = {.count = {2, 1, 5}, .depth = 7};
+    const struct clattn__role role = {.count = {2, 1, 5}, .depth = 7, .element_bytes = 2};
     static const struct {
-        size_t given[4], expected[3];
+        size_t given[4];
+        int64_t expected[3]; /* of elements */
     } rows[] = {
         {{0, 0, 0, 0}, {35, 0, 7}}, {{35, 35, 7, 0}, {35, 0, 7}}, {{35, 35, 7, 1}, {35, 0, 7}},
         {{0, 0, 9, 0}, {0, 0, 9}},  {{1, 2, 3, 0}, {1, 0, 3}},    {{0, 0, 0, 1}, {0, 0, 0}},
@@ -226,11 +227,30 @@ static void test_role_strides(void **state)
 
     (void)state;
     for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
-        size_t stride[3];
+        struct clattn__view view;
 
-        clattn__role_strides(&role, rows[n].given, stride);
-        assert_memory_equal(stride, rows[n].expected, sizeof stride);
+        assert_true(clattn__role_view(&role, rows[n].given, &view));
+        assert_int_equal(view.run, 14);
+        assert_memory_equal(view.count, role.count, sizeof view.count);
+        for (size_t i = 0; i < 3; i++)
+            assert_int_equal(view.stride[i], 2 * rows[n].expected[i]);
     }
+}
+
+/* No stride of more than 2^58 elements, but where there is only one of what it is of. */
+static void test_long_strides(void **state)
+{
+    const struct clattn__role role = {.count = {2, 1, 5}, .depth = 7, .element_bytes = 2};
+    const size_t most = (size_t)CLATTN__MOST_STRIDE;
+    const size_t given[][4] = {{most, most + 1, 7}, {most + 1, 7, 7}, {7, 7, SIZE_MAX}};
+    struct clattn__view view;
+
+    (void)state;
+    if (SIZE_MAX == UINT32_MAX) {
+        return; /* no stride is that long */
+    }
+    assert_true(clattn__role_view(&role, given[0], &view));
+    assert_false(clattn__role_view(&role, given[1], &view) || clattn__role_view(&role, given[2], &view));
 }
 
 /* Elements have 2 bytes where they are stored in 16 bits; lse, mask and key lengths are as ever. */
@@ -261,8 +281,8 @@ static void test_element_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_views), cmocka_unit_test(test_large_views),   cmocka_unit_test(test_extent),
-        cmocka_unit_test(test_role_strides), cmocka_unit_test(test_element_bytes),
+        cmocka_unit_test(test_random_views), cmocka_unit_test(test_large_views),  cmocka_unit_test(test_extent),
+        cmocka_unit_test(test_role_strides), cmocka_unit_test(test_long_strides), cmocka_unit_test(test_element_bytes),
     };
 
     return cmocka_run_group_tests_name("overlap", tests, NULL, NULL);

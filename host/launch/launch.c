@@ -81,14 +81,14 @@ static void fill_call(const clattn_plan *plan, struct call *call)
 }
 
 /* Where a kernel finds the tensor; key lengths, which have no heads, have a place of their own. */
-static void set_view(struct call *call, const struct clattn__role *role, const clattn_tensor *tensor)
+static void set_view(struct call *call, const struct clattn__role *role, size_t offset,
+                     const struct clattn__view *placed)
 {
 #define AT(slot, member, read, written, when, shape, elements) offsetof(struct call, member),
     static const size_t at[ROLE_COUNT] = {CLATTN__TENSORS(AT)};
 #undef AT
-    size_t stride[3];
-    clattn__role_strides(role, tensor->stride, stride);
-    const struct view view = {(arg_long)tensor->offset, (arg_long)stride[0], (arg_long)stride[1], (arg_long)stride[2]};
+    const int64_t bytes = (int64_t)role->element_bytes, *stride = placed->stride;
+    const struct view view = {(arg_long)offset, stride[0] / bytes, stride[1] / bytes, stride[2] / bytes};
     if (role->index == ROLE_KV_LENGTHS) {
         call->kv_lengths = view.offset;
         call->kv_lengths_stride = view.batch;
@@ -111,10 +111,11 @@ static clattn_status place_tensors(struct launch *launch, unsigned pass, const c
         const clattn_tensor *tensor = clattn__tensor_at(tensors, roles[i].index);
         if (!clattn__tensor_given(tensor) && roles[i].optional)
             continue;
-        const clattn_status status = clattn__place_tensor(plan->context, &roles[i], tensor, &views[view_count++]);
+        struct clattn__view *view = &views[view_count++];
+        const clattn_status status = clattn__place_tensor(plan->context, &roles[i], tensor, view);
         if (status)
             return status;
-        set_view(call, &roles[i], tensor);
+        set_view(call, &roles[i], tensor->offset, view);
         launch->mem[roles[i].index] = clattn__tensor_memory(tensor);
     }
     call->store_lse = clattn__tensor_given(&tensors->lse);
@@ -127,13 +128,14 @@ static clattn_status place_tensors(struct launch *launch, unsigned pass, const c
 
 const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan, enum clattn__kernel kernel)
 {
-    const clattn_tensor contiguous = CLATTN_NO_TENSOR;
+    static const size_t contiguous[4] = {0, 0, 0, 0};
     struct clattn__role roles[ROLE_COUNT];
+    struct clattn__view view;
     struct call call;
     fill_call(plan, &call);
     const size_t count = clattn__roles(&plan->problem, plan->passes & clattn__kernel_passes[kernel], roles);
-    for (size_t i = 0; i < count; ++i)
-        set_view(&call, &roles[i], &contiguous);
+    for (size_t i = 0; i < count && clattn__role_view(&roles[i], contiguous, &view); ++i)
+        set_view(&call, &roles[i], 0, &view);
     return clattn__stage_for(plan, kernel, &call);
 }
 

@@ -118,7 +118,6 @@ clattn_status clattn__place_tensor(const clattn_context *context, const struct c
     const void *memory = NULL;
     int64_t base = 0;
     uint64_t size = 0;
-    size_t stride[3];
     if (!clattn__tensor_given(tensor))
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensor %s is missing: its mem is NULL", role->name);
     clattn_status status = find_memory(context, role, tensor, &memory, &base, &size);
@@ -126,23 +125,17 @@ clattn_status clattn__place_tensor(const clattn_context *context, const struct c
         status = clattn__role_strides_check(role, tensor->stride);
     if (status)
         return status;
-    clattn__role_strides(role, tensor->stride, stride);
-    const uint64_t most = (uint64_t)1 << 58;
-    if (tensor->offset > most || stride[0] > most || stride[1] > most || stride[2] > most)
+    const uint64_t elements = tensor->offset;
+    if (!clattn__role_view(role, tensor->stride, view) || elements > CLATTN__MOST_STRIDE)
         return clattn__fail(CLATTN_BUFFER_TOO_SMALL, "offset or a stride of %s exceeds 2^58 elements", role->name);
-    const int64_t bytes = (int64_t)role->element_bytes;
-    *view = (struct clattn__view){.name = role->name, .use = role->use, .memory = memory, .run = role->depth * bytes};
-    for (size_t i = 0; i < 3; ++i) {
-        view->count[i] = role->count[i];
-        view->stride[i] = (int64_t)stride[i] * bytes;
-    }
     const int64_t extent = clattn__view_extent(view);
-    const int64_t offset = (int64_t)tensor->offset * bytes;
+    const int64_t offset = (int64_t)elements * (int64_t)role->element_bytes;
     if (extent < 0 || (uint64_t)extent + (uint64_t)offset > size)
         return clattn__fail(CLATTN_BUFFER_TOO_SMALL,
                             "%s reaches to byte %llu of its buffer (offset and strides included), which has %llu",
                             role->name, extent < 0 ? ~0ull : (unsigned long long)extent + (unsigned long long)offset,
                             (unsigned long long)size);
+    view->memory = memory;
     view->base = base + offset;
     return CLATTN_SUCCESS;
 }

@@ -17,23 +17,17 @@ static clattn_status place_array(struct clattn__transfer *transfer, size_t at)
     const struct clattn__role *role = &transfer->roles[at];
     struct clattn__view *view = &transfer->views[at];
     clattn_array *array = &transfer->arrays[at];
-    const uint64_t most = (uint64_t)1 << 58;
+    const uint64_t most = CLATTN__MOST_STRIDE;
     if (array->stride[0] > most || array->stride[1] > most || array->stride[2] > most)
         return clattn__fail(CLATTN_INVALID_SIZE, "a stride of %s exceeds 2^58 elements", role->name);
-    const clattn_array given = *array;
-    const clattn_status status = clattn__role_strides_check(role, given.stride);
+    const clattn_status status = clattn__role_strides_check(role, array->stride);
     if (status)
         return status;
-    clattn__role_strides(role, given.stride, array->stride);
-    const int64_t bytes = (int64_t)role->element_bytes;
-    *view = (struct clattn__view){
-        .name = role->name, .use = role->use, .base = (int64_t)(intptr_t)given.data, .run = role->depth * bytes};
-    for (size_t i = 0; i < 3; ++i) {
-        view->count[i] = role->count[i];
-        view->stride[i] = (int64_t)array->stride[i] * bytes;
-    }
-    if (clattn__view_extent(view) < 0)
+    if (!clattn__role_view(role, array->stride, view) || clattn__view_extent(view) < 0)
         return clattn__fail(CLATTN_INVALID_SIZE, "the strides of %s reach past 2^62 bytes", role->name);
+    view->base = (int64_t)(intptr_t)array->data;
+    for (size_t i = 0; i < 3; ++i)
+        array->stride[i] = (size_t)view->stride[i] / role->element_bytes;
     return CLATTN_SUCCESS;
 }
 

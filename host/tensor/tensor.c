@@ -13,18 +13,21 @@ clattn_status clattn__role_strides_check(const struct clattn__role *role, const 
                         given[3]);
 }
 
-void clattn__role_strides(const struct clattn__role *role, const size_t given[4], size_t stride[3])
+bool clattn__role_view(const struct clattn__role *role, const size_t given[4], struct clattn__view *view)
 {
-    if (given[0] || given[1] || given[2] || given[3]) {
-        memcpy(stride, given, 3 * sizeof stride[0]);
-    } else {
-        stride[2] = (size_t)role->depth;
-        stride[1] = (size_t)(role->count[2] * role->depth);
-        stride[0] = (size_t)(role->count[1] * role->count[2] * role->depth);
+    const int64_t heads = role->count[1], rows = role->count[2], depth = role->depth;
+    const uint64_t contiguous[3] = {(uint64_t)(heads * rows * depth), (uint64_t)(rows * depth), (uint64_t)depth};
+    const bool any = given[0] || given[1] || given[2] || given[3];
+    const int64_t bytes = (int64_t)role->element_bytes;
+    *view = (struct clattn__view){.name = role->name, .use = role->use, .run = depth * bytes};
+    for (size_t i = 0; i < 3; ++i) {
+        const uint64_t stride = role->count[i] == 1 ? 0 : any ? given[i] : contiguous[i];
+        if (stride > CLATTN__MOST_STRIDE)
+            return false;
+        view->count[i] = role->count[i];
+        view->stride[i] = (int64_t)stride * bytes;
     }
-    for (size_t i = 0; i < 3; ++i)
-        if (role->count[i] == 1)
-            stride[i] = 0;
+    return true;
 }
 
 /* ---- extent ---- */

@@ -34,8 +34,9 @@ struct clattn__role {
 };
 /* Whether the last dimension is contiguous, as engines need it. */
 clattn_status clattn__role_strides_check(const struct clattn__role *role, const size_t given[4]);
-/* Strides of the role's batches, heads and rows, in elements, with four zeros filled in and those of dimensions of size
- * 1 cleared. */
-void clattn__role_strides(const struct clattn__role *role, const size_t given[4], size_t stride[3]);
+/* Its view with such strides, in elements, of which four zeros are filled in, and those of dimensions of size 1 cleared;
+ * memory and base are the caller's to find. False where a stride exceeds CLATTN__MOST_STRIDE. */
+#define CLATTN__MOST_STRIDE ((uint64_t)1 << 58)
+bool clattn__role_view(const struct clattn__role *role, const size_t given[4], struct clattn__view *view);
 
 #endif
