@@ -3,8 +3,9 @@
 #ifndef CLATTN_LAYER_H
 #define CLATTN_LAYER_H
 
-#include "tensor/tensor.h"
 #include "layer/projection.h"
+#include "layer/slots.h"
+#include "tensor/tensor.h"
 
 /* ---- check.c: what is asked for ---- */
 
@@ -16,35 +17,11 @@ clattn_status clattn__layer_check(clattn_layer *layer);
 
 /* ---- roles.c: the tensors of a call ---- */
 
-/* The members of clattn_layer_tensors. */
-enum {
-    LAYER_X,
-    LAYER_CONTEXT,
-    LAYER_MASK,
-    LAYER_KV_LENGTHS,
-    LAYER_WQ,
-    LAYER_WKV,
-    LAYER_WO,
-    LAYER_BQ,
-    LAYER_BKV,
-    LAYER_BO,
-    LAYER_OUT,
-    LAYER_SAVED,
-    LAYER_DOUT,
-    LAYER_DX,
-    LAYER_DCONTEXT,
-    LAYER_DWQ,
-    LAYER_DWKV,
-    LAYER_DWO,
-    LAYER_DBQ,
-    LAYER_DBKV,
-    LAYER_DBO,
-    LAYER_ROLE_COUNT
-};
-
 /* The tensors that a pass (CLATTN_FORWARD or CLATTN_BACKWARD) uses; `layer` with M and defaults filled in. */
 size_t clattn__layer_roles(const clattn_layer *layer, bool has_context, unsigned pass,
                            struct clattn__role roles[LAYER_ROLE_COUNT]);
+/* Whether tensor LAYER_.. is a gradient. */
+bool clattn__layer_is_gradient(size_t index);
 
 /* Where the parts of `saved` begin, in elements from its start, and how long it is. */
 struct clattn__saved {

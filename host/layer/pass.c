@@ -10,23 +10,12 @@
 /* Every member as a tensor; blocks are contiguous. */
 static void list_tensors(const clattn_layer_tensors *tensors, clattn_tensor list[LAYER_ROLE_COUNT])
 {
-    const clattn_block *const blocks[LAYER_ROLE_COUNT] = {
-        [LAYER_X] = &tensors->x,       [LAYER_CONTEXT] = &tensors->context,
-        [LAYER_WQ] = &tensors->wq,     [LAYER_WKV] = &tensors->wkv,
-        [LAYER_WO] = &tensors->wo,     [LAYER_BQ] = &tensors->bq,
-        [LAYER_BKV] = &tensors->bkv,   [LAYER_BO] = &tensors->bo,
-        [LAYER_OUT] = &tensors->out,   [LAYER_SAVED] = &tensors->saved,
-        [LAYER_DOUT] = &tensors->dout, [LAYER_DX] = &tensors->dx,
-        [LAYER_DWQ] = &tensors->dwq,   [LAYER_DCONTEXT] = &tensors->dcontext,
-        [LAYER_DWKV] = &tensors->dwkv, [LAYER_DWO] = &tensors->dwo,
-        [LAYER_DBQ] = &tensors->dbq,   [LAYER_DBKV] = &tensors->dbkv,
-        [LAYER_DBO] = &tensors->dbo,
-    };
-    for (size_t i = 0; i < LAYER_ROLE_COUNT; ++i)
-        if (blocks[i])
-            list[i] = (clattn_tensor){.mem = blocks[i]->mem, .offset = blocks[i]->offset};
-    list[LAYER_MASK] = tensors->mask;
-    list[LAYER_KV_LENGTHS] = tensors->kv_lengths;
+#define BLOCK(slot, member, ...)                                                                                       \
+    list[LAYER_##slot] = (clattn_tensor){.mem = tensors->member.mem, .offset = tensors->member.offset};
+#define TENSOR(slot, member) list[LAYER_##slot] = tensors->member;
+    CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
+#undef TENSOR
+#undef BLOCK
 }
 
 /* CLBlast computes with 32-bit indices. */
@@ -71,9 +60,11 @@ static clattn_status check_gradients(const clattn_layer_plan *plan, const clattn
     if (t->dcontext.mem && !plan->has_context)
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
                             "dcontext is given, but the layer has no context: dx has the gradient of both ways");
-    if (t->dx.mem || t->dcontext.mem || t->dwq.mem || t->dwkv.mem || t->dwo.mem || t->dbq.mem || t->dbkv.mem ||
-        t->dbo.mem)
-        return CLATTN_SUCCESS;
+    clattn_tensor list[LAYER_ROLE_COUNT];
+    list_tensors(t, list);
+    for (size_t i = 0; i < LAYER_ROLE_COUNT; ++i)
+        if (clattn__layer_is_gradient(i) && list[i].mem)
+            return CLATTN_SUCCESS;
     return clattn__fail(CLATTN_INVALID_ARGUMENT, "no gradient is asked for: all of them are absent");
 }
 

@@ -34,75 +34,73 @@ struct clattn__saved clattn__layer_saved(const clattn_layer *layer)
     return saved;
 }
 
-/* A contiguous float tensor. */
-static void add(struct clattn__role *role, const char *name, size_t index, enum clattn__tensor_use use, int64_t rows,
-                int64_t columns)
+enum { BOTH_PASSES = CLATTN_FORWARD | CLATTN_BACKWARD };
+enum when { ALWAYS, WITH_CONTEXT };
+
+static const struct slot {
+    const char *name;
+    unsigned read, written, absent;
+    enum when when;
+} slots[LAYER_ROLE_COUNT] = {
+#define BLOCK(slot, member, read, written, absent, when, m, n) {#member, read, written, absent, when},
+#define TENSOR(slot, member) {#member, 0, 0, 0, ALWAYS},
+    CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
+#undef TENSOR
+#undef BLOCK
+};
+
+bool clattn__layer_is_gradient(size_t index)
 {
-    *role = (struct clattn__role){.name = name,
-                                  .index = index,
-                                  .use = use,
-                                  .element_bytes = sizeof(float),
-                                  .count = {1, 1, 1},
-                                  .depth = rows * columns};
+    return slots[index].written == CLATTN_BACKWARD;
 }
 
-/* One that may be absent. */
-static void add_optional(struct clattn__role *role, const char *name, size_t index, enum clattn__tensor_use use,
-                         int64_t rows, int64_t columns)
+/* Floats of each block. */
+static void count_floats(const clattn_layer *layer, int64_t count[LAYER_ROLE_COUNT])
 {
-    add(role, name, index, use, rows, columns);
-    role->optional = true;
+    const int64_t rows = layer->batch * layer->len, keys = layer->batch * layer->context_len;
+    const int64_t dim = layer->dim, context_dim = layer->context_dim, saved = clattn__layer_saved(layer).count;
+    const int64_t width = layer->heads * layer->dim_head, kv_width = 2 * layer->kv_heads * layer->dim_head;
+#define BLOCK(slot, member, read, written, absent, when, m, n) count[LAYER_##slot] = (m) * (n);
+#define TENSOR(slot, member) count[LAYER_##slot] = 0;
+    CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
+#undef TENSOR
+#undef BLOCK
 }
 
-/* The mask and the key lengths, as attention takes them. */
-static size_t add_masks(const clattn_layer *layer, struct clattn__role *roles)
+/* The mask or the key lengths, as attention takes them; false: the layer has none. */
+static bool find_attention_role(const clattn_layer *layer, size_t index, struct clattn__role *role)
 {
     const clattn_problem problem = clattn__layer_problem(layer);
     struct clattn__role all[ROLE_COUNT];
-    const size_t all_count = clattn__roles(&problem, CLATTN_FORWARD, all);
-    size_t count = 0;
-    for (size_t i = 0; i < all_count; ++i) {
-        if (all[i].index != ROLE_MASK && all[i].index != ROLE_KV_LENGTHS)
-            continue;
-        roles[count] = all[i];
-        roles[count++].index = all[i].index == ROLE_MASK ? LAYER_MASK : LAYER_KV_LENGTHS;
+    const size_t count = clattn__roles(&problem, CLATTN_FORWARD, all);
+    for (size_t i = 0; i < count; ++i) {
+        *role = all[i];
+        role->index = index;
+        if (all[i].index == (index == LAYER_MASK ? ROLE_MASK : ROLE_KV_LENGTHS))
+            return true;
     }
-    return count;
+    return false;
 }
 
 size_t clattn__layer_roles(const clattn_layer *layer, bool has_context, unsigned pass,
                            struct clattn__role roles[LAYER_ROLE_COUNT])
 {
-    const int64_t rows = layer->batch * layer->len, keys = layer->batch * layer->context_len;
-    const int64_t dim = layer->dim, context_dim = layer->context_dim;
-    const int64_t width = layer->heads * layer->dim_head, kv_width = 2 * layer->kv_heads * layer->dim_head;
-    const enum clattn__tensor_use in = TENSOR_INPUT, out = TENSOR_OUTPUT;
-    size_t n = 0;
-    add(&roles[n++], "x", LAYER_X, in, rows, dim);
-    if (has_context)
-        add(&roles[n++], "context", LAYER_CONTEXT, in, keys, context_dim);
-    n += add_masks(layer, &roles[n]);
-    add(&roles[n++], "wq", LAYER_WQ, in, width, dim);
-    add(&roles[n++], "wkv", LAYER_WKV, in, kv_width, context_dim);
-    add(&roles[n++], "wo", LAYER_WO, in, dim, width);
-    if (pass == CLATTN_FORWARD) {
-        add_optional(&roles[n++], "bq", LAYER_BQ, in, 1, width);
-        add_optional(&roles[n++], "bkv", LAYER_BKV, in, 1, kv_width);
-        add_optional(&roles[n++], "bo", LAYER_BO, in, 1, dim);
-        add(&roles[n++], "out", LAYER_OUT, out, rows, dim);
-        add_optional(&roles[n++], "saved", LAYER_SAVED, out, 1, clattn__layer_saved(layer).count);
-        return n;
+    int64_t floats[LAYER_ROLE_COUNT];
+    size_t count = 0;
+    count_floats(layer, floats);
+    for (size_t i = 0; i < LAYER_ROLE_COUNT; ++i) {
+        const struct slot *slot = &slots[i];
+        const bool there = slot->when == ALWAYS || has_context;
+        if (i == LAYER_MASK || i == LAYER_KV_LENGTHS)
+            count += find_attention_role(layer, i, &roles[count]);
+        else if (there && (slot->read | slot->written) & pass)
+            roles[count++] = (struct clattn__role){.name = slot->name,
+                                                   .index = i,
+                                                   .use = slot->written & pass ? TENSOR_OUTPUT : TENSOR_INPUT,
+                                                   .optional = slot->absent & pass,
+                                                   .element_bytes = sizeof(float),
+                                                   .count = {1, 1, 1},
+                                                   .depth = floats[i]};
     }
-    add(&roles[n++], "saved", LAYER_SAVED, in, 1, clattn__layer_saved(layer).count);
-    add(&roles[n++], "dout", LAYER_DOUT, in, rows, dim);
-    add_optional(&roles[n++], "dx", LAYER_DX, out, rows, dim);
-    if (has_context)
-        add_optional(&roles[n++], "dcontext", LAYER_DCONTEXT, out, keys, context_dim);
-    add_optional(&roles[n++], "dwq", LAYER_DWQ, out, width, dim);
-    add_optional(&roles[n++], "dwkv", LAYER_DWKV, out, kv_width, context_dim);
-    add_optional(&roles[n++], "dwo", LAYER_DWO, out, dim, width);
-    add_optional(&roles[n++], "dbq", LAYER_DBQ, out, 1, width);
-    add_optional(&roles[n++], "dbkv", LAYER_DBKV, out, 1, kv_width);
-    add_optional(&roles[n++], "dbo", LAYER_DBO, out, 1, dim);
-    return n;
+    return count;
 }

@@ -17,41 +17,44 @@ struct run {
 /* ---- arrays ---- */
 
 /* The role's array. Inputs are not written. */
-static clattn_array array_at(const clattn_layer_arrays *a, size_t index)
+static clattn_array array_at(const clattn_layer_arrays *arrays, size_t index)
 {
-    const float *const data[LAYER_ROLE_COUNT] = {
-        [LAYER_X] = a->x,     [LAYER_CONTEXT] = a->context, [LAYER_WQ] = a->wq,   [LAYER_WKV] = a->wkv,
-        [LAYER_WO] = a->wo,   [LAYER_BQ] = a->bq,           [LAYER_BKV] = a->bkv, [LAYER_BO] = a->bo,
-        [LAYER_OUT] = a->out, [LAYER_DOUT] = a->dout,       [LAYER_DX] = a->dx,   [LAYER_DCONTEXT] = a->dcontext,
-        [LAYER_DWQ] = a->dwq, [LAYER_DWKV] = a->dwkv,       [LAYER_DWO] = a->dwo, [LAYER_DBQ] = a->dbq,
-        [LAYER_DBO] = a->dbo, [LAYER_DBKV] = a->dbkv,
-    };
-    if (index == LAYER_MASK)
-        return clattn__input_array(&a->mask);
-    if (index == LAYER_KV_LENGTHS)
-        return clattn__input_array(&a->kv_lengths);
-    return (clattn_array){.data = (void *)(uintptr_t)data[index]};
+    switch (index) {
+#define BLOCK(slot, member, ...)                                                                                       \
+    case LAYER_##slot:                                                                                                 \
+        return (clattn_array){.data = (void *)(uintptr_t)arrays->member};
+#define DEVICE_BLOCK(slot, ...)
+#define TENSOR(slot, member)                                                                                           \
+    case LAYER_##slot:                                                                                                 \
+        return clattn__input_array(&arrays->member);
+        CLATTN__LAYER_TENSORS(BLOCK, DEVICE_BLOCK, TENSOR)
+#undef TENSOR
+#undef DEVICE_BLOCK
+#undef BLOCK
+    default:
+        return (clattn_array){.data = NULL};
+    }
 }
 
 /* The member of the role. */
-static void set_tensor(clattn_layer_tensors *t, size_t index, cl_mem mem, const size_t stride[4])
+static void set_tensor(clattn_layer_tensors *tensors, size_t index, cl_mem mem, const size_t stride[4])
 {
-    clattn_block *const blocks[LAYER_ROLE_COUNT] = {
-        [LAYER_X] = &t->x,         [LAYER_CONTEXT] = &t->context, [LAYER_WQ] = &t->wq,
-        [LAYER_WKV] = &t->wkv,     [LAYER_WO] = &t->wo,           [LAYER_BQ] = &t->bq,
-        [LAYER_BKV] = &t->bkv,     [LAYER_BO] = &t->bo,           [LAYER_OUT] = &t->out,
-        [LAYER_SAVED] = &t->saved, [LAYER_DOUT] = &t->dout,       [LAYER_DX] = &t->dx,
-        [LAYER_DWQ] = &t->dwq,     [LAYER_DWKV] = &t->dwkv,       [LAYER_DCONTEXT] = &t->dcontext,
-        [LAYER_DWO] = &t->dwo,     [LAYER_DBQ] = &t->dbq,         [LAYER_DBKV] = &t->dbkv,
-        [LAYER_DBO] = &t->dbo,
-    };
-    if (blocks[index]) {
-        blocks[index]->mem = mem;
-        return;
+    switch (index) {
+#define BLOCK(slot, member, ...)                                                                                       \
+    case LAYER_##slot:                                                                                                 \
+        tensors->member.mem = mem;                                                                                     \
+        break;
+#define TENSOR(slot, member)                                                                                           \
+    case LAYER_##slot:                                                                                                 \
+        tensors->member.mem = mem;                                                                                     \
+        memcpy(tensors->member.stride, stride, sizeof tensors->member.stride);                                         \
+        break;
+        CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
+#undef TENSOR
+#undef BLOCK
+    default:
+        break;
     }
-    clattn_tensor *tensor = index == LAYER_MASK ? &t->mask : &t->kv_lengths;
-    tensor->mem = mem;
-    memcpy(tensor->stride, stride, sizeof tensor->stride);
 }
 
 static bool is_weight_gradient(size_t index)
@@ -104,8 +107,9 @@ static clattn_status check_arrays(const clattn_layer *layer, const clattn_layer_
     if (arrays->accumulate != 0 && arrays->accumulate != 1)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "arrays.accumulate is %d; allowed are 0 and 1",
                             arrays->accumulate);
-    const bool any = arrays->dx || arrays->dcontext || arrays->dwq || arrays->dwkv || arrays->dwo || arrays->dbq ||
-                     arrays->dbkv || arrays->dbo;
+    bool any = false;
+    for (size_t i = 0; i < LAYER_ROLE_COUNT; ++i)
+        any = any || (clattn__layer_is_gradient(i) && array_at(arrays, i).data);
     if (passes & CLATTN_BACKWARD && !any)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "no gradient is asked for: all of them are NULL");
     return CLATTN_SUCCESS;

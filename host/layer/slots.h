@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tensors of the layer, a line each: whoever goes through them goes by this list. */
+#ifndef CLATTN_LAYER_SLOTS_H
+#define CLATTN_LAYER_SLOTS_H
+
+/* BLOCK(SLOT, member of clattn_layer_tensors and clattn_layer_arrays, passes that read it, passes that write it, passes in
+ * which it may be absent, when it is there, rows, columns), a DEVICE_BLOCK is a member of the first alone, and a TENSOR(SLOT,
+ * member) is of a kind that attention has, too. */
+#define CLATTN__LAYER_TENSORS(BLOCK, DEVICE_BLOCK, TENSOR)                                                             \
+    BLOCK(X, x, BOTH_PASSES, 0, 0, ALWAYS, rows, dim)                                                                  \
+    BLOCK(CONTEXT, context, BOTH_PASSES, 0, 0, WITH_CONTEXT, keys, context_dim)                                        \
+    TENSOR(MASK, mask)                                                                                                 \
+    TENSOR(KV_LENGTHS, kv_lengths)                                                                                     \
+    BLOCK(WQ, wq, BOTH_PASSES, 0, 0, ALWAYS, width, dim)                                                               \
+    BLOCK(WKV, wkv, BOTH_PASSES, 0, 0, ALWAYS, kv_width, context_dim)                                                  \
+    BLOCK(WO, wo, BOTH_PASSES, 0, 0, ALWAYS, dim, width)                                                               \
+    BLOCK(BQ, bq, CLATTN_FORWARD, 0, CLATTN_FORWARD, ALWAYS, 1, width)                                                 \
+    BLOCK(BKV, bkv, CLATTN_FORWARD, 0, CLATTN_FORWARD, ALWAYS, 1, kv_width)                                            \
+    BLOCK(BO, bo, CLATTN_FORWARD, 0, CLATTN_FORWARD, ALWAYS, 1, dim)                                                   \
+    BLOCK(OUT, out, 0, CLATTN_FORWARD, 0, ALWAYS, rows, dim)                                                           \
+    DEVICE_BLOCK(SAVED, saved, CLATTN_BACKWARD, CLATTN_FORWARD, CLATTN_FORWARD, ALWAYS, 1, saved)                      \
+    BLOCK(DOUT, dout, CLATTN_BACKWARD, 0, 0, ALWAYS, rows, dim)                                                        \
+    BLOCK(DX, dx, 0, CLATTN_BACKWARD, CLATTN_BACKWARD, ALWAYS, rows, dim)                                              \
+    BLOCK(DCONTEXT, dcontext, 0, CLATTN_BACKWARD, CLATTN_BACKWARD, WITH_CONTEXT, keys, context_dim)                    \
+    BLOCK(DWQ, dwq, 0, CLATTN_BACKWARD, CLATTN_BACKWARD, ALWAYS, width, dim)                                           \
+    BLOCK(DWKV, dwkv, 0, CLATTN_BACKWARD, CLATTN_BACKWARD, ALWAYS, kv_width, context_dim)                              \
+    BLOCK(DWO, dwo, 0, CLATTN_BACKWARD, CLATTN_BACKWARD, ALWAYS, dim, width)                                           \
+    BLOCK(DBQ, dbq, 0, CLATTN_BACKWARD, CLATTN_BACKWARD, ALWAYS, 1, width)                                             \
+    BLOCK(DBKV, dbkv, 0, CLATTN_BACKWARD, CLATTN_BACKWARD, ALWAYS, 1, kv_width)                                        \
+    BLOCK(DBO, dbo, 0, CLATTN_BACKWARD, CLATTN_BACKWARD, ALWAYS, 1, dim)
+
+#define CLATTN__LAYER_BLOCK(slot, ...) LAYER_##slot,
+#define CLATTN__LAYER_TENSOR(slot, member) LAYER_##slot,
+enum { CLATTN__LAYER_TENSORS(CLATTN__LAYER_BLOCK, CLATTN__LAYER_BLOCK, CLATTN__LAYER_TENSOR) LAYER_ROLE_COUNT };
+
+#endif
