@@ -3,25 +3,8 @@
 # The benchmark from end to end on tiny cases: its table and files are whole and plausible, bad command lines are named, wrong
 # results are not timed. Use: test_bench.sh CLATTN_BENCH. CLATTN_TEST_DEVICE and CLATTN_TEST_ENGINE choose what it runs on.
 set -u
-unset POSIXLY_CORRECT
-LC_ALL=C
-export LC_ALL
-
 bench=$1
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$folder" || exit 1
-
-failures=0
-checks=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    sed 's/^/    stderr: /' stderr.txt
-    sed 's/^/    stdout: /' stdout.txt
-}
+. "$(dirname "$0")/checks.sh"
 
 # expect CODE TEXT ARGUMENT...: the benchmark leaves with CODE and says TEXT on standard error (any where TEXT is empty).
 expect() {
@@ -130,5 +113,4 @@ checks=$((checks + 1))
 checks=$((checks + 1))
 grep -q "forward: h2 d16<" drawn.svg || fail "drawn.svg has no curve"
 
-echo "$checks checks, $failures failures"
-[ "$failures" -eq 0 ]
+finish

@@ -5,12 +5,9 @@
 # Configures a small project again and again while a library comes and goes: AUTO follows it, ON and OFF stay, and what an
 # older version kept as a boolean becomes AUTO.
 set -eu
-
-fail() {
-    printf 'test_choices: %s\n' "$*" >&2
-    cat "$scratch/log" >&2
-    exit 1
-}
+. "$(dirname "$0")/scratch.sh"
+wants 1 "$@"
+source=$(cd "$1" && pwd)
 
 # expect WORD [OPTION ...]: configured so, the project's answer is WORD.
 expect() {
@@ -34,14 +31,6 @@ write_project() {
     rm -rf "$scratch/build"
 }
 
-if [ $# -ne 1 ]; then
-    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
-    exit 2
-fi
-source=$(cd "$1" && pwd)
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 1' INT TERM
 mkdir "$scratch/project"
 
 project="cmake_minimum_required(VERSION 3.18)

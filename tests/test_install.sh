@@ -5,29 +5,19 @@
 # Consumers: tests/install by find_package(clattn), shared, static and from C++; the same program by clattn.pc, shared and
 # static. Also: what is installed, the soname, and that nothing but clattn_* is exported.
 set -eu
+. "$(dirname "$0")/scratch.sh"
+wants 2 "$@"
 
 step() {
     printf '== %s\n' "$*"
-}
-
-fail() {
-    printf 'test_install: %s\n' "$*" >&2
-    exit 1
 }
 
 build_with_cmake() {
     cmake -S "$source/tests/install" -B "$scratch/cmake" -DCMAKE_PREFIX_PATH="$prefix" "$@" && cmake --build "$scratch/cmake"
 }
 
-if [ $# -ne 2 ]; then
-    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
-    exit 2
-fi
 build=$(cd "$1" && pwd)
 source=$(cd "$2" && pwd)
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 1' INT TERM
 
 step "install"
 if ! cmake --install "$build" --prefix "$scratch/first" >"$scratch/install.log" 2>&1; then

@@ -5,14 +5,8 @@
 # An empty or relative entry of RPATH or RUNPATH is a folder below the current one: whoever may write there would have
 # their libraries loaded. Entries must be absolute, or begin with $ORIGIN.
 set -eu
-
-if [ $# -ne 1 ]; then
-    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
-    exit 2
-fi
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 1' INT TERM
+. "$(dirname "$0")/scratch.sh"
+wants 1 "$@"
 
 # The entries of a file, one a line, each with a dot in front: an empty one shows.
 entries() {

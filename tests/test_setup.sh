@@ -4,12 +4,9 @@
 #
 # With programs in the place of apt's that keep a list of installed packages and offer what a file says.
 set -eu
-
-fail() {
-    printf 'test_setup: %s\n' "$*" >&2
-    cat "$scratch/log" >&2
-    exit 1
-}
+. "$(dirname "$0")/scratch.sh"
+wants 1 "$@"
+source=$(cd "$1" && pwd)
 
 # program NAME: a stand-in, its text on standard input.
 program() {
@@ -30,14 +27,6 @@ installed() {
     grep -qx "$1" "$scratch/state/installed"
 }
 
-if [ $# -ne 1 ]; then
-    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
-    exit 2
-fi
-source=$(cd "$1" && pwd)
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 1' INT TERM
 mkdir "$scratch/bin" "$scratch/state"
 
 echo 'echo 0' | program id

@@ -4,79 +4,7 @@
 # all. Use: test_tool.sh CLATTN NPY_HELPER. CLATTN_TEST_DEVICE and CLATTN_TEST_ENGINE choose what it runs on.
 # shellcheck disable=SC2086 # lists of options are split on purpose
 set -u
-unset POSIXLY_CORRECT
-LC_ALL=C
-export LC_ALL
-
-clattn=$1
-helper=$2
-folder=$(mktemp -d) || exit 1
-trap 'chmod -R u+w "$folder" 2>/dev/null; rm -rf "$folder"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$folder" || exit 1
-
-failures=0
-checks=0
-
-# tool ARGUMENT...: runs it, on what the environment chooses unless the arguments choose themselves.
-tool() {
-    run_verb=${1:-}
-    case $run_verb in
-    forward | backward | check | tune)
-        shift
-        case " $* " in
-        *" --engine "*) ;;
-        *) [ -z "${CLATTN_TEST_ENGINE:-}" ] || set -- --engine "$CLATTN_TEST_ENGINE" "$@" ;;
-        esac
-        case " $* " in
-        *" --device "*) ;;
-        *) [ -z "${CLATTN_TEST_DEVICE:-}" ] || set -- --device "$CLATTN_TEST_DEVICE" "$@" ;;
-        esac
-        "$clattn" "$run_verb" "$@"
-        ;;
-    *) "$clattn" "$@" ;;
-    esac
-}
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    sed 's/^/    stderr: /' stderr.txt
-}
-
-# expect CODE TEXT ARGUMENT...: the tool leaves with CODE and says TEXT on standard error (nothing at all where TEXT is empty).
-expect() {
-    code=$1
-    text=$2
-    shift 2
-    checks=$((checks + 1))
-    tool "$@" >stdout.txt 2>stderr.txt </dev/null
-    found=$?
-    if [ "$found" -ne "$code" ]; then
-        fail "clattn $*: exit code $found, expected $code"
-    elif [ -z "$text" ] && [ -s stderr.txt ]; then
-        fail "clattn $*: standard error is not empty"
-    elif [ -n "$text" ] && ! grep -qF -e "$text" stderr.txt; then
-        fail "clattn $*: no \"$text\" on standard error"
-    elif [ "$code" -ne 0 ] && [ -s stdout.txt ] && [ "${1:-}" != check ] && [ "${1:-}" != tune ]; then
-        fail "clattn $*: standard output is not empty"
-    fi
-}
-
-# that WORD...: the command succeeds.
-that() {
-    checks=$((checks + 1))
-    "$@" 2>stderr.txt || fail "$*"
-}
-
-no_temporaries() {
-    checks=$((checks + 1))
-    [ -z "$(find . -name '.clattn-*')" ] || fail "$1: temporary files are left"
-}
-
-make() {
-    "$helper" make "$@" || exit 1
-}
+. "$(dirname "$0")/tool_checks.sh"
 
 # ---- inputs ----
 
@@ -426,5 +354,4 @@ done
 expect 2 "allowed: f32, f16, bf16" tune --dtype f64
 expect 2 "tune: given twice: --seconds" tune --seconds 1 --seconds 2
 
-echo "$checks checks, $failures failed"
-[ "$failures" -eq 0 ]
+finish

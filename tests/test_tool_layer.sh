@@ -7,73 +7,7 @@
 # on.
 # shellcheck disable=SC2086 # lists of options are split on purpose
 set -eu
-LC_ALL=C
-export LC_ALL
-
-clattn=$1
-helper=$2
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$folder"
-
-failures=0
-checks=0
-
-# tool VERB ARGUMENT...: runs it, on what the environment chooses unless the arguments choose themselves.
-tool() {
-    verb=$1
-    shift
-    case " $* " in
-    *" --engine "* | *" --help "*) ;;
-    *) [ -z "${CLATTN_TEST_ENGINE:-}" ] || set -- --engine "$CLATTN_TEST_ENGINE" "$@" ;;
-    esac
-    case " $* " in
-    *" --device "* | *" --help "*) ;;
-    *) [ -z "${CLATTN_TEST_DEVICE:-}" ] || set -- --device "$CLATTN_TEST_DEVICE" "$@" ;;
-    esac
-    "$clattn" "$verb" "$@"
-}
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    sed 's/^/    stderr: /' stderr.txt
-}
-
-# expect CODE TEXT ARGUMENT...: the tool leaves with CODE and says TEXT on standard error (nothing where TEXT is empty).
-expect() {
-    code=$1
-    text=$2
-    shift 2
-    checks=$((checks + 1))
-    found=0
-    tool "$@" >stdout.txt 2>stderr.txt </dev/null || found=$?
-    if [ "$found" -ne "$code" ]; then
-        fail "clattn $*: exit code $found, expected $code"
-    elif [ -z "$text" ] && [ -s stderr.txt ]; then
-        fail "clattn $*: standard error is not empty"
-    elif [ -n "$text" ] && ! grep -qF -e "$text" stderr.txt; then
-        fail "clattn $*: no \"$text\" on standard error"
-    elif [ "$code" -ne 0 ] && [ -s stdout.txt ]; then
-        fail "clattn $*: standard output is not empty"
-    fi
-}
-
-# that WORD...: the command succeeds.
-that() {
-    checks=$((checks + 1))
-    "$@" 2>stderr.txt || fail "$*"
-}
-
-no_temporaries() {
-    checks=$((checks + 1))
-    [ -z "$(find . -name '.clattn-*')" ] || fail "$1: temporary files are left"
-}
-
-make() {
-    "$helper" make "$@"
-}
+. "$(dirname "$0")/tool_checks.sh"
 
 # ---- inputs: B 2, N 13, E 24, M 9, C 18, 4 heads of 10 for Q, 2 for K and V ----
 
@@ -277,5 +211,4 @@ no_temporaries "bad outputs"
 expect 0 "" $backward --dx kept.npy --dbo new.npy
 that "$helper" $reference dout=dout.npy dx=kept.npy dbo=new.npy
 
-echo "$checks checks, $failures failed"
-[ "$failures" -eq 0 ]
+finish

@@ -7,19 +7,7 @@ set -u
 clattn=$1
 helper=$2
 slow_rename=$3
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$folder" || exit 1
-
-failures=0
-checks=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    sed 's/^/    stderr: /' stderr.txt
-}
+. "$(dirname "$0")/checks.sh"
 
 # that WORD...: the command succeeds.
 that() {
@@ -107,5 +95,4 @@ kill -HUP $worker
 ended 0
 that test $outputs = new
 
-echo "$checks checks, $failures failed"
-[ "$failures" -eq 0 ]
+finish

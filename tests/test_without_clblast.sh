@@ -5,30 +5,16 @@
 # Builds into a scratch folder where CMake finds no CLBlast; sees that nothing links it, that the tool says what is missing,
 # and that the layer's functions give their status. Then CLBlast is found, and the same folder takes it.
 set -eu
-
-fail() {
-    printf 'test_without_clblast: %s\n' "$*" >&2
-    exit 1
-}
-
-if [ $# -ne 1 ]; then
-    sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
-    exit 2
-fi
+. "$(dirname "$0")/scratch.sh"
+wants 1 "$@"
 source=$(cd "$1" && pwd)
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 1' INT TERM
 
 build() {
     cmake -S "$source" -B "$scratch/build" -DCMAKE_DISABLE_FIND_PACKAGE_CLBlast=ON -DCLATTN_BUILD_TESTS=ON \
         -DCLATTN_BUILD_EXAMPLES=OFF -DCLATTN_BUILD_BENCH=OFF &&
         cmake --build "$scratch/build" --target clattn clattn_tool test_layer_absent
 }
-if ! build >"$scratch/log" 2>&1; then
-    cat "$scratch/log" >&2
-    fail "the library does not build without CLBlast"
-fi
+build >"$scratch/log" 2>&1 || fail "the library does not build without CLBlast"
 
 if readelf -d "$scratch/build/host/libclattn.so" | grep -qi clblast; then
     fail "the library links CLBlast all the same"
