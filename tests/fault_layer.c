@@ -133,7 +133,7 @@ static long references(char *text)
 
 /* ---- the calls ----
  *
- * P are the parameters of a call, A the same as arguments. */
+ * What becomes of those in fault_calls.h, each kind in its way. */
 
 /* One that returns its error. */
 #define CHECKED(name, likely, P, A)                                                                                    \
@@ -191,87 +191,7 @@ static long references(char *text)
         return next->name(object);                                                                                     \
     }
 
-#define INFO_P(object, kind) (object of, kind what, size_t bytes, void *value, size_t *needed)
-#define INFO_A (of, what, bytes, value, needed)
-#define ABOUT_P(object, kind) (object of, cl_device_id device, kind what, size_t bytes, void *value, size_t *needed)
-#define ABOUT_A (of, device, what, bytes, value, needed)
-
-CHECKED(clGetPlatformIDs, CL_OUT_OF_HOST_MEMORY, (cl_uint n, cl_platform_id *list, cl_uint *count_of),
-        (n, list, count_of))
-CHECKED(clGetPlatformInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_platform_id, cl_platform_info), INFO_A)
-CHECKED(clGetDeviceIDs, CL_OUT_OF_RESOURCES,
-        (cl_platform_id platform, cl_device_type type, cl_uint n, cl_device_id *list, cl_uint *count_of),
-        (platform, type, n, list, count_of))
-CHECKED(clGetDeviceInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_device_id, cl_device_info), INFO_A)
-CHECKED(clGetContextInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_context, cl_context_info), INFO_A)
-CHECKED(clGetCommandQueueInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_command_queue, cl_command_queue_info), INFO_A)
-CHECKED(clGetMemObjectInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_mem, cl_mem_info), INFO_A)
-CHECKED(clGetProgramInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_program, cl_program_info), INFO_A)
-CHECKED(clGetProgramBuildInfo, CL_OUT_OF_RESOURCES, ABOUT_P(cl_program, cl_program_build_info), ABOUT_A)
-CHECKED(clGetKernelInfo, CL_OUT_OF_RESOURCES, INFO_P(cl_kernel, cl_kernel_info), INFO_A)
-CHECKED(clGetKernelWorkGroupInfo, CL_OUT_OF_RESOURCES, ABOUT_P(cl_kernel, cl_kernel_work_group_info), ABOUT_A)
-
-MAKES(clCreateContext, cl_context, CL_OUT_OF_RESOURCES,
-      (const cl_context_properties *properties, cl_uint n, const cl_device_id *devices,
-       void(CL_CALLBACK *notify)(const char *, const void *, size_t, void *), void *user, cl_int *error),
-      (properties, n, devices, notify, user, error))
-MAKES(clCreateCommandQueue, cl_command_queue, CL_OUT_OF_RESOURCES,
-      (cl_context context, cl_device_id device, cl_command_queue_properties properties, cl_int *error),
-      (context, device, properties, error))
-MAKES(clCreateBuffer, cl_mem, CL_MEM_OBJECT_ALLOCATION_FAILURE,
-      (cl_context context, cl_mem_flags flags, size_t bytes, void *host, cl_int *error),
-      (context, flags, bytes, host, error))
-MAKES(clCreateProgramWithSource, cl_program, CL_OUT_OF_RESOURCES,
-      (cl_context context, cl_uint n, const char **texts, const size_t *lengths, cl_int *error),
-      (context, n, texts, lengths, error))
-MAKES(clCreateProgramWithBinary, cl_program, CL_INVALID_BINARY,
-      (cl_context context, cl_uint n, const cl_device_id *devices, const size_t *lengths,
-       const unsigned char **binaries, cl_int *statuses, cl_int *error),
-      (context, n, devices, lengths, binaries, statuses, error))
-MAKES(clCreateKernel, cl_kernel, CL_OUT_OF_RESOURCES, (cl_program program, const char *name, cl_int *error),
-      (program, name, error))
-
-CHECKED(clBuildProgram, CL_BUILD_PROGRAM_FAILURE,
-        (cl_program program, cl_uint n, const cl_device_id *devices, const char *options,
-         void(CL_CALLBACK *notify)(cl_program, void *), void *user),
-        (program, n, devices, options, notify, user))
-CHECKED(clSetKernelArgSVMPointer, CL_OUT_OF_RESOURCES, (cl_kernel kernel, cl_uint n, const void *value),
-        (kernel, n, value))
-CHECKED(clSetKernelArg, CL_OUT_OF_RESOURCES, (cl_kernel kernel, cl_uint n, size_t bytes, const void *value),
-        (kernel, n, bytes, value))
-CHECKED(clFinish, CL_OUT_OF_RESOURCES, (cl_command_queue queue), (queue))
-
-ENQUEUES(clEnqueueNDRangeKernel,
-         (cl_command_queue queue, cl_kernel kernel, cl_uint n, const size_t *offset, const size_t *global,
-          const size_t *local, cl_uint waits, const cl_event *list, cl_event *event),
-         (queue, kernel, n, offset, global, local, waits, list, event))
-ENQUEUES(clEnqueueReadBuffer,
-         (cl_command_queue queue, cl_mem buffer, cl_bool wait, size_t offset, size_t bytes, void *to, cl_uint waits,
-          const cl_event *list, cl_event *event),
-         (queue, buffer, wait, offset, bytes, to, waits, list, event))
-ENQUEUES(clEnqueueWriteBuffer,
-         (cl_command_queue queue, cl_mem buffer, cl_bool wait, size_t offset, size_t bytes, const void *from,
-          cl_uint waits, const cl_event *list, cl_event *event),
-         (queue, buffer, wait, offset, bytes, from, waits, list, event))
-ENQUEUES(clEnqueueMarkerWithWaitList, (cl_command_queue queue, cl_uint waits, const cl_event *list, cl_event *event),
-         (queue, waits, list, event))
-
-ENQUEUES(clEnqueueBarrierWithWaitList, (cl_command_queue queue, cl_uint waits, const cl_event *list, cl_event *event),
-         (queue, waits, list, event))
-ENQUEUES(clEnqueueFillBuffer,
-         (cl_command_queue queue, cl_mem buffer, const void *pattern, size_t pattern_bytes, size_t offset, size_t bytes,
-          cl_uint waits, const cl_event *list, cl_event *event),
-         (queue, buffer, pattern, pattern_bytes, offset, bytes, waits, list, event))
-
-RETAINS(clRetainContext, cl_context)
-RETAINS(clRetainDevice, cl_device_id)
-RELEASES(clReleaseContext, cl_context)
-RELEASES(clReleaseDevice, cl_device_id)
-RELEASES(clReleaseCommandQueue, cl_command_queue)
-RELEASES(clReleaseMemObject, cl_mem)
-RELEASES(clReleaseProgram, cl_program)
-RELEASES(clReleaseKernel, cl_kernel)
-RELEASES(clReleaseEvent, cl_event)
+#include "fault_calls.h"
 
 /* ---- the loader's side ---- */
 
@@ -291,47 +211,14 @@ CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t bytes,
     return CL_SUCCESS;
 }
 
-/* Every call of OpenCL that the library makes; test_fault_layer.sh compares. */
 static void install(void)
 {
-#define WRAP(name) layer.name = wrap_##name
-    WRAP(clGetPlatformIDs);
-    WRAP(clGetPlatformInfo);
-    WRAP(clGetDeviceIDs);
-    WRAP(clGetDeviceInfo);
-    WRAP(clGetContextInfo);
-    WRAP(clGetCommandQueueInfo);
-    WRAP(clGetMemObjectInfo);
-    WRAP(clGetProgramInfo);
-    WRAP(clGetProgramBuildInfo);
-    WRAP(clGetKernelInfo);
-    WRAP(clGetKernelWorkGroupInfo);
-    WRAP(clCreateContext);
-    WRAP(clCreateCommandQueue);
-    WRAP(clCreateBuffer);
-    WRAP(clCreateProgramWithSource);
-    WRAP(clCreateProgramWithBinary);
-    WRAP(clCreateKernel);
-    WRAP(clBuildProgram);
-    WRAP(clSetKernelArg);
-    WRAP(clSetKernelArgSVMPointer);
-    WRAP(clFinish);
-    WRAP(clEnqueueNDRangeKernel);
-    WRAP(clEnqueueReadBuffer);
-    WRAP(clEnqueueWriteBuffer);
-    WRAP(clEnqueueMarkerWithWaitList);
-    WRAP(clEnqueueBarrierWithWaitList);
-    WRAP(clEnqueueFillBuffer);
-    WRAP(clRetainContext);
-    WRAP(clRetainDevice);
-    WRAP(clReleaseContext);
-    WRAP(clReleaseDevice);
-    WRAP(clReleaseCommandQueue);
-    WRAP(clReleaseMemObject);
-    WRAP(clReleaseProgram);
-    WRAP(clReleaseKernel);
-    WRAP(clReleaseEvent);
-#undef WRAP
+#define CHECKED(name, ...) layer.name = wrap_##name;
+#define MAKES CHECKED
+#define ENQUEUES CHECKED
+#define RETAINS CHECKED
+#define RELEASES CHECKED
+#include "fault_calls.h"
 }
 
 CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint entries, const cl_icd_dispatch *target, cl_uint *entries_here,
