@@ -5,7 +5,6 @@
 
 #include "layer/projection.h"
 #include "layer/slots.h"
-#include "tensor/tensor.h"
 
 /* ---- check.c: what is asked for ---- */
 

@@ -12,7 +12,7 @@ static void list_tensors(const clattn_layer_tensors *tensors, clattn_tensor list
 {
 #define BLOCK(slot, member, ...)                                                                                       \
     list[LAYER_##slot] = (clattn_tensor){.mem = tensors->member.mem, .offset = tensors->member.offset};
-#define TENSOR(slot, member) list[LAYER_##slot] = tensors->member;
+#define TENSOR(slot, member, ...) list[LAYER_##slot] = tensors->member;
     CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
 #undef TENSOR
 #undef BLOCK
@@ -21,8 +21,8 @@ static void list_tensors(const clattn_layer_tensors *tensors, clattn_tensor list
 /* CLBlast computes with 32-bit indices. */
 static clattn_status check_reach(const struct clattn__role *role, const clattn_tensor *tensor)
 {
-    const bool mask = role->index == LAYER_MASK || role->index == LAYER_KV_LENGTHS;
-    if (mask || tensor->offset <= (size_t)(INT32_MAX - role->depth))
+    const bool strided = role->index > LAYER_CONTEXT && role->index < LAYER_WQ; /* attention's alone */
+    if (strided || tensor->offset <= (size_t)(INT32_MAX - role->depth))
         return CLATTN_SUCCESS;
     return clattn__fail(CLATTN_INVALID_SIZE, "offset of %s is %zu; its %lld elements must end before element 2^31",
                         role->name, tensor->offset, (long long)role->depth);
@@ -105,8 +105,9 @@ static void find_parts(struct clattn__layer_pass *pass, clattn_block saved)
     t->v = clattn__layer_heads(pass->plan, saved.mem, pass->kv.offset + values, layer->context_len, kv_width);
     t->out = clattn__layer_heads(pass->plan, saved.mem, pass->out.offset, layer->len, width);
     t->lse = (clattn_tensor){.mem = saved.mem, .offset = saved.offset + (size_t)at.lse};
-    t->mask = pass->tensors.mask;
-    t->kv_lengths = pass->tensors.kv_lengths;
+#define HAND_ON(slot, member, read, written, when, shape, elements) t->member = pass->tensors.member;
+    CLATTN__SCORE_TENSORS(HAND_ON)
+#undef HAND_ON
 }
 
 clattn_status clattn__layer_pass_begin(struct clattn__layer_pass *pass, const clattn_layer_plan *plan, unsigned which,

@@ -2,8 +2,6 @@
 /* The tensors of a layer's calls: their shapes, what lies in `saved`, and the attention between the projections. */
 #include "layer/layer.h"
 
-#include "tensor/slots.h"
-
 #include <string.h>
 
 clattn_problem clattn__layer_problem(const clattn_layer *layer)
@@ -41,9 +39,10 @@ static const struct slot {
     const char *name;
     unsigned read, written, absent;
     enum when when;
+    size_t attention; /* ROLE_.. of attention's, or ROLE_COUNT */
 } slots[LAYER_ROLE_COUNT] = {
-#define BLOCK(slot, member, read, written, absent, when, m, n) {#member, read, written, absent, when},
-#define TENSOR(slot, member) {#member, 0, 0, 0, ALWAYS},
+#define BLOCK(slot, member, read, written, absent, when, m, n) {#member, read, written, absent, when, ROLE_COUNT},
+#define TENSOR(slot, member, ...) {#member, 0, 0, 0, ALWAYS, ROLE_##slot},
     CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
 #undef TENSOR
 #undef BLOCK
@@ -61,13 +60,13 @@ static void count_floats(const clattn_layer *layer, int64_t count[LAYER_ROLE_COU
     const int64_t dim = layer->dim, context_dim = layer->context_dim, saved = clattn__layer_saved(layer).count;
     const int64_t width = layer->heads * layer->dim_head, kv_width = 2 * layer->kv_heads * layer->dim_head;
 #define BLOCK(slot, member, read, written, absent, when, m, n) count[LAYER_##slot] = (m) * (n);
-#define TENSOR(slot, member) count[LAYER_##slot] = 0;
+#define TENSOR(slot, ...) count[LAYER_##slot] = 0;
     CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
 #undef TENSOR
 #undef BLOCK
 }
 
-/* The mask or the key lengths, as attention takes them; false: the layer has none. */
+/* A tensor of attention's, as that takes it; false: the layer has none. */
 static bool find_attention_role(const clattn_layer *layer, size_t index, struct clattn__role *role)
 {
     const clattn_problem problem = clattn__layer_problem(layer);
@@ -76,7 +75,7 @@ static bool find_attention_role(const clattn_layer *layer, size_t index, struct 
     for (size_t i = 0; i < count; ++i) {
         *role = all[i];
         role->index = index;
-        if (all[i].index == (index == LAYER_MASK ? ROLE_MASK : ROLE_KV_LENGTHS))
+        if (all[i].index == slots[index].attention)
             return true;
     }
     return false;
@@ -91,7 +90,7 @@ size_t clattn__layer_roles(const clattn_layer *layer, bool has_context, unsigned
     for (size_t i = 0; i < LAYER_ROLE_COUNT; ++i) {
         const struct slot *slot = &slots[i];
         const bool there = slot->when == ALWAYS || has_context;
-        if (i == LAYER_MASK || i == LAYER_KV_LENGTHS)
+        if (slot->attention != ROLE_COUNT)
             count += find_attention_role(layer, i, &roles[count]);
         else if (there && (slot->read | slot->written) & pass)
             roles[count++] = (struct clattn__role){.name = slot->name,

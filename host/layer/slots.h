@@ -3,14 +3,15 @@
 #ifndef CLATTN_LAYER_SLOTS_H
 #define CLATTN_LAYER_SLOTS_H
 
+#include "tensor/slots.h"
+
 /* BLOCK(SLOT, member of clattn_layer_tensors and clattn_layer_arrays, passes that read it, passes that write it, passes in
- * which it may be absent, when it is there, rows, columns), a DEVICE_BLOCK is a member of the first alone, and a TENSOR(SLOT,
- * member) is of a kind that attention has, too. */
+ * which it may be absent, when it is there, rows, columns); a DEVICE_BLOCK is a member of the first alone, and a TENSOR is
+ * attention's, with what its list says of it. */
 #define CLATTN__LAYER_TENSORS(BLOCK, DEVICE_BLOCK, TENSOR)                                                             \
     BLOCK(X, x, BOTH_PASSES, 0, 0, ALWAYS, rows, dim)                                                                  \
     BLOCK(CONTEXT, context, BOTH_PASSES, 0, 0, WITH_CONTEXT, keys, context_dim)                                        \
-    TENSOR(MASK, mask)                                                                                                 \
-    TENSOR(KV_LENGTHS, kv_lengths)                                                                                     \
+    CLATTN__SCORE_TENSORS(TENSOR)                                                                                      \
     BLOCK(WQ, wq, BOTH_PASSES, 0, 0, ALWAYS, width, dim)                                                               \
     BLOCK(WKV, wkv, BOTH_PASSES, 0, 0, ALWAYS, kv_width, context_dim)                                                  \
     BLOCK(WO, wo, BOTH_PASSES, 0, 0, ALWAYS, dim, width)                                                               \
@@ -29,8 +30,7 @@
     BLOCK(DBKV, dbkv, 0, CLATTN_BACKWARD, CLATTN_BACKWARD, ALWAYS, 1, kv_width)                                        \
     BLOCK(DBO, dbo, 0, CLATTN_BACKWARD, CLATTN_BACKWARD, ALWAYS, 1, dim)
 
-#define CLATTN__LAYER_BLOCK(slot, ...) LAYER_##slot,
-#define CLATTN__LAYER_TENSOR(slot, member) LAYER_##slot,
-enum { CLATTN__LAYER_TENSORS(CLATTN__LAYER_BLOCK, CLATTN__LAYER_BLOCK, CLATTN__LAYER_TENSOR) LAYER_ROLE_COUNT };
+#define CLATTN__LAYER_ROLE(slot, ...) LAYER_##slot,
+enum { CLATTN__LAYER_TENSORS(CLATTN__LAYER_ROLE, CLATTN__LAYER_ROLE, CLATTN__LAYER_ROLE) LAYER_ROLE_COUNT };
 
 #endif

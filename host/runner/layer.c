@@ -24,7 +24,7 @@ static clattn_array array_at(const clattn_layer_arrays *arrays, size_t index)
     case LAYER_##slot:                                                                                                 \
         return (clattn_array){.data = (void *)(uintptr_t)arrays->member};
 #define DEVICE_BLOCK(slot, ...)
-#define TENSOR(slot, member)                                                                                           \
+#define TENSOR(slot, member, ...)                                                                                      \
     case LAYER_##slot:                                                                                                 \
         return clattn__input_array(&arrays->member);
         CLATTN__LAYER_TENSORS(BLOCK, DEVICE_BLOCK, TENSOR)
@@ -44,7 +44,7 @@ static void set_tensor(clattn_layer_tensors *tensors, size_t index, cl_mem mem, 
     case LAYER_##slot:                                                                                                 \
         tensors->member.mem = mem;                                                                                     \
         break;
-#define TENSOR(slot, member)                                                                                           \
+#define TENSOR(slot, member, ...)                                                                                      \
     case LAYER_##slot:                                                                                                 \
         tensors->member.mem = mem;                                                                                     \
         memcpy(tensors->member.stride, stride, sizeof tensors->member.stride);                                         \

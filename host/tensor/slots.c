@@ -6,25 +6,39 @@
 #include <string.h>
 
 enum { BOTH_PASSES = CLATTN_FORWARD | CLATTN_BACKWARD };
-enum when { ALWAYS, WITH_MASK, WITH_LENGTHS, IF_WANTED };
-enum shape { QUERIES, KEYS, VALUES, OUTPUT, ROWS, BATCHES, MASK };
-enum elements { STORED, FLOAT, INT, BYTE };
 
 static const struct slot {
     const char *name;
     size_t tensor, array; /* offsets in clattn_tensors and clattn_arrays */
     unsigned read, written;
-    enum when when; /* IF_WANTED: the caller may leave it out where it would be written */
-    enum shape shape;
-    enum elements elements;
+    enum clattn__elements elements;
 } slots[ROLE_COUNT] = {
 #define SLOT(slot, member, read, written, when, shape, elements)                                                       \
-    {#member, offsetof(clattn_tensors, member), offsetof(clattn_arrays, member), read, written, when, shape, elements},
+    {#member, offsetof(clattn_tensors, member), offsetof(clattn_arrays, member), read, written, elements},
     CLATTN__TENSORS(SLOT)
 #undef SLOT
 };
 
-static size_t element_bytes(enum elements elements, clattn_dtype dtype)
+/* Of a problem: whether it has the tensor, and which shape that has. */
+struct extent {
+    bool there;
+    int64_t dim[4];
+};
+
+static void find_extents(const clattn_problem *p, struct extent extents[ROLE_COUNT])
+{
+#define SHAPE(b, h, rows, depth)                                                                                       \
+    {                                                                                                                  \
+        b, h, rows, depth                                                                                              \
+    }
+#define EXTENT(slot, member, read, written, when, shape, elements) {when, shape},
+    const struct extent all[ROLE_COUNT] = {CLATTN__TENSORS(EXTENT)};
+#undef EXTENT
+#undef SHAPE
+    memcpy(extents, all, sizeof all);
+}
+
+static size_t element_bytes(enum clattn__elements elements, clattn_dtype dtype)
 {
     switch (elements) {
     case STORED:
@@ -38,43 +52,24 @@ static size_t element_bytes(enum elements elements, clattn_dtype dtype)
     return 4;
 }
 
-static void set_shape(enum shape shape, const clattn_problem *p, struct clattn__role *role)
-{
-    const bool keys = shape == KEYS || shape == VALUES, values = shape == VALUES || shape == OUTPUT;
-    role->count[0] = p->batch;
-    role->count[1] = keys ? p->kv_heads : p->q_heads;
-    role->count[2] = keys ? p->kv_len : p->q_len;
-    role->depth = shape == ROWS ? 1 : values ? p->v_dim : p->qk_dim;
-    if (shape == BATCHES)
-        role->count[1] = role->count[2] = role->depth = 1;
-    if (shape == MASK) {
-        memcpy(role->count, p->score.mask_dim, sizeof role->count);
-        role->depth = p->score.mask_dim[3];
-    }
-}
-
-static bool is_there(const struct slot *slot, const clattn_problem *p, unsigned pass)
-{
-    const bool asked = slot->when == WITH_MASK      ? p->score.mask_dim[0] != 0
-                       : slot->when == WITH_LENGTHS ? p->kv_lengths != 0
-                                                    : true;
-    return asked && (slot->read | slot->written) & pass;
-}
-
 size_t clattn__roles(const clattn_problem *problem, unsigned pass, struct clattn__role roles[ROLE_COUNT])
 {
+    struct extent extents[ROLE_COUNT];
     size_t count = 0;
+    find_extents(problem, extents);
     for (size_t i = 0; i < ROLE_COUNT; ++i) {
         const struct slot *slot = &slots[i];
-        if (!is_there(slot, problem, pass))
+        if (!extents[i].there || !((slot->read | slot->written) & pass))
             continue;
         struct clattn__role *role = &roles[count++];
         role->name = slot->name;
         role->index = i;
         role->use = slot->written & pass ? TENSOR_OUTPUT : TENSOR_INPUT;
-        role->optional = slot->when == IF_WANTED && role->use == TENSOR_OUTPUT;
+        role->optional = i == ROLE_LSE && role->use == TENSOR_OUTPUT;
+        role->elements = slot->elements;
         role->element_bytes = element_bytes(slot->elements, problem->dtype);
-        set_shape(slot->shape, problem, role);
+        memcpy(role->count, extents[i].dim, sizeof role->count);
+        role->depth = extents[i].dim[3];
     }
     return count;
 }

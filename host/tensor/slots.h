@@ -5,20 +5,25 @@
 
 #include "tensor/tensor.h"
 
-/* TENSOR(SLOT, member of clattn_tensors, clattn_arrays and struct call, passes that read it, passes that write it, when
- * it is there, shape, elements). Passes are bits of CLATTN_FORWARD and CLATTN_BACKWARD. */
+/* TENSOR(SLOT, member of clattn_tensors, clattn_arrays and struct call, passes that read it, passes that write it, whether
+ * problem p has it, shape (B, H, rows, depth), elements). Passes are bits of CLATTN_FORWARD and CLATTN_BACKWARD. */
 #define CLATTN__TENSORS(TENSOR)                                                                                        \
-    TENSOR(Q, q, BOTH_PASSES, 0, ALWAYS, QUERIES, STORED)                                                              \
-    TENSOR(K, k, BOTH_PASSES, 0, ALWAYS, KEYS, STORED)                                                                 \
-    TENSOR(V, v, BOTH_PASSES, 0, ALWAYS, VALUES, STORED)                                                               \
-    TENSOR(MASK, mask, BOTH_PASSES, 0, WITH_MASK, MASK, BYTE)                                                          \
-    TENSOR(KV_LENGTHS, kv_lengths, BOTH_PASSES, 0, WITH_LENGTHS, BATCHES, INT)                                         \
-    TENSOR(OUT, out, CLATTN_BACKWARD, CLATTN_FORWARD, ALWAYS, OUTPUT, STORED)                                          \
-    TENSOR(LSE, lse, CLATTN_BACKWARD, CLATTN_FORWARD, IF_WANTED, ROWS, FLOAT)                                          \
-    TENSOR(DOUT, dout, CLATTN_BACKWARD, 0, ALWAYS, OUTPUT, STORED)                                                     \
-    TENSOR(DQ, dq, 0, CLATTN_BACKWARD_DQ, ALWAYS, QUERIES, STORED)                                                     \
-    TENSOR(DK, dk, 0, CLATTN_BACKWARD_DK, ALWAYS, KEYS, STORED)                                                        \
-    TENSOR(DV, dv, 0, CLATTN_BACKWARD_DV, ALWAYS, VALUES, STORED)
+    TENSOR(Q, q, BOTH_PASSES, 0, true, SHAPE(p->batch, p->q_heads, p->q_len, p->qk_dim), STORED)                       \
+    TENSOR(K, k, BOTH_PASSES, 0, true, SHAPE(p->batch, p->kv_heads, p->kv_len, p->qk_dim), STORED)                     \
+    TENSOR(V, v, BOTH_PASSES, 0, true, SHAPE(p->batch, p->kv_heads, p->kv_len, p->v_dim), STORED)                      \
+    CLATTN__SCORE_TENSORS(TENSOR)                                                                                      \
+    TENSOR(OUT, out, CLATTN_BACKWARD, CLATTN_FORWARD, true, SHAPE(p->batch, p->q_heads, p->q_len, p->v_dim), STORED)   \
+    TENSOR(LSE, lse, CLATTN_BACKWARD, CLATTN_FORWARD, true, SHAPE(p->batch, p->q_heads, p->q_len, 1), FLOAT)           \
+    TENSOR(DOUT, dout, CLATTN_BACKWARD, 0, true, SHAPE(p->batch, p->q_heads, p->q_len, p->v_dim), STORED)              \
+    TENSOR(DQ, dq, 0, CLATTN_BACKWARD_DQ, true, SHAPE(p->batch, p->q_heads, p->q_len, p->qk_dim), STORED)              \
+    TENSOR(DK, dk, 0, CLATTN_BACKWARD_DK, true, SHAPE(p->batch, p->kv_heads, p->kv_len, p->qk_dim), STORED)            \
+    TENSOR(DV, dv, 0, CLATTN_BACKWARD_DV, true, SHAPE(p->batch, p->kv_heads, p->kv_len, p->v_dim), STORED)
+
+/* What a score is made of besides Q and K: a layer's calls have these too, under the same names. */
+#define CLATTN__SCORE_TENSORS(TENSOR)                                                                                  \
+    TENSOR(MASK, mask, BOTH_PASSES, 0, p->score.mask_dim[0] != 0,                                                      \
+           SHAPE(p->score.mask_dim[0], p->score.mask_dim[1], p->score.mask_dim[2], p->score.mask_dim[3]), BYTE)        \
+    TENSOR(KV_LENGTHS, kv_lengths, BOTH_PASSES, 0, p->kv_lengths != 0, SHAPE(p->batch, 1, 1, 1), INT)
 
 #define CLATTN__ROLE(slot, member, read, written, when, shape, elements) ROLE_##slot,
 enum { CLATTN__TENSORS(CLATTN__ROLE) ROLE_COUNT };

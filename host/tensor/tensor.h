@@ -22,12 +22,15 @@ int64_t clattn__view_extent(const struct clattn__view *view);
 /* Whether outputs among the views share bytes with any other view or themselves. */
 clattn_status clattn__views_check_overlap(const struct clattn__view *views, size_t count);
 
+enum clattn__elements { STORED, FLOAT, INT, BYTE }; /* STORED: of the problem's dtype */
+
 /* A tensor of a pass. */
 struct clattn__role {
     const char *name;
     size_t index; /* among the tensors of attention (slots.h), or those of the layer */
     enum clattn__tensor_use use;
     bool optional;
+    enum clattn__elements elements;
     size_t element_bytes;
     int64_t count[3]; /* batches, heads, rows */
     int64_t depth;

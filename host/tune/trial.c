@@ -53,6 +53,11 @@ static size_t role_elements(const struct clattn__role *role)
     return (size_t)(role->count[0] * role->count[1] * role->count[2] * role->depth);
 }
 
+static clattn_dtype role_dtype(const clattn_problem *problem, const struct clattn__role *role)
+{
+    return role->elements == FLOAT ? CLATTN_FLOAT32 : problem->dtype;
+}
+
 /* Key lengths are M; three of four scores of a mask may be attended to; all else is random, uniform within +-2. */
 static void fill(const clattn_problem *problem, const struct clattn__role *role, void *data)
 {
@@ -60,18 +65,13 @@ static void fill(const clattn_problem *problem, const struct clattn__role *role,
     const size_t count = role_elements(role);
     for (size_t i = 0; i < count; ++i) {
         state = state * 1664525u + 1013904223u;
-        if (role->index == ROLE_KV_LENGTHS)
+        if (role->elements == INT)
             ((int32_t *)data)[i] = (int32_t)(problem->kv_len < INT32_MAX ? problem->kv_len : INT32_MAX);
-        else if (role->index == ROLE_MASK)
+        else if (role->elements == BYTE)
             ((unsigned char *)data)[i] = state >> 30 != 0;
         else
-            put_element(problem->dtype, data, i, (int)(state >> 25) % 127 - 63);
+            put_element(role_dtype(problem, role), data, i, (int)(state >> 25) % 127 - 63);
     }
-}
-
-static clattn_dtype role_dtype(const clattn_problem *problem, size_t index)
-{
-    return index == ROLE_LSE ? CLATTN_FLOAT32 : problem->dtype;
 }
 
 /* Both come from the same inputs by float32 sums in another order, rounded once. NaN differs from everything. Inputs
@@ -79,7 +79,7 @@ static clattn_dtype role_dtype(const clattn_problem *problem, size_t index)
 static bool agree(const clattn_problem *problem, const struct clattn__role *role, const void *found,
                   const void *expected)
 {
-    const clattn_dtype dtype = role_dtype(problem, role->index);
+    const clattn_dtype dtype = role_dtype(problem, role);
     const float factor = dtype == CLATTN_FLOAT32 ? 1e-4f : dtype == CLATTN_FLOAT16 ? 2e-3f : 1.6e-2f;
     const size_t count = role_elements(role);
     float largest = 0.1f;
