@@ -39,24 +39,41 @@ int input_check_sizes(const input_file *input, const input_size *list, size_t co
     return -1;
 }
 
-int input_check_mask(const input_file *mask, const int64_t full[4], int64_t mask_dim[4])
+int64_t score_size(const score_sizes *sizes, char letter)
 {
-    const npy_header *header = &mask->file.header;
-    bool good = header->rank == 2 || header->rank == 4;
-    if (!mask->path) {
+    return letter == 'B' ? sizes->b : letter == 'H' ? sizes->h : letter == 'N' ? sizes->n : sizes->m;
+}
+
+/* "(2, 203)" */
+static const char *shape_of_letters(const char *letters, const score_sizes *sizes, char text[NPY_SHAPE_TEXT])
+{
+    uint64_t dim[4];
+    int rank = 0;
+    for (; letters[rank] != '\0'; rank++) {
+        dim[rank] = (uint64_t)score_size(sizes, letters[rank]);
+    }
+    return npy_shape_text(rank, dim, text);
+}
+
+int input_check_score(const input_file *file, const char *whole, const char *fewer, const score_sizes *sizes,
+                      int64_t *shape)
+{
+    const npy_header *header = &file->file.header;
+    const char *const letters = header->rank == (int)strlen(whole) ? whole : fewer;
+    char text[2][NPY_SHAPE_TEXT];
+    bool good = header->rank == (int)strlen(letters);
+    if (!file->path) {
         return -1;
     }
-    for (int i = 0; i < 4 && good; i++) {
-        bool is_there = header->rank == 4 || i == 0 || i == 3;
-        uint64_t size = is_there ? header->dim[header->rank == 4 ? i : i / 3] : 1;
-        good = size == 1 || size == (uint64_t)full[i];
-        mask_dim[i] = (int64_t)size;
+    for (int i = 0; whole[i] != '\0' && good; i++) {
+        const char *at = strchr(letters, whole[i]);
+        uint64_t size = at ? header->dim[at - letters] : 1;
+        good = size == 1 || size == (uint64_t)score_size(sizes, whole[i]);
+        shape[i] = (int64_t)size;
     }
     if (!good) {
-        return input_bad_shape(mask,
-                               "(%" PRId64 ", %" PRId64 ") or (%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64
-                               "), where any dimension may be 1",
-                               full[0], full[3], full[0], full[1], full[2], full[3]);
+        return input_bad_shape(file, "%s or %s, where any dimension may be 1", shape_of_letters(fewer, sizes, text[0]),
+                               shape_of_letters(whole, sizes, text[1]));
     }
     return -1;
 }

@@ -48,9 +48,16 @@ int input_bad_shape(const input_file *input, const char *allowed, ...) PRINTF_LI
 
 int input_check_sizes(const input_file *input, const input_size *list, size_t count);
 
-/* The mask may be (B,M), which stands for (B,1,1,M), or (B,H,N,M), as in `full`; any dimension may be 1. Fills
- * mask_dim; one that is not given is good. */
-int input_check_mask(const input_file *mask, const int64_t full[4], int64_t mask_dim[4]);
+/* What the letters of score_files.h stand for. */
+typedef struct score_sizes {
+    int64_t b, h, n, m;
+} score_sizes;
+int64_t score_size(const score_sizes *sizes, char letter);
+
+/* The file has the dimensions `whole`, or only those of `fewer`: the others are 1 then, and any may be 1. Fills `shape`;
+ * a file that is not given is good. */
+int input_check_score(const input_file *file, const char *whole, const char *fewer, const score_sizes *sizes,
+                      int64_t *shape);
 
 /* One length a batch; *kv_lengths says whether they are given. */
 int input_check_lengths(const input_file *lengths, int64_t batch, int *kv_lengths);

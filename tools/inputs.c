@@ -13,7 +13,10 @@ static void list_files(input_file in[INPUTS], const options *o)
     in[IN_V] = (input_file){.option = "--v", .path = o->v, .types = INPUT_FLOATS, .axes = axes, .dtype = o->dtype};
     in[IN_DOUT] =
         (input_file){.option = "--dout", .path = o->dout, .types = INPUT_FLOATS, .axes = axes, .dtype = o->dtype};
-    in[IN_MASK] = (input_file){.option = "--mask", .path = o->mask, .types = INPUT_TRUTHS};
+#define LIST(slot, member, of, shape, whole, fewer, help)                                                              \
+    in[IN_##slot] = (input_file){.option = "--" #member, .path = o->member, .types = of};
+    SCORE_FILES(LIST)
+#undef LIST
     in[IN_KV_LEN] = (input_file){.option = "--kv-len", .path = o->kv_len, .types = INPUT_LENGTHS};
 }
 
@@ -87,13 +90,16 @@ int inputs_open(input_file in[INPUTS], const options *o, clattn_problem *p)
         return code;
     }
     fill_problem(p, in, o);
-    const int64_t full[4] = {p->batch, p->q_heads, p->q_len, p->kv_len};
+    const score_sizes sizes = {p->batch, p->q_heads, p->q_len, p->kv_len};
     code = check_head_dim(&in[IN_Q]);
     code = code < 0 ? check_head_dim(&in[IN_V]) : code;
     code = code < 0 ? check_kv(in, p, head_axis, row_axis) : code;
     code = code < 0 ? check_out_size(p) : code;
     code = code < 0 ? check_dout(in, p, head_axis, row_axis) : code;
-    code = code < 0 ? input_check_mask(&in[IN_MASK], full, p->score.mask_dim) : code;
+#define CHECK(slot, member, of, shape, whole, fewer, help)                                                             \
+    code = code < 0 ? input_check_score(&in[IN_##slot], whole, fewer, &sizes, p->score.shape) : code;
+    SCORE_FILES(CHECK)
+#undef CHECK
     code = code < 0 ? input_check_lengths(&in[IN_KV_LEN], p->batch, &p->kv_lengths) : code;
     return code;
 }
@@ -134,7 +140,9 @@ int inputs_read(input_file in[INPUTS], const options *o, const clattn_problem *p
     arrays->k = make_const_array(in[IN_K].data, o->bnhd, p->kv_heads, p->kv_len, p->qk_dim);
     arrays->v = make_const_array(in[IN_V].data, o->bnhd, p->kv_heads, p->kv_len, p->v_dim);
     arrays->dout = make_const_array(in[IN_DOUT].data, o->bnhd, p->q_heads, p->q_len, p->v_dim);
-    arrays->mask.data = in[IN_MASK].data;
+#define TAKE(slot, member, of, shape, whole, fewer, help) arrays->member.data = in[IN_##slot].data;
+    SCORE_FILES(TAKE)
+#undef TAKE
     arrays->kv_lengths.data = in[IN_KV_LEN].data;
     return -1;
 }

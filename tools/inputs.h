@@ -6,7 +6,8 @@
 #include "input_files.h"
 #include "options.h"
 
-enum { IN_Q, IN_K, IN_V, IN_DOUT, IN_MASK, IN_KV_LEN, INPUTS };
+#define SCORE_FILE_INPUT(slot, member, of, shape, whole, fewer, help) IN_##slot,
+enum { IN_Q, IN_K, IN_V, IN_DOUT, IN_KV_LEN, SCORE_FILES(SCORE_FILE_INPUT) INPUTS };
 
 /* Opens what the options name and fills *problem with sizes and options. Returns -1, or the exit code after a message;
  * so inputs_read. The caller closes the files in any case. */

@@ -16,8 +16,11 @@ static void list_files(input_file in[LAYER_INPUTS], const options *o)
         [LAYER_BKV] = {.option = "--bkv", .path = o->bkv, .types = INPUT_FLOATS, .axes = "(2 Hk D)"},
         [LAYER_BO] = {.option = "--bo", .path = o->bo, .types = INPUT_FLOATS, .axes = "(E)"},
         [LAYER_DOUT] = {.option = "--dout", .path = o->dout, .types = INPUT_FLOATS, .axes = "(B,N,E)"},
-        [LAYER_MASK] = {.option = "--mask", .path = o->mask, .types = INPUT_TRUTHS},
         [LAYER_KV_LEN] = {.option = "--kv-len", .path = o->kv_len, .types = INPUT_LENGTHS},
+#define LIST(slot, member, of, shape, whole, fewer, help)                                                              \
+    [LAYER_##slot] = {.option = "--" #member, .path = o->member, .types = of},
+        SCORE_FILES(LIST)
+#undef LIST
     };
     for (int i = 0; i < LAYER_INPUTS; i++) {
         in[i] = files[i];
@@ -107,11 +110,14 @@ int layer_inputs_open(input_file in[LAYER_INPUTS], const options *o, clattn_laye
         return code;
     }
     fill_layer(layer, in, o);
-    const int64_t full[4] = {layer->batch, layer->heads, layer->len, keys(layer)};
+    const score_sizes sizes = {layer->batch, layer->heads, layer->len, keys(layer)};
     code = check_wq(&in[LAYER_WQ], layer);
     code = code < 0 ? check_wkv(in, layer) : code;
     code = code < 0 ? check_others(in, layer) : code;
-    code = code < 0 ? input_check_mask(&in[LAYER_MASK], full, layer->score.mask_dim) : code;
+#define CHECK(slot, member, of, shape, whole, fewer, help)                                                             \
+    code = code < 0 ? input_check_score(&in[LAYER_##slot], whole, fewer, &sizes, layer->score.shape) : code;
+    SCORE_FILES(CHECK)
+#undef CHECK
     code = code < 0 ? input_check_lengths(&in[LAYER_KV_LEN], layer->batch, &layer->kv_lengths) : code;
     return code;
 }
@@ -132,7 +138,9 @@ int layer_inputs_read(input_file in[LAYER_INPUTS], const clattn_layer *layer, cl
     arrays->bkv = in[LAYER_BKV].data;
     arrays->bo = in[LAYER_BO].data;
     arrays->dout = in[LAYER_DOUT].data;
-    arrays->mask.data = in[LAYER_MASK].data;
+#define TAKE(slot, member, of, shape, whole, fewer, help) arrays->member.data = in[LAYER_##slot].data;
+    SCORE_FILES(TAKE)
+#undef TAKE
     arrays->kv_lengths.data = in[LAYER_KV_LEN].data;
     return -1;
 }

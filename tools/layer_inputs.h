@@ -6,6 +6,7 @@
 #include "input_files.h"
 #include "options.h"
 
+#define SCORE_FILE_LAYER_INPUT(slot, member, of, shape, whole, fewer, help) LAYER_##slot,
 enum {
     LAYER_X,
     LAYER_CONTEXT,
@@ -16,9 +17,8 @@ enum {
     LAYER_BKV,
     LAYER_BO,
     LAYER_DOUT,
-    LAYER_MASK,
     LAYER_KV_LEN,
-    LAYER_INPUTS
+    SCORE_FILES(SCORE_FILE_LAYER_INPUT) LAYER_INPUTS
 };
 
 /* Opens what the options name and fills *layer with sizes, none of them left to its default but context_len where there

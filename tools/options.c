@@ -222,7 +222,10 @@ static const struct option_row {
     {FILE_OPTION(dbq), VERB_LAYER_BACKWARD, 0, false},
     {FILE_OPTION(dbkv), VERB_LAYER_BACKWARD, 0, false},
     {FILE_OPTION(dbo), VERB_LAYER_BACKWARD, 0, false},
-    {FILE_OPTION(mask), PASSES, 0, false},
+#define SCORE_FILE_ROW(slot, member, of, shape, whole, fewer, help) {FILE_OPTION(member), PASSES, 0, false},
+    /* clang-format off */
+    SCORE_FILES(SCORE_FILE_ROW)
+    /* clang-format on */
     {"kv-len", set_file, offsetof(options, kv_len), PASSES, 0, false},
     {"causal", set_causal, 0, PASSES, 0, true},
     {"align", set_align, 0, PASSES, 0, false},

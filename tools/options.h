@@ -3,7 +3,7 @@
 #ifndef CLATTN_TOOLS_OPTIONS_H
 #define CLATTN_TOOLS_OPTIONS_H
 
-#include "clattn.h"
+#include "score_files.h"
 
 #include <stdbool.h>
 
@@ -22,12 +22,14 @@ typedef enum verb {
 
 /* File names are NULL when not given; they point into argv. */
 typedef struct options {
-    const char *q, *k, *v, *mask, *kv_len, *dout;                    /* inputs */
-    const char *out, *lse, *dq, *dk, *dv;                            /* outputs */
+    const char *q, *k, *v, *kv_len, *dout; /* inputs */
+    const char *out, *lse, *dq, *dk, *dv;  /* outputs */
+#define SCORE_FILE_PATH(slot, member, of, shape, whole, fewer, help) const char *member;
+    SCORE_FILES(SCORE_FILE_PATH)
     const char *x, *context, *wq, *wkv, *wo, *bq, *bkv, *bo;         /* inputs of a layer */
     const char *dx, *dcontext, *dwq, *dwkv, *dwo, *dbq, *dbkv, *dbo; /* its outputs */
     int64_t heads, kv_heads; /* of a layer; their defaults are filled in, and kv_heads divides heads */
-    clattn_score score;      /* its mask_dim is the file's */
+    clattn_score score;      /* its shapes are the files' */
     int64_t q_tile, k_tile, kv_splits;
     clattn_engine engine;
     clattn_dtype dtype; /* of tensors on the device */

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "check_device.h"
 #include "message.h"
+#include "score_files.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -49,10 +50,13 @@ static struct test_case small_relative(const struct test_case *c)
     p->q_len = smaller(p->q_len, 203);
     p->kv_len = smaller(p->kv_len, 211);
     p->score.offset = p->score.align == CLATTN_ALIGN_OFFSET ? smaller(p->score.offset, p->kv_len) : 0;
-    const int64_t full[4] = {p->batch, p->q_heads, p->q_len, p->kv_len};
-    for (int i = 0; i < 4; i++) {
-        p->score.mask_dim[i] = smaller(p->score.mask_dim[i], full[i]);
+    const score_sizes sizes = {p->batch, p->q_heads, p->q_len, p->kv_len};
+#define SHRINK(slot, member, of, shape, whole, fewer, help)                                                            \
+    for (int i = 0; (whole)[i] != '\0'; i++) {                                                                         \
+        p->score.shape[i] = smaller(p->score.shape[i], score_size(&sizes, (whole)[i]));                                \
     }
+    SCORE_FILES(SHRINK)
+#undef SHRINK
     return small;
 }
 

@@ -24,9 +24,9 @@ static const char devices_text[] =
     "Lists every OpenCL device with its index for --device, what clattn found out about it\n"
     "and which engine it would use, or why it cannot be used.\n";
 
+#define SCORE_FILE_HELP(slot, member, of, shape, whole, fewer, help) help
 #define PROBLEM_TEXT                                                                                                   \
-    "  --mask FILE       bool or uint8, nonzero = may attend: (B,M), or (B,H,N,M) where any\n"                         \
-    "                    dimension may be 1\n"                                                                         \
+    SCORE_FILES(SCORE_FILE_HELP)                                                                                       \
     "  --kv-len FILE     int32 or int64 (B): keys of each batch; the others are padding\n"                             \
     "  --causal          query i sees the keys j <= i + offset\n"                                                      \
     "  --align WHERE     bottom-right (offset = M - N, the default), top-left (offset = 0),\n"                         \
