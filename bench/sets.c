@@ -100,15 +100,14 @@ void bench_sets_free(struct bench_sets *sets)
 clattn_tensors bench_sets_tensors(const struct bench_sets *sets, int set)
 {
     clattn_tensors t = CLATTN_TENSORS_INIT;
-    clattn_tensor *const slots[SLOT_COUNT] = {&t.q,   &t.k,   &t.v,  &t.mask, &t.kv_lengths, &t.dout,
-                                              &t.out, &t.lse, &t.dq, &t.dk,   &t.dv};
     for (int slot = 0; slot < SLOT_COUNT; ++slot) {
         const struct data_view *view = &sets->data->view[slot];
         if (!is_used(sets, slot))
             continue;
-        slots[slot]->mem = sets->mem[set][view->buffer];
-        slots[slot]->offset = view->offset;
-        memcpy(slots[slot]->stride, view->stride, sizeof view->stride);
+        clattn_tensor *tensor = data_tensor(&t, (enum data_slot)slot);
+        tensor->mem = sets->mem[set][view->buffer];
+        tensor->offset = view->offset;
+        memcpy(tensor->stride, view->stride, sizeof view->stride);
     }
     return t;
 }
@@ -164,8 +163,8 @@ static size_t bytes_of(const struct bench_sets *sets, int slot)
 size_t bench_input_bytes(const struct bench_sets *sets, unsigned pass)
 {
     size_t bytes = 0;
-    for (int slot = SLOT_Q; slot <= SLOT_KV_LENGTHS; ++slot)
-        bytes += bytes_of(sets, slot);
+    for (int slot = SLOT_Q; slot < SLOT_OUT; ++slot)
+        bytes += slot == SLOT_DOUT ? 0 : bytes_of(sets, slot);
     if (pass & CLATTN_BACKWARD)
         bytes += bytes_of(sets, SLOT_DOUT) + bytes_of(sets, SLOT_OUT) + bytes_of(sets, SLOT_LSE);
     return bytes;

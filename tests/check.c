@@ -127,20 +127,17 @@ static int make_workspaces(struct run *run)
 static clattn_tensors make_tensors(const struct run *run)
 {
     clattn_tensors t = CLATTN_TENSORS_INIT;
-    clattn_tensor *const slots[SLOT_COUNT] = {&t.q,   &t.k,   &t.v,  &t.mask, &t.kv_lengths, &t.dout,
-                                              &t.out, &t.lse, &t.dq, &t.dk,   &t.dv};
 
     for (int slot = 0; slot < SLOT_COUNT; slot++) {
         const struct data_view *view = &run->x.set.view[slot];
         int unused = slot == SLOT_LSE && !compare_is_written(&run->x, CHECK_LSE);
 
         if (view->buffer >= 0 && !unused) {
-            slots[slot]->mem = run->mem[view->buffer];
-            slots[slot]->offset = view->offset;
-            memcpy(slots[slot]->stride, view->stride, sizeof view->stride);
-            if (view->default_strides) {
-                memset(slots[slot]->stride, 0, sizeof view->stride);
-            }
+            clattn_tensor *tensor = data_tensor(&t, (enum data_slot)slot);
+
+            tensor->mem = run->mem[view->buffer];
+            tensor->offset = view->offset;
+            memcpy(tensor->stride, view->stride, view->default_strides ? 0 : sizeof view->stride);
         }
     }
     return t;

@@ -330,3 +330,15 @@ void data_reference_arrays(const struct data_set *set, clattn_arrays *arrays)
         }
     }
 }
+
+clattn_tensor *data_tensor(clattn_tensors *t, enum data_slot slot)
+{
+    clattn_tensor *const members[SLOT_COUNT] = {
+        [SLOT_Q] = &t->q,       [SLOT_K] = &t->k,     [SLOT_V] = &t->v,
+        [SLOT_MASK] = &t->mask, [SLOT_OUT] = &t->out, [SLOT_KV_LENGTHS] = &t->kv_lengths,
+        [SLOT_LSE] = &t->lse,   [SLOT_DQ] = &t->dq,   [SLOT_DOUT] = &t->dout,
+        [SLOT_DK] = &t->dk,     [SLOT_DV] = &t->dv,
+    };
+
+    return members[slot];
+}

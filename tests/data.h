@@ -59,6 +59,9 @@ void data_arrays(const struct data_set *set, clattn_arrays *arrays);
 /* The same for the reference: q, k, v and dout are float32 and hold the numbers that the images stand for. */
 void data_reference_arrays(const struct data_set *set, clattn_arrays *arrays);
 
+/* The member of the slot. */
+clattn_tensor *data_tensor(clattn_tensors *tensors, enum data_slot slot);
+
 /* The elements of a view. */
 size_t data_count(const struct data_view *view);
 
