@@ -2,6 +2,7 @@
 /* Facts about a device. The one place outside an engine's own file that may look at names. */
 #include "opencl/device.h"
 #include "attention/args.h"
+#include "attention/args_list.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -57,8 +58,9 @@ static clattn_status query_platform(cl_device_id device, struct clattn__device *
 
 /* ---- whether a device is one that kernels can run on ---- */
 
-/* Buffers of the kernel that takes most of them, backward_head. */
-enum { MOST_BUFFERS = 12 };
+/* Buffers of the kernel that takes most of them. */
+#define COUNT(when, kind, name) +1
+enum { MOST_BUFFERS = BACKWARD_HEAD_ARGS(COUNT) };
 
 struct usability {
     cl_device_type type;

@@ -58,7 +58,8 @@ static clattn_dtype role_dtype(const clattn_problem *problem, const struct clatt
     return role->elements == FLOAT ? CLATTN_FLOAT32 : problem->dtype;
 }
 
-/* Key lengths are M; three of four scores of a mask may be attended to; all else is random, uniform within +-2. */
+/* Key lengths are M; three of four scores of a mask may be attended to; what is float32 whatever the dtype goes with
+ * distances, and is 0 or 1/32; all else is random, uniform within +-2. */
 static void fill(const clattn_problem *problem, const struct clattn__role *role, void *data)
 {
     uint32_t state = (uint32_t)role->index + 1;
@@ -69,8 +70,10 @@ static void fill(const clattn_problem *problem, const struct clattn__role *role,
             ((int32_t *)data)[i] = (int32_t)(problem->kv_len < INT32_MAX ? problem->kv_len : INT32_MAX);
         else if (role->elements == BYTE)
             ((unsigned char *)data)[i] = state >> 30 != 0;
+        else if (role->elements == FLOAT)
+            put_element(CLATTN_FLOAT32, data, i, (int)(state >> 31));
         else
-            put_element(role_dtype(problem, role), data, i, (int)(state >> 25) % 127 - 63);
+            put_element(problem->dtype, data, i, (int)(state >> 25) % 127 - 63);
     }
 }
 

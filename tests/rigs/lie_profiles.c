@@ -2,9 +2,11 @@
 #include "lie.h"
 
 #include "attention/args.h"
+#include "attention/args_list.h"
 
-/* All arguments of the kernel that takes most of them: the struct and twelve buffers. */
-#define MOST_PARAMETERS (sizeof(struct call) + 12 * sizeof(void *))
+/* All arguments of the kernel that takes most of them: the struct and its buffers. */
+#define BYTES(when, kind, name) +sizeof(void *)
+#define MOST_PARAMETERS (sizeof(struct call) BACKWARD_HEAD_ARGS(BYTES))
 
 #define FEW_QUERIES "b1 h2 n1 m4096 d8 grad=none"
 
