@@ -2,10 +2,8 @@
 #include "verify.h"
 
 #include "half.h"
-#include "host_view.h"
 #include "in_threads.h"
 #include "naive.h"
-#include "visible.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -55,67 +53,8 @@ static void raise_to(double *worst, double ratio)
 
 /* ---- rows: out, lse, dQ ---- */
 
-/* The keys that one query sees, one after the other, and room for what naive attention makes of them. */
-struct gathered {
-    int64_t *keys;
-    float *k, *v, *dk, *dv; /* (M,D), (M,Dv), twice */
-};
-
-static int gathered_make(struct gathered *g, const clattn_problem *p)
-{
-    const size_t m = (size_t)p->kv_len, d = (size_t)p->qk_dim, dv = (size_t)p->v_dim;
-    g->keys = malloc(m * sizeof *g->keys);
-    g->k = malloc(2 * m * (d + dv) * sizeof *g->k);
-    if (!g->keys || !g->k)
-        return -1;
-    g->v = g->k + m * d;
-    g->dk = g->v + m * dv;
-    g->dv = g->dk + m * d;
-    return 0;
-}
-
-static void gathered_free(struct gathered *g)
-{
-    free(g->keys);
-    free(g->k);
-}
-
-/* Naive attention of one query: that of a problem that has no other, and only the keys that it sees. */
-static int naive_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
-                     struct gathered *g, float *out, float *dq)
-{
-    const struct host_view q = host_view(&a->q, p->q_heads, p->q_len, p->qk_dim);
-    const struct host_view k = host_view(&a->k, p->kv_heads, p->kv_len, p->qk_dim);
-    const struct host_view v = host_view(&a->v, p->kv_heads, p->kv_len, p->v_dim);
-    const struct host_view dout = host_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
-    const size_t d = (size_t)p->qk_dim, dv = (size_t)p->v_dim;
-    const int64_t count = visible_keys(p, a, b, h, i, g->keys), hk = h / (p->q_heads / p->kv_heads);
-    clattn_problem one = CLATTN_PROBLEM_INIT;
-    clattn_arrays arrays = CLATTN_ARRAYS_INIT;
-    memset(out, 0, dv * sizeof *out);
-    memset(dq, 0, d * sizeof *dq);
-    if (count == 0)
-        return 0;
-    for (int64_t n = 0; n < count; ++n) {
-        memcpy(g->k + (size_t)n * d, host_row(&k, b, hk, g->keys[n]), d * sizeof *g->k);
-        memcpy(g->v + (size_t)n * dv, host_row(&v, b, hk, g->keys[n]), dv * sizeof *g->v);
-    }
-    one.batch = one.q_heads = one.kv_heads = one.q_len = 1;
-    one.kv_len = count;
-    one.qk_dim = p->qk_dim;
-    one.v_dim = p->v_dim;
-    one.dtype = p->dtype;
-    one.score.scale = p->score.scale;
-    arrays.q.data = (float *)host_row(&q, b, h, i);
-    arrays.k.data = g->k;
-    arrays.v.data = g->v;
-    arrays.dout.data = (float *)host_row(&dout, b, h, i);
-    return naive_attention(&one, &arrays, out, dq, g->dk, g->dv);
-}
-
 struct row_samples {
     struct verify_sample out, lse, dq;
-    struct gathered gathered;
 };
 
 static int sample_row(const struct test_case *c, const struct data_set *data, const clattn_arrays *arrays, size_t n,
@@ -136,7 +75,7 @@ static int sample_row(const struct test_case *c, const struct data_set *data, co
     }
     return p->dtype == CLATTN_FLOAT32
                ? 0
-               : naive_row(p, arrays, b, h, i, &s->gathered, s->out.naive + n * dv, s->dq.naive + n * d);
+               : naive_attention_row(p, arrays, b, h, i, s->out.naive + n * dv, s->dq.naive + n * d);
 }
 
 static int verify_rows(const struct test_case *c, const struct data_set *data, const clattn_arrays *arrays,
@@ -149,7 +88,7 @@ static int verify_rows(const struct test_case *c, const struct data_set *data, c
     memset(&s, 0, sizeof s);
     memset(sizes, 0, sizeof sizes);
     int bad = verify_sample_make(&s.out, VERIFY_ROWS, (size_t)p->v_dim) || verify_sample_make(&s.lse, VERIFY_ROWS, 1) ||
-              verify_sample_make(&s.dq, VERIFY_ROWS, (size_t)p->qk_dim) || gathered_make(&s.gathered, p);
+              verify_sample_make(&s.dq, VERIFY_ROWS, (size_t)p->qk_dim);
     for (size_t n = 0; n < VERIFY_ROWS && !bad; ++n) {
         const int64_t last[3] = {p->batch - 1, p->q_heads - 1, p->q_len - 1};
         const int64_t drawn[3] = {check_random_below(&random, p->batch), check_random_below(&random, p->q_heads),
@@ -167,7 +106,6 @@ static int verify_rows(const struct test_case *c, const struct data_set *data, c
     verify_sample_free(&s.out);
     verify_sample_free(&s.lse);
     verify_sample_free(&s.dq);
-    gathered_free(&s.gathered);
     return bad ? -1 : 0;
 }
 

@@ -64,7 +64,7 @@ static void add_query(struct work *w, int64_t b, int64_t h, int64_t i, int64_t j
     const struct product qk = multiply(q, host_row(&w->k, b, hk, j), p->qk_dim);
     const struct product dp = multiply(dout, host_row(&w->v, b, hk, j), p->v_dim);
     const struct product delta = multiply(dout, w->out, p->v_dim);
-    const double score = w->scale * qk.sum, prob = exp(score - (double)lse);
+    const double score = score_of_pair(p, w->a, b, h, i, j, qk.sum), prob = exp(score - (double)lse);
     const double naive_prob = rounded(w, exp(rounded(w, score) - (double)lse));
     const double ds = w->scale * prob * (dp.sum - delta.sum);
     const double naive_ds = rounded(w, naive_prob * (rounded(w, dp.sum) - delta.sum));
@@ -118,7 +118,7 @@ int verify_keys(const struct test_case *c, const struct data_set *data, const cl
     w->k = host_view(&arrays->k, p->kv_heads, p->kv_len, p->qk_dim);
     w->v = host_view(&arrays->v, p->kv_heads, p->kv_len, p->v_dim);
     w->dout = host_view(&arrays->dout, p->q_heads, p->q_len, p->v_dim);
-    w->scale = p->score.scale != 0.0f ? (double)p->score.scale : 1.0 / sqrt((double)p->qk_dim);
+    w->scale = score_scale(p);
     for (size_t n = 0; n < dk->rows; ++n) {
         const int64_t b = n ? check_random_below(&random, p->batch) : p->batch - 1;
         const int64_t hk = n ? check_random_below(&random, p->kv_heads) : p->kv_heads - 1;

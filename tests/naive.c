@@ -18,7 +18,7 @@ struct work {
     int64_t *keys;    /* (M) the visible keys of the row at hand */
     double *score;    /* (M) S, then P, of those keys */
     double *row;      /* (max(D,Dv)) a row of O or dQ before it is rounded */
-    double *dk, *dv;  /* (M,D), (M,Dv) of one key head, likewise */
+    double *dk, *dv;  /* (M,D), (M,Dv) of one key head, likewise; NULL where a row is all that is wanted */
     int64_t key_head; /* at hand */
 };
 
@@ -28,9 +28,9 @@ static void work_end(struct work *w)
     free(w->score);
 }
 
-static int work_begin(struct work *w, const clattn_problem *p, const clattn_arrays *a)
+static int work_begin(struct work *w, const clattn_problem *p, const clattn_arrays *a, int whole)
 {
-    const size_t m = (size_t)p->kv_len;
+    const size_t m = (size_t)p->kv_len, keys = whole ? m : 0;
     const size_t d = (size_t)p->qk_dim;
     const size_t dv = (size_t)p->v_dim;
 
@@ -40,16 +40,16 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->k = host_view(&a->k, p->kv_heads, p->kv_len, p->qk_dim);
     w->v = host_view(&a->v, p->kv_heads, p->kv_len, p->v_dim);
     w->dout = host_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
-    w->scale = p->score.scale != 0.0f ? (double)p->score.scale : 1.0 / sqrt((double)p->qk_dim);
+    w->scale = score_scale(p);
     w->keys = malloc(m * sizeof *w->keys);
-    w->score = malloc((m + (m + 1) * (d + dv)) * sizeof *w->score);
+    w->score = malloc((m + (keys + 1) * (d + dv)) * sizeof *w->score);
     if (w->keys == NULL || w->score == NULL) {
         work_end(w);
         return -1;
     }
-    w->dk = w->score + m;
-    w->dv = w->dk + m * d;
-    w->row = w->dv + m * dv;
+    w->row = w->score + m;
+    w->dk = whole ? w->row + d + dv : NULL;
+    w->dv = whole ? w->dk + m * d : NULL;
     return 0;
 }
 
@@ -96,7 +96,7 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i)
     for (int64_t t = 0; t < count; t++) {
         const float *k = host_row(&w->k, b, w->key_head, w->keys[t]);
 
-        w->score[t] = rounded(w, w->scale * dot(q, k, w->p->qk_dim));
+        w->score[t] = rounded(w, score_of_pair(w->p, w->a, b, h, i, w->keys[t], dot(q, k, w->p->qk_dim)));
         most = fmax(most, w->score[t]);
     }
     for (int64_t t = 0; t < count; t++) {
@@ -133,8 +133,10 @@ static void backward_row(struct work *w, int64_t b, int64_t h, int64_t i, int64_
         const double ds = rounded(w, w->score[t] * (dp - delta));
 
         add_scaled(w->row, ds, host_row(&w->k, b, w->key_head, j), d);
-        add_scaled(w->dk + j * d, ds, host_row(&w->q, b, h, i), d);
-        add_scaled(w->dv + j * dv, w->score[t], dout, dv);
+        if (w->dk != NULL) {
+            add_scaled(w->dk + j * d, ds, host_row(&w->q, b, h, i), d);
+            add_scaled(w->dv + j * dv, w->score[t], dout, dv);
+        }
     }
     round_to(w, dq, w->row, w->scale, d);
 }
@@ -145,7 +147,7 @@ int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out,
     const int64_t rows = p->q_heads / p->kv_heads * p->q_len; /* that read one key head */
     struct work w;
 
-    if (work_begin(&w, p, a) != 0) {
+    if (work_begin(&w, p, a, 1) != 0) {
         return -1;
     }
     for (int64_t at = 0; at < p->batch * p->kv_heads; at++) {
@@ -169,6 +171,23 @@ int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out,
             round_to(&w, dv + at * m * p->v_dim, w.dv, 1.0, m * p->v_dim);
         }
     }
+    work_end(&w);
+    return 0;
+}
+
+int naive_attention_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
+                        float *out_row, float *dq_row)
+{
+    struct work w;
+
+    if (work_begin(&w, p, a, 0) != 0) {
+        return -1;
+    }
+    w.key_head = h / (p->q_heads / p->kv_heads);
+    const int64_t count = softmax_row(&w, b, h, i);
+
+    forward_row(&w, b, count, out_row);
+    backward_row(&w, b, h, i, count, out_row, dq_row);
     work_end(&w);
     return 0;
 }

@@ -16,4 +16,8 @@
  * dv (B,Hk,M,Dv). dq, dk and dv may all be NULL; a->dout is then not read. Returns 0, or -1 when memory is short. */
 int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out, float *dq, float *dk, float *dv);
 
+/* One row of it: out_row (Dv), dq_row (D). */
+int naive_attention_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
+                        float *out_row, float *dq_row);
+
 #endif

@@ -42,7 +42,7 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->dout = host_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
     w->sizes = sizes != NULL ? sizes : &w->unwanted;
     w->unwanted = (struct reference_sizes){0};
-    w->scale = p->score.scale != 0.0f ? (double)p->score.scale : 1.0 / sqrt((double)p->qk_dim);
+    w->scale = score_scale(p);
     w->keys = malloc(m * sizeof *w->keys);
     w->score = calloc(5 * m + (size_t)p->v_dim, sizeof *w->score);
     if (w->keys == NULL || w->score == NULL) {
@@ -110,7 +110,9 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, doub
     double size;
 
     for (int64_t t = 0; t < count; t++) {
-        w->score[t] = w->scale * dot(q, host_row(&w->k, b, hk, w->keys[t]), p->qk_dim, &size);
+        const double product = dot(q, host_row(&w->k, b, hk, w->keys[t]), p->qk_dim, &size);
+
+        w->score[t] = score_of_pair(p, w->a, b, h, i, w->keys[t], product);
         raise_to(&w->sizes->score, fabs(w->score[t]));
         raise_to(&w->sizes->lse, fabs(w->scale) * size);
         most = fmax(most, w->score[t]);

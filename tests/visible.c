@@ -3,6 +3,8 @@
 
 #include "host_view.h"
 
+#include <math.h>
+
 /* The number of keys of batch b: M, or its own length within 0..M. */
 static int64_t key_count(const clattn_problem *p, const clattn_arrays *a, int64_t b)
 {
@@ -72,4 +74,20 @@ int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, 
     const unsigned char *mask = p->score.mask_dim[2] == 1 ? mask_row(p, a, b, h, 0, &step) : NULL;
 
     return j >= key_count(p, a, b) || (mask != NULL && mask[(size_t)j * step] == 0);
+}
+
+double score_scale(const clattn_problem *p)
+{
+    return p->score.scale != 0.0f ? (double)p->score.scale : 1.0 / sqrt((double)p->qk_dim);
+}
+
+double score_of_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j,
+                     double dot)
+{
+    (void)a;
+    (void)b;
+    (void)h;
+    (void)i;
+    (void)j;
+    return score_scale(p) * dot;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which keys a query sees: key lengths, causality and masks, pair by pair. */
+/* What becomes of the score of a pair: whether key lengths, causality and masks leave it, and which it is. */
 #ifndef CLATTN_TESTS_VISIBLE_H
 #define CLATTN_TESTS_VISIBLE_H
 
@@ -13,5 +13,10 @@ int visible_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int
 
 /* 1 when key j is padding for query head h: past the key length, or false in a mask with one row for all queries. */
 int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j);
+
+/* The factor of Q K^T, and the score S of a pair whose q . k is `dot`, before it is hidden or not. */
+double score_scale(const clattn_problem *p);
+double score_of_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j,
+                     double dot);
 
 #endif
