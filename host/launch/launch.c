@@ -228,7 +228,7 @@ static clattn_status launch_stages(struct launch *launch, unsigned pass, struct 
         const struct clattn__stage *stage = launch->stages[i];
         size_t after = 0;
         for (size_t j = 0; j < i; ++j)
-            if (clattn__stage_makes(launch->stages[j]) & clattn__stage_reads(stage))
+            if (launch->stages[j]->makes & stage->reads)
                 after = end[j];
         set_maps(launch->plan, pass, stage, call);
         status = launch_stage(launch, stage, call, after);

@@ -176,7 +176,7 @@ static clattn_status check_engine(clattn_plan *plan, enum clattn__kernel kernel,
 static clattn_status make_maps(clattn_plan *plan)
 {
     const struct clattn__stage *made = NULL, *reader = plan->stages;
-    while (!(clattn__stage_reads(reader) & CLATTN__BIT(BUFFER_maps)))
+    while (!(reader->reads & CLATTN__BIT(BUFFER_maps)))
         ++reader;
     const clattn_status status = try_engine(plan, KERNEL_MAPS, reader->config.engine, &made);
     if (status || made)

@@ -11,10 +11,14 @@ struct clattn__misfit { /* of a kernel that was built and cannot run; group_size
     cl_ulong local_bytes;
 };
 
+#define CLATTN__BIT(buffer) (1u << (buffer))
+
 struct clattn__stage { /* one solver of the plan, at work */
     bool tuned;        /* the configuration is not from the built-in table */
     const struct clattn__solver *solver;
     struct clattn__config config;
+    /* What it leaves in the workspace for others, and reads of theirs: a CLATTN__BIT for each BUFFER_.. that it is. */
+    unsigned makes, reads;
     cl_kernel kernel;
     uint64_t groups;
     uint64_t groups_per_launch;
@@ -62,10 +66,6 @@ clattn_status clattn__warm(const clattn_plan *plan, const struct clattn__stage *
 
 /* ---- stages.c ---- */
 
-/* What a stage leaves in the workspace for others, and what it reads of theirs: a bit for each BUFFER_.. that it is. */
-#define CLATTN__BIT(buffer) (1u << (buffer))
-unsigned clattn__stage_makes(const struct clattn__stage *stage);
-unsigned clattn__stage_reads(const struct clattn__stage *stage);
 /* What stages read and, in some call, none makes. */
 unsigned clattn__plan_lacks(const clattn_plan *plan);
 

@@ -25,20 +25,16 @@ static unsigned has(const struct clattn__stage *stage)
     return bits;
 }
 
-unsigned clattn__stage_makes(const struct clattn__stage *stage)
+/* What of that it makes, and does not read. */
+static unsigned makes(const struct clattn__stage *stage)
 {
-    static const unsigned makes[KERNEL_COUNT] = {
+    static const unsigned made[KERNEL_COUNT] = {
         [KERNEL_FORWARD] = CLATTN__BIT(BUFFER_parts), [KERNEL_DQ] = CLATTN__BIT(BUFFER_delta),
         [KERNEL_HEAD] = CLATTN__BIT(BUFFER_dq_sums),  [KERNEL_DELTA] = CLATTN__BIT(BUFFER_delta),
         [KERNEL_MAPS] = CLATTN__BIT(BUFFER_maps),
     };
     const bool reads_delta = stage->config.kernel == KERNEL_DQ && !(stage->solver->traits & SOLVER_MAKES_DELTA);
-    return reads_delta ? 0 : makes[stage->config.kernel] & has(stage);
-}
-
-unsigned clattn__stage_reads(const struct clattn__stage *stage)
-{
-    return has(stage) & ~clattn__stage_makes(stage);
+    return reads_delta ? 0 : made[stage->config.kernel] & has(stage);
 }
 
 unsigned clattn__plan_lacks(const clattn_plan *plan)
@@ -48,8 +44,8 @@ unsigned clattn__plan_lacks(const clattn_plan *plan)
         const struct clattn__stage *stage = &plan->stages[i];
         const enum clattn__kernel kernel = stage->config.kernel;
         const bool first = stage == clattn__stage_for(plan, kernel, NULL);
-        read |= clattn__stage_reads(stage);
-        made[kernel] = clattn__stage_makes(stage) & (first ? ~0u : made[kernel]);
+        read |= stage->reads;
+        made[kernel] = stage->makes & (first ? ~0u : made[kernel]);
     }
     for (size_t i = 0; i < KERNEL_COUNT; ++i)
         all |= made[i];
@@ -63,6 +59,8 @@ struct clattn__stage *clattn__stage_add(clattn_plan *plan, const struct clattn__
     const size_t at = helps(stage->config.kernel) ? 0 : plan->stage_count;
     memmove(&plan->stages[at + 1], &plan->stages[at], (plan->stage_count - at) * sizeof *stage);
     plan->stages[at] = *stage;
+    plan->stages[at].makes = makes(stage);
+    plan->stages[at].reads = has(stage) & ~makes(stage);
     ++plan->stage_count;
     return &plan->stages[at];
 }
@@ -97,12 +95,12 @@ size_t clattn__stages_for(const clattn_plan *plan, unsigned pass, const struct c
         const struct clattn__stage *stage = &plan->stages[i];
         if (!clattn__stage_is_of(stage, pass) || stage != clattn__stage_for(plan, stage->config.kernel, call))
             continue;
-        read |= clattn__stage_reads(stage);
-        made |= helps(stage->config.kernel) ? 0 : clattn__stage_makes(stage);
+        read |= stage->reads;
+        made |= helps(stage->config.kernel) ? 0 : stage->makes;
         stages[fit++] = stage;
     }
     for (size_t i = 0; i < fit; ++i)
-        if (!helps(stages[i]->config.kernel) || clattn__stage_makes(stages[i]) & read & ~made)
+        if (!helps(stages[i]->config.kernel) || stages[i]->makes & read & ~made)
             stages[count++] = stages[i];
     return count;
 }
