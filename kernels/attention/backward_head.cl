@@ -77,7 +77,6 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head
             lse_stats(&of_lse, lse, 0, &a, &job);
             delta_stats(&of_delta, delta, 0, &a, &job);
             query_layout(&sums_at, &a, sums_view, job.batch, head, job.N, a.D);
-            blank_unseen(&real_K, &a, &job);
             blank_padding(&real_K, &a, given.mask, job.batch, head);
             fetch_rows(k_rows, &real_K, j, D_PAD, &rows);
             for (long run = queries.begin, end; run < queries.end; run = end) {

@@ -88,13 +88,15 @@ INLINE void query_job(struct job *job, const struct call *a, const int depth, co
 }
 
 /* This work-group's tile of keys, with the rows of K and V. Padding keys need no blanking: a key's scores and gradients
- * are rows of their own. */
+ * are rows of their own. Keys that no query sees do: queries that do not exist may see them. */
 INLINE void key_job(struct job *job, const struct call *a, const int depth, long rows, const __global stored *k,
                     const __global stored *v, const __global int *kv_lengths)
 {
     find_key_job(job, a, group_number(a), depth, 1, rows, kv_lengths);
     key_rows(&job->K, k, &a->k, job->batch, job->kv_head, a->D, job->M);
     key_rows(&job->V, v, &a->v, job->batch, job->kv_head, a->Dv, job->M);
+    blank_unseen(&job->K, a, job);
+    blank_unseen(&job->V, a, job);
 }
 
 /* Rows of Q and dO for query heads `head` on, which the tile of keys walks next. */
