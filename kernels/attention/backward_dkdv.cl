@@ -59,12 +59,10 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
             dV[OUT(r, x)] = 0.0f;
         }
 
-    struct layout dk_at, dv_at;
-    key_layout(&dk_at, &a.dk, job.batch, job.kv_head, a.D, a.M);
-    key_layout(&dv_at, &a.dv, job.batch, job.kv_head, a.Dv, a.M);
     int walked = 0; /* since sums were settled */
     bool settled = false;
-    for (int head = job.head; head < (job.kv_head + 1) * (a.Hq / a.Hk); head += a.pack) {
+    const int end_head = job.head + a.Hq / a.Hk;
+    for (int head = job.head; head < end_head; head += a.pack) {
         struct stats of_lse, of_delta;
         walk_head(&job, &a, head, q, dout, lse);
         lse_stats(&of_lse, lse, lse_tile, &a, &job);
@@ -105,29 +103,17 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
             }
             walked += (int)min(end - run, (long)RUN_ROWS);
             if (SETTLES && walked >= RUN_ROWS) {
-                settled_factors(factor, settled, &rows);
                 if (WANT_DV)
-                    settle_output(dV, settled_dV, factor, dv, &dv_at, job.first, job.slice * SLICE, &rows);
+                    settle_keys(dV, settled_dV, factor, settled, dv, &a.dv, a.Dv, &a, &job, &rows);
                 if (WANT_DK)
-                    settle_output(dK, settled_dK, factor, dk, &dk_at, job.first, job.slice * SLICE, &rows);
+                    settle_keys(dK, settled_dK, factor, settled, dk, &a.dk, a.D, &a, &job, &rows);
                 walked = 0;
                 settled = true;
             }
         }
     }
-
-    settled_factors(factor, true, &rows);
-    if (SETTLES && settled) {
-        if (WANT_DV)
-            join_output(dV, settled_dV, factor, dv, &dv_at, job.first, job.slice * SLICE, &rows);
-        if (WANT_DK)
-            join_output(dK, settled_dK, factor, dk, &dk_at, job.first, job.slice * SLICE, &rows);
-    }
     if (WANT_DV)
-        store_output(dV, factor, operand_tile, dv, &dv_at, job.first, job.slice * SLICE, &rows);
-    if (WANT_DK) {
-        FOR_ROWS (r, &rows)
-            factor[r] = gradient_scale(&a);
-        store_output(dK, factor, operand_tile, dk, &dk_at, job.first, job.slice * SLICE, &rows);
-    }
+        finish_keys(dV, settled_dV, factor, settled, 1.0f, operand_tile, dv, &a.dv, a.Dv, &a, &job, &rows);
+    if (WANT_DK)
+        finish_keys(dK, settled_dK, factor, settled, gradient_scale(&a), operand_tile, dk, &a.dk, a.D, &a, &job, &rows);
 }

@@ -29,10 +29,8 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq(P
     struct job job;
     struct layout lse_at, dq_at;
     query_job(&job, &a, D_PAD, q, dout, k, v, &given, kv_lengths);
-    struct range keys;
-    walked_keys(&keys, &a, &job);
-    query_layout(&lse_at, &a, &a.lse, job.batch, job.head, job.N, 1);
-    query_layout(&dq_at, &a, &a.dq, job.batch, job.head, job.N, a.D);
+    query_layout(&lse_at, &a, &a.lse, job.batch, job.head, query_count(&a, job.batch), 1);
+    query_layout(&dq_at, &a, &a.dq, job.batch, job.head, query_count(&a, job.batch), a.D);
     struct span rows;
     rows_in_use(&rows, job.Q.at.count - job.first);
 
@@ -46,6 +44,8 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq(P
             dQ[OUT(r, x)] = 0.0f;
     }
 
+    struct range keys;
+    walked_keys(&keys, &a, &job);
     fetch_first(walked_tile, &job.K, D_PAD, v_tile, &job.V, DV_PAD, &keys);
     struct delta_rows of_delta;
     find_delta_rows(&of_delta, delta, out, dout, &a, &job);

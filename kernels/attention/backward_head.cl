@@ -37,19 +37,16 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head
     OUTPUT(dV);
     SETTLED(settled_dK);
     SETTLED(settled_dV);
-    ROW_VALUES(one);
-    ROW_VALUES(scale);
+    ROW_VALUES(factor);
     COL_VALUES(column_lse);
     COL_VALUES(column_delta);
 
     struct job job;
-    struct layout dk_at, dv_at, sums_at, dq_at;
+    struct layout sums_at, dq_at;
     key_job(&job, &a, SLICE, OWN, k, v, kv_lengths); /* one tile after the other */
     const int first_head = job.head, end_head = first_head + a.Hq / a.Hk;
-    key_layout(&dk_at, &a.dk, job.batch, job.kv_head, a.D, a.M);
-    key_layout(&dv_at, &a.dv, job.batch, job.kv_head, a.Dv, a.M);
     for (int head = first_head; head < end_head; head += a.pack) {
-        query_layout(&sums_at, &a, sums_view, job.batch, head, job.N, a.D);
+        query_layout(&sums_at, &a, sums_view, job.batch, head, query_count(&a, job.batch), a.D);
         clear_rows(sums, &sums_at);
     }
 
@@ -60,13 +57,11 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head
         rows_in_use(&rows, a.M - j);
         fetch_owner(k_tile, &job.K, j, 0, D_PAD, &rows);
         fetch_owner(v_tile, &job.V, j, 0, DV_PAD, &rows);
-        FOR_ROWS (r, &rows) {
-            scale[r] = gradient_scale(&a);
+        FOR_ROWS (r, &rows)
             FOR_OUT (x) {
                 dK[OUT(r, x)] = 0.0f;
                 dV[OUT(r, x)] = 0.0f;
             }
-        }
         walked_queries(&queries, &a, &job);
         int walked = 0; /* since sums were settled */
         bool settled = false;
@@ -76,7 +71,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head
             walk_head(&job, &a, head, q, dout, lse);
             lse_stats(&of_lse, lse, 0, &a, &job);
             delta_stats(&of_delta, delta, 0, &a, &job);
-            query_layout(&sums_at, &a, sums_view, job.batch, head, job.N, a.D);
+            query_layout(&sums_at, &a, sums_view, job.batch, head, query_count(&a, job.batch), a.D);
             blank_padding(&real_K, &a, given.mask, job.batch, head);
             fetch_rows(k_rows, &real_K, j, D_PAD, &rows);
             for (long run = queries.begin, end; run < queries.end; run = end) {
@@ -100,26 +95,20 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_head
                 }
                 walked += (int)min(end - run, (long)RUN_ROWS);
                 if (SETTLES && walked >= RUN_ROWS) {
-                    settled_factors(one, settled, &rows);
-                    settle_output(dV, settled_dV, one, dv, &dv_at, j, 0, &rows);
-                    settle_output(dK, settled_dK, one, dk, &dk_at, j, 0, &rows);
+                    settle_keys(dV, settled_dV, factor, settled, dv, &a.dv, a.Dv, &a, &job, &rows);
+                    settle_keys(dK, settled_dK, factor, settled, dk, &a.dk, a.D, &a, &job, &rows);
                     walked = 0;
                     settled = true;
                 }
             }
         }
-        settled_factors(one, true, &rows);
-        if (SETTLES && settled) {
-            join_output(dV, settled_dV, one, dv, &dv_at, j, 0, &rows);
-            join_output(dK, settled_dK, one, dk, &dk_at, j, 0, &rows);
-        }
-        store_output(dV, one, operand_tile, dv, &dv_at, j, 0, &rows);
-        store_output(dK, scale, operand_tile, dk, &dk_at, j, 0, &rows);
+        finish_keys(dV, settled_dV, factor, settled, 1.0f, operand_tile, dv, &a.dv, a.Dv, &a, &job, &rows);
+        finish_keys(dK, settled_dK, factor, settled, gradient_scale(&a), operand_tile, dk, &a.dk, a.D, &a, &job, &rows);
     }
     if (STORAGE != STORAGE_FLOAT32)
         for (int head = first_head; head < end_head; head += a.pack) {
-            query_layout(&sums_at, &a, sums_view, job.batch, head, job.N, a.D);
-            query_layout(&dq_at, &a, &a.dq, job.batch, head, job.N, a.D);
+            query_layout(&sums_at, &a, sums_view, job.batch, head, query_count(&a, job.batch), a.D);
+            query_layout(&dq_at, &a, &a.dq, job.batch, head, query_count(&a, job.batch), a.D);
             round_rows(dq, &dq_at, sums, &sums_at);
         }
 }

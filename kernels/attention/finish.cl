@@ -14,7 +14,7 @@ INLINE void part_layout(struct layout *at, const struct call *a, long from, int 
     v.head = a->N * v.row;
     v.batch = a->Hq * v.head;
     v.offset = from + (long)job->part * depth;
-    query_layout(at, a, &v, job->batch, job->head, job->N, depth);
+    query_layout(at, a, &v, job->batch, job->head, query_count(a, job->batch), depth);
 }
 
 /* Where O goes: out, or parts. */
@@ -23,7 +23,7 @@ INLINE void output_layout(struct layout *at, const struct call *a, const struct 
     if (SPLIT)
         part_layout(at, a, 0, a->part_depth, job);
     else
-        query_layout(at, a, &a->out, job->batch, job->head, job->N, a->Dv);
+        query_layout(at, a, &a->out, job->batch, job->head, query_count(a, job->batch), a->Dv);
 }
 
 /* m and l of a part, or L, which is in the place of m. */
@@ -37,7 +37,7 @@ INLINE void store_row_stats(const ACC lane_f *m, const ACC lane_f *l, const stru
         part_layout(&at, a, sums_of_parts(a), 1, job);
         store_stat(l, parts, &at, job->first, rows);
     } else if (!SPLIT && a->store_lse && job->slice == 0) {
-        query_layout(&at, a, &a->lse, job->batch, job->head, job->N, 1);
+        query_layout(&at, a, &a->lse, job->batch, job->head, query_count(a, job->batch), 1);
         store_stat(m, lse, &at, job->first, rows);
     }
 }

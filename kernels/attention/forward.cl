@@ -51,9 +51,8 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAM
     }
 
     struct range keys;
-    struct layout out_at;
+    struct layout out_at; /* found late, as it takes registers */
     walked_keys(&keys, &a, &job);
-    output_layout(&out_at, &a, &job);
     fetch_first(walked_tile, &job.K, D_PAD, v_tile, &job.V, DV_PAD, &keys);
     bool settled = false;
     for (long run = keys.begin, end; run < keys.end; run = end) {
@@ -77,19 +76,22 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAM
         }
         if (SETTLES && end < keys.end) {
             settled_weights(factor, settled_m, m, &a, settled, &rows);
+            output_layout(&out_at, &a, &job);
             settle_output(O, settled_O, factor, to, &out_at, job.first, job.slice * SLICE, &rows);
             settle_rows(l, settled_l, factor, &rows);
             keep_rows(settled_m, m, &rows);
             settled = true;
         }
     }
+    output_layout(&out_at, &a, &job);
     if (SETTLES && settled) {
         settled_weights(factor, settled_m, m, &a, true, &rows);
         join_output(O, settled_O, factor, to, &out_at, job.first, job.slice * SLICE, &rows);
         join_rows(l, settled_l, factor, &rows);
     }
     reduce_sum(l, reduce_tile, &rows);
-    finish_rows(factor, m, l, &a, &rows);
+    output_factors(factor, l, &rows);
     store_output(O, factor, reduce_tile, to, &out_at, job.first, job.slice * SLICE, &rows);
+    finish_rows(m, l, &a, &rows);
     store_row_stats(m, l, &a, &job, lse, parts, &rows);
 }

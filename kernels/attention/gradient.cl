@@ -10,7 +10,7 @@
 INLINE void lse_stats(struct stats *lse, const __global float *data, __local float *tile, const struct call *a,
                       const struct job *job)
 {
-    query_layout(&lse->at, a, &a->lse, job->batch, job->head, job->N, 1);
+    query_layout(&lse->at, a, &a->lse, job->batch, job->head, query_count(a, job->batch), 1);
     lse->data = data;
     lse->otherwise = -INFINITY;
     lse->tile = tile;
@@ -29,7 +29,7 @@ INLINE void delta_layout(struct layout *at, const struct call *a, const struct j
 {
     struct view v;
     delta_view(&v, a);
-    query_layout(at, a, &v, job->batch, job->head, job->N, 1);
+    query_layout(at, a, &v, job->batch, job->head, query_count(a, job->batch), 1);
 }
 
 /* Where delta of query rows goes, and what it follows from. */
@@ -46,8 +46,8 @@ INLINE void find_delta_rows(struct delta_rows *of, __global float *delta, const 
     of->out = out;
     of->dout = dout;
     delta_layout(&of->delta_at, a, job);
-    query_layout(&of->out_at, a, &a->out, job->batch, job->head, job->N, a->Dv);
-    query_layout(&of->dout_at, a, &a->dout, job->batch, job->head, job->N, a->Dv);
+    query_layout(&of->out_at, a, &a->out, job->batch, job->head, query_count(a, job->batch), a->Dv);
+    query_layout(&of->dout_at, a, &a->dout, job->batch, job->head, query_count(a, job->batch), a->Dv);
 }
 
 /* delta of a tile's own rows, 0 for those that do not exist. An engine may make it here and, if `keep`, leave it for the

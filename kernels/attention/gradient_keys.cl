@@ -28,4 +28,31 @@ INLINE void dkdv_scores(ACC lane_f *S, ACC lane_f *dP, const ACC lane_f *lse, co
     tile_gradients(S, dS, S, dP, lse, delta, a, e, full, ROWS_ARE_KEYS, rows, cols);
 }
 
+/* Sums of dK or dV of the job's keys, which go to `data` in the end, are settled; `begun`: not for the first time. */
+INLINE void settle_keys(ACC out_f *sum, ACC out_f *settled, ACC lane_f *factor, bool begun, __global stored *data,
+                        const struct view *v, int depth, const struct call *a, const struct job *job,
+                        const struct span *rows)
+{
+    struct layout at;
+    key_layout(&at, v, job->batch, job->kv_head, depth, a->M);
+    settled_factors(factor, begun, rows);
+    settle_output(sum, settled, factor, data, &at, job->first, job->slice * SLICE, rows);
+}
+
+/* And what they have come to is stored, `scale` times; `begun`: some of it is settled. */
+INLINE void finish_keys(ACC out_f *sum, ACC out_f *settled, ACC lane_f *factor, bool begun, float scale,
+                        __local void *tile, __global stored *data, const struct view *v, int depth,
+                        const struct call *a, const struct job *job, const struct span *rows)
+{
+    struct layout at;
+    key_layout(&at, v, job->batch, job->kv_head, depth, a->M);
+    if (SETTLES && begun) {
+        settled_factors(factor, true, rows);
+        join_output(sum, settled, factor, data, &at, job->first, job->slice * SLICE, rows);
+    }
+    FOR_ROWS (r, rows)
+        factor[r] = scale;
+    store_output(sum, factor, tile, data, &at, job->first, job->slice * SLICE, rows);
+}
+
 #endif

@@ -12,7 +12,7 @@ struct job {
     int slice;  /* of the output's depth */
     int part;   /* of what other work-groups do for the same rows */
     long first; /* owner row of the tile */
-    long N, M;  /* queries and keys of this batch */
+    long M;     /* keys of this batch */
     struct rows Q, dO, K, V;
 };
 
@@ -42,10 +42,9 @@ INLINE int number_job(struct job *job, long group, const int depth, const int pa
 INLINE void find_query_job(struct job *job, const struct call *a, long group, const int depth, const int parts,
                            const __global int *kv_lengths)
 {
-    const int pack = packed_heads(a);
-    job->head = number_job(job, group, depth, parts, a->N * pack, a->Hq / pack, last_see_most(a)) * pack;
+    /* a->pack, though packed_heads(a) may know it: fewer registers, as in query_layout. */
+    job->head = number_job(job, group, depth, parts, a->N * a->pack, a->Hq / a->pack, last_see_most(a)) * a->pack;
     job->kv_head = job->head / (a->Hq / a->Hk);
-    job->N = a->N;
     job->M = key_count(a, kv_lengths, job->batch);
 }
 
@@ -55,7 +54,6 @@ INLINE void find_key_job(struct job *job, const struct call *a, long group, cons
 {
     job->kv_head = number_job(job, group, depth, parts, rows, a->Hk, false);
     job->head = job->kv_head * (a->Hq / a->Hk);
-    job->N = a->N;
     job->M = key_count(a, kv_lengths, job->batch);
 }
 
@@ -68,8 +66,8 @@ INLINE void find_key_job(struct job *job, const struct call *a, long group, cons
 /* Lets those of the job's keys read as 0 that no query sees. */
 INLINE void blank_unseen(struct rows *keys, const struct call *a, const struct job *job)
 {
-    keys->begin = seen_begin(a, job->N, job->M);
-    keys->at.count = seen_end(a, job->N, job->M);
+    keys->begin = seen_begin(a, query_count(a, job->batch), job->M);
+    keys->at.count = seen_end(a, query_count(a, job->batch), job->M);
 }
 
 /* This work-group's tile of queries, with the rows of Q, K and V, and of dO in a backward. */
@@ -78,9 +76,9 @@ INLINE void query_job(struct job *job, const struct call *a, const int depth, co
                       const struct score_inputs *given, const __global int *kv_lengths)
 {
     find_query_job(job, a, group_number(a), depth, KEY_PARTS(a), kv_lengths);
-    query_rows(&job->Q, q, a, &a->q, job->batch, job->head, job->N, a->D);
-    query_rows(&job->dO, dout, a, &a->dout, job->batch, job->head, job->N, a->Dv);
-    const long keys = seen_end(a, job->N, job->M); /* walks begin at keys that are seen */
+    query_rows(&job->Q, q, a, &a->q, job->batch, job->head, query_count(a, job->batch), a->D);
+    query_rows(&job->dO, dout, a, &a->dout, job->batch, job->head, query_count(a, job->batch), a->Dv);
+    const long keys = seen_end(a, query_count(a, job->batch), job->M); /* walks begin at keys that are seen */
     key_rows(&job->K, k, &a->k, job->batch, job->kv_head, a->D, keys);
     key_rows(&job->V, v, &a->v, job->batch, job->kv_head, a->Dv, keys);
     blank_padding(&job->K, a, given->mask, job->batch, job->head);
@@ -103,18 +101,18 @@ INLINE void key_job(struct job *job, const struct call *a, const int depth, long
 INLINE void walk_head(struct job *job, const struct call *a, int head, const __global stored *q,
                       const __global stored *dout, const __global float *lse)
 {
-    const long rows = seeing_end(a, job->N, job->M);
+    const long rows = seeing_end(a, query_count(a, job->batch), job->M);
     job->head = head;
     query_rows(&job->Q, q, a, &a->q, job->batch, head, rows, a->D);
     query_rows(&job->dO, dout, a, &a->dout, job->batch, head, rows, a->Dv);
-    blank_unseeing(&job->Q, a, lse, job->batch, head, job->N);
-    blank_unseeing(&job->dO, a, lse, job->batch, head, job->N);
+    blank_unseeing(&job->Q, a, lse, job->batch, head, query_count(a, job->batch));
+    blank_unseeing(&job->dO, a, lse, job->batch, head, query_count(a, job->batch));
 }
 
 /* Keys that the tile of queries walks: those that it sees, or its part of them. */
 INLINE void walked_keys(struct range *keys, const struct call *a, const struct job *job)
 {
-    visible_keys(keys, a, job->N, job->M, job->first, OWN);
+    visible_keys(keys, a, query_count(a, job->batch), job->M, job->first, OWN);
     if (KEY_PARTS(a) > 1)
         take_part(keys, job->part, KEY_PARTS(a));
 }
@@ -122,14 +120,14 @@ INLINE void walked_keys(struct range *keys, const struct call *a, const struct j
 /* Query rows that the tile of keys walks, of each head. */
 INLINE void walked_queries(struct range *queries, const struct call *a, const struct job *job)
 {
-    seeing_queries(queries, a, job->N, job->M, job->first);
+    seeing_queries(queries, a, query_count(a, job->batch), job->M, job->first);
 }
 
 /* The job's tile of query rows from i and keys from j. */
 INLINE void find_job_edge(struct edge *e, const struct call *a, const struct job *job, long i, long j,
                           const struct score_inputs *given)
 {
-    find_edge(e, a, job->batch, job->head, job->N, job->M, i, j, given);
+    find_edge(e, a, job->batch, job->head, query_count(a, job->batch), job->M, i, j, given);
 }
 
 /* The same of a tile that needs no predicate. */

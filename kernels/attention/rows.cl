@@ -107,6 +107,12 @@ INLINE long key_count(const struct call *a, const __global int *kv_lengths, int 
     return clamp((long)kv_lengths[a->kv_lengths + b * a->kv_lengths_stride], 0L, a->M);
 }
 
+/* Number of queries of batch b. No member of a job: that would take two registers through a walk. */
+INLINE long query_count(const struct call *a, int b)
+{
+    return a->N;
+}
+
 /* Query heads that share a tile. */
 INLINE int packed_heads(const struct call *a)
 {

@@ -116,12 +116,16 @@ INLINE void keep_rows(ACC lane_f *to, const ACC lane_f *from, const struct span 
         to[r] = from[r];
 }
 
-/* Factors of O; m becomes L. Of a part of the keys both stay as they are. */
-INLINE void finish_rows(ACC lane_f *factor, ACC lane_f *m, const ACC lane_f *l, const struct call *a,
-                        const struct span *rows)
+/* What O is multiplied by in the end. O of a part of the keys stays as it is, and so does its m below. */
+INLINE void output_factors(ACC lane_f *factor, const ACC lane_f *l, const struct span *rows)
 {
     FOR_ROWS (r, rows)
         factor[r] = SPLIT ? (lane_f)(1.0f) : finish_output(l[r]);
+}
+
+/* m becomes L: after O has been stored, as both at once would take registers in the walk. */
+INLINE void finish_rows(ACC lane_f *m, const ACC lane_f *l, const struct call *a, const struct span *rows)
+{
     FOR_ROWS (r, rows)
         m[r] = SPLIT ? m[r] : finish_lse(a, m[r], l[r]);
 }

@@ -135,8 +135,8 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
     } else {
         TAKE_REGISTERS(CONSUMER_REGISTERS);
         struct layout lse_at, dq_at;
-        query_layout(&lse_at, &a, &a.lse, job.batch, job.head, job.N, 1);
-        query_layout(&dq_at, &a, &a.dq, job.batch, job.head, job.N, a.D);
+        query_layout(&lse_at, &a, &a.lse, job.batch, job.head, query_count(&a, job.batch), 1);
+        query_layout(&dq_at, &a, &a.dq, job.batch, job.head, query_count(&a, job.batch), a.D);
         const uint own_rows = same_in_warp(consumer) * PANEL_BYTES(64), q_rows = p.q + own_rows,
                    dout_rows = p.dout + own_rows;
         float S[WALK / 2], dP[WALK / 2], dQ[D_PAD / 2], row_lse[ROWS], row_delta[ROWS];
@@ -154,7 +154,8 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
 
         if (tiles.end > 0) {
             struct edge first_edge;
-            find_first_edge(&first_edge, &a, job.batch, job.head, job.N, job.M, job.first, keys.begin, &given);
+            find_first_edge(&first_edge, &a, job.batch, job.head, query_count(&a, job.batch), job.M, job.first,
+                            keys.begin, &given);
             struct ring k_at = {0, 0}, v_at = {0, 0};
             int t = 0;
             uint k_last = 0;

@@ -20,8 +20,8 @@ struct work {
     int first, head, batch, part; /* see struct job */
     int begin, tiles;             /* the walk's first row, and how many tiles it has; of each head of a group */
     int full_begin, full_end;
-    int queries;                  /* that see any key, of each head: statistics of others are not read */
-    int edge[KEPT_EDGE];          /* of the first tile */
+    int queries;         /* that see any key, of each head: statistics of others are not read */
+    int edge[KEPT_EDGE]; /* of the first tile */
 };
 
 /* One work-item finds it out and leaves it in local memory, in one of two places by turns, for the warps that read it;
@@ -101,7 +101,7 @@ INLINE void put_first_edge(__local struct work *w, const struct call *a, const s
                            const struct score_inputs *given)
 {
     struct edge e;
-    find_first_edge(&e, a, job->batch, job->head, job->N, job->M, i, job->first, given);
+    find_first_edge(&e, a, job->batch, job->head, query_count(a, job->batch), job->M, i, job->first, given);
     keep_edge(w->edge, &e);
     settle();
 }

@@ -25,7 +25,7 @@
 
 /* A job, as far as it has to be known, and how many tiles of keys it walks. */
 struct work {
-    long first, N, M;
+    long first, M;
     int batch, head;
     int count;
     int more; /* 0: there is no more work, nor anything else here */
@@ -40,7 +40,6 @@ INLINE void find_work(struct work *w, const struct call *a, long tile, const __g
     walked_keys(&keys, a, &job);
     tiles_of(&tiles, &keys, keys.begin);
     w->first = job.first;
-    w->N = job.N;
     w->M = job.M;
     w->batch = job.batch;
     w->head = job.head;
@@ -55,15 +54,14 @@ INLINE void job_of_work(struct job *job, WORK *w)
     job->head = w->head;
     job->slice = job->part = 0;
     job->first = w->first;
-    job->N = w->N;
     job->M = w->M;
 }
 
-/* First key of the walk of the query rows from `first` on. */
-INLINE long walk_begin(const struct call *a, long N, long M, long first)
+/* First key of the walk of the query rows from `first` on, of a batch with M keys. */
+INLINE long walk_begin(const struct call *a, int batch, long M, long first)
 {
     struct range keys;
-    visible_keys(&keys, a, N, M, first, OWN);
+    visible_keys(&keys, a, query_count(a, batch), M, first, OWN);
     return keys.begin;
 }
 
@@ -115,7 +113,7 @@ INLINE void bring(const struct room *p, struct ring *ring, uint *q_parity, const
     *q_parity ^= 1;
     barrier_expect(p->q_full, Q_BYTES);
     copy_tile(p->q, map_address(maps, a, MAP_Q, batch), OWN, D_PAD, (int)w->first, w->head, p->q_full);
-    const int begin = (int)walk_begin(a, w->N, w->M, w->first);
+    const int begin = (int)walk_begin(a, batch, w->M, w->first);
     for (int t = w->count - 1; t >= 0; --t) {
         const uint s = 8 * ring->stage;
         barrier_wait(p->k_empty + s, ring->parity ^ 1);

@@ -109,11 +109,11 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
 /* Tiles of the work-group's walk that a consumer's 64 rows see, which may be fewer. */
 INLINE void find_tiles(struct tiles *tiles, WORK *w, const struct call *a, long begin, int consumer)
 {
-    const long first = w->first + 64 * consumer;
+    const long first = w->first + 64 * consumer, N = query_count(a, w->batch);
     struct range keys;
-    visible_keys(&keys, a, w->N, w->M, first, 64);
+    visible_keys(&keys, a, N, w->M, first, 64);
     tiles_of(tiles, &keys, begin);
-    if (first >= w->N)
+    if (first >= N)
         tiles->first = tiles->end = 0;
 }
 
@@ -148,7 +148,7 @@ INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, con
     struct edge e;
     struct job job;
     job_of_work(&job, w);
-    const long begin = walk_begin(a, job.N, job.M, job.first);
+    const long begin = walk_begin(a, job.batch, job.M, job.first);
     find_tiles(&tiles, w, a, begin, c->number);
     barrier_wait(p->q_full, c->q_parity);
     c->q_parity ^= 1;
@@ -205,8 +205,9 @@ INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call 
     job_of_work(&job, w);
     output_layout(&out_at, a, &job);
     reduce_sum(l, 0, rows);
-    finish_rows(factor, m, l, a, rows);
+    output_factors(factor, l, rows);
     store_output(O, factor, 0, out, &out_at, job.first, 0, rows);
+    finish_rows(m, l, a, rows);
     store_row_stats(m, l, a, &job, lse, 0, rows);
 }
 

@@ -74,8 +74,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void tensor_map(PARAMETE
     if (group % each_set == 0)
         *(__global uint *)counter_address(maps, &a) = 0;
     /* A tensor has a row; without keys, or queries that see any, none is asked for. */
-    const long count = key_count(&a, kv_lengths, b), keys = max(seen_end(&a, a.N, count), 1L);
-    const long queries = max(seeing_end(&a, a.N, count), 1L);
+    const long N = query_count(&a, b), M = key_count(&a, kv_lengths, b);
+    const long keys = max(seen_end(&a, N, M), 1L), queries = max(seeing_end(&a, N, M), 1L);
     if (which == MAP_Q)
         make_map(words, map, q + a.q.offset + b * a.q.batch, &a.q, a.Hq, queries, a.D, query_rows);
     else if (which == MAP_K)

@@ -58,7 +58,7 @@ INLINE void put_work(__local struct work *w, const struct call *a, long group, c
     put_job(w, &job);
     walked_queries(&queries, a, &job);
     put_range(w, &queries);
-    w->queries = (int)seeing_end(a, job.N, job.M);
+    w->queries = (int)seeing_end(a, query_count(a, job.batch), job.M);
     put_first_edge(w, a, &job, w->begin, given);
 }
 
