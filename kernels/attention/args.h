@@ -8,6 +8,9 @@
 typedef long arg_long;
 typedef int arg_int;
 typedef float arg_float;
+
+/* Whether there may be keys before the first that a query sees. Else nobody compares with 0. */
+#define ROWS_BEGIN_LATE 0
 #else
 #include <stdint.h>
 typedef int64_t arg_long;

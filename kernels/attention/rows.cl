@@ -80,7 +80,7 @@ INLINE bool rows_in_line(const struct layout *at)
 
 INLINE bool row_exists(const struct rows *t, long r)
 {
-    if (r < t->begin || r >= t->at.count)
+    if ((ROWS_BEGIN_LATE && r < t->begin) || r >= t->at.count)
         return false;
 #if MASK == 2
     if (t->real)
