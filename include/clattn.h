@@ -264,26 +264,34 @@ CLATTN_API void clattn_bfloat16_to_float(const uint16_t *from, float *to, size_t
 typedef struct clattn_score {
     float scale;        /* factor of Q K^T, of either sign, 1.2e-38 to 2.35e38 in size; 0: 1/sqrt(D) */
     int causal;         /* 1: query i sees the keys j <= i + offset only */
-    clattn_align align; /* what offset is */
+    clattn_align align; /* what offset is, of causality and of a window */
     int64_t offset;     /* read with CLATTN_ALIGN_OFFSET; within +-2^62 */
 
     /* Shape of the boolean mask: (B or 1, Hq or 1, N or 1, M or 1); all 0: no mask. A key padding mask (B,M) is
      * (B,1,1,M). One byte an element, nonzero = may attend. Masks, causality and key lengths all apply. */
     int64_t mask_dim[4];
+
+    /* 1: a sliding window. Query i sees the keys i + offset - window_left <= j <= i + offset + window_right only; -1
+     * is no end on that side. So it sees window_left keys before its own position, and window_right behind. Masks,
+     * causality and key lengths all apply as well. Tiles outside all windows are not visited: a pass takes as long as
+     * its windows are wide. */
+    int window;
+    int64_t window_left, window_right; /* read with window; -1 to 2^60 */
 } clattn_score;
 
 /* clang-format off */
-#define CLATTN_DEFAULT_SCORE {0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}}
+#define CLATTN_DEFAULT_SCORE {0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}, 0, 0, 0}
 /* clang-format on */
 
 /* A problem. Sizes have no default; in all other members 0 means default. Start from CLATTN_PROBLEM_INIT.
  *
- * A query that sees no key (hidden by causality, masks or key lengths) gives out = 0, lse = -inf, and zero gradients.
- * A padding key (past the batch's key length, or false in a mask with one row for all queries) contributes exactly
- * nothing to out and to the other gradients, whatever it and its value hold, NaN and infinity included; its own
- * gradients are 0. So does a query that sees no key to dk and dv, whatever it and its row of dout hold. NaN in a key
- * does not reach out and lse of a query from which causality or a mask hides the key. Where some queries see a row and
- * others do not, nothing is promised of NaN or infinity in its value, nor, in gradients, in the row itself or in dout.
+ * A query that sees no key (hidden by causality, windows, masks or key lengths) gives out = 0, lse = -inf, and zero
+ * gradients. A padding key (past the batch's key length, outside the windows of all queries where there are any, or
+ * false in a mask with one row for all queries) contributes exactly nothing to out and to the other gradients,
+ * whatever it and its value hold, NaN and infinity included; its own gradients are 0. So does a query that sees no key
+ * to dk and dv, whatever it and its row of dout hold. NaN in a key does not reach out and lse of a query from which
+ * causality, a window or a mask hides the key. Where some queries see a row and others do not, nothing is promised of
+ * NaN or infinity in its value, nor, in gradients, in the row itself or in dout.
  *
  * For finite inputs results are finite where they are representable, as long as Q K^T and dO V^T are: scores of any size
  * have exact weights in out, where one key's is far above the others. The backward knows scores through lse, a float32:

@@ -88,6 +88,9 @@ static void put_visibility(char *line, const struct test_case *c)
     } else if (p->score.align != CLATTN_ALIGN_BOTTOM_RIGHT) {
         put(line, "align=%s", align_names[1]);
     }
+    if (p->score.window) {
+        put(line, "window=%lld,%lld", (long long)p->score.window_left, (long long)p->score.window_right);
+    }
     if (dim[0] != 0) {
         put(line, "mask=%s:%lld,%lld,%lld,%lld", mask_names[c->mask], (long long)dim[0], (long long)dim[1],
             (long long)dim[2], (long long)dim[3]);
@@ -219,6 +222,17 @@ static int parse_align(const char *value, struct test_case *c)
     return read_numbers(value, ',', 1, &c->problem.score.offset);
 }
 
+static int parse_window(const char *value, struct test_case *c)
+{
+    int64_t ends[2] = {0, 0};
+    int good = read_numbers(value, ',', 2, ends);
+
+    c->problem.score.window = 1;
+    c->problem.score.window_left = ends[0];
+    c->problem.score.window_right = ends[1];
+    return good;
+}
+
 static int parse_mask(const char *value, struct test_case *c)
 {
     const char *colon = strchr(value, ':');
@@ -325,10 +339,10 @@ static int parse_gradients(const char *value, struct test_case *c)
 static const struct {
     const char *name; /* with the = */
     int (*parse)(const char *value, struct test_case *c);
-} options[] = {{"dtype=", parse_dtype},    {"align=", parse_align},   {"mask=", parse_mask},
-               {"kvlen=", parse_length},   {"layout=", parse_layout}, {"data=", parse_data},
-               {"tile=", parse_tile},      {"scale=", parse_scale},   {"seed=", parse_seed},
-               {"grad=", parse_gradients}, {"splits=", parse_splits}};
+} options[] = {{"dtype=", parse_dtype},   {"align=", parse_align},    {"mask=", parse_mask},
+               {"window=", parse_window}, {"kvlen=", parse_length},   {"layout=", parse_layout},
+               {"data=", parse_data},     {"tile=", parse_tile},      {"scale=", parse_scale},
+               {"seed=", parse_seed},     {"grad=", parse_gradients}, {"splits=", parse_splits}};
 
 static int parse_word(const char *word, struct test_case *c, unsigned *seen)
 {

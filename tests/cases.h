@@ -7,6 +7,7 @@
  *   bB  hHq or hHq/Hk  nN  mM  dD or dD/Dv
  *   dtype=f16|bf16                                                         (default f32)
  *   causal                        align=top-left|bottom-right|OFFSET       (default bottom-right)
+ *   window=LEFT,RIGHT             -1: no end on that side
  *   mask=KIND:B,H,N,M             the four are mask_dim; KIND: (random:) prefix: suffix: deadrows: false:
  *   kvlen or kvlen=LENGTH         a mixture of lengths, or the same for each batch
  *   layout=bnhd|packed|padded|broadcast|random                             (default bhnd)

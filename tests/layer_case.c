@@ -64,6 +64,15 @@ static int parse_mask(const char *word, int64_t dim[4])
     return rest != NULL && *rest == '\0' ? 0 : -1;
 }
 
+static int parse_window(const char *word, clattn_score *score)
+{
+    const char *rest = number_after(word, "window=", ",", &score->window_left);
+
+    score->window = 1;
+    rest = rest != NULL ? number_after(rest, ",", "", &score->window_right) : NULL;
+    return rest != NULL ? 0 : -1;
+}
+
 /* Bits of the slots in "dx+dwq". */
 static int parse_slots(const char *names, unsigned *slots)
 {
@@ -105,6 +114,9 @@ static int parse_word(const char *word, struct layer_case *c)
     if (strcmp(word, "align=top-left") == 0) {
         c->layer.score.align = CLATTN_ALIGN_TOP_LEFT;
         return 0;
+    }
+    if (strncmp(word, "window=", 7) == 0) {
+        return parse_window(word, &c->layer.score);
     }
     if (strncmp(word, "scale=", 6) == 0) {
         c->layer.score.scale = strtof(word + 6, NULL);

@@ -3,7 +3,7 @@
  *
  *   bN nN mN eN cN hN[/N] dN   batch, len, context_len, dim, context_dim, heads[/kv_heads], dim_head; what is left out
  *                              is 0 in clattn_layer: its default
- *   causal   align=top-left|N  offset N                    mask=B,H,N,M   random, three of four may be attended
+ *   causal   align=top-left|N  offset N   window=L,R       mask=B,H,N,M   random, three of four may be attended
  *   kvlen    key lengths: half of M, M, 0, more than M, and so on       scale=F   tile=Q/K
  *   without=bq+bkv             biases that are absent      only=dx+dwq   the gradients that are asked for
  *   accumulate                 added to what the buffers of weights and biases hold

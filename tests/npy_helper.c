@@ -12,7 +12,7 @@
  *   npy_helper holds FILE X
  *       Whether every element of a float file is X.
  *   npy_helper reference Q K V DOUT [word...]
- *       Compares results with the double reference, as clattn check does. Words: causal offset=X scale=X mask=F kvlen=F
+ *       Compares results with the double reference, as clattn check does. Words: causal offset=X window=L,R scale=X mask=F kvlen=F
  *       bnhd, dtype=f16|bf16 (the results were stored so), and the results, at least one: out=F lse=F dq=F dk=F dv=F.
  *   npy_helper layer X WQ WKV WO [word...]
  *       The same for a layer; see npy_layer.c.
@@ -252,11 +252,17 @@ static int holds(char **argv)
 void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
 {
     npy_header header;
+    long long left;
+    long long right;
     if (strcmp(word, "causal") == 0) {
         p->score.causal = 1;
     } else if (strncmp(word, "offset=", 7) == 0) {
         p->score.align = CLATTN_ALIGN_OFFSET;
         p->score.offset = strtoll(word + 7, NULL, 10);
+    } else if (sscanf(word, "window=%lld,%lld", &left, &right) == 2) {
+        p->score.window = 1;
+        p->score.window_left = left;
+        p->score.window_right = right;
     } else if (strncmp(word, "scale=", 6) == 0) {
         p->score.scale = strtof(word + 6, NULL);
     } else if (strncmp(word, "mask=", 5) == 0) {

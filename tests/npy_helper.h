@@ -15,7 +15,7 @@ void *take(size_t bytes);
 /* A whole file as float32, int32 or bytes; its shape goes to *header. */
 void *load(const char *path, unsigned allowed, npy_header *header);
 
-/* causal, offset=X, scale=X, mask=F, kvlen=F; any other word with a '=' is left to the caller. */
+/* causal, offset=X, window=L,R, scale=X, mask=F, kvlen=F; any other word with a '=' is left to the caller. */
 void take_word(clattn_problem *p, clattn_arrays *a, const char *word);
 
 /* The verb "layer". Returns the exit code. */

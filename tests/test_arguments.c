@@ -37,7 +37,7 @@ struct problem_row {
 
 static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, 0)}},
-    {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, sizeof(clattn_problem) - 1)}},
+    {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, offsetof(clattn_problem, score.window) - 1)}},
     {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, 0)}},
     {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, INT64_MIN)}},
     {CLATTN_INVALID_SIZE, "problem.batch", {SET(batch, INT64_MAX)}},
@@ -67,6 +67,17 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_SIZE, "k or v", {SET(kv_len, POWER(55)), SET(qk_dim, 512)}},
     {CLATTN_INVALID_SIZE, "mask", {SET(q_len, POWER(31)), SET(kv_len, POWER(31)), MASK(1, 1, POWER(31), POWER(31))}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.causal", {SET(score.causal, 2)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.window is 2", {SET(score.window, 2)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.window is -1", {SET(score.window, -1)}},
+    {CLATTN_INVALID_SIZE, "problem.score.window_left is -2", {SET(score.window, 1), SET(score.window_left, -2)}},
+    {CLATTN_INVALID_SIZE, "problem.score.window_right is -2", {SET(score.window, 1), SET(score.window_right, -2)}},
+    {CLATTN_INVALID_SIZE,
+     "problem.score.window_left is",
+     {SET(score.window, 1), SET(score.window_left, POWER(60) + 1)}},
+    {CLATTN_INVALID_SIZE,
+     "window_right is 1152921504606846977; allowed are -1",
+     {SET(score.window, 1), SET(score.window_right, POWER(60) + 1)}},
+    {CLATTN_INVALID_SIZE, "problem.score.window_left", {SET(score.window, 1), SET(score.window_left, INT64_MIN)}},
     {CLATTN_INVALID_ARGUMENT, "problem.kv_lengths", {SET(kv_lengths, 2)}},
     {CLATTN_INVALID_ARGUMENT, "problem.dtype", {SET(dtype, 3)}},
     {CLATTN_INVALID_ARGUMENT, "problem.dtype", {SET(dtype, -1)}},
@@ -104,6 +115,7 @@ static const struct problem_row good_problems[] = {
     {CLATTN_SUCCESS, NULL, {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, POWER(62))}},
     {CLATTN_SUCCESS, NULL, {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, -POWER(62))}},
     {CLATTN_SUCCESS, NULL, {SET(score.align, CLATTN_ALIGN_TOP_LEFT), SET(score.offset, INT64_MIN)}}, /* not read */
+    {CLATTN_SUCCESS, NULL, {SET(score.window_left, -2), SET(score.window_right, INT64_MAX)}},        /* not read */
     {CLATTN_SUCCESS, NULL, {SET(q_tile, INT64_MAX), SET(k_tile, INT64_MAX)}},
     {CLATTN_SUCCESS, NULL, {SET(kv_splits, CLATTN_MAX_KV_SPLITS)}},
     {CLATTN_SUCCESS, NULL, {SET(batch, INT32_MAX), MASK(INT32_MAX, 1, 7, 9)}},

@@ -31,6 +31,7 @@ static void test_word(void **state)
 {
     const clattn_problem plain = make_problem();
     const uint64_t float32 = CLATTN__FEATURE(FLOAT32), causal = float32 | CLATTN__FEATURE(CAUSAL);
+    const uint64_t window = float32 | CLATTN__FEATURE(WINDOW);
     clattn_problem p = plain;
 
     (void)state;
@@ -48,6 +49,13 @@ static void test_word(void **state)
     assert_true(clattn__features(&p) == (causal | CLATTN__FEATURE(OFFSET)));
     p.score.align = CLATTN_ALIGN_BOTTOM_RIGHT;
     assert_true(clattn__features(&p) == causal);
+    p = plain;
+    p.score.window_left = 3; /* means nothing without a window */
+    assert_true(clattn__features(&p) == float32);
+    p.score.window = 1;
+    assert_true(clattn__features(&p) == window);
+    p.score.align = CLATTN_ALIGN_TOP_LEFT;
+    assert_true(clattn__features(&p) == (window | CLATTN__FEATURE(TOP_LEFT)));
     p = plain;
     p.kv_lengths = 1;
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(KEY_LENGTHS)));

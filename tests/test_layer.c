@@ -43,6 +43,7 @@ static const char *const cases[] = {
     "b5 n7 m9 e24 c40 h4/2 d8 causal mask=5,1,1,9 kvlen nanpad only=dwkv",
     "b2 n7 m9 e24 c40 h4/2 d32 causal align=-3 nanblind seed=3", "b2 n7 m9 e24 c40 h4/2 d8 mask=2,1,7,1 nanblind",
     "b5 n7 e24 h4/2 d8 kvlen nanblind accumulate seed=4",
+    "b2 n7 m9 e24 c40 h4/2 d32 window=1,1 align=-3 nanpad nanblind", "b2 n7 e24 h4/2 d32 window=2,0 seed=6",
     "b3 n7 e24 h4/2 d8 causal mask=3,1,1,7 nanblind seed=4", /* padding on the left, queries as well */
 };
 

@@ -38,7 +38,7 @@ struct row {
 /* Of LINE without its mask. */
 static const struct row bad_layers[] = {
     {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, 0)}},
-    {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, sizeof(clattn_layer) - 1)}},
+    {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, offsetof(clattn_layer, score.window) - 1)}},
     {CLATTN_INVALID_SIZE, "layer.batch", {SET(batch, 0)}},
     {CLATTN_INVALID_SIZE, "layer.batch", {SET(batch, INT64_MIN)}},
     {CLATTN_INVALID_SIZE, "layer.batch", {SET(batch, INT64_MAX)}},
@@ -74,6 +74,8 @@ static const struct row bad_layers[] = {
     {CLATTN_INVALID_SIZE, "", {SET(batch, POWER(10)), SET(len, POWER(10)), SET(dim, 1), SET(dim_head, 512)}}, /* Q */
     {CLATTN_INVALID_SIZE, "", {SET(batch, POWER(10)), SET(context_len, POWER(10)), SET(dim_head, 512)}}, /* K and V */
     {CLATTN_INVALID_ARGUMENT, "causal", {SET(score.causal, 2)}},
+    {CLATTN_INVALID_ARGUMENT, "window", {SET(score.window, 2)}},
+    {CLATTN_INVALID_SIZE, "window_left", {SET(score.window, 1), SET(score.window_left, -2)}},
     {CLATTN_INVALID_ARGUMENT, "kv_lengths", {SET(kv_lengths, -1)}},
     {CLATTN_INVALID_ARGUMENT, "align", {SET(score.align, 3)}},
     {CLATTN_INVALID_ARGUMENT, "align", {SET(score.align, -1)}},

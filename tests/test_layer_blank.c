@@ -115,12 +115,45 @@ static void test_layers(void **state)
         assert_false(clattn__layer_hides_rows(&layer)); /* not causal: there is no diagonal */
         layer.score.causal = 1;
         assert_int_equal(clattn__layer_hides_rows(&layer), diagonals[n].hides);
+        layer.score.causal = 0;
+        layer.score.window = 1;
+        layer.score.window_left = -1;
+        assert_int_equal(clattn__layer_hides_rows(&layer), diagonals[n].hides);
+    }
+}
+
+/* Windows of the queries of 7: {left, right, offset, M, hides}. */
+static void test_windows(void **state)
+{
+    static const struct {
+        int64_t left, right, offset, m;
+        bool hides;
+    } windows[] = {
+        {-1, -1, -100, 7, false}, {3, 3, 0, 7, false}, {-1, 3, -3, 7, false}, {-1, 3, -4, 7, true},
+        {0, 3, 0, 10, false},     {0, 3, 0, 11, true}, {3, -1, 3, 10, false}, {3, -1, 4, 11, true},
+        {3, -1, 3, 6, true},      {0, 0, 0, 7, false},
+    };
+    clattn_layer layer = CLATTN_LAYER_INIT;
+
+    (void)state;
+    layer.len = 7;
+    layer.score.align = CLATTN_ALIGN_OFFSET;
+    for (size_t n = 0; n < COUNT_OF(windows); n++) {
+        layer.score.window = 1;
+        layer.score.window_left = windows[n].left;
+        layer.score.window_right = windows[n].right;
+        layer.score.offset = windows[n].offset;
+        layer.context_len = windows[n].m;
+        assert_int_equal(clattn__layer_hides_rows(&layer), windows[n].hides);
+        layer.score.window = 0;
+        assert_false(clattn__layer_hides_rows(&layer));
     }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_copies), cmocka_unit_test(test_layers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_copies), cmocka_unit_test(test_layers),
+                                       cmocka_unit_test(test_windows)};
 
     return cmocka_run_group_tests_name("layer_blank", tests, device_setup, device_teardown);
 }

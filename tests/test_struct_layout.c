@@ -32,7 +32,8 @@ static const struct place layout[] = {
     AT(clattn_options, max_launch_flops, 48), AT(clattn_options, build_options, 56),
 
     AT(clattn_score, scale, 0), AT(clattn_score, causal, 4), AT(clattn_score, align, 8), AT(clattn_score, offset, 16),
-    AT(clattn_score, mask_dim, 24),
+    AT(clattn_score, mask_dim, 24), AT(clattn_score, window, 56), AT(clattn_score, window_left, 64),
+    AT(clattn_score, window_right, 72),
 
     AT(clattn_problem, struct_size, 0), AT(clattn_problem, batch, 8), AT(clattn_problem, q_heads, 16),
     AT(clattn_problem, kv_heads, 24), AT(clattn_problem, q_len, 32), AT(clattn_problem, kv_len, 40),

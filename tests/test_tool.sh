@@ -46,6 +46,7 @@ both causal --causal
 both "causal offset=-9" --causal --align -9
 both "causal offset=0 scale=-0.3" --causal --align top-left --scale=-0.3
 both "causal offset=14" --causal --align bottom-right --scale 0
+both "window=4,9" --window 4,9
 both "causal kvlen=len32.npy" --causal --kv-len len32.npy
 both dtype=f16 --dtype f16
 both "dtype=bf16 causal" --causal --dtype bf16
@@ -64,6 +65,7 @@ forward_only "" --engine simt
 forward_only "" --engine cpu
 forward_only "" --q-tile 7 --k-tile 1000000
 forward_only causal --causal --k-tile 16 --kv-splits 2
+forward_only "window=3,-1 offset=5 causal" --align 5 --window 3,-1 --causal
 
 expect 0 "warning: --kv-len len64.npy: 1 of 2 lengths lie outside 0 to M = 47" $forward --kv-len len64.npy --out out.npy
 that "$helper" reference q.npy k.npy v.npy dout.npy kvlen=len64.npy out=out.npy
@@ -169,6 +171,10 @@ done
 for align in left 1.5 4611686018427387905 -4611686018427387905 "" +3; do
     expect 2 "forward: --align: found \"$align\"; allowed: top-left, bottom-right, or" $forward --out o.npy --align "$align"
 done
+for window in 3 3, ,3 -2,3 3,-2 3,4,5 3:4 "3, 4" 1.5,2 1152921504606846977,0 0,1152921504606846977 "" left,right; do
+    expect 2 "forward: --window: found \"$window\"; allowed: L,R, two whole numbers" $forward --out o.npy --window "$window"
+done
+expect 2 "forward: given twice: --window" $forward --out o.npy --window 1,2 --window 1,2
 expect 2 "allowed: auto, simt, cpu, nvidia_mma, nvidia_wgmma" forward $inputs --out o.npy --engine gpu
 expect 2 "allowed: bhnd, bnhd" $forward --out o.npy --layout bndh
 expect 2 "allowed: f32, f16, bf16" $forward --out o.npy --dtype float16

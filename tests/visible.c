@@ -15,15 +15,37 @@ static int64_t key_count(const clattn_problem *p, const clattn_arrays *a, int64_
     return length < 0 ? 0 : length > p->kv_len ? p->kv_len : length;
 }
 
-/* Keys from this one on are hidden from query i by the key length and by causality; may be 0 or less. */
-static int64_t key_end(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t i)
+/* Key position of query i. */
+static int64_t key_position(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t i)
 {
-    int64_t end = key_count(p, a, b);
-    int64_t offset = p->score.align == CLATTN_ALIGN_BOTTOM_RIGHT ? end - p->q_len
+    int64_t offset = p->score.align == CLATTN_ALIGN_BOTTOM_RIGHT ? key_count(p, a, b) - p->q_len
                      : p->score.align == CLATTN_ALIGN_OFFSET     ? p->score.offset
                                                                  : 0;
 
-    return p->score.causal && i + offset + 1 < end ? i + offset + 1 : end;
+    return i + offset;
+}
+
+/* Keys before this one are hidden from query i by the window. */
+static int64_t key_begin(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t i)
+{
+    int64_t begin = key_position(p, a, b, i) - p->score.window_left;
+
+    return p->score.window && p->score.window_left >= 0 && begin > 0 ? begin : 0;
+}
+
+/* Keys from this one on are hidden from query i by the key length, causality and the window; may be 0 or less. */
+static int64_t key_end(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t i)
+{
+    int64_t end = key_count(p, a, b);
+    int64_t position = key_position(p, a, b, i);
+
+    if (p->score.causal && position + 1 < end) {
+        end = position + 1;
+    }
+    if (p->score.window && p->score.window_right >= 0 && position + p->score.window_right + 1 < end) {
+        end = position + p->score.window_right + 1;
+    }
+    return end;
 }
 
 /* The mask's row for (b,h,i), and in *step how far apart its keys are; NULL without a mask. */
@@ -52,7 +74,7 @@ int64_t visible_keys(const clattn_problem *p, const clattn_arrays *a, int64_t b,
     int64_t end = key_end(p, a, b, i);
     int64_t count = 0;
 
-    for (int64_t j = 0; j < end; j++) {
+    for (int64_t j = key_begin(p, a, b, i); j < end; j++) {
         if (mask == NULL || mask[(size_t)j * step] != 0) {
             keys[count++] = j;
         }
@@ -65,7 +87,13 @@ int visible_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int
     size_t step = 0;
     const unsigned char *mask = mask_row(p, a, b, h, i, &step);
 
-    return j < key_end(p, a, b, i) && (mask == NULL || mask[(size_t)j * step] != 0);
+    return j >= key_begin(p, a, b, i) && j < key_end(p, a, b, i) && (mask == NULL || mask[(size_t)j * step] != 0);
+}
+
+/* Whether the window hides key j from all queries; the first and the last tell. */
+static int outside_windows(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t j)
+{
+    return p->score.window && (j < key_begin(p, a, b, 0) || j >= key_end(p, a, b, p->q_len - 1));
 }
 
 int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j)
@@ -73,7 +101,7 @@ int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, 
     size_t step = 0;
     const unsigned char *mask = p->score.mask_dim[2] == 1 ? mask_row(p, a, b, h, 0, &step) : NULL;
 
-    return j >= key_count(p, a, b) || (mask != NULL && mask[(size_t)j * step] == 0);
+    return j >= key_count(p, a, b) || outside_windows(p, a, b, j) || (mask != NULL && mask[(size_t)j * step] == 0);
 }
 
 double score_scale(const clattn_problem *p)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes of the score of a pair: whether key lengths, causality and masks leave it, and which it is. */
+/* What becomes of the score of a pair: whether key lengths, causality, windows and masks leave it, and which it is. */
 #ifndef CLATTN_TESTS_VISIBLE_H
 #define CLATTN_TESTS_VISIBLE_H
 
@@ -11,7 +11,8 @@ int64_t visible_keys(const clattn_problem *p, const clattn_arrays *a, int64_t b,
 /* 1 when query i of head h of batch b sees key j. */
 int visible_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j);
 
-/* 1 when key j is padding for query head h: past the key length, or false in a mask with one row for all queries. */
+/* 1 when key j is padding for query head h: past the key length, outside every query's window, or false in a mask with one
+ * row for all queries. */
 int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j);
 
 /* The factor of Q K^T, and the score S of a pair whose q . k is `dot`, before it is hidden or not. */

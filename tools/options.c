@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define MAX_OFFSET ((int64_t)1 << 62) /* clattn_score.offset */
+#define MAX_WINDOW ((int64_t)1 << 60) /* clattn_score.window_left */
 
 /* Sets one member from its text; on failure returns what is allowed. */
 typedef const char *setter(options *o, const char *text, size_t member);
@@ -97,6 +98,20 @@ static const char *set_align(options *o, const char *text, size_t member)
         return "top-left, bottom-right, or a whole number within +-2^62";
     }
     return NULL;
+}
+
+static const char *set_window(options *o, const char *text, size_t member)
+{
+    char left[24] = "";
+    const char *comma = strchr(text, ',');
+    (void)member;
+    if (comma != NULL && (size_t)(comma - text) < sizeof left) {
+        memcpy(left, text, (size_t)(comma - text));
+    }
+    o->score.window = 1;
+    bool good = comma != NULL && parse_integer(left, -1, MAX_WINDOW, &o->score.window_left) &&
+                parse_integer(comma + 1, -1, MAX_WINDOW, &o->score.window_right);
+    return good ? NULL : "L,R, two whole numbers from -1 (no end on that side) to 2^60";
 }
 
 static const char *set_scale(options *o, const char *text, size_t member)
@@ -229,6 +244,7 @@ static const struct option_row {
     {"kv-len", set_file, offsetof(options, kv_len), PASSES, 0, false},
     {"causal", set_causal, 0, PASSES, 0, true},
     {"align", set_align, 0, PASSES, 0, false},
+    {"window", set_window, 0, PASSES, 0, false},
     {"scale", set_scale, 0, PASSES, 0, false},
     {"q-tile", set_tile, offsetof(options, q_tile), PASSES, 0, false},
     {"k-tile", set_tile, offsetof(options, k_tile), PASSES, 0, false},

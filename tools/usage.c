@@ -31,6 +31,8 @@ static const char devices_text[] =
     "  --causal          query i sees the keys j <= i + offset\n"                                                      \
     "  --align WHERE     bottom-right (offset = M - N, the default), top-left (offset = 0),\n"                         \
     "                    or the offset itself\n"                                                                       \
+    "  --window L,R      query i sees the keys i + offset - L <= j <= i + offset + R; -1: no end on\n"                 \
+    "                    that side\n"                                                                                  \
     "  --scale X         factor of Q K^T; 0 and by default 1/sqrt(D)\n"                                                \
     "  --q-tile N        largest tile of queries; 0 and by default tuned\n"                                            \
     "  --k-tile N        the same for keys\n"                                                                          \

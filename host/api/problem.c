@@ -82,12 +82,27 @@ static clattn_status check_mask(const clattn_problem *p)
     return check_product("mask", dim, 4);
 }
 
+static clattn_status check_window(const clattn_score *s)
+{
+    const int64_t most = (int64_t)1 << 60, bounds[2] = {s->window_left, s->window_right};
+    clattn_status status = check_flag("score.window", s->window);
+    for (size_t i = 0; !status && s->window && i < 2; ++i)
+        if (bounds[i] < -1 || bounds[i] > most)
+            status =
+                clattn__fail(CLATTN_INVALID_SIZE,
+                             "problem.score.window_%s is %" PRId64 "; allowed are -1 (no end on that side) to 2^60",
+                             i ? "right" : "left", bounds[i]);
+    return status;
+}
+
 static clattn_status check_score(const clattn_problem *p)
 {
     const clattn_score *s = &p->score;
     clattn_status status = check_flag("score.causal", s->causal);
     if (!status)
         status = check_mask(p);
+    if (!status)
+        status = check_window(s);
     if (status)
         return status;
     if (s->scale != 0.0f && !(fabsf(s->scale) >= FLT_MIN && fabsf(s->scale) <= MAX_SCALE))

@@ -44,18 +44,38 @@ static int softmax_room(const clattn_problem *p)
     return p->dtype == CLATTN_FLOAT16 ? 0 : room;
 }
 
+/* Query i sees the keys i + offset - left <= j <= i + offset + right, as far as that has a begin and an end. */
+struct window {
+    bool begins, ends;
+    int64_t left, right;
+};
+
+/* Causality ends any at the diagonal. */
+static struct window window_of(const clattn_score *score)
+{
+    struct window window = {.begins = score->window && score->window_left >= 0,
+                            .ends = score->causal || (score->window && score->window_right >= 0)};
+    window.left = window.begins ? score->window_left : 0;
+    window.right = score->causal || !window.ends ? 0 : score->window_right;
+    return window;
+}
+
 bool clattn__diagonal_hides_rows(const clattn_score *score, int64_t q_len, int64_t kv_len)
 {
     int64_t offset = kv_len - q_len;
     if (score->align != CLATTN_ALIGN_BOTTOM_RIGHT)
         offset = score->align == CLATTN_ALIGN_OFFSET ? score->offset : 0;
-    /* The first query sees nothing, or nothing sees the last key. */
-    return score->causal && (offset < 0 || offset < kv_len - q_len);
+    const struct window window = window_of(score);
+    const int64_t first = offset - window.left, last = offset + window.right;
+    /* The first query sees nothing, or nothing sees the last key; nothing sees the first key, or the last query nothing. */
+    return (window.ends && (last < 0 || last < kv_len - q_len)) ||
+           (window.begins && (first > 0 || first > kv_len - q_len));
 }
 
 static void fill_call(const clattn_plan *plan, struct call *call)
 {
     const clattn_problem *p = &plan->problem;
+    const struct window window = window_of(&p->score);
     memset(call, 0, sizeof *call);
     call->mask_column = p->score.mask_dim[3] > 1;
     call->N = p->q_len;
@@ -67,7 +87,10 @@ static void fill_call(const clattn_plan *plan, struct call *call)
     call->D = (arg_int)p->qk_dim;
     call->Dv = (arg_int)p->v_dim;
     call->pack = plan->pack;
-    call->causal = p->score.causal;
+    call->causal = window.ends;
+    call->window_begins = window.begins;
+    call->window_left = window.left;
+    call->window_right = window.right;
     call->bottom_right = p->score.align == CLATTN_ALIGN_BOTTOM_RIGHT;
     call->has_kv_lengths = p->kv_lengths;
     call->parts = plan->splits;

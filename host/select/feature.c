@@ -7,19 +7,21 @@
 uint64_t clattn__features(const clattn_problem *problem)
 {
     const enum clattn__mask mask = clattn__config_mask(problem);
+    const bool diagonal = problem->score.causal || problem->score.window;
     const bool has[FEATURE_COUNT] = {
         [FEATURE_FLOAT32] = problem->dtype == CLATTN_FLOAT32,
         [FEATURE_FLOAT16] = problem->dtype == CLATTN_FLOAT16,
         [FEATURE_BFLOAT16] = problem->dtype == CLATTN_BFLOAT16,
         [FEATURE_CAUSAL] = problem->score.causal,
-        [FEATURE_TOP_LEFT] = problem->score.causal && problem->score.align == CLATTN_ALIGN_TOP_LEFT,
-        [FEATURE_OFFSET] = problem->score.causal && problem->score.align == CLATTN_ALIGN_OFFSET,
+        [FEATURE_TOP_LEFT] = diagonal && problem->score.align == CLATTN_ALIGN_TOP_LEFT,
+        [FEATURE_OFFSET] = diagonal && problem->score.align == CLATTN_ALIGN_OFFSET,
         [FEATURE_KEY_LENGTHS] = problem->kv_lengths,
         [FEATURE_MASK_PADDING] = mask == MASK_PADDING,
         [FEATURE_MASK_FULL] = mask == MASK_FULL,
         [FEATURE_PACKED_HEADS] = clattn__config_pack(problem) > 1,
         [FEATURE_NEGATIVE_SCALE] = (problem->score.scale < 0.0f),
         [FEATURE_KEY_PARTS] = (problem->kv_splits > 1),
+        [FEATURE_WINDOW] = problem->score.window,
     };
     uint64_t features = 0;
     for (int i = 0; i < FEATURE_COUNT; ++i)

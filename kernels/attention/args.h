@@ -9,8 +9,18 @@ typedef long arg_long;
 typedef int arg_int;
 typedef float arg_float;
 
+/* What is compiled in where a problem has it, by -D. Kernels without scores, which have no engine either, are the same for
+ * all problems. */
+#ifndef WINDOW
+#ifdef ENGINE
+#define WINDOW 0
+#else
+#define WINDOW 1
+#endif
+#endif
+
 /* Whether there may be keys before the first that a query sees. Else nobody compares with 0. */
-#define ROWS_BEGIN_LATE 0
+#define ROWS_BEGIN_LATE WINDOW
 #else
 #include <stdint.h>
 typedef int64_t arg_long;
@@ -32,12 +42,14 @@ struct call {
     arg_long kv_lengths_stride; /* elements from one batch's length to the next */
     arg_long N, M;              /* query and key length */
     arg_long offset;            /* diagonal, where it is fixed */
+    arg_long window_begins;     /* 1: keys j >= i + offset - window_left only */
+    arg_long window_left, window_right;
     arg_long first_group;       /* number of this launch's first work-group within the whole pass */
     arg_long end_group;         /* and behind its last; there are fewer where work-groups take several in turn */
     arg_long maps;              /* nvidia_wgmma: byte of the workspace at or behind which the tensor maps begin */
     arg_int B, Hq, Hk, D, Dv;
     arg_int pack;         /* query heads that share an owner tile: 1, or Hq / Hk */
-    arg_int causal;       /* keys j <= i + offset only */
+    arg_int causal;       /* keys j <= i + offset + window_right only, which is 0 but for a window */
     arg_int bottom_right; /* offset is the batch's key length - N, not `offset` */
     arg_int has_kv_lengths;
     arg_int store_lse;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which keys a query sees, by lengths and causality: of whole tiles, and of a tile's rows and columns. Nothing else spells
- * that. A window, or keys that begin late, belong here. N and M are a batch's own; rows of queries may be packed (rows.cl).
- */
+/* Which keys a query sees, by lengths, causality and window: of whole tiles, and of a tile's rows and columns. Nothing
+ * else spells that. Keys that begin late belong here. N and M are a batch's own; rows of queries may be packed (rows.cl). */
 #ifndef RANGE_CL
 #define RANGE_CL
 
@@ -35,11 +34,20 @@ INLINE void visible_keys(struct range *range, const struct call *a, long N, long
     range->end = range->full_end = M;
     if (a->causal) {
         const int heads = packed_heads(a);
-        const long offset = diagonal_offset(a, N, M);
+        const long offset = last_offset(a, N, M);
         const long last = min(first + rows, N * heads) - 1;
         range->end = clamp(last / heads + offset + 1, 0L, M);
         range->full_end = clamp(first / heads + offset + 1, 0L, M);
     }
+#if WINDOW
+    if (a->window_begins) {
+        const int heads = packed_heads(a);
+        const long offset = first_offset(a, N, M);
+        const long last = min(first + rows, N * heads) - 1;
+        range->begin = clamp(first / heads + offset, 0L, range->end);
+        range->full_begin = clamp(last / heads + offset, 0L, M);
+    }
+#endif
 }
 
 /* Query rows that see any of the keys first .. first + OWN - 1, and those that see all of them. */
@@ -51,10 +59,18 @@ INLINE void seeing_queries(struct range *range, const struct call *a, long N, lo
     range->end = first < M ? rows : 0;
     range->full_end = first + OWN > M ? 0 : rows;
     if (a->causal) {
-        const long offset = diagonal_offset(a, N, M);
+        const long offset = last_offset(a, N, M);
         range->begin = clamp(first - offset, 0L, N) * heads;
         range->full_begin = clamp(first + OWN - 1 - offset, 0L, N) * heads;
     }
+#if WINDOW
+    if (a->window_begins) {
+        const long offset = first_offset(a, N, M);
+        range->end = min(range->end, clamp(min(first + OWN, M) - offset, 0L, N) * heads);
+        range->full_end = min(range->full_end, clamp(first + 1 - offset, 0L, N) * heads);
+    }
+    range->begin = min(range->begin, range->end);
+#endif
 }
 
 /* Cuts the range down to one of `parts` parts of whole tiles, none more than a tile longer than another. Parts are of
@@ -98,6 +114,7 @@ struct edge {
     long query, key;            /* its first ones */
     int keys;                   /* keys of the tile that exist */
     int diagonal;               /* key j is visible to query i while j <= i + diagonal */
+    int window;                 /* and while j >= i + window */
     int heads, phase;           /* packed rows */
     int queries;                /* queries from the tile's first one to the last that exists */
     const __global uchar *mask; /* element (0, 0) of the tile, and elements between queries, packed heads and keys */
@@ -117,7 +134,12 @@ INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, lon
     e->keys = (int)min(M - j0, (long)WALK + OWN);
     e->diagonal = INT_MAX / 2;
     if (a->causal)
-        e->diagonal = (int)clamp(query + diagonal_offset(a, N, M) - j0, -(long)(INT_MAX / 2), (long)(INT_MAX / 2));
+        e->diagonal = (int)clamp(query + last_offset(a, N, M) - j0, -(long)(INT_MAX / 2), (long)(INT_MAX / 2));
+#if WINDOW
+    e->window = -(INT_MAX / 2);
+    if (a->window_begins)
+        e->window = (int)clamp(query + first_offset(a, N, M) - j0, -(long)(INT_MAX / 2), (long)(INT_MAX / 2));
+#endif
     e->heads = heads;
     e->phase = (int)(i0 % heads);
     e->queries = (int)min(N - query, (long)WALK + OWN);
@@ -159,6 +181,9 @@ INLINE void later_edge(struct edge *e, const struct edge *first, int queries, in
     e->key = first->key + keys;
     e->keys = first->keys - keys;
     e->diagonal = first->diagonal + queries - keys;
+#if WINDOW
+    e->window = first->window + queries - keys;
+#endif
 }
 
 /* An edge as some warps leave it to others in local memory, in KEPT_EDGE ints: where what is visible ends in the tile. The
@@ -169,6 +194,9 @@ INLINE void keep_edge(__local int *to, const struct edge *e)
 {
     to[0] = e->keys;
     to[1] = e->diagonal;
+#if WINDOW
+    to[2] = e->window;
+#endif
 }
 
 INLINE void kept_edge(struct edge *e, const __local int *from, const struct call *a, int b, int head, long query,
@@ -180,6 +208,9 @@ INLINE void kept_edge(struct edge *e, const __local int *from, const struct call
     e->key = key;
     e->keys = from[0];
     e->diagonal = from[1];
+#if WINDOW
+    e->window = from[2];
+#endif
 }
 
 INLINE lane_i query_of_row(const struct edge *e, lane_i row)
@@ -204,10 +235,13 @@ INLINE lane_i head_of_row(const struct edge *e, lane_i row)
 INLINE lane_i visible(const struct edge *e, lane_i row, lane_i j)
 {
     const lane_i i = query_of_row(e, row);
-#if !MASK && !PACKED
+#if !MASK && !PACKED && !WINDOW
     return j < min(i + e->diagonal + 1, (lane_i)(e->keys));
 #else
     lane_i seen = (j < e->keys) & (j <= i + e->diagonal); /* takes no register a row: here they are few */
+#if WINDOW
+    seen = seen & (j >= i + e->window);
+#endif
 #if MASK
     seen = seen & (gather_mask(e->mask, min(i, (lane_i)(e->queries - 1)), e->mask_row, head_of_row(e, row),
                                e->mask_head, min(j, (lane_i)(e->keys - 1)), e->mask_column) != 0);

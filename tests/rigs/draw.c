@@ -68,6 +68,7 @@ struct draw_configuration draw_configuration(clattn_engine engine, uint64_t seed
     c.launch_flops = one_in(&r, 4) ? PICK(launches, &r) : 0;
     c.tuned = one_in(&r, 2);
     c.seed = check_random_bits(&r);
+    c.window = one_in(&r, 4);
     return c;
 }
 
@@ -100,6 +101,12 @@ static void draw_sizes(const struct draw_configuration *from, clattn_problem *p,
     }
 }
 
+/* An end of a window: none, far away, or among `most` keys, more often close by. */
+static int64_t draw_window(int64_t most, struct check_random *r)
+{
+    return one_in(r, 5) ? -1 : one_in(r, 8) ? INT64_C(1) << 60 : check_random_below(r, 1 + check_random_below(r, most));
+}
+
 static void draw_visibility(const struct draw_configuration *from, struct test_case *c, struct check_random *r)
 {
     clattn_problem *p = &c->problem;
@@ -110,6 +117,11 @@ static void draw_visibility(const struct draw_configuration *from, struct test_c
         const int64_t far = one_in(r, 2) ? INT64_C(1) << 62 : -(INT64_C(1) << 62);
 
         p->score.offset = one_in(r, 8) ? far : check_random_below(r, p->q_len + p->kv_len) - p->q_len;
+    }
+    if (from->window) {
+        p->score.window = 1;
+        p->score.window_left = draw_window(from->keys.most, r);
+        p->score.window_right = draw_window(from->keys.most, r);
     }
     if (from->mask != DRAW_NO_MASK) {
         p->score.mask_dim[0] = one_in(r, 2) ? p->batch : 1;

@@ -19,6 +19,7 @@ struct draw_configuration {
     clattn_dtype dtype;
     int64_t d, dv, group; /* group: query heads of a key head */
     enum draw_mask mask;
+    int window;      /* each problem has one of its own */
     unsigned passes; /* planned */
     int64_t q_tile, k_tile, splits;
     struct draw_range queries, keys;
