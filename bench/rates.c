@@ -3,6 +3,7 @@
 
 #include "half.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 const char *bench_pass_name(enum bench_pass pass)
@@ -15,13 +16,31 @@ const char *bench_dtype_name(clattn_dtype dtype)
     return dtype == CLATTN_FLOAT32 ? "f32" : dtype == CLATTN_FLOAT16 ? "f16" : "bf16";
 }
 
+/* Pairs of a query and a key that count: half when causal, and those in windows. */
+static double visible_pairs(const clattn_problem *p)
+{
+    const double n = (double)p->q_len, m = (double)p->kv_len, left = (double)p->score.window_left,
+                 right = (double)p->score.window_right;
+    const double offset = p->score.align == CLATTN_ALIGN_BOTTOM_RIGHT ? m - n
+                          : p->score.align == CLATTN_ALIGN_OFFSET     ? (double)p->score.offset
+                                                                      : 0.0;
+    double pairs = 0.0;
+    if (!p->score.window)
+        return p->score.causal ? 0.5 * n * m : n * m;
+    for (double i = offset; i < offset + n; ++i) {
+        const double begin = left < 0.0 ? 0.0 : fmax(0.0, i - left);
+        const double end = p->score.causal ? i : right < 0.0 ? m : i + right;
+        pairs += fmax(0.0, fmin(m, end + 1.0) - begin);
+    }
+    return pairs;
+}
+
 /* FlashAttention counts five products backward where forward has two. A part of the gradients takes its share of them:
  * S and dP serve all, dQ, dK and dV are one each; dV alone does without dP. */
 double bench_flops(const clattn_problem *p, unsigned passes, enum bench_pass pass)
 {
-    const double scores = (double)p->batch * (double)p->q_heads * (double)p->q_len * (double)p->kv_len;
-    const double d = 2.0 * (double)p->qk_dim, dv = 2.0 * (double)p->v_dim,
-                 visible = p->score.causal ? 0.5 * scores : scores;
+    const double visible = (double)p->batch * (double)p->q_heads * visible_pairs(p);
+    const double d = 2.0 * (double)p->qk_dim, dv = 2.0 * (double)p->v_dim;
     if (pass == BENCH_FORWARD)
         return visible * (d + dv);
     const double for_ds = passes & (CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK) ? dv : 0.0;

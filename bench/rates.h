@@ -12,7 +12,7 @@ const char *bench_pass_name(enum bench_pass pass);
 const char *bench_dtype_name(clattn_dtype dtype);
 
 /* Floating-point operations as FlashAttention counts them: 4 B Hq N M D forward, 2.5 times that backward, half when
- * causal ((D + Dv) / 2 for D). Where `passes` are not all gradients, the products that those take. */
+ * causal ((D + Dv) / 2 for D); with a window, those of the pairs in it. Where `passes` are not all gradients, the products that those take. */
 double bench_flops(const clattn_problem *problem, unsigned passes, enum bench_pass pass);
 
 /* Bytes of K and V of a forward pass that has so few queries (BENCH_NARROW of them at most) that reading K and V is
