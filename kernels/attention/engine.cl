@@ -21,7 +21,7 @@
  *   SCORES, OUTPUT, ROW_VALUES, COL_VALUES(name)   accumulators, and a lane_f a row or column, in ACC
  *   reduce_max, reduce_sum     over the walked direction, of one value a row, what work-items hold of it
  *   fetch_stats(of, w)         of the walked rows from w on, before fetch_tiles of the step that begins there
- *   lane_max, lane_exp2, at_most_zero, row_stat, col_stat, lane_float, gather_float, gather_mask   on lanes
+ *   lane_max, lane_exp2, at_most_zero, row_stat, col_stat, lane_sum, gather_float, gather_mask   on lanes
  *   LATE_SCALE                 see softmax.cl; without it lane_weight(x, a), 2^x times a's room, and scaled(x, a), x times
  *                              its scale, rounded: no part of another multiply-add
  *   RESCALES_LATE, RESCALE_SLACK, NEEDS_RESCALE(factor)   whether the softmax's m may stay behind and how far; whether

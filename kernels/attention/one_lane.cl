@@ -42,11 +42,11 @@ INLINE lane_f row_stat(const __global float *data, const struct layout *at, long
     return stat(data, at, first + tile_row(r), otherwise);
 }
 
-/* A row or column of a tile as a number. Below 2^23 these are the lowest bits of 2^23 + n: conversions take some GPUs eight
- * times as long. */
-INLINE lane_f lane_float(lane_i n)
+/* n + more, rounded once, for n within +-2^22, and `more` a multiple of that. n stands in the lowest bits of 1.5 2^23 + n:
+ * conversions take some GPUs eight times as long. */
+INLINE lane_f lane_sum(lane_i n, float more)
 {
-    return as_float(0x4b000000 | n) - 0x1p23f;
+    return as_float(0x4b400000 + n) + (more - 0x1.8p23f);
 }
 
 INLINE lane_f gather_float(const __global float *data, lane_i n, long apart)

@@ -263,9 +263,9 @@ INLINE lane_f lane_max(lane_f most, lane_f x)
     return x > most ? x : most;
 }
 
-INLINE lane_f lane_float(lane_i n)
+INLINE lane_f lane_sum(lane_i n, float more)
 {
-    return JOIN(convert_float, LANES)(n);
+    return JOIN(convert_float, LANES)(n) + more;
 }
 
 INLINE lane_f gather_float(const __global float *data, lane_i n, long apart)
