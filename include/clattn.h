@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clattn: exact attention and its gradients on any OpenCL device.
  *
- *   S = scale Q K^T, masked     P = softmax(S)     O = P V     L_i = log sum_j exp S_ij
+ *   S = scale Q K^T, with ALiBi, masked     P = softmax(S)     O = P V     L_i = log sum_j exp S_ij
  *
  * computed tile by tile (FlashAttention-2: Dao 2023, arXiv 2307.08691; online softmax: Milakov and Gimelshein 2018),
  * so that the N x M matrices S and P are never stored. Results are bit-identical from run to run on one device.
@@ -209,7 +209,7 @@ typedef struct clattn_context clattn_context;
  *   WRONG_CONTEXT     the device is not one of cl
  *   DEVICE_LIMIT      kernels cannot run on it, whatever the problem: it is not available, has no compiler, is
  *                     big-endian or a custom device, has no infinities, or takes fewer bytes of arguments than kernels
- *                     have (about 600; OpenCL's full profile has 1024 or more, its embedded one as few as 256)
+ *                     have (about 650; OpenCL's full profile has 1024 or more, its embedded one as few as 256)
  *   OPENCL_ERROR, OUT_OF_MEMORY */
 CLATTN_API clattn_status clattn_context_create(cl_context cl, cl_device_id device, const clattn_options *options,
                                                clattn_context **context);
@@ -264,7 +264,7 @@ CLATTN_API void clattn_bfloat16_to_float(const uint16_t *from, float *to, size_t
 typedef struct clattn_score {
     float scale;        /* factor of Q K^T, of either sign, 1.2e-38 to 2.35e38 in size; 0: 1/sqrt(D) */
     int causal;         /* 1: query i sees the keys j <= i + offset only */
-    clattn_align align; /* what offset is, of causality and of a window */
+    clattn_align align; /* what offset is, of causality, a window and ALiBi */
     int64_t offset;     /* read with CLATTN_ALIGN_OFFSET; within +-2^62 */
 
     /* Shape of the boolean mask: (B or 1, Hq or 1, N or 1, M or 1); all 0: no mask. A key padding mask (B,M) is
@@ -277,10 +277,19 @@ typedef struct clattn_score {
      * its windows are wide. */
     int window;
     int64_t window_left, window_right; /* read with window; -1 to 2^60 */
+
+    /* Shape of the slopes of ALiBi (Press et al. 2021, arXiv 2108.12409): (B or 1, Hq or 1); both 0: none. The score of
+     * query i of head h and key j is then
+     *
+     *   scale q . k - slope[b,h] |i + offset - j|
+     *
+     * with the offset of the diagonal, causal or not; masks apply to that. Slopes are finite float32 numbers of either
+     * sign, without a gradient; slope / scale |i + offset - j| must be within +-2^127. */
+    int64_t alibi_dim[2];
 } clattn_score;
 
 /* clang-format off */
-#define CLATTN_DEFAULT_SCORE {0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}, 0, 0, 0}
+#define CLATTN_DEFAULT_SCORE {0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}, 0, 0, 0, {0, 0}}
 /* clang-format on */
 
 /* A problem. Sizes have no default; in all other members 0 means default. Start from CLATTN_PROBLEM_INIT.
@@ -351,7 +360,7 @@ typedef struct clattn_plan clattn_plan;
  * other plans of its context.
  * *plan is NULL on failure.
  *   INVALID_ARGUMENT  a null pointer; passes with unknown bits, or none; struct_size, scale, align, a flag or the shape
- *                     of the mask not allowed
+ *                     of the mask or of the slopes not allowed
  *   INVALID_SIZE      a size out of the range above, Hq not a multiple of Hk, a tensor of more than 2^58 elements
  *   DEVICE_LIMIT      not even the smallest configuration fits the device, or it cannot run the engine that was forced
  *   BUILD_FAILED      clattn_last_error holds the log
@@ -414,6 +423,8 @@ typedef struct clattn_tensors {
     clattn_tensor dq;   /* backward: out  (B,Hq,N,D), when the plan has CLATTN_BACKWARD_DQ */
     clattn_tensor dk;   /* backward: out  (B,Hk,M,D), when the plan has CLATTN_BACKWARD_DK */
     clattn_tensor dv;   /* backward: out  (B,Hk,M,Dv), when the plan has CLATTN_BACKWARD_DV */
+
+    clattn_tensor alibi; /* in   clattn_score.alibi_dim, float32, its first two strides; when the problem has slopes */
 } clattn_tensors;
 
 /* clang-format off */
@@ -423,7 +434,7 @@ typedef struct clattn_tensors {
     {                                                                                                                  \
         sizeof(clattn_tensors), CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,                \
             CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,                  \
-            CLATTN_NO_TENSOR, CLATTN_NO_TENSOR                                                                         \
+            CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR                                                       \
     }
 CLATTN_API void clattn_tensors_init(clattn_tensors *tensors, size_t struct_size);
 
@@ -435,7 +446,7 @@ CLATTN_API void clattn_tensors_init(clattn_tensors *tensors, size_t struct_size)
  * A workspace begins at a multiple of 16 bytes, and a tensor's buffer at one of its element's size: OpenCL's own memory
  * does; of a sub-buffer its origin has to, and of host memory (CL_MEM_USE_HOST_PTR) its address.
  *
- * Forward reads q, k, v, mask, kv_lengths; writes out and lse.
+ * Forward reads q, k, v, mask, kv_lengths, alibi; writes out and lse.
  * Backward (FlashAttention-2, Algorithm 2) reads also out, lse and dout, and writes every gradient of the plan. lse is
  * not differentiated.
  *
@@ -564,6 +575,8 @@ typedef struct clattn_layer_tensors {
     clattn_block dcontext; /* where the layer has a context */
     clattn_block dwq, dwkv, dwo;
     clattn_block dbq, dbkv, dbo;
+
+    clattn_tensor alibi; /* in   as in clattn_tensors; where the layer has slopes */
 } clattn_layer_tensors;
 
 /* clang-format off */
@@ -574,7 +587,7 @@ typedef struct clattn_layer_tensors {
         sizeof(clattn_layer_tensors), 0, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,         \
             CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK,      \
             CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK,      \
-            CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK                        \
+            CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_TENSOR      \
     }
 CLATTN_API void clattn_layer_tensors_init(clattn_layer_tensors *tensors, size_t struct_size);
 
@@ -582,7 +595,7 @@ CLATTN_API void clattn_layer_tensors_init(clattn_layer_tensors *tensors, size_t 
  * no gradient at all is INVALID_ARGUMENT. CLBlast takes no wait list, so barriers are enqueued between its calls: on an
  * out-of-order queue, commands that are enqueued later wait for parts of the pass, and only *event for all of it.
  *
- * Backward reads what forward read (biases excepted) and `saved`; mask, kv_lengths and sizes must be the same. */
+ * Backward reads what forward read (biases excepted) and `saved`; mask, kv_lengths, slopes and sizes must be the same. */
 CLATTN_API clattn_status clattn_layer_enqueue_forward(const clattn_layer_plan *plan, cl_command_queue queue,
                                                       const clattn_layer_tensors *tensors, cl_mem workspace,
                                                       cl_uint wait_count, const cl_event *wait_list, cl_event *event);
@@ -638,6 +651,7 @@ typedef struct clattn_arrays {
     clattn_array out, lse; /* a backward reads them, unless it runs the forward itself */
     clattn_const_array dout;
     clattn_array dq, dk, dv;
+    clattn_const_array alibi;
 } clattn_arrays;
 
 /* clang-format off */
@@ -646,7 +660,8 @@ typedef struct clattn_arrays {
 #define CLATTN_ARRAYS_INIT                                                                                             \
     {                                                                                                                  \
         sizeof(clattn_arrays), CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY,    \
-            CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY       \
+            CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY,      \
+            CLATTN_NO_ARRAY                                                                                            \
     }
 CLATTN_API void clattn_arrays_init(clattn_arrays *arrays, size_t struct_size);
 
@@ -679,7 +694,7 @@ CLATTN_API clattn_status clattn_run_forward(clattn_runner *runner, const clattn_
 CLATTN_API clattn_status clattn_run_backward(clattn_runner *runner, const clattn_problem *problem,
                                              const clattn_arrays *arrays, clattn_run_info *info);
 
-/* As clattn_layer_tensors, member for member, every array contiguous (mask and kv_lengths with strides). */
+/* As clattn_layer_tensors, member for member, every array contiguous (mask, kv_lengths and alibi with strides). */
 typedef struct clattn_layer_arrays {
     size_t struct_size; /* sizeof(clattn_layer_arrays) */
     int accumulate;
@@ -689,12 +704,13 @@ typedef struct clattn_layer_arrays {
     float *out;
     const float *dout;
     float *dx, *dcontext, *dwq, *dwkv, *dwo, *dbq, *dbkv, *dbo;
+    clattn_const_array alibi;
 } clattn_layer_arrays;
 
 #define CLATTN_LAYER_ARRAYS_INIT                                                                                       \
     {                                                                                                                  \
         sizeof(clattn_layer_arrays), 0, NULL, NULL, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, NULL, NULL, NULL, NULL, NULL,    \
-            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL                                           \
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, CLATTN_NO_ARRAY                          \
     }
 CLATTN_API void clattn_layer_arrays_init(clattn_layer_arrays *arrays, size_t struct_size);
 

@@ -11,6 +11,7 @@
 static const char *const layout_names[LAYOUT_COUNT] = {"bhnd", "bnhd", "packed", "padded", "broadcast", "random"};
 static const char *const data_names[DATA_COUNT] = {"normal", "uniform", "large", "rising", "equal", "nanpad"};
 static const char *const mask_names[MASK_COUNT] = {"random", "prefix", "suffix", "deadrows", "false"};
+static const char *const alibi_names[ALIBI_COUNT] = {"usual", "varied"};
 static const char *const dtype_names[3] = {"f32", "f16", "bf16"}; /* the first is never printed */
 static const char size_letters[] = "bhnmd";
 static const char *const align_names[2] = {"bottom-right", "top-left"};
@@ -94,6 +95,10 @@ static void put_visibility(char *line, const struct test_case *c)
     if (dim[0] != 0) {
         put(line, "mask=%s:%lld,%lld,%lld,%lld", mask_names[c->mask], (long long)dim[0], (long long)dim[1],
             (long long)dim[2], (long long)dim[3]);
+    }
+    if (p->score.alibi_dim[0] != 0) {
+        put(line, "alibi=%s:%lld,%lld", alibi_names[c->alibi], (long long)p->score.alibi_dim[0],
+            (long long)p->score.alibi_dim[1]);
     }
     if (p->kv_lengths && c->lengths == LENGTHS_SAME) {
         put(line, "kvlen=%ld", (long)c->kv_length);
@@ -242,6 +247,15 @@ static int parse_mask(const char *value, struct test_case *c)
     return kind >= 0 && read_numbers(colon != NULL ? colon + 1 : value, ',', 4, c->problem.score.mask_dim);
 }
 
+static int parse_alibi(const char *value, struct test_case *c)
+{
+    const char *colon = strchr(value, ':');
+    int kind = colon != NULL ? find_name(alibi_names, ALIBI_COUNT, value, (size_t)(colon - value)) : ALIBI_USUAL;
+
+    c->alibi = kind >= 0 ? (enum case_alibi)kind : ALIBI_USUAL;
+    return kind >= 0 && read_numbers(colon != NULL ? colon + 1 : value, ',', 2, c->problem.score.alibi_dim);
+}
+
 static int parse_length(const char *value, struct test_case *c)
 {
     int64_t length;
@@ -342,7 +356,8 @@ static const struct {
 } options[] = {{"dtype=", parse_dtype},   {"align=", parse_align},    {"mask=", parse_mask},
                {"window=", parse_window}, {"kvlen=", parse_length},   {"layout=", parse_layout},
                {"data=", parse_data},     {"tile=", parse_tile},      {"scale=", parse_scale},
-               {"seed=", parse_seed},     {"grad=", parse_gradients}, {"splits=", parse_splits}};
+               {"seed=", parse_seed},     {"grad=", parse_gradients}, {"splits=", parse_splits},
+               {"alibi=", parse_alibi}};
 
 static int parse_word(const char *word, struct test_case *c, unsigned *seen)
 {

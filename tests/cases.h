@@ -8,6 +8,7 @@
  *   dtype=f16|bf16                                                         (default f32)
  *   causal                        align=top-left|bottom-right|OFFSET       (default bottom-right)
  *   window=LEFT,RIGHT             -1: no end on that side
+ *   alibi=KIND:B,H                the two are alibi_dim; KIND: (usual:) varied:
  *   mask=KIND:B,H,N,M             the four are mask_dim; KIND: (random:) prefix: suffix: deadrows: false:
  *   kvlen or kvlen=LENGTH         a mixture of lengths, or the same for each batch
  *   layout=bnhd|packed|padded|broadcast|random                             (default bhnd)
@@ -52,6 +53,12 @@ enum case_mask {
     MASK_COUNT
 };
 
+enum case_alibi {
+    ALIBI_USUAL,  /* 2^(-8 (h + 1) / Hq), a little less from batch to batch */
+    ALIBI_VARIED, /* of either sign, some 0 */
+    ALIBI_COUNT
+};
+
 enum case_lengths {
     LENGTHS_NONE,
     LENGTHS_MIXED, /* 0, M, more than M, negative, and random ones */
@@ -71,7 +78,8 @@ struct test_case {
     int want_lse;
     enum case_layout layout;
     enum case_data data;
-    enum case_mask mask; /* read when problem.score.mask_dim is not 0 */
+    enum case_mask mask;   /* read when problem.score.mask_dim is not 0 */
+    enum case_alibi alibi; /* read when problem.score.alibi_dim is not 0 */
     enum case_lengths lengths;
     int32_t kv_length;
     uint64_t seed;

@@ -388,7 +388,9 @@ size_t case_table(enum case_tier tier, struct test_case *cases, size_t capacity)
         add_lines(&t);
         groups[n].add(&t);
     }
-    t.group = "splits"; /* lines alone, and the next */
+    t.group = "splits"; /* lines alone, and the next two */
+    add_lines(&t);
+    t.group = "alibi";
     add_lines(&t);
     t.group = "busy";
     add_lines(&t);

@@ -100,6 +100,20 @@ static void fill_lengths(struct data_set *set, const struct test_case *c, struct
     }
 }
 
+static void fill_alibi(struct data_set *set, const struct test_case *c, struct check_random *r)
+{
+    const struct data_view *view = &set->view[SLOT_ALIBI];
+
+    for (size_t row = 0; view->buffer >= 0 && row < row_count(view); row++) {
+        const float head = (float)(row % view->dim[1]), batch = (float)(row / view->dim[1]);
+        const float usual = exp2f(-8.0f * (head + 1.0f) / (float)view->dim[1]) * (1.0f - 0.01f * batch);
+        const float varied = check_random_below(r, 4) == 0 ? 0.0f : 0.3f * check_random_normal(r);
+        const float slope = c->alibi == ALIBI_VARIED ? varied : usual;
+
+        memcpy(row_at(set, SLOT_ALIBI, row), &slope, sizeof slope);
+    }
+}
+
 /* 1 when row `row` of K and V is padding for every query head that reads it. */
 static int is_padding(const struct data_set *set, const clattn_problem *p, size_t row)
 {
@@ -269,6 +283,7 @@ int data_make(const struct test_case *c, struct data_set *set)
     fill_tensor(set, c, SLOT_K, &r);
     fill_tensor(set, c, SLOT_V, &r);
     fill_tensor(set, c, SLOT_DOUT, &r);
+    fill_alibi(set, c, &r);
     if (widen(set) != 0) {
         data_free(set);
         return -1;
@@ -290,8 +305,9 @@ void data_free(struct data_set *set)
 void data_arrays(const struct data_set *set, clattn_arrays *arrays)
 {
     clattn_const_array *const inputs[SLOT_COUNT] = {
-        [SLOT_Q] = &arrays->q,       [SLOT_K] = &arrays->k,       [SLOT_V] = &arrays->v,
-        [SLOT_MASK] = &arrays->mask, [SLOT_DOUT] = &arrays->dout, [SLOT_KV_LENGTHS] = &arrays->kv_lengths,
+        [SLOT_Q] = &arrays->q,         [SLOT_K] = &arrays->k,       [SLOT_V] = &arrays->v,
+        [SLOT_MASK] = &arrays->mask,   [SLOT_DOUT] = &arrays->dout, [SLOT_KV_LENGTHS] = &arrays->kv_lengths,
+        [SLOT_ALIBI] = &arrays->alibi,
     };
     clattn_array *const outputs[SLOT_COUNT] = {
         [SLOT_OUT] = &arrays->out, [SLOT_LSE] = &arrays->lse, [SLOT_DQ] = &arrays->dq,
@@ -337,7 +353,7 @@ clattn_tensor *data_tensor(clattn_tensors *t, enum data_slot slot)
         [SLOT_Q] = &t->q,       [SLOT_K] = &t->k,     [SLOT_V] = &t->v,
         [SLOT_MASK] = &t->mask, [SLOT_OUT] = &t->out, [SLOT_KV_LENGTHS] = &t->kv_lengths,
         [SLOT_LSE] = &t->lse,   [SLOT_DQ] = &t->dq,   [SLOT_DOUT] = &t->dout,
-        [SLOT_DK] = &t->dk,     [SLOT_DV] = &t->dv,
+        [SLOT_DK] = &t->dk,     [SLOT_DV] = &t->dv,   [SLOT_ALIBI] = &t->alibi,
     };
 
     return members[slot];

@@ -16,6 +16,7 @@ enum data_slot {
     SLOT_MASK,
     SLOT_KV_LENGTHS,
     SLOT_DOUT,
+    SLOT_ALIBI,
     SLOT_OUT, /* the outputs, to the end, in the order of enum check_tensor */
     SLOT_LSE,
     SLOT_DQ,

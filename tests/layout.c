@@ -71,7 +71,7 @@ static int place(struct data_set *set, enum data_slot slot, enum case_layout lay
     struct data_view *view = &set->view[slot];
     const size_t *dim = view->dim;
     int output = slot >= SLOT_OUT;
-    int small = slot == SLOT_MASK || slot == SLOT_KV_LENGTHS;
+    int small = slot == SLOT_MASK || slot == SLOT_KV_LENGTHS || slot == SLOT_ALIBI;
     size_t guard = layout != LAYOUT_RANDOM && (output || layout != LAYOUT_BHND) ? GUARD : 0;
 
     view->offset = guard;
@@ -124,6 +124,7 @@ static int sizes_make_sense(const struct test_case *c)
     const int64_t sizes[] = {p->batch, p->q_heads, p->kv_heads, p->q_len, p->kv_len, p->qk_dim, p->v_dim};
     double rows = fmax((double)p->q_heads * (double)p->q_len, (double)p->kv_heads * (double)p->kv_len);
     const int64_t full[4] = {p->batch, p->q_heads, p->q_len, p->kv_len};
+    const int64_t *alibi = p->score.alibi_dim;
     double mask = 1.0;
 
     for (size_t n = 0; n < sizeof sizes / sizeof sizes[0]; n++) {
@@ -134,6 +135,11 @@ static int sizes_make_sense(const struct test_case *c)
     for (int n = 0; n < 4; n++) {
         mask *= (double)p->score.mask_dim[n];
         if (p->score.mask_dim[n] != (p->score.mask_dim[0] == 0 ? 0 : 1) && p->score.mask_dim[n] != full[n]) {
+            return 0;
+        }
+    }
+    for (int n = 0; n < 2; n++) {
+        if (alibi[n] != (alibi[0] == 0 ? 0 : 1) && alibi[n] != full[n]) {
             return 0;
         }
     }
@@ -160,6 +166,7 @@ int layout_make(struct data_set *set, const struct test_case *c)
              p->score.mask_dim[3]);
     set_dims(set, SLOT_KV_LENGTHS, CLATTN_FLOAT32, p->kv_lengths ? p->batch : 0, 1, 1, 1);
     set_dims(set, SLOT_DOUT, p->dtype, p->batch, p->q_heads, p->q_len, p->v_dim);
+    set_dims(set, SLOT_ALIBI, CLATTN_FLOAT32, p->score.alibi_dim[0], p->score.alibi_dim[1], 1, 1);
     set_dims(set, SLOT_OUT, p->dtype, p->batch, p->q_heads, p->q_len, p->v_dim);
     set_dims(set, SLOT_LSE, CLATTN_FLOAT32, p->batch, p->q_heads, p->q_len, 1);
     set_dims(set, SLOT_DQ, p->dtype, p->batch, p->q_heads, p->q_len, p->qk_dim);

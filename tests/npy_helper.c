@@ -12,7 +12,8 @@
  *   npy_helper holds FILE X
  *       Whether every element of a float file is X.
  *   npy_helper reference Q K V DOUT [word...]
- *       Compares results with the double reference, as clattn check does. Words: causal offset=X window=L,R scale=X mask=F kvlen=F
+ *       Compares results with the double reference, as clattn check does. Words:
+ *       causal offset=X window=L,R scale=X mask=F alibi=F kvlen=F
  *       bnhd, dtype=f16|bf16 (the results were stored so), and the results, at least one: out=F lse=F dq=F dk=F dv=F.
  *   npy_helper layer X WQ WKV WO [word...]
  *       The same for a layer; see npy_layer.c.
@@ -272,6 +273,10 @@ void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
                                    : i % 3 == 0     ? (int64_t)header.dim[i / 3]
                                                     : 1;
         }
+    } else if (strncmp(word, "alibi=", 6) == 0) {
+        a->alibi.data = load(word + 6, NPY_FLOAT32 | NPY_FLOAT16, &header);
+        p->score.alibi_dim[0] = header.rank == 2 ? (int64_t)header.dim[0] : 1;
+        p->score.alibi_dim[1] = (int64_t)header.dim[header.rank - 1];
     } else if (strncmp(word, "kvlen=", 6) == 0) {
         a->kv_lengths.data = load(word + 6, NPY_INT32 | NPY_INT64, &header);
         p->kv_lengths = 1;

@@ -53,6 +53,7 @@ static void take_shared(clattn_layer *l, clattn_layer_arrays *a, int count, char
     l->kv_lengths = p.kv_lengths;
     l->score = p.score;
     a->mask = middle.mask;
+    a->alibi = middle.alibi;
     a->kv_lengths = middle.kv_lengths;
 }
 

@@ -113,7 +113,7 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, doub
         const double product = dot(q, host_row(&w->k, b, hk, w->keys[t]), p->qk_dim, &size);
 
         w->score[t] = score_of_pair(p, w->a, b, h, i, w->keys[t], product);
-        raise_to(&w->sizes->score, fabs(w->score[t]));
+        raise_to(&w->sizes->score, fabs(w->scale * product));
         raise_to(&w->sizes->lse, fabs(w->scale) * size);
         most = fmax(most, w->score[t]);
     }
@@ -122,6 +122,9 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, doub
         return 0;
     }
     for (int64_t t = 0; t < count; t++) {
+        if (w->score[t] > most - 40.0) { /* the weight of others is none, whatever ALiBi makes of them */
+            raise_to(&w->sizes->score, fabs(w->score[t]));
+        }
         w->score[t] = exp(w->score[t] - most);
         sum += w->score[t];
     }

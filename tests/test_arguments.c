@@ -28,6 +28,7 @@ struct change {
 #define POWER(n) ((int64_t)1 << (n))
 #define MASK(b, h, n, m)                                                                                               \
     SET(score.mask_dim[0], b), SET(score.mask_dim[1], h), SET(score.mask_dim[2], n), SET(score.mask_dim[3], m)
+#define ALIBI(b, h) SET(score.alibi_dim[0], b), SET(score.alibi_dim[1], h)
 
 struct problem_row {
     clattn_status status;
@@ -104,6 +105,11 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_ARGUMENT, "problem.score.mask_dim[2]", {MASK(2, 1, 9, 7)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.mask_dim[3]", {MASK(2, 1, 7, 0)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.mask_dim[3]", {MASK(1, 1, 1, 8)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.alibi_dim[0]", {ALIBI(3, 2)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.alibi_dim[0]", {ALIBI(0, 2)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.alibi_dim[0]", {ALIBI(-1, -1)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.alibi_dim[1]", {ALIBI(2, 0)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.alibi_dim[1]", {ALIBI(1, 3)}},
     {CLATTN_INVALID_SIZE, "problem.q_tile", {SET(q_tile, -1)}},
     {CLATTN_INVALID_SIZE, "problem.k_tile", {SET(k_tile, INT64_MIN)}},
     {CLATTN_INVALID_SIZE, "problem.kv_splits", {SET(kv_splits, -1)}},
@@ -372,9 +378,9 @@ static void test_null_in_section_6(void **state)
         assert_status(run(runner, NULL, &arrays, NULL), CLATTN_INVALID_ARGUMENT, "problem is NULL");
         assert_status(run(runner, &p, NULL, NULL), CLATTN_INVALID_ARGUMENT, "arrays is NULL");
         assert_status(run(runner, &p, &arrays, &info), CLATTN_INVALID_ARGUMENT, "info.struct_size");
-        arrays.struct_size--;
+        arrays.struct_size = offsetof(clattn_arrays, alibi) - 1;
         assert_status(run(runner, &p, &arrays, NULL), CLATTN_INVALID_ARGUMENT, "arrays.struct_size");
-        arrays.struct_size++;
+        arrays.struct_size = sizeof arrays;
     }
     clattn_runner_destroy(runner);
 }

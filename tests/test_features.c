@@ -73,6 +73,9 @@ static void test_word(void **state)
     p.score.scale = -1.0f;
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(NEGATIVE_SCALE)));
     p = plain;
+    p.score.alibi_dim[0] = p.score.alibi_dim[1] = 1;
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(ALIBI)));
+    p = plain;
     p.kv_splits = 1;
     assert_true(clattn__features(&p) == float32);
     p.kv_splits = 2;

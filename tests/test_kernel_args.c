@@ -73,6 +73,10 @@ static void check_engine(const struct device *device, clattn_engine engine, clat
     problem.score.mask_dim[3] = problem.kv_len;
     assert_int_equal(check_plan(context, &problem, CLATTN_FORWARD), 2);
     assert_true(check_plan(context, &problem, CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DV) >= 2);
+    problem.score.alibi_dim[0] = 1;
+    problem.score.alibi_dim[1] = 2;
+    assert_int_equal(check_plan(context, &problem, CLATTN_FORWARD), 2);
+    assert_true(check_plan(context, &problem, CLATTN_BACKWARD) >= 2);
     clattn_context_destroy(context);
 }
 

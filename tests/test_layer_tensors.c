@@ -76,7 +76,7 @@ static void test_arguments(void **state)
                           good.plan, good.queue, NULL, good.workspace, 0, NULL, &event),
                       CLATTN_INVALID_ARGUMENT, "tensors is NULL");
         call = good;
-        call.tensors.struct_size = sizeof call.tensors - 8;
+        call.tensors.struct_size = offsetof(clattn_layer_tensors, alibi) - 8;
         assert_layer_refused(f, &call, CLATTN_INVALID_ARGUMENT, "struct_size", "", 1);
         call = good;
         call.wait_count = 1;

@@ -253,7 +253,7 @@ static void test_long_strides(void **state)
     assert_false(clattn__role_view(&role, given[1], &view) || clattn__role_view(&role, given[2], &view));
 }
 
-/* Elements have 2 bytes where they are stored in 16 bits; lse, mask and key lengths are as ever. */
+/* Elements have 2 bytes where they are stored in 16 bits; lse, mask, key lengths and slopes are as ever. */
 static void test_element_bytes(void **state)
 {
     clattn_problem p = CLATTN_PROBLEM_INIT;
@@ -262,6 +262,7 @@ static void test_element_bytes(void **state)
     (void)state;
     p.batch = p.q_heads = p.kv_heads = p.q_len = p.kv_len = p.qk_dim = p.v_dim = 1;
     p.score.mask_dim[0] = p.score.mask_dim[1] = p.score.mask_dim[2] = p.score.mask_dim[3] = 1;
+    p.score.alibi_dim[0] = p.score.alibi_dim[1] = 1;
     p.kv_lengths = 1;
     for (p.dtype = CLATTN_FLOAT32; p.dtype <= CLATTN_BFLOAT16; p.dtype++) {
         const size_t count = clattn__roles(&p, CLATTN_BACKWARD, roles);
@@ -271,9 +272,9 @@ static void test_element_bytes(void **state)
             const size_t size = p.dtype == CLATTN_FLOAT32 ? 4 : 2;
             const size_t index = roles[n].index;
 
-            assert_int_equal(roles[n].element_bytes, index == ROLE_MASK                              ? 1
-                                                     : index == ROLE_LSE || index == ROLE_KV_LENGTHS ? 4
-                                                                                                     : size);
+            const bool four = index == ROLE_LSE || index == ROLE_KV_LENGTHS || index == ROLE_ALIBI;
+
+            assert_int_equal(roles[n].element_bytes, index == ROLE_MASK ? 1 : four ? 4 : size);
         }
     }
 }

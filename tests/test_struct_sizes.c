@@ -188,6 +188,8 @@ static void check_taken(const char *what, const void *good, size_t least, size_t
 }
 
 #define CHECK(what, object, take) check_taken(what, &(object), sizeof(object), sizeof(object), take, CLATTN_SUCCESS)
+/* Of a struct that has grown since. */
+#define CHECK_GROWN(what, object, least, take) check_taken(what, &(object), least, sizeof(object), take, CLATTN_SUCCESS)
 /* Of a struct that ends with a score, which has grown. */
 #define LEAST(object) (sizeof(object) - sizeof(clattn_score) + offsetof(clattn_score, window))
 #define CHECK_SCORE(what, object, take)                                                                                \
@@ -204,10 +206,10 @@ static void test_taken(void **state)
     CHECK_SCORE("problem", w.scene.problem, take_problem);
     CHECK_SCORE("problem", w.scene.problem, take_run_forward_problem);
     CHECK_SCORE("problem", w.scene.problem, take_run_backward_problem);
-    CHECK("tensors", w.scene.tensors, take_tensors_forward);
-    CHECK("tensors", w.scene.tensors, take_tensors_backward);
-    CHECK("arrays", w.arrays, take_arrays_forward);
-    CHECK("arrays", w.arrays, take_arrays_backward);
+    CHECK_GROWN("tensors", w.scene.tensors, offsetof(clattn_tensors, alibi), take_tensors_forward);
+    CHECK_GROWN("tensors", w.scene.tensors, offsetof(clattn_tensors, alibi), take_tensors_backward);
+    CHECK_GROWN("arrays", w.arrays, offsetof(clattn_arrays, alibi), take_arrays_forward);
+    CHECK_GROWN("arrays", w.arrays, offsetof(clattn_arrays, alibi), take_arrays_backward);
     CHECK_SCORE("layer", w.layer.c.layer, take_weights_layer);
     /* passes is 0, which is found out last: a search takes long */
     check_taken("problem", &w.scene.problem, LEAST(w.scene.problem), sizeof w.scene.problem, take_tune_problem,
@@ -224,10 +226,10 @@ static void test_layer_taken(void **state)
     CHECK_SCORE("layer", w.layer.c.layer, take_layer);
     CHECK_SCORE("layer", w.layer.c.layer, take_run_layer_forward);
     CHECK_SCORE("layer", w.layer.c.layer, take_run_layer_backward);
-    CHECK("tensors", w.layer.tensors, take_layer_tensors_forward);
-    CHECK("tensors", w.layer.tensors, take_layer_tensors_backward);
-    CHECK("arrays", w.layer_arrays, take_layer_arrays_forward);
-    CHECK("arrays", w.layer_arrays, take_layer_arrays_backward);
+    CHECK_GROWN("tensors", w.layer.tensors, offsetof(clattn_layer_tensors, alibi), take_layer_tensors_forward);
+    CHECK_GROWN("tensors", w.layer.tensors, offsetof(clattn_layer_tensors, alibi), take_layer_tensors_backward);
+    CHECK_GROWN("arrays", w.layer_arrays, offsetof(clattn_layer_arrays, alibi), take_layer_arrays_forward);
+    CHECK_GROWN("arrays", w.layer_arrays, offsetof(clattn_layer_arrays, alibi), take_layer_arrays_backward);
 }
 
 /* ---- what is written ---- */

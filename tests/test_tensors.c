@@ -28,7 +28,7 @@ static void test_null(void **state)
         call.queue = NULL;
         assert_refused(r, &call, CLATTN_INVALID_ARGUMENT, "queue is NULL");
         call = refusal_call(r, backward);
-        call.tensors.struct_size--;
+        call.tensors.struct_size = offsetof(clattn_tensors, alibi) - 1;
         assert_refused(r, &call, CLATTN_INVALID_ARGUMENT, "tensors.struct_size");
         assert_status((backward ? clattn_enqueue_backward : clattn_enqueue_forward)(r->plan, r->device.queue, NULL,
                                                                                     call.workspace, 0, NULL, &event),

@@ -22,6 +22,8 @@ done
 make small.npy f4 1,1,20,8 7
 make mask2.npy b1 2,47 5
 make mask4.npy u1 2,1,33,47 6
+make slopes.npy f4 4 8
+make slopes.half.npy f2 2,4 9
 "$helper" lengths len32.npy i4 47,20
 "$helper" lengths len64.npy i8 0,99
 inputs="--q q.npy --k k.npy --v v.npy"
@@ -48,6 +50,7 @@ both "causal offset=0 scale=-0.3" --causal --align top-left --scale=-0.3
 both "causal offset=14" --causal --align bottom-right --scale 0
 both "window=4,9" --window 4,9
 both "causal kvlen=len32.npy" --causal --kv-len len32.npy
+both alibi=slopes.npy --alibi slopes.npy
 both dtype=f16 --dtype f16
 both "dtype=bf16 causal" --causal --dtype bf16
 
@@ -61,6 +64,7 @@ forward_only() {
 
 forward_only mask=mask2.npy --mask mask2.npy --q-tile 0 --k-tile 0
 forward_only "mask=mask4.npy causal" --mask mask4.npy --causal --engine auto
+forward_only "alibi=slopes.half.npy causal dtype=f16" --alibi slopes.half.npy --causal --dtype f16
 forward_only "" --engine simt
 forward_only "" --engine cpu
 forward_only "" --q-tile 7 --k-tile 1000000
@@ -248,6 +252,9 @@ bad_shape dout f4 2,4,32,8 "found N = 32; allowed: 33, as --q has it"
 bad_shape mask b1 2,46 "--mask bad.npy: shape (2, 46); allowed: (2, 47) or (2, 4, 33, 47), where any dimension may be 1"
 bad_shape mask b1 2,2,33,47 "shape (2, 2, 33, 47); allowed: (2, 47) or (2, 4, 33, 47)"
 bad_shape mask b1 47 "shape (47,); allowed: (2, 47) or (2, 4, 33, 47)"
+bad_shape alibi f4 3 "--alibi bad.npy: shape (3,); allowed: (4,) or (2, 4), where any dimension may be 1"
+bad_shape alibi f4 2,4,1 "shape (2, 4, 1); allowed: (4,) or (2, 4)"
+bad_shape alibi b1 4 "elements of type '|b1'; allowed: float32 ('<f4'), float16 ('<f2')"
 bad_shape mask f4 2,47 "elements of type '<f4'; allowed: bool ('|b1'), uint8 ('|u1')"
 bad_shape kv-len i4 3 "--kv-len bad.npy: shape (3,); allowed: (2,), one length a batch"
 bad_shape kv-len i4 2,1 "shape (2, 1); allowed: (2,), one length a batch"

@@ -23,6 +23,7 @@ make bo.npy f4 24 9
 make dout.npy f4 2,13,24 10
 make mask2.npy b1 2,9 11
 make mask4.npy u1 2,4,13,1 12
+make slopes.npy f4 4 13
 "$helper" lengths lengths.npy i4 9,4
 "$helper" lengths long.npy i8 5,99
 for name in x:2,13,24:1 wq:40,24:3:small wkv:40,24:4:small wo:24,40:6:small; do
@@ -75,6 +76,7 @@ self "causal scale=-0.4" --causal --scale=-0.4
 with_context ""
 with_context "causal offset=-3 mask=mask4.npy" --causal --align -3 --mask mask4.npy
 with_context "window=2,1 offset=-3" --window 2,1 --align -3
+with_context "causal alibi=slopes.npy" --causal --alibi slopes.npy
 with_context "mask=mask2.npy kvlen=lengths.npy" --mask mask2.npy --kv-len lengths.npy
 
 expect 0 "warning: --kv-len long.npy: 1 of 2 lengths lie outside 0 to M = 13" $forward --kv-len long.npy --out out.npy
@@ -178,6 +180,7 @@ bad_shape dout f4 2,9,24 "shape (2, 9, 24), found N = 9; allowed: 13, as --x has
 bad_shape dout f4 1,13,24 "shape (1, 13, 24), found B = 1; allowed: 2, as --x has it"
 bad_shape mask b1 2,13 "shape (2, 13); allowed: (2, 9) or (2, 4, 13, 9), where any dimension may be 1"
 bad_shape mask b1 2,2,13,9 "shape (2, 2, 13, 9); allowed: (2, 9) or (2, 4, 13, 9)"
+bad_shape alibi f4 2 "shape (2,); allowed: (4,) or (2, 4), where any dimension may be 1"
 bad_shape mask f4 2,9 "elements of type '<f4'; allowed: bool ('|b1'), uint8 ('|u1')"
 bad_shape kv-len i4 3 "shape (3,); allowed: (2,), one length a batch"
 make bad.npy f4 40 1

@@ -15,14 +15,18 @@ static int64_t key_count(const clattn_problem *p, const clattn_arrays *a, int64_
     return length < 0 ? 0 : length > p->kv_len ? p->kv_len : length;
 }
 
+/* Query i stands at key i + this. */
+static int64_t diagonal(const clattn_problem *p, const clattn_arrays *a, int64_t b)
+{
+    return p->score.align == CLATTN_ALIGN_BOTTOM_RIGHT ? key_count(p, a, b) - p->q_len
+           : p->score.align == CLATTN_ALIGN_OFFSET     ? p->score.offset
+                                                       : 0;
+}
+
 /* Key position of query i. */
 static int64_t key_position(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t i)
 {
-    int64_t offset = p->score.align == CLATTN_ALIGN_BOTTOM_RIGHT ? key_count(p, a, b) - p->q_len
-                     : p->score.align == CLATTN_ALIGN_OFFSET     ? p->score.offset
-                                                                 : 0;
-
-    return i + offset;
+    return i + diagonal(p, a, b);
 }
 
 /* Keys before this one are hidden from query i by the window. */
@@ -109,13 +113,24 @@ double score_scale(const clattn_problem *p)
     return p->score.scale != 0.0f ? (double)p->score.scale : 1.0 / sqrt((double)p->qk_dim);
 }
 
+/* -slope |i + offset - j| */
+static double alibi(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j)
+{
+    const int64_t *dim = p->score.alibi_dim;
+    const float *slopes = a->alibi.data;
+    size_t stride[3];
+
+    if (dim[0] == 0) {
+        return 0.0;
+    }
+    host_strides(&a->alibi, dim[1], 1, 1, stride);
+    slopes += dim[0] > 1 ? (size_t)b * stride[0] : 0;
+    slopes += dim[1] > 1 ? (size_t)h * stride[1] : 0;
+    return -(double)*slopes * fabs((double)i + (double)diagonal(p, a, b) - (double)j);
+}
+
 double score_of_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j,
                      double dot)
 {
-    (void)a;
-    (void)b;
-    (void)h;
-    (void)i;
-    (void)j;
-    return score_scale(p) * dot;
+    return score_scale(p) * dot + alibi(p, a, b, h, i, j);
 }

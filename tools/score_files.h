@@ -11,6 +11,8 @@
 #define SCORE_FILES(FILE)                                                                                              \
     FILE(MASK, mask, INPUT_TRUTHS, mask_dim, "BHNM", "BM",                                                             \
          "  --mask FILE       bool or uint8, nonzero = may attend: (B,M), or (B,H,N,M) where any\n"                    \
-         "                    dimension may be 1\n")
+         "                    dimension may be 1\n")                                                                   \
+    FILE(ALIBI, alibi, INPUT_FLOATS, alibi_dim, "BH", "H",                                                             \
+         "  --alibi FILE      ALiBi slopes, (H) or (B,H): scores lose slope |i + offset - j|\n")
 
 #endif

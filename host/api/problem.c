@@ -95,6 +95,19 @@ static clattn_status check_window(const clattn_score *s)
     return status;
 }
 
+static clattn_status check_alibi(const clattn_problem *p)
+{
+    const int64_t *dim = p->score.alibi_dim;
+    const int64_t whole[2] = {p->batch, p->q_heads};
+    for (size_t i = 0; i < 2 && (dim[0] || dim[1]); ++i)
+        if (dim[i] != 1 && dim[i] != whole[i])
+            return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                                "problem.score.alibi_dim[%zu] is %" PRId64 "; allowed are 1 and %" PRId64
+                                " (or 0 in both: no ALiBi)",
+                                i, dim[i], whole[i]);
+    return CLATTN_SUCCESS;
+}
+
 static clattn_status check_score(const clattn_problem *p)
 {
     const clattn_score *s = &p->score;
@@ -103,6 +116,8 @@ static clattn_status check_score(const clattn_problem *p)
         status = check_mask(p);
     if (!status)
         status = check_window(s);
+    if (!status)
+        status = check_alibi(p);
     if (status)
         return status;
     if (s->scale != 0.0f && !(fabsf(s->scale) >= FLT_MIN && fabsf(s->scale) <= MAX_SCALE))

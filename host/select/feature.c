@@ -22,6 +22,7 @@ uint64_t clattn__features(const clattn_problem *problem)
         [FEATURE_NEGATIVE_SCALE] = (problem->score.scale < 0.0f),
         [FEATURE_KEY_PARTS] = (problem->kv_splits > 1),
         [FEATURE_WINDOW] = problem->score.window,
+        [FEATURE_ALIBI] = (problem->score.alibi_dim[0] != 0),
     };
     uint64_t features = 0;
     for (int i = 0; i < FEATURE_COUNT; ++i)

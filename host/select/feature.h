@@ -20,17 +20,19 @@
     FEATURE(PACKED_HEADS, "query heads that share a tile")                                                             \
     FEATURE(NEGATIVE_SCALE, "a negative scale")                                                                        \
     FEATURE(KEY_PARTS, "keys in parts, as kv_splits asks")                                                             \
-    FEATURE(WINDOW, "a window")
+    FEATURE(WINDOW, "a window")                                                                                        \
+    FEATURE(ALIBI, "ALiBi slopes")
 
 #define CLATTN__FEATURE_NUMBER(name, text) FEATURE_##name,
 enum { CLATTN__FEATURE_LIST(CLATTN__FEATURE_NUMBER) FEATURE_COUNT };
 #define CLATTN__FEATURE(name) ((uint64_t)1 << FEATURE_##name)
 
 /* Those that kernels have code for only where they are compiled in: by -DNAME=1, which is 0 else. */
-#define CLATTN__COMPILED CLATTN__FEATURE(WINDOW)
+#define CLATTN__COMPILED (CLATTN__FEATURE(WINDOW) | CLATTN__FEATURE(ALIBI))
 
 /* Those that are often named together. What kernels/attention/ does to any score, whatever the engine, is in the first. */
-#define CLATTN__SCORES (CLATTN__DIAGONALS | CLATTN__FEATURE(KEY_LENGTHS) | CLATTN__FEATURE(WINDOW))
+#define CLATTN__SCORES                                                                                                 \
+    (CLATTN__DIAGONALS | CLATTN__FEATURE(KEY_LENGTHS) | CLATTN__FEATURE(WINDOW) | CLATTN__FEATURE(ALIBI))
 #define CLATTN__16_BITS (CLATTN__FEATURE(FLOAT16) | CLATTN__FEATURE(BFLOAT16))
 #define CLATTN__DIAGONALS (CLATTN__FEATURE(CAUSAL) | CLATTN__FEATURE(TOP_LEFT) | CLATTN__FEATURE(OFFSET))
 #define CLATTN__MASKS (CLATTN__FEATURE(MASK_PADDING) | CLATTN__FEATURE(MASK_FULL))

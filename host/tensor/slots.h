@@ -23,7 +23,9 @@
 #define CLATTN__SCORE_TENSORS(TENSOR)                                                                                  \
     TENSOR(MASK, mask, BOTH_PASSES, 0, p->score.mask_dim[0] != 0,                                                      \
            SHAPE(p->score.mask_dim[0], p->score.mask_dim[1], p->score.mask_dim[2], p->score.mask_dim[3]), BYTE)        \
-    TENSOR(KV_LENGTHS, kv_lengths, BOTH_PASSES, 0, p->kv_lengths != 0, SHAPE(p->batch, 1, 1, 1), INT)
+    TENSOR(KV_LENGTHS, kv_lengths, BOTH_PASSES, 0, p->kv_lengths != 0, SHAPE(p->batch, 1, 1, 1), INT)                  \
+    TENSOR(ALIBI, alibi, BOTH_PASSES, 0, p->score.alibi_dim[0] != 0,                                                   \
+           SHAPE(p->score.alibi_dim[0], p->score.alibi_dim[1], 1, 1), FLOAT)
 
 #define CLATTN__ROLE(slot, member, read, written, when, shape, elements) ROLE_##slot,
 enum { CLATTN__TENSORS(CLATTN__ROLE) ROLE_COUNT };

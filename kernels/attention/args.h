@@ -38,6 +38,7 @@ struct call {
     struct view dq_sums;        /* float32, of backward_head */
     struct view mask;           /* strides are 0 along dimensions of size 1 */
     arg_long mask_column;       /* and along keys: 1 or 0 */
+    struct view alibi;          /* as the mask, with one row of one element */
     arg_long kv_lengths;        /* first element of the key lengths */
     arg_long kv_lengths_stride; /* elements from one batch's length to the next */
     arg_long N, M;              /* query and key length */

@@ -51,11 +51,18 @@
 #else
 #define HAS_IF_MAPS 0
 #endif
+#if defined(ALIBI) && ALIBI
+#define HAS_IF_ALIBI 1
+#else
+#define HAS_IF_ALIBI 0
+#endif
 
 /* ---- the lists ---- */
 
 /* What a score is made of besides Q and K. Kernels hand it on as one, struct score_inputs (parameters.cl). */
-#define SCORE_INPUTS(ARG) ARG(IF_MASK, BYTES, mask)
+#define SCORE_INPUTS(ARG)                                                                                              \
+    ARG(IF_MASK, BYTES, mask)                                                                                          \
+    ARG(IF_ALIBI, FLOATS, alibi)
 
 #define SCORE_ARGS(ARG)                                                                                                \
     ARG(ALWAYS, TENSOR, q)                                                                                             \

@@ -105,7 +105,7 @@ INLINE bool is_full_tile(const struct tiles *tiles, int t)
 /* ---- of the rows and columns of a tile ---- */
 
 /* Whether what becomes of a score depends on where its tile is, also where no predicate does. */
-#define FULL_HAS_EDGE 0
+#define FULL_HAS_EDGE HAS_IF_ALIBI
 
 /* Where a tile of scores is, and where the edges of what is visible are in it. Row i of the tile is query (phase + i) /
  * heads of packed head (phase + i) % heads, counted from the tile's first query. */
@@ -119,7 +119,28 @@ struct edge {
     int queries;                /* queries from the tile's first one to the last that exists */
     const __global uchar *mask; /* element (0, 0) of the tile, and elements between queries, packed heads and keys */
     long mask_row, mask_head, mask_column;
+#if HAS_IF_ALIBI
+    long ahead;                   /* where the first query stands among the keys, less the first key */
+    const __global float *slopes; /* that of `head`; of packed heads the first */
+    lane_f step;                  /* see alibi_step; of packed heads each row has its own */
+#endif
 };
+
+/* What a score x = Q K^T changes by with each position that query and key are apart. */
+INLINE lane_f alibi_step(const struct call *a, lane_f slope)
+{
+    return clamp(-slope / a->scale, -FLT_MAX, FLT_MAX);
+}
+
+/* What an edge has for ALiBi, where it has its absolute numbers. */
+INLINE void find_alibi(struct edge *e, const struct call *a, long offset, const struct score_inputs *given)
+{
+#if HAS_IF_ALIBI
+    e->ahead = e->query + offset - e->key;
+    e->slopes = given->alibi + a->alibi.offset + e->batch * a->alibi.batch + e->head * a->alibi.head;
+    e->step = PACKED ? (lane_f)(0.0f) : alibi_step(a, (lane_f)(*e->slopes));
+#endif
+}
 
 /* The tile of query rows from i0 and keys from j0. `head` is the first query head. */
 INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, long N, long M, long i0, long j0,
@@ -148,6 +169,7 @@ INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, lon
     e->mask_column = a->mask_column;
     e->mask = given->mask + a->mask.offset + b * a->mask.batch + head * a->mask.head + query * a->mask.row +
               j0 * a->mask_column;
+    find_alibi(e, a, diagonal_offset(a, N, M), given);
 }
 
 /* The tile's first query row that sees its first key by the diagonal, as far as it has rows. */
@@ -184,6 +206,11 @@ INLINE void later_edge(struct edge *e, const struct edge *first, int queries, in
 #if WINDOW
     e->window = first->window + queries - keys;
 #endif
+#if HAS_IF_ALIBI
+    e->ahead = first->ahead + queries - keys;
+    e->slopes = first->slopes;
+    e->step = first->step;
+#endif
 }
 
 /* An edge as some warps leave it to others in local memory, in KEPT_EDGE ints: where what is visible ends in the tile. The
@@ -211,6 +238,7 @@ INLINE void kept_edge(struct edge *e, const __local int *from, const struct call
 #if WINDOW
     e->window = from[2];
 #endif
+    find_alibi(e, a, diagonal_offset(a, query_count(a, b), key + e->keys), given);
 }
 
 INLINE lane_i query_of_row(const struct edge *e, lane_i row)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything that happens to a score x = (Q K^T)_ij on its way to the softmax, and to the gradient dP_ij on its way back to
- * that of x: scale and visibility. Code here sees a query row i and a key j of the tile `e`, never how an engine lays
+ * that of x: ALiBi, scale and visibility. Code here sees a query row i and a key j of the tile `e`, never how an engine lays
  * elements out, nor which of the two runs along its rows. In absolute numbers they are
  *
  *   batch e->batch, query head e->head + head_of_row(e, i), query e->query + query_of_row(e, i), key e->key + j
@@ -11,8 +11,8 @@
  *   backward   gradient_score, then probability, which is P; score_gradient, which is dS; gradient_scale times a sum of
  *              dS K or dS^T Q is the gradient
  *
- * Scores are linear in x. Where LATE_SCALE an engine relies on that: it keeps x as it is, and scale comes with the
- * multiply-add that the exponential needs. */
+ * Scores are x, with ALiBi, times scale. Where LATE_SCALE an engine relies on that: it keeps what scale is a factor of, and
+ * scale comes with the multiply-add that the exponential needs. */
 #ifndef SCORE_CL
 #define SCORE_CL
 
@@ -25,13 +25,28 @@ INLINE lane_f unless_hidden(const struct edge *e, bool full, lane_f s, lane_i i,
     return full ? s : visible(e, i, j) ? s : (lane_f)(-INFINITY);
 }
 
+/* x and what ALiBi adds to it, in units of scale: S loses slope |i + offset - j|. All passes do so by the same multiply-add
+ * of the same distance, which is exact, or from 2^24 on rounded once, wherever a tile begins. */
+INLINE lane_f with_alibi(const struct call *a, const struct edge *e, lane_f x, lane_i i, lane_i j)
+{
+#if HAS_IF_ALIBI
+    const long whole = (e->ahead + (1L << 21)) & -(1L << 22);
+    const lane_i rest = (int)(e->ahead - whole) + query_of_row(e, i) - j;
+    const lane_f step = PACKED ? alibi_step(a, gather_float(e->slopes, head_of_row(e, i), a->alibi.head)) : e->step;
+    return fma(step, fabs(lane_sum(rest, (float)whole)), x);
+#else
+    return x;
+#endif
+}
+
 /* ---- forward ---- */
 
-/* Scores are kept in units of |scale|: S = +-x by the sign of the scale; -inf where j is hidden from i. A weight follows
- * from S - m, which is exact where scores are close, whatever their size. LATE_SCALE: the engine's problems have a
- * positive scale. */
+/* Scores are kept in units of |scale|: S = +-x by the sign of the scale, x with ALiBi; -inf where j is hidden from i. A
+ * weight follows from S - m, which is exact where scores are close, whatever their size. LATE_SCALE: the engine's
+ * problems have a positive scale. */
 INLINE lane_f score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
+    x = with_alibi(a, e, x, i, j);
 #if !LATE_SCALE
     x *= copysign(1.0f, a->scale);
 #endif
@@ -73,10 +88,10 @@ INLINE lane_f score_weight(const struct call *a, lane_f s, lane_f shift)
  * rounding of large scores would have it larger. */
 #if LATE_SCALE
 
-/* x; -inf where j is hidden from i. */
+/* x with ALiBi; -inf where j is hidden from i. */
 INLINE lane_f gradient_score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    return unless_hidden(e, full, x, i, j);
+    return unless_hidden(e, full, with_alibi(a, e, x, i, j), i, j);
 }
 
 /* In one multiply-add. */
@@ -93,7 +108,7 @@ INLINE lane_f probability(const struct call *a, lane_f x, lane_f lse)
  * compiler that made one multiply-add of the product and what is taken from it would undo that. */
 INLINE lane_f gradient_score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    return unless_hidden(e, full, scaled(x, a), i, j);
+    return unless_hidden(e, full, scaled(with_alibi(a, e, x, i, j), a), i, j);
 }
 
 INLINE lane_f probability(const struct call *a, lane_f s, lane_f lse)

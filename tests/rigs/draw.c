@@ -69,6 +69,7 @@ struct draw_configuration draw_configuration(clattn_engine engine, uint64_t seed
     c.tuned = one_in(&r, 2);
     c.seed = check_random_bits(&r);
     c.window = one_in(&r, 4);
+    c.alibi = one_in(&r, 4);
     return c;
 }
 
@@ -171,5 +172,10 @@ struct test_case draw_problem(const struct draw_configuration *from, uint64_t se
         c.want_lse = one_in(&r, 2);
     }
     c.seed = 1 + (check_random_bits(&r) >> 33);
+    if (from->alibi) {
+        c.problem.score.alibi_dim[0] = one_in(&r, 2) ? c.problem.batch : 1;
+        c.problem.score.alibi_dim[1] = one_in(&r, 4) ? 1 : c.problem.q_heads;
+        c.alibi = (enum case_alibi)check_random_below(&r, ALIBI_COUNT);
+    }
     return c;
 }

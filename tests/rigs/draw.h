@@ -19,7 +19,8 @@ struct draw_configuration {
     clattn_dtype dtype;
     int64_t d, dv, group; /* group: query heads of a key head */
     enum draw_mask mask;
-    int window;      /* each problem has one of its own */
+    int window; /* each problem has one of its own */
+    int alibi;
     unsigned passes; /* planned */
     int64_t q_tile, k_tile, splits;
     struct draw_range queries, keys;
