@@ -19,6 +19,7 @@ struct launch {
     cl_uint wait_count;
     const cl_event *wait_list;
     struct clattn__memory mem[BUFFER_COUNT];          /* of each tensor that the caller gave, and the workspace */
+    bool svm;                                         /* some of it is in SVM */
     const struct clattn__stage *stages[KERNEL_COUNT]; /* what is launched, in order */
     size_t stage_count;
     cl_event *done; /* events of the launches so far */
@@ -140,6 +141,7 @@ static clattn_status place_tensors(struct launch *launch, unsigned pass, const c
             return status;
         set_view(call, &roles[i], tensor->offset, view);
         launch->mem[roles[i].index] = clattn__tensor_memory(tensor);
+        launch->svm = launch->svm || tensor->svm;
     }
     call->store_lse = clattn__tensor_given(&tensors->lse);
     const size_t needed = clattn__workspace_bytes(plan, pass);
@@ -211,13 +213,29 @@ static void set_maps(const clattn_plan *plan, unsigned pass, const struct clattn
     }
 }
 
+/* The kernel that a call sets the arguments of. One with tensors in SVM has an object of its own, for a driver may never
+ * again let an argument be a buffer that was a pointer once. */
+static clattn_status begin_kernel(const struct launch *launch, const struct clattn__stage *stage, cl_kernel *kernel)
+{
+    cl_int error = CL_SUCCESS;
+    *kernel = launch->svm ? clCreateKernel(stage->program, stage->solver->program, &error) : stage->kernel;
+    return error ? clattn__fail_opencl(error, "clCreateKernel") : CLATTN_SUCCESS;
+}
+
+static void end_kernel(const struct launch *launch, cl_kernel kernel)
+{
+    if (launch->svm && kernel)
+        clReleaseKernel(kernel);
+}
+
 /* Enqueues a stage behind the first `after` events of launch->done (behind the call's own wait list where that is 0);
  * its events join launch->done. */
 static clattn_status launch_stage(struct launch *launch, const struct clattn__stage *stage, struct call *call,
                                   size_t after)
 {
     const cl_uint wait_count = after ? (cl_uint)after : launch->wait_count;
-    clattn_status status = CLATTN_SUCCESS;
+    cl_kernel kernel;
+    clattn_status status = begin_kernel(launch, stage, &kernel);
     for (uint64_t first = 0; !status && first < stage->groups; first += stage->groups_per_launch) {
         const uint64_t left = stage->groups - first;
         const uint64_t groups = left < stage->groups_per_launch ? left : stage->groups_per_launch;
@@ -227,10 +245,10 @@ static clattn_status launch_stage(struct launch *launch, const struct clattn__st
         call->first_group = (arg_long)first;
         call->end_group = (arg_long)(first + groups);
         pthread_mutex_lock(launch->plan->lock);
-        status = clattn__set_arguments(stage, call, launch->mem);
+        status = clattn__set_arguments(stage, kernel, call, launch->mem);
         if (!status) {
             const cl_int error =
-                clEnqueueNDRangeKernel(launch->queue, stage->kernel, 1, NULL, &global, &local, wait_count,
+                clEnqueueNDRangeKernel(launch->queue, kernel, 1, NULL, &global, &local, wait_count,
                                        after ? launch->done : launch->wait_list, &launch->done[launch->done_count]);
             if (error)
                 status = clattn__fail_opencl(error, "clEnqueueNDRangeKernel");
@@ -239,6 +257,7 @@ static clattn_status launch_stage(struct launch *launch, const struct clattn__st
         }
         pthread_mutex_unlock(launch->plan->lock);
     }
+    end_kernel(launch, kernel);
     return status;
 }
 

@@ -87,16 +87,16 @@ size_t clattn__arguments(const struct clattn__config *config, struct clattn__arg
     return count;
 }
 
-clattn_status clattn__set_arguments(const struct clattn__stage *stage, const struct call *call,
+clattn_status clattn__set_arguments(const struct clattn__stage *stage, cl_kernel kernel, const struct call *call,
                                     const struct clattn__memory buffers[BUFFER_COUNT])
 {
     struct clattn__argument arguments[BUFFER_COUNT];
     const size_t count = clattn__arguments(&stage->config, arguments);
-    cl_int error = clSetKernelArg(stage->kernel, 0, sizeof *call, call);
+    cl_int error = clSetKernelArg(kernel, 0, sizeof *call, call);
     for (size_t i = 0; !error && i < count; ++i) {
         const struct clattn__memory *buffer = &buffers[arguments[i].buffer];
-        error = buffer->svm ? clattn__svm_set_argument(stage->kernel, (cl_uint)i + 1, buffer->svm)
-                            : clSetKernelArg(stage->kernel, (cl_uint)i + 1, sizeof buffer->mem, &buffer->mem);
+        error = buffer->svm ? clattn__svm_set_argument(kernel, (cl_uint)i + 1, buffer->svm)
+                            : clSetKernelArg(kernel, (cl_uint)i + 1, sizeof buffer->mem, &buffer->mem);
     }
     return error ? clattn__fail_opencl(error, "clSetKernelArg") : CLATTN_SUCCESS;
 }

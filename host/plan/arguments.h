@@ -27,8 +27,8 @@ struct clattn__argument {
 /* Those behind struct call, in order, of the kernel that the configuration builds; each buffer is one at most. Returns how
  * many. */
 size_t clattn__arguments(const struct clattn__config *config, struct clattn__argument arguments[BUFFER_COUNT]);
-/* Under the plan's lock. */
-clattn_status clattn__set_arguments(const struct clattn__stage *stage, const struct call *call,
+/* Of the stage's kernel, under the plan's lock, or of another object of it. */
+clattn_status clattn__set_arguments(const struct clattn__stage *stage, cl_kernel kernel, const struct call *call,
                                     const struct clattn__memory buffers[BUFFER_COUNT]);
 
 #endif

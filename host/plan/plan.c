@@ -130,7 +130,8 @@ static clattn_status try_config(clattn_plan *plan, const struct clattn__config *
         clReleaseKernel(built);
         return status;
     }
-    struct clattn__stage stage = {.tuned = tuned, .solver = solver, .config = *config, .kernel = built};
+    struct clattn__stage stage = {
+        .tuned = tuned, .solver = solver, .config = *config, .kernel = built, .program = program};
     limit_launch(context, &plan->problem, &stage);
     *made = clattn__stage_add(plan, &stage);
     plan->splits = config->kernel == KERNEL_FORWARD ? config->splits : plan->splits;

@@ -20,6 +20,7 @@ struct clattn__stage { /* one solver of the plan, at work */
     /* What it leaves in the workspace for others, and reads of theirs: a CLATTN__BIT for each BUFFER_.. that it is. */
     unsigned makes, reads;
     cl_kernel kernel;
+    cl_program program; /* of the kernel, which keeps it */
     uint64_t groups;
     uint64_t groups_per_launch;
     size_t most_groups; /* in a launch, which take turns at the others; 0: all of it */

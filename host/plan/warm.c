@@ -30,7 +30,7 @@ static clattn_status launch(cl_command_queue queue, const struct clattn__stage *
     struct clattn__memory buffers[BUFFER_COUNT];
     for (size_t i = 0; i < BUFFER_COUNT; ++i)
         buffers[i] = (struct clattn__memory){scratch, NULL};
-    const clattn_status status = clattn__set_arguments(stage, call, buffers);
+    const clattn_status status = clattn__set_arguments(stage, stage->kernel, call, buffers);
     if (status)
         return status;
     const cl_int error = clEnqueueNDRangeKernel(queue, stage->kernel, 1, NULL, &global, &local, 0, NULL, NULL);
