@@ -123,7 +123,7 @@ const struct case_line case_lines[] = {
     {TIER_TINY, "alibi", "b1 h2/1 n3 m40 d8 alibi=usual:1,2 splits=2 tile=12x16 grad=none"},
 
     {TIER_QUICK, "alibi", "b2 h4/2 n65 m97 d32 alibi=usual:1,4"},
-    {TIER_QUICK, "alibi", "b2 h4/2 n97 m65 d32 causal alibi=varied:2,4 kvlen"},
+    {TIER_QUICK, "alibi", "b4 h2/1 n97 m65 d32 causal alibi=varied:4,2 kvlen"},
     {TIER_QUICK, "alibi", "b2 h4/2 n3 m97 d32 causal alibi=usual:2,4"},
     {TIER_QUICK, "alibi", "b2 h2 n65 m97 d32 align=-20 mask=2,2,65,97 alibi=varied:1,2"},
     {TIER_QUICK, "alibi", "b1 h2 n65 m97 d32 dtype=f16 causal alibi=usual:1,2"},
@@ -135,6 +135,7 @@ const struct case_line case_lines[] = {
     {TIER_FULL, "alibi", "b2 h3 n97 m65 d32 alibi=usual:2,1 kvlen=40 data=large"},
     {TIER_FULL, "alibi", "b2 h2 n65 m97 d32 alibi=varied:1,1 layout=broadcast scale=-0.4"},
     {TIER_FULL, "alibi", "b2 h2 n65 m65 d32 alibi=varied:2,2 layout=packed"},
+    {TIER_FULL, "alibi", "b2 h2 n97 m130 d32 window=40,5 alibi=varied:2,2"},
     {TIER_FULL, "alibi", "b2 h3 n65 m97 d32 alibi=usual:2,3 layout=padded data=equal"},
     {TIER_FULL, "alibi", "b2 h2 n65 m97 d32 mask=deadrows:2,2,65,97 alibi=usual:2,2 layout=padded"},
     {TIER_FULL, "alibi", "b2 h2 n65 m97 d32 causal mask=suffix:2,1,1,97 alibi=varied:2,2 data=nanpad"},
