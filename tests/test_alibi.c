@@ -10,9 +10,10 @@ enum { HEADS = 2, QUERIES = 70, KEYS = 150, DEPTH = 8 };
 
 static int setup(void **state)
 {
-    const clattn_options options = device_options();
+    clattn_options options = device_options();
     clattn_runner *runner;
 
+    options.build_options = getenv("CLATTN_TEST_BUILD_OPTIONS");
     assert_success(clattn_runner_create(getenv("CLATTN_TEST_DEVICE"), &options, &runner));
     *state = runner;
     return 0;
