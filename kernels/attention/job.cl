@@ -42,8 +42,9 @@ INLINE int number_job(struct job *job, long group, const int depth, const int pa
 INLINE void find_query_job(struct job *job, const struct call *a, long group, const int depth, const int parts,
                            const __global int *kv_lengths)
 {
-    /* a->pack, though packed_heads(a) may know it: fewer registers, as in query_layout. */
-    job->head = number_job(job, group, depth, parts, a->N * a->pack, a->Hq / a->pack, last_see_most(a)) * a->pack;
+    const int heads = packed_heads(a);
+    const int block = number_job(job, group, depth, parts, a->N * heads, a->Hq / heads, last_see_most(a));
+    job->head = block * a->pack; /* which is heads; but so walks take fewer registers, as in query_layout */
     job->kv_head = job->head / (a->Hq / a->Hk);
     job->M = key_count(a, kv_lengths, job->batch);
 }

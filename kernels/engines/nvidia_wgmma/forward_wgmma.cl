@@ -206,8 +206,8 @@ INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call 
     output_layout(&out_at, a, &job);
     reduce_sum(l, 0, rows);
     output_factors(factor, l, rows);
-    store_output(O, factor, 0, out, &out_at, job.first, 0, rows);
     finish_rows(m, l, a, rows);
+    store_output(O, factor, 0, out, &out_at, job.first, 0, rows);
     store_row_stats(m, l, a, &job, lse, 0, rows);
 }
 
