@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prints what the engines' built-in tables give to GPUs of several sizes, for compilers that have no device here:
  * "ENGINE NAME ITEMS LOCAL_BYTES OPTIONS" a line, ITEMS and LOCAL_BYTES of a work-group, some lines more than once.
- * Every storage type, head dimensions from 32 to 256; with the argument `few`, 64 and 128, on large devices only. */
+ * Every storage type, head dimensions from 32 to 256; with the argument `few`, 64 and 128, on large devices only. Options of
+ * scores that are compiled in: all at once, in one type, with the head dimensions of `few`. */
 #include "select/choose.h"
 #include "select/engine.h"
 
@@ -12,6 +13,7 @@
 struct shape {
     int64_t q_len, q_heads, kv_heads, mask_rows; /* mask_rows: 0 without a mask, 1 of padding, or q_len */
     bool plain;                                  /* worth listing in every type and on small devices */
+    bool options;                                /* what kernels have code for where a problem has it: all of it */
 };
 
 static void list_kernel(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
@@ -41,6 +43,12 @@ static void list_shape(const struct clattn__device *device, clattn_engine engine
         const int64_t mask[] = {1, 1, shape->mask_rows, problem.kv_len};
         memcpy(problem.score.mask_dim, mask, sizeof mask);
     }
+    if (shape->options) {
+        problem.score.window = 1;
+        problem.score.window_left = problem.score.window_right = 1000;
+        problem.score.alibi_dim[0] = 1;
+        problem.score.alibi_dim[1] = problem.q_heads;
+    }
     for (int dtype = 0; dtype <= CLATTN_BFLOAT16; ++dtype) {
         problem.dtype = (clattn_dtype)dtype;
         if (!clattn__engine_supports(engine, device, &problem, KERNEL_FORWARD))
@@ -61,7 +69,7 @@ static void list_shape(const struct clattn__device *device, clattn_engine engine
 
 int main(int argc, char **argv)
 {
-    enum { LARGE = 2 }; /* the first so many devices */
+    enum { LARGE = 2, FEW = 2 }; /* the first so many devices, and dims */
     static const struct {
         size_t local_kib, max_group;
         int units;
@@ -69,8 +77,9 @@ int main(int argc, char **argv)
     static const clattn_engine engines[] = {CLATTN_ENGINE_SIMT, CLATTN_ENGINE_NVIDIA_MMA, CLATTN_ENGINE_NVIDIA_WGMMA};
     static const int dims[] = {64, 128, 32, 96, 192, 256};
     static const struct shape shapes[] = {
-        {8192, 16, 16, 0, true},  {8192, 16, 16, 1, false}, {8192, 16, 16, 8192, false},
-        {2048, 16, 16, 0, false}, {1, 16, 16, 0, true},     {1, 16, 4, 0, false},
+        {8192, 16, 16, 0, true, false},  {8192, 16, 16, 1, false, false}, {8192, 16, 16, 8192, false, false},
+        {2048, 16, 16, 0, false, false}, {1, 16, 16, 0, true, false},     {1, 16, 4, 0, false, false},
+        {8192, 16, 16, 0, false, true},  {1, 16, 4, 0, false, true},
     };
     const bool few = argc == 2 && strcmp(argv[1], "few") == 0;
     if (argc > 2 || (argc == 2 && !few)) {
@@ -84,9 +93,9 @@ int main(int argc, char **argv)
                                               .float_width = 1,
                                               .compute_units = sizes[i].units};
         for (size_t e = 0; e < ARRAY_SIZE(engines); ++e)
-            for (size_t d = 0; d < (few ? 2 : ARRAY_SIZE(dims)); ++d)
+            for (size_t d = 0; d < (few ? FEW : ARRAY_SIZE(dims)); ++d)
                 for (size_t s = 0; s < ARRAY_SIZE(shapes); ++s)
-                    if (i < LARGE || shapes[s].plain)
+                    if ((i < LARGE || shapes[s].plain) && (d < FEW || !shapes[s].options))
                         list_shape(&device, engines[e], &shapes[s], dims[d], i < LARGE && shapes[s].plain);
     }
     return 0;
