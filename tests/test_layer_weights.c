@@ -200,7 +200,7 @@ static void test_refused(void **state)
     for (int n = 0; n < 6; n++) {
         bad[n] = w.layer;
     }
-    bad[0].struct_size--;
+    bad[0].struct_size = sizeof bad[0].struct_size;
     bad[1].dim = 0;
     bad[2].kv_heads = 3;
     bad[3].dim_head = CLATTN_MAX_HEAD_DIM + 1;
