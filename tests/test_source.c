@@ -27,11 +27,18 @@ const struct clattn__embedded clattn__embedded[] = {
     FILE_OF("unknown_inside.cl", "#include \"unknown.cl\"\n"),
     FILE_OF("folder/inside.cl", "int e;\n#include \"folder/deep/inner_most.cl\"\n"),
     FILE_OF("folder/deep/inner_most.cl", "int f;\n"),
+    FILE_OF("guarded.cl", "/* g */\n#ifndef G\n#define G\n#include \"plain.cl\"\n#endif\n"),
+    FILE_OF("other.cl", "#ifndef O\n#define O\n#include \"guarded.cl\"\n#endif\n"),
+    FILE_OF("guards.cl", "#include \"guarded.cl\"\n#include \"guarded.cl\"\n#if A\n#include \"other.cl\"\n#else\n"
+                         "#include \"other.cl\"\n#include \"other.cl\"\n#endif\n#include \"other.cl\"\n"
+                         "#include \"guarded.cl\"\n"),
     FILE_OF("itself.cl", "#include \"itself.cl\"\n"),
 };
 const size_t clattn__embedded_count = ARRAY_SIZE(clattn__embedded);
 
 static const clattn_allocator heap = {NULL, NULL, NULL};
+
+#define OTHER "#line 1 \"other.cl\"\n#ifndef O\n#define O\n#line 4 \"other.cl\"\n#endif\n"
 
 static void test_text(void **state)
 {
@@ -51,6 +58,13 @@ static void test_text(void **state)
                   "#line 5 \"twice.cl\"\n"},
         {"inside", "#line 1 \"folder/inside.cl\"\nint e;\n#line 1 \"folder/deep/inner_most.cl\"\nint f;\n"
                    "#line 3 \"folder/inside.cl\"\n"},
+        /* Once, but again where another branch may have been the one that had it. */
+        {"guards", "#line 1 \"guards.cl\"\n"
+                   "#line 1 \"guarded.cl\"\n/* g */\n#ifndef G\n#define G\n#line 1 \"plain.cl\"\nint a;\n\nint b;\n"
+                   "#line 5 \"guarded.cl\"\n#endif\n"
+                   "#line 2 \"guards.cl\"\n#line 3 \"guards.cl\"\n#if A\n" OTHER "#line 5 \"guards.cl\"\n#else\n" OTHER
+                   "#line 7 \"guards.cl\"\n#line 8 \"guards.cl\"\n#endif\n" OTHER
+                   "#line 10 \"guards.cl\"\n#line 11 \"guards.cl\"\n"},
         {"not_ours", "#line 1 \"not_ours.cl\"\n #include \"no.cl\"\n#include <stddef.h>\n#include \"no\n#include \"\n"},
     };
 

@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kernel text. The files of kernels/ are embedded as they are, under their paths there; here one is put together with what
- * it includes, since a driver has no folder to include from. Include guards work as in any compiler; #line marks keep
- * file and line in its log. */
+ * it includes, since a driver has no folder to include from. #line marks keep file and line in its log.
+ *
+ * A file with an include guard is left out where it has been before, as drivers take long to read what a guard makes
+ * nothing of. That is where no other branch of an #if may have taken it: what a branch includes counts to its end. */
 #include "opencl/program.h"
 
 #include "opencl/embedded.h"
 
 #include <string.h>
 
-enum { MAX_DEPTH = 16 }; /* of includes */
+enum { MAX_DEPTH = 16, MAX_FILES = 128 }; /* of includes and branches */
+
+/* The text, and the guarded files that it surely has at this place. */
+struct assembly {
+    struct clattn__text *text;
+    const struct clattn__embedded *files[MAX_FILES];
+    size_t count;
+};
 
 static const struct clattn__embedded *find(const char *name, size_t length)
 {
@@ -44,33 +53,81 @@ static const char *included_name(const char *line, size_t length, size_t *name_l
     return line + skip;
 }
 
-static clattn_status add_file(struct clattn__text *text, const struct clattn__embedded *file, int depth);
+static bool begins(const char *line, size_t length, const char *word)
+{
+    return length >= strlen(word) && memcmp(line, word, strlen(word)) == 0;
+}
 
-static clattn_status add_included(struct clattn__text *text, const char *name, size_t length, int depth)
+/* Whether the file is guarded: its first directive is #ifndef. */
+static bool is_guarded(const struct clattn__embedded *file)
+{
+    const char *line = (const char *)file->bytes, *end = line + file->size;
+    while (line < end && *line != '#') {
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        line = newline ? newline + 1 : end;
+    }
+    return begins(line, (size_t)(end - line), "#ifndef ");
+}
+
+/* The branches of a file that are open: how many files there were when each began. */
+struct branches {
+    size_t began[MAX_DEPTH];
+    size_t depth;
+    bool guarded; /* the first is the guard, behind which all that it has stays */
+};
+
+/* What a branch had is not sure behind it. False where there are too many in each other. */
+static bool follow_branches(struct branches *branches, struct assembly *to, const char *line, size_t length)
+{
+    const bool ends = begins(line, length, "#endif"), opens = begins(line, length, "#if");
+    if (opens && branches->depth == MAX_DEPTH)
+        return false;
+    if (opens)
+        branches->began[branches->depth++] = to->count;
+    if (!branches->depth || !(ends || begins(line, length, "#el")))
+        return true;
+    if (!(branches->guarded && branches->depth == 1))
+        to->count = branches->began[branches->depth - 1];
+    if (ends)
+        --branches->depth;
+    return true;
+}
+
+static clattn_status add_file(struct assembly *to, const struct clattn__embedded *file, int depth);
+
+static clattn_status add_included(struct assembly *to, const char *name, size_t length, int depth)
 {
     const struct clattn__embedded *file = find(name, length);
     if (!file || depth > MAX_DEPTH)
         return clattn__fail(CLATTN_BUILD_FAILED, "kernel file %.*s is %s", (int)length, name,
                             file ? "included too deep" : "not in the library");
-    return add_file(text, file, depth);
+    for (size_t i = 0; i < to->count; ++i)
+        if (to->files[i] == file)
+            return CLATTN_SUCCESS;
+    if (is_guarded(file) && to->count < MAX_FILES)
+        to->files[to->count++] = file;
+    return add_file(to, file, depth);
 }
 
-static clattn_status add_file(struct clattn__text *text, const struct clattn__embedded *file, int depth)
+static clattn_status add_file(struct assembly *to, const struct clattn__embedded *file, int depth)
 {
     const char *line = (const char *)file->bytes, *end = line + file->size;
-    clattn__text_add(text, "#line 1 \"%s\"\n", file->name);
+    struct branches branches = {.guarded = is_guarded(file)};
+    clattn__text_add(to->text, "#line 1 \"%s\"\n", file->name);
     for (int number = 1; line < end; ++number) {
         const char *newline = memchr(line, '\n', (size_t)(end - line));
         const size_t length = newline ? (size_t)(newline - line) : (size_t)(end - line);
         size_t included_length;
         const char *included = included_name(line, length, &included_length);
+        if (!follow_branches(&branches, to, line, length))
+            return clattn__fail(CLATTN_BUILD_FAILED, "kernel file %s has branches that are too deep", file->name);
         if (included) {
-            const clattn_status status = add_included(text, included, included_length, depth + 1);
+            const clattn_status status = add_included(to, included, included_length, depth + 1);
             if (status)
                 return status;
-            clattn__text_add(text, "#line %d \"%s\"\n", number + 1, file->name);
+            clattn__text_add(to->text, "#line %d \"%s\"\n", number + 1, file->name);
         } else {
-            clattn__text_add(text, "%.*s\n", (int)length, line);
+            clattn__text_add(to->text, "%.*s\n", (int)length, line);
         }
         line += length + 1;
     }
@@ -84,7 +141,8 @@ clattn_status clattn__source_assemble(const clattn_allocator *allocator, const c
     text->allocator = allocator;
     if (!file)
         return clattn__fail(CLATTN_BUILD_FAILED, "kernel file %s.cl is not in the library", name);
-    const clattn_status status = add_file(text, file, 0);
+    struct assembly to = {.text = text};
+    const clattn_status status = add_file(&to, file, 0);
     if (!status && text->failed)
         return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for the text of kernel %s", name);
     return status;
