@@ -3,9 +3,9 @@
 #include "options.h"
 
 #include "message.h"
+#include "number.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
@@ -55,22 +55,6 @@ static const char *add_case(options *o, const char *text, size_t member)
     }
     o->cases[o->case_count++] = text;
     return NULL;
-}
-
-/* A whole decimal number, nothing before or after it, within [least, most]. */
-static bool parse_integer(const char *text, int64_t least, int64_t most, int64_t *value)
-{
-    char *end;
-    if (!isdigit((unsigned char)text[0]) && !(text[0] == '-' && isdigit((unsigned char)text[1]))) {
-        return false;
-    }
-    errno = 0;
-    intmax_t number = strtoimax(text, &end, 10);
-    if (errno != 0 || *end != '\0' || number < least || number > most) {
-        return false;
-    }
-    *value = (int64_t)number;
-    return true;
 }
 
 static const char *set_tile(options *o, const char *text, size_t member)
