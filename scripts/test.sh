@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Install what is missing, build, and run the tests: ./scripts/test.sh [--quick] [--no-intel] [--no-skips]
 #
-#   --quick      the quick tests only: about four minutes after the build, without the Intel runtime
+#   --quick      the quick tests only: about seven minutes after the build, without the Intel runtime
 #   --no-intel   go without Intel's OpenCL runtime for CPUs, where it cannot be had (it is for x86-64 only)
 #   --no-skips   fail where a part is not built, or a test is skipped, because something that it needs is not installed
 #
 # Without an option everything runs, then the quick tests once more on Intel's runtime, a second OpenCL that shares no code
-# with PoCL: 30 to 40 minutes on two cores. Everything but apt's packages stays in build/. At the end it says what was not
+# with PoCL: about 40 minutes on two cores. Everything but apt's packages stays in build/. At the end it says what was not
 # built and which tests were skipped, and why. For one test by itself, see CONTRIBUTING.md.
 set -eu
 
