@@ -43,8 +43,8 @@ INLINE float merge_row(float *m, float *l, const __local float *maxima, const __
                        const int apart, const struct call *a)
 {
     float most = -INFINITY, sum = 0.0f;
-    PRAGMA(unroll 1) for (int x = 0; x < count; ++x) most = fmax(most, maxima[x * apart]);
-    PRAGMA(unroll 1) for (int x = 0; x < count; ++x) sum += sums[x * apart] * merge_weight(a, maxima[x * apart], most);
+    PRAGMA(unroll 8) for (int x = 0; x < count; ++x) most = fmax(most, maxima[x * apart]);
+    PRAGMA(unroll 8) for (int x = 0; x < count; ++x) sum += sums[x * apart] * merge_weight(a, maxima[x * apart], most);
     const float weight = merge_weight(a, *m, most);
     *m = most;
     *l = sum;
