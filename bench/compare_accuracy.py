@@ -86,7 +86,7 @@ def by_clattn(case, program, engine, tensors):
             engines, found = run_clattn([program, "backward", *options, "--dout", path["dout"], *words], outputs)
             for name, result in found.items():
                 kernel = "backward_dq" if name == "dq" else "backward_dkdv"
-                results[engines.get(kernel) or engines["backward_head"], name] = result
+                results[engines.get(kernel) or engines["backward_fused"], name] = result
     return results
 
 

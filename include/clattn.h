@@ -762,7 +762,7 @@ typedef struct clattn_tuned_kernel {
     double best_seconds;
     int is_builtin;          /* 1: nothing was faster by more than 2 percent */
     size_t tried, refused;   /* configurations; refused: not built, not run, or not right */
-    char configuration[256]; /* the fastest: "OWN=64 WALK=64 ..." */
+    char configuration[256]; /* the fastest: "TILE_ROWS=64 TILE_COLS=64 ..." */
     char engine[16];         /* "simt", .. */
 } clattn_tuned_kernel;
 

@@ -45,7 +45,7 @@ static int print_parameters(const struct clattn__config *config, char *text, siz
 static int kernel_used(enum clattn__kernel kernel, unsigned passes)
 {
     const unsigned shared = passes & clattn__kernel_passes[kernel];
-    return kernel == KERNEL_HEAD ? shared == CLATTN_BACKWARD : shared != 0;
+    return kernel == KERNEL_BACKWARD_FUSED ? shared == CLATTN_BACKWARD : shared != 0;
 }
 
 static void add_case(struct lines *lines, const struct clattn__device *device, clattn_engine engine,
@@ -61,7 +61,7 @@ static void add_case(struct lines *lines, const struct clattn__device *device, c
             continue;
         config.want_dk = (c->passes & CLATTN_BACKWARD_DK) != 0;
         config.want_dv = (c->passes & CLATTN_BACKWARD_DV) != 0;
-        if ((kernel == KERNEL_HEAD && !clattn__config_one_walk(device, engine, &c->problem)) ||
+        if ((kernel == KERNEL_BACKWARD_FUSED && !clattn__config_backward_fused(device, engine, &c->problem)) ||
             !clattn__config_choose(device, engine, &c->problem, 0, &config))
             continue;
         splits = config.kernel == KERNEL_FORWARD ? config.splits : splits;

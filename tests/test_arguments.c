@@ -274,7 +274,7 @@ static void test_build_failure(void **state)
     } rows[] = {
         {"-D__kernel=nothing", "forward.cl:"}, /* file and line of the first one */
         {"-D__kernel=nothing", "-D__kernel=nothing"},
-        {"-DOWN=7", "forward"},
+        {"-DTILE_ROWS=7", "forward"},
         {"--no-such-option", "--no-such-option"},
     };
     const struct device *device = *state;

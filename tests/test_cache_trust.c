@@ -16,9 +16,9 @@
 enum { ALARM_SECONDS = 120, NOBODY = 65534 };
 
 static const char empty_kernels[] = "__kernel void forward(void) {}\n"
-                                    "__kernel void forward_few(void) {}\n"
+                                    "__kernel void forward_decode(void) {}\n"
                                     "__kernel void forward_wgmma(void) {}\n"
-                                    "__kernel void forward_few_mma(void) {}\n";
+                                    "__kernel void forward_decode_mma(void) {}\n";
 static const char other_kernel[] = "__kernel void other(void) {}\n";
 
 /* ---- planting ---- */

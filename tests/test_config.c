@@ -54,7 +54,7 @@ static void broken(const char *rule, const struct clattn__device *device, const 
 
 static int keys_are_owners(const struct clattn__config *c)
 {
-    return c->kernel == KERNEL_DKDV || c->kernel == KERNEL_HEAD;
+    return c->kernel == KERNEL_DKDV || c->kernel == KERNEL_BACKWARD_FUSED;
 }
 
 static int owners(const struct clattn__config *c)
@@ -62,54 +62,55 @@ static int owners(const struct clattn__config *c)
     return c->kernel == KERNEL_DQ || (keys_are_owners(c) && c->want_dk) ? 2 : 1;
 }
 
-/* Floats of the owner tiles' rows, each `pad` longer than it is deep. */
+/* Floats of the stationary tiles' rows, each `pad` longer than it is deep. */
 static size_t owner_floats(const struct clattn__config *c, int pad)
 {
-    const int k = c->owner_resident ? c->d_pad : c->chunk;
-    const int v = c->owner_resident ? c->dv_pad : c->chunk;
+    const int k = c->stationary_resident ? c->d_pad : c->depth_step;
+    const int v = c->stationary_resident ? c->dv_pad : c->depth_step;
 
-    return (size_t)(c->own * (k + pad + (owners(c) == 2 ? v + pad : 0)));
+    return (size_t)(c->tile_rows * (k + pad + (owners(c) == 2 ? v + pad : 0)));
 }
 
 /* As engine_simt.cl declares its tiles; only forward reduces rows. */
 static size_t simt_bytes(const struct clattn__config *c)
 {
-    const int ld = c->own + 4;
-    const int stays = c->owner_resident ? (c->d_pad + (owners(c) == 2 ? c->dv_pad : 0)) * ld : 0;
-    const int for_scores = c->chunk * (c->walk + 4) + (c->owner_resident ? 0 : c->chunk * ld);
-    const int for_output = c->walk * ld + c->strip * c->slice;
-    const int reduced = c->kernel == KERNEL_FORWARD ? c->own * c->tx : 0;
+    const int ld = c->tile_rows + 4;
+    const int stays = c->stationary_resident ? (c->d_pad + (owners(c) == 2 ? c->dv_pad : 0)) * ld : 0;
+    const int for_scores = c->depth_step * (c->tile_cols + 4) + (c->stationary_resident ? 0 : c->depth_step * ld);
+    const int for_output = c->tile_cols * ld + c->strip * c->out_block;
+    const int reduced = c->kernel == KERNEL_FORWARD ? c->tile_rows * c->tx : 0;
 
     return sizeof(float) * (size_t)(stays + (for_scores > for_output ? for_scores : for_output) + reduced);
 }
 
-/* As engine_few.cl does. */
+/* As engine_decode.cl does. */
 static size_t few_bytes(const struct clattn__config *c)
 {
     const int bytes = c->dtype == CLATTN_FLOAT32 ? 4 : 2;
-    const int pieces = c->chunk * bytes / 16;
-    const int keys = 16 * c->walk * (pieces % 2 ? pieces : pieces + 1);
-    const int output = 4 * c->ty * c->slice;
+    const int pieces = c->depth_step * bytes / 16;
+    const int keys = 16 * c->tile_cols * (pieces % 2 ? pieces : pieces + 1);
+    const int output = 4 * c->ty * c->out_block;
 
-    return (size_t)(4 * c->own * (c->d_pad + c->tx * c->ty + c->walk) + (keys > output ? keys : output));
+    return (size_t)(4 * c->tile_rows * (c->d_pad + c->tx * c->ty + c->tile_cols) + (keys > output ? keys : output));
 }
 
 /* As engine_cpu.cl does; forward has most values a row, dkdv has values a column. What is settled of long sums is kept
  * beside each output, with forward's maximum and sum of a row. */
 static size_t cpu_bytes(const struct clattn__config *c)
 {
-    const int keys_own = keys_are_owners(c);
-    const int scores = c->kernel == KERNEL_FORWARD || (keys_own && !c->want_dk) ? 1 : 2;
-    const int outputs = (keys_own && c->want_dk && c->want_dv ? 2 : 1) * (c->long_sums ? 2 : 1);
-    const int head = c->kernel == KERNEL_HEAD;
+    const int keys_stationary = keys_are_owners(c);
+    const int scores = c->kernel == KERNEL_FORWARD || (keys_stationary && !c->want_dk) ? 1 : 2;
+    const int outputs = (keys_stationary && c->want_dk && c->want_dv ? 2 : 1) * (c->long_sums ? 2 : 1);
+    const int head = c->kernel == KERNEL_BACKWARD_FUSED;
     const int row_values = c->kernel == KERNEL_FORWARD ? (c->long_sums ? 6 : 4)
                            : c->kernel == KERNEL_DQ    ? 3
                            : head                      ? 2
                                                        : 1;
 
-    return sizeof(float) * (owner_floats(c, 0) + (size_t)((keys_own ? 2 : 1) * c->walk * (c->chunk)) +
-                            (size_t)(c->own * (scores * c->walk + outputs * c->slice + row_values)) +
-                            (size_t)(keys_own ? 2 * c->walk * c->lanes : 0) + (size_t)(head ? c->own * c->d_pad : 0));
+    return sizeof(float) *
+           (owner_floats(c, 0) + (size_t)((keys_stationary ? 2 : 1) * c->tile_cols * (c->depth_step)) +
+            (size_t)(c->tile_rows * (scores * c->tile_cols + outputs * c->out_block + row_values)) +
+            (size_t)(keys_stationary ? 2 * c->tile_cols * c->lanes : 0) + (size_t)(head ? c->tile_rows * c->d_pad : 0));
 }
 
 static int64_t larger(int64_t a, int64_t b)
@@ -120,43 +121,46 @@ static int64_t larger(int64_t a, int64_t b)
 /* Requested tiles are upper bounds, down to the least that the engine can do. */
 static void check_tiles(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
-    const int keys_own = keys_are_owners(c);
+    const int keys_stationary = keys_are_owners(c);
     const int64_t q_most = p->q_tile > 0 ? p->q_tile : INT64_MAX;
     const int64_t k_most = p->k_tile > 0 ? p->k_tile : INT64_MAX;
     const int simt = c->engine == CLATTN_ENGINE_SIMT;
 
-    HOLDS(c->own > 0 && c->walk > 0);
-    HOLDS(c->own <= larger(keys_own ? k_most : q_most, c->few ? 1 : simt ? c->ty : c->lanes));
-    HOLDS(c->walk <= larger(keys_own ? q_most : k_most, c->few ? 2 * c->ty : simt ? larger(c->tx, 4) : c->block_rows));
+    HOLDS(c->tile_rows > 0 && c->tile_cols > 0);
+    HOLDS(c->tile_rows <= larger(keys_stationary ? k_most : q_most, c->decode ? 1 : simt ? c->ty : c->lanes));
+    HOLDS(c->tile_cols <= larger(keys_stationary ? q_most : k_most, c->decode ? 2 * c->ty
+                                                                    : simt    ? larger(c->tx, 4)
+                                                                              : c->block_rows));
 }
 
 static void check_rules(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
     check_tiles(device, p, c);
-    HOLDS(c->chunk > 0 && c->slice > 0);
-    HOLDS(c->d_pad % c->chunk == 0 && c->d_pad >= p->qk_dim && c->d_pad < p->qk_dim + c->chunk);
-    HOLDS(c->dv_pad % c->chunk == 0 && c->dv_pad >= p->v_dim && c->dv_pad < p->v_dim + c->chunk);
+    HOLDS(c->depth_step > 0 && c->out_block > 0);
+    HOLDS(c->d_pad % c->depth_step == 0 && c->d_pad >= p->qk_dim && c->d_pad < p->qk_dim + c->depth_step);
+    HOLDS(c->dv_pad % c->depth_step == 0 && c->dv_pad >= p->v_dim && c->dv_pad < p->v_dim + c->depth_step);
     HOLDS(c->group_size <= device->max_group);
     HOLDS(c->local_bytes <= device->local_bytes);
-    if (c->few) {
-        const int keys = c->walk / c->ty;
+    if (c->decode) {
+        const int keys = c->tile_cols / c->ty;
 
-        HOLDS(c->engine == CLATTN_ENGINE_SIMT && c->kernel == KERNEL_FORWARD && c->owner_resident);
-        HOLDS(c->own <= 16 && (c->own & (c->own - 1)) == 0);
-        HOLDS(c->walk % c->ty == 0 && keys >= 2 && keys % c->strip == 0 && (keys <= c->tx || keys % c->tx == 0));
-        HOLDS(c->slice % (4 * c->tx) == 0 && c->slice >= p->v_dim && c->chunk % 8 == 0 && c->unroll > 0);
+        HOLDS(c->engine == CLATTN_ENGINE_SIMT && c->kernel == KERNEL_FORWARD && c->stationary_resident);
+        HOLDS(c->tile_rows <= 16 && (c->tile_rows & (c->tile_rows - 1)) == 0);
+        HOLDS(c->tile_cols % c->ty == 0 && keys >= 2 && keys % c->strip == 0 && (keys <= c->tx || keys % c->tx == 0));
+        HOLDS(c->out_block % (4 * c->tx) == 0 && c->out_block >= p->v_dim && c->depth_step % 8 == 0 && c->unroll > 0);
         HOLDS(c->group_size == (size_t)(c->tx * c->ty) && c->group_size >= 64 && c->group_size <= 256);
         HOLDS(c->local_bytes == few_bytes(c));
     } else if (c->engine == CLATTN_ENGINE_SIMT) {
-        HOLDS(c->tx % 4 == 0 && c->own % c->ty == 0 && c->walk % c->tx == 0 && c->own % 4 == 0 && c->walk % 4 == 0);
-        HOLDS(c->slice % (4 * c->tx) == 0 && c->chunk % 4 == 0);
-        HOLDS(c->walk % c->strip == 0 && c->unroll > 0);
+        HOLDS(c->tx % 4 == 0 && c->tile_rows % c->ty == 0 && c->tile_cols % c->tx == 0 && c->tile_rows % 4 == 0 &&
+              c->tile_cols % 4 == 0);
+        HOLDS(c->out_block % (4 * c->tx) == 0 && c->depth_step % 4 == 0);
+        HOLDS(c->tile_cols % c->strip == 0 && c->unroll > 0);
         HOLDS(c->group_size == (size_t)(c->tx * c->ty) && c->group_size >= 64 && c->group_size <= 256);
         HOLDS(c->local_bytes == simt_bytes(c));
     } else {
         HOLDS(c->lanes == 4 || c->lanes == 8 || c->lanes == 16);
-        HOLDS(c->own % (c->lanes * c->block_cols) == 0 && c->walk % c->block_rows == 0);
-        HOLDS(c->chunk % c->lanes == 0 && c->slice % c->chunk == 0);
+        HOLDS(c->tile_rows % (c->lanes * c->block_cols) == 0 && c->tile_cols % c->block_rows == 0);
+        HOLDS(c->depth_step % c->lanes == 0 && c->out_block % c->depth_step == 0);
         HOLDS(c->group_size == 1);
         HOLDS(c->local_bytes == cpu_bytes(c));
     }
@@ -165,30 +169,30 @@ static void check_rules(const struct clattn__device *device, const clattn_proble
 /* As kernels/attention/job.cl numbers work-groups: the last one is the last slice, part, tile, head and batch. */
 static void check_groups(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
-    const int keys_own = c->kernel == KERNEL_DKDV;
+    const int keys_stationary = c->kernel == KERNEL_DKDV;
     const int pack = clattn__config_pack(p);
     const int depth = c->kernel == KERNEL_FORWARD ? c->dv_pad
                       : c->kernel == KERNEL_DQ    ? c->d_pad
                                                   : (int)larger(c->d_pad, c->dv_pad);
-    const uint64_t slices = (uint64_t)((depth + c->slice - 1) / c->slice);
-    const uint64_t rows = (uint64_t)(keys_own ? p->kv_len : p->q_len * pack);
-    const uint64_t tiles = (rows - 1) / (uint64_t)c->own + 1;
-    const uint64_t blocks = (uint64_t)(keys_own ? p->kv_heads : p->q_heads / pack);
+    const uint64_t out_blocks = (uint64_t)((depth + c->out_block - 1) / c->out_block);
+    const uint64_t rows = (uint64_t)(keys_stationary ? p->kv_len : p->q_len * pack);
+    const uint64_t tiles = (rows - 1) / (uint64_t)c->tile_rows + 1;
+    const uint64_t blocks = (uint64_t)(keys_stationary ? p->kv_heads : p->q_heads / pack);
     const uint64_t splits = (uint64_t)c->splits;
     const uint64_t last = clattn__config_groups(c, p) - 1;
 
-    HOLDS(last % slices == slices - 1);
-    HOLDS(last / slices % splits == splits - 1);
-    HOLDS(last / slices / splits % tiles == tiles - 1);
-    HOLDS(last / slices / splits / tiles % blocks == blocks - 1);
-    HOLDS(last / slices / splits / tiles / blocks == (uint64_t)p->batch - 1);
+    HOLDS(last % out_blocks == out_blocks - 1);
+    HOLDS(last / out_blocks % splits == splits - 1);
+    HOLDS(last / out_blocks / splits % tiles == tiles - 1);
+    HOLDS(last / out_blocks / splits / tiles % blocks == blocks - 1);
+    HOLDS(last / out_blocks / splits / tiles / blocks == (uint64_t)p->batch - 1);
 }
 
 /* Parts that the schedule for few query rows makes even on a busy device: where a group of work-items would otherwise add
  * up more keys than float32 does well. */
 static int64_t for_short_sums(const clattn_problem *p, const struct clattn__config *c)
 {
-    return c->few && c->dtype == CLATTN_FLOAT32 ? p->kv_len / (CLATTN__FEW_GROUP_KEYS * c->ty) : 1;
+    return c->decode && c->dtype == CLATTN_FLOAT32 ? p->kv_len / (CLATTN__DECODE_GROUP_KEYS * c->ty) : 1;
 }
 
 /* No part without a tile of keys; where the number of parts is not asked for, a part is long, and the device or the
@@ -202,10 +206,10 @@ static void check_splits(const struct clattn__device *device, const clattn_probl
     whole.splits = 1;
     HOLDS(c->splits >= 1 && c->splits <= CLATTN_MAX_KV_SPLITS);
     HOLDS(c->kernel == KERNEL_FORWARD || c->splits == 1);
-    HOLDS(c->splits == 1 || c->splits <= (p->kv_len - 1) / c->walk + 1);
+    HOLDS(c->splits == 1 || c->splits <= (p->kv_len - 1) / c->tile_cols + 1);
     if (p->kv_splits == 0 && c->splits > 1) {
         HOLDS(p->kv_len / c->splits >= (c->engine == CLATTN_ENGINE_CPU ? 512 : 256));
-        HOLDS(clattn__config_groups(&whole, p) < (uint64_t)device->compute_units * (c->few ? 16 : 1) ||
+        HOLDS(clattn__config_groups(&whole, p) < (uint64_t)device->compute_units * (c->decode ? 16 : 1) ||
               c->splits <= for_short_sums(p, c));
     } else {
         HOLDS(c->splits <= larger(p->kv_splits, 1));
@@ -227,7 +231,7 @@ static void check_kernel(const struct clattn__device *device, const clattn_probl
         check_rules(device, p, c);
         check_groups(device, p, c);
         check_splits(device, p, c);
-        fits = fits || (c->few                        ? few_bytes(c)
+        fits = fits || (c->decode                     ? few_bytes(c)
                         : engine == CLATTN_ENGINE_CPU ? cpu_bytes(c)
                                                       : simt_bytes(c)) <= device->local_bytes;
     }
@@ -235,19 +239,19 @@ static void check_kernel(const struct clattn__device *device, const clattn_probl
     HOLDS(fits || attempt == attempts);
 }
 
-/* All gradients in one walk: by engine cpu, a work-group a key head, nothing left out of its tiles. */
+/* All gradients in one visit: by engine cpu, a work-group a key head, nothing left out of its tiles. */
 static void check_one_walk(const struct clattn__device *device, const clattn_problem *p, clattn_engine engine)
 {
-    struct clattn__config config = {.kernel = KERNEL_HEAD, .want_dk = true, .want_dv = true};
+    struct clattn__config config = {.kernel = KERNEL_BACKWARD_FUSED, .want_dk = true, .want_dv = true};
     const struct clattn__config *c = &config;
 
-    if (!clattn__config_one_walk(device, engine, p)) {
+    if (!clattn__config_backward_fused(device, engine, p)) {
         return;
     }
     assert_true(clattn__config_choose(device, engine, p, 0, &config));
     check_rules(device, p, c);
     HOLDS(c->engine == CLATTN_ENGINE_CPU);
-    HOLDS(c->owner_resident && c->slice >= c->d_pad && c->slice >= c->dv_pad);
+    HOLDS(c->stationary_resident && c->out_block >= c->d_pad && c->out_block >= c->dv_pad);
     HOLDS(clattn__config_groups(c, p) == (uint64_t)(p->batch * p->kv_heads));
 }
 

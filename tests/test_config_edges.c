@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/select/choose.c where there is no tile to choose: too small a device, all gradients in one walk, long sums, a kernel
+/* host/select/choose.c where there is no tile to choose: too small a device, all gradients in one visit, long sums, a kernel
  * without tiles. */
 #include "select/choose.h"
 
@@ -48,8 +48,8 @@ static void test_one_walk(void **state)
         p.batch = 1;
         p.q_heads = p.kv_heads = heads;
         const int rounds = (heads + 11) / 12;
-        assert_int_equal(clattn__config_one_walk(&device, CLATTN_ENGINE_CPU, &p), 5 * 12 * rounds <= 7 * heads);
-        assert_false(clattn__config_one_walk(&device, CLATTN_ENGINE_SIMT, &p));
+        assert_int_equal(clattn__config_backward_fused(&device, CLATTN_ENGINE_CPU, &p), 5 * 12 * rounds <= 7 * heads);
+        assert_false(clattn__config_backward_fused(&device, CLATTN_ENGINE_SIMT, &p));
     }
 }
 
@@ -66,7 +66,7 @@ static int long_sums(clattn_engine engine, clattn_dtype dtype, enum clattn__kern
     return c.long_sums;
 }
 
-/* By the rows that are walked: keys, or the queries of a group of two heads. */
+/* By the rows that are streamed: keys, or the queries of a group of two heads. */
 static void test_long_sums(void **state)
 {
     (void)state;
@@ -97,9 +97,9 @@ static void test_delta(void **state)
 
             assert_true(clattn__config_choose(&device, engine, &p, 0, &c));
             assert_true(c.group_size >= 1 && c.group_size <= device.max_group);
-            assert_true(c.group_size == (size_t)(c.tx * c.ty) && c.own % c.ty == 0);
+            assert_true(c.group_size == (size_t)(c.tx * c.ty) && c.tile_rows % c.ty == 0);
             assert_true(c.local_bytes <= device.local_bytes);
-            for (int64_t row = 0; row < length; row += c.own) {
+            for (int64_t row = 0; row < length; row += c.tile_rows) {
                 tiles += 3 * 4;
             }
             assert_true(clattn__config_groups(&c, &p) == tiles);
@@ -141,7 +141,7 @@ static void test_halves(void **state)
             for (int attempt = 0; c.group_size > 1; attempt++) {
                 before = c;
                 assert_true(clattn__config_choose(&device, CLATTN_ENGINE_SIMT, &p, attempt, &c));
-                assert_true(c.group_size < before.group_size && c.own == 4 * c.ty);
+                assert_true(c.group_size < before.group_size && c.tile_rows == 4 * c.ty);
                 assert_true((size_t)(c.tx * c.ty) == c.group_size);
             }
             assert_false(clattn__config_choose(&device, CLATTN_ENGINE_SIMT, &p, 8, &c));

@@ -37,42 +37,48 @@ static clattn_problem make_problem(int64_t queries, int64_t keys, int64_t depth,
     return p;
 }
 
-/* What kernels/engines/nvidia_mma/engine_few.cl asks for with #error, and declares; a lane has registers for 1/32 of 2048
+/* What kernels/engines/nvidia_mma/engine_decode.cl asks for with #error, and declares; a lane has registers for 1/32 of 2048
  * elements of K. */
 static void check_few(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
-    assert_true(c->kernel == KERNEL_FORWARD && p->qk_dim % 8 == 0 && p->v_dim % 8 == 0 && clattn__solver_of(c)->takes);
-    assert_true(c->own >= 1 && c->own <= 16 && (c->own & (c->own - 1)) == 0 && c->owner_resident == 1);
-    assert_true(c->own < 2 * p->q_len * clattn__config_pack(p) && (p->q_tile == 0 || c->own <= p->q_tile));
-    assert_true(c->walk % (16 * c->warps) == 0 && (p->k_tile == 0 || c->walk <= p->k_tile));
-    assert_true(c->walk / c->warps * (c->d_pad > c->dv_pad ? c->d_pad : c->dv_pad) <= 16 * 128);
+    assert_true(c->kernel == KERNEL_FORWARD && p->qk_dim % 8 == 0 && p->v_dim % 8 == 0 &&
+                clattn__solver_of(c)->accepts_layout);
+    assert_true(c->tile_rows >= 1 && c->tile_rows <= 16 && (c->tile_rows & (c->tile_rows - 1)) == 0 &&
+                c->stationary_resident == 1);
+    assert_true(c->tile_rows < 2 * p->q_len * clattn__config_pack(p) && (p->q_tile == 0 || c->tile_rows <= p->q_tile));
+    assert_true(c->tile_cols % (16 * c->warps) == 0 && (p->k_tile == 0 || c->tile_cols <= p->k_tile));
+    assert_true(c->tile_cols / c->warps * (c->d_pad > c->dv_pad ? c->d_pad : c->dv_pad) <= 16 * 128);
     assert_true(c->d_pad % 32 == 0 && c->d_pad >= p->qk_dim && c->d_pad < p->qk_dim + 32 && c->d_pad <= 128);
     assert_true(c->dv_pad % 64 == 0 && c->dv_pad >= p->v_dim && c->dv_pad < p->v_dim + 64 && c->dv_pad <= 128);
-    assert_true(c->slice == c->dv_pad && c->d_pad % c->chunk == 0 && c->dv_pad % c->chunk == 0);
+    assert_true(c->out_block == c->dv_pad && c->d_pad % c->depth_step == 0 && c->dv_pad % c->depth_step == 0);
     assert_int_equal(c->group_size, 32 * c->warps);
     assert_true(c->group_size <= device->max_group && c->local_bytes <= device->local_bytes);
-    assert_int_equal(c->local_bytes, 4 * c->warps * c->own * (c->dv_pad + 6));
+    assert_int_equal(c->local_bytes, 4 * c->warps * c->tile_rows * (c->dv_pad + 6));
 }
 
 /* What kernels/engines/nvidia_mma/engine.cl and fragments.cl ask for with #error, and declare. */
 static void check_config(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
-    const int keys_own = c->kernel == KERNEL_DKDV, two = c->kernel != KERNEL_FORWARD;
-    const int64_t own_most = keys_own ? p->k_tile : p->q_tile, walk_most = keys_own ? p->q_tile : p->k_tile;
+    const int keys_stationary = c->kernel == KERNEL_DKDV, two = c->kernel != KERNEL_FORWARD;
+    const int64_t own_most = keys_stationary ? p->k_tile : p->q_tile,
+                  walk_most = keys_stationary ? p->q_tile : p->k_tile;
     const int deepest = c->d_pad > c->dv_pad ? c->d_pad : c->dv_pad;
-    const int scores = c->own * c->walk / (32 * c->warps), outputs = c->own * c->slice / (32 * c->warps);
+    const int scores = c->tile_rows * c->tile_cols / (32 * c->warps),
+              outputs = c->tile_rows * c->out_block / (32 * c->warps);
 
-    assert_null(clattn__solver_of(c)->takes);
-    assert_true(c->warps >= 1 && c->own % (16 * c->warps) == 0 && c->walk % 16 == 0 && c->slice % 16 == 0);
-    assert_true(c->own > 0 && c->walk > 0 && c->slice > 0 && c->slice <= deepest && c->owner_resident == 1);
+    assert_null(clattn__solver_of(c)->accepts_layout);
+    assert_true(c->warps >= 1 && c->tile_rows % (16 * c->warps) == 0 && c->tile_cols % 16 == 0 &&
+                c->out_block % 16 == 0);
+    assert_true(c->tile_rows > 0 && c->tile_cols > 0 && c->out_block > 0 && c->out_block <= deepest &&
+                c->stationary_resident == 1);
     assert_true(c->d_pad % 16 == 0 && c->d_pad >= p->qk_dim && c->d_pad < p->qk_dim + 16);
     assert_true(c->dv_pad % 16 == 0 && c->dv_pad >= p->v_dim && c->dv_pad < p->v_dim + 16);
-    assert_true((own_most == 0 || c->own <= own_most) && (walk_most == 0 || c->walk <= walk_most));
+    assert_true((own_most == 0 || c->tile_rows <= own_most) && (walk_most == 0 || c->tile_cols <= walk_most));
     assert_int_equal(c->group_size, 32 * c->warps);
     assert_true(c->group_size <= device->max_group && c->local_bytes <= device->local_bytes);
-    assert_int_equal(c->local_bytes, 2 * c->own * (c->d_pad + (two ? c->dv_pad : 0)) + 8 * c->walk * deepest +
-                                         (keys_own ? 16 * c->walk : 0));
-    assert_true(scores * (two ? 2 : 1) + outputs * (keys_own ? 2 : 1) <= 208);
+    assert_int_equal(c->local_bytes, 2 * c->tile_rows * (c->d_pad + (two ? c->dv_pad : 0)) +
+                                         8 * c->tile_cols * deepest + (keys_stationary ? 16 * c->tile_cols : 0));
+    assert_true(scores * (two ? 2 : 1) + outputs * (keys_stationary ? 2 : 1) <= 208);
 }
 
 /* The attempts for one kernel, each complete as it is. Returns how many. */
@@ -84,7 +90,7 @@ static int check_attempts(const struct clattn__device *device, const clattn_prob
     for (; clattn__config_choose(device, CLATTN_ENGINE_NVIDIA_MMA, p, attempt, &config); attempt++) {
         struct clattn__config again = config;
 
-        if (config.few)
+        if (config.decode)
             check_few(device, p, &config);
         else
             check_config(device, p, &config);
@@ -133,10 +139,10 @@ static void test_choice(void **state)
 
     (void)state;
     assert_true(clattn__config_choose(&large, CLATTN_ENGINE_NVIDIA_MMA, &p, 0, &config));
-    assert_true(config.own == 128 && config.walk == 64 && config.warps == 4);
+    assert_true(config.tile_rows == 128 && config.tile_cols == 64 && config.warps == 4);
     p.batch = p.q_heads = p.kv_heads = 1;
     assert_true(clattn__config_choose(&large, CLATTN_ENGINE_NVIDIA_MMA, &p, 0, &config));
-    assert_int_equal(config.own, 64);
+    assert_int_equal(config.tile_rows, 64);
 }
 
 /* One query against long keys: eight warps a compute unit, in one work-group where all run at once, and no more parts
@@ -151,16 +157,16 @@ static void test_few(void **state)
     p.q_heads = 32;
     p.kv_heads = 8;
     assert_true(clattn__config_choose(&large, CLATTN_ENGINE_NVIDIA_MMA, &p, 0, &config));
-    assert_true(config.few && config.own == 4 && config.warps == 8 && config.splits == 1);
+    assert_true(config.decode && config.tile_rows == 4 && config.warps == 8 && config.splits == 1);
     p.batch = 1;
     assert_true(clattn__config_choose(&large, CLATTN_ENGINE_NVIDIA_MMA, &p, 0, &config));
-    assert_true(config.few && config.warps == 8 && config.splits == 16);
+    assert_true(config.decode && config.warps == 8 && config.splits == 16);
     p.batch = 64;
     assert_true(clattn__config_choose(&large, CLATTN_ENGINE_NVIDIA_MMA, &p, 0, &config));
-    assert_true(config.few && config.warps == 4 && config.splits == 1);
+    assert_true(config.decode && config.warps == 4 && config.splits == 1);
     p.q_len = 5; /* four heads of five rows */
     assert_true(clattn__config_choose(&large, CLATTN_ENGINE_NVIDIA_MMA, &p, 0, &config));
-    assert_false(config.few || clattn__solver_of(&config)->takes);
+    assert_false(config.decode || clattn__solver_of(&config)->accepts_layout);
 }
 
 /* Its calls: rows of K and V are whole pieces of 16 bytes, or another engine's. */
@@ -170,12 +176,12 @@ static void test_few_takes(void **state)
     struct call call = {.k = {8, 64, 24, 8}, .v = {0, 0, 0, 16}, .q = {1, 1, 1, 1}};
 
     (void)state;
-    assert_true(solver->takes(NULL, KERNEL_FORWARD, &call));
+    assert_true(solver->accepts_layout(NULL, KERNEL_FORWARD, &call));
     call.k.offset = 4;
-    assert_false(solver->takes(NULL, KERNEL_FORWARD, &call));
+    assert_false(solver->accepts_layout(NULL, KERNEL_FORWARD, &call));
     call.k.offset = 8;
     call.v.row = 12;
-    assert_false(solver->takes(NULL, KERNEL_FORWARD, &call));
+    assert_false(solver->accepts_layout(NULL, KERNEL_FORWARD, &call));
 }
 
 static void test_supports(void **state)
@@ -184,7 +190,7 @@ static void test_supports(void **state)
 
     (void)state;
     assert_true(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_FORWARD));
-    assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_HEAD));
+    assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_BACKWARD_FUSED));
     p.score.scale = -0.5f;
     assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_MMA, &large, &p, KERNEL_DQ));
     p.score.scale = 0.5f;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The option string of a configuration (host/select/fields.c): every number is in it, once, under its name. */
+/* The option string of a configuration (host/select/tunables.c): every number is in it, once, under its name. */
 #include "select/choose.h"
 
 #include <setjmp.h>
@@ -40,11 +40,11 @@ static void check_common(const char *options, const struct clattn__config *c)
     check_option(options, "ENGINE", (int)c->engine);
     check_option(options, "D_PAD", c->d_pad);
     check_option(options, "DV_PAD", c->dv_pad);
-    check_option(options, "OWN", c->own);
-    check_option(options, "WALK", c->walk);
-    check_option(options, "CHUNK", c->chunk);
-    check_option(options, "SLICE", c->slice);
-    check_option(options, "OWNER_RESIDENT", c->owner_resident);
+    check_option(options, "TILE_ROWS", c->tile_rows);
+    check_option(options, "TILE_COLS", c->tile_cols);
+    check_option(options, "DEPTH_STEP", c->depth_step);
+    check_option(options, "OUT_BLOCK", c->out_block);
+    check_option(options, "STATIONARY_RESIDENT", c->stationary_resident);
     check_option(options, "PACKED", 0);
     check_option(options, "MASK", 0);
 }
@@ -100,8 +100,8 @@ static void test_nvidia(void **state)
     check_absent(options, "TX");
     make_options(CLATTN_ENGINE_NVIDIA_WGMMA, CLATTN_BFLOAT16, &wgmma, options);
     check_option(options, "STAGES", wgmma.stages);
-    check_option(options, "TURNS", wgmma.turns);
-    check_option(options, "OWNER_REGISTERS", wgmma.owner_registers);
+    check_option(options, "PINGPONG", wgmma.pingpong);
+    check_option(options, "STATIONARY_REGISTERS", wgmma.stationary_registers);
     check_absent(options, "WARPS");
 }
 

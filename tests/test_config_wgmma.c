@@ -45,35 +45,37 @@ static bool choose(const struct clattn__device *device, const clattn_problem *p,
     return choose_for(KERNEL_FORWARD, device, p, attempt, c);
 }
 
-/* Q, and a ring of K and of V in panels of 64 elements of depth; six barriers, four a stage, and with STAY two pieces of
+/* Q, and a ring of K and of V in panels of 64 elements of depth; six barriers, four a stage, and with PERSISTENT two pieces of
  * work. */
 static size_t forward_bytes(const struct clattn__config *c)
 {
     const size_t d = (size_t)(c->d_pad + 63) / 64 * 128, dv = (size_t)(c->dv_pad + 63) / 64 * 128;
     const size_t stages = (size_t)c->stages;
 
-    return (size_t)c->own * d + stages * (size_t)c->walk * (d + dv) + 8 * (6 + 4 * stages) + (c->stay ? 2 * 40 : 0);
+    return (size_t)c->tile_rows * d + stages * (size_t)c->tile_cols * (d + dv) + 8 * (6 + 4 * stages) +
+           (c->persistent ? 2 * 40 : 0);
 }
 
 static void check_rules(const clattn_problem *p, const struct clattn__config *c)
 {
-    assert_true(c->own == 64 || c->own == 128 || c->own == 192);
-    assert_true(c->walk % 16 == 0 && c->walk >= 16 && c->walk <= 256);
+    assert_true(c->tile_rows == 64 || c->tile_rows == 128 || c->tile_rows == 192);
+    assert_true(c->tile_cols % 16 == 0 && c->tile_cols >= 16 && c->tile_cols <= 256);
     assert_true(c->d_pad % 16 == 0 && c->d_pad >= p->qk_dim && c->d_pad < p->qk_dim + 16);
     assert_true(c->dv_pad % 16 == 0 && c->dv_pad >= p->v_dim && c->dv_pad < p->v_dim + 16);
-    assert_true(c->slice == c->dv_pad && c->chunk == 16 && c->stages > 0 && c->splits == 1);
-    assert_true(!c->turns || c->own == 128);
-    assert_true(c->group_size == (size_t)(2 * c->own + 128));
+    assert_true(c->out_block == c->dv_pad && c->depth_step == 16 && c->stages > 0 && c->splits == 1);
+    assert_true(!c->pingpong || c->tile_rows == 128);
+    assert_true(c->group_size == (size_t)(2 * c->tile_rows + 128));
     assert_true(c->local_bytes == forward_bytes(c) && c->local_bytes <= hopper.local_bytes);
-    assert_true(!p->q_tile || c->own <= p->q_tile);
-    assert_true(!p->k_tile || c->walk <= p->k_tile);
-    assert_true(clattn__config_groups(c, p) == (uint64_t)(3 * 4 * ((p->q_len + c->own - 1) / c->own)));
+    assert_true(!p->q_tile || c->tile_rows <= p->q_tile);
+    assert_true(!p->k_tile || c->tile_cols <= p->k_tile);
+    assert_true(clattn__config_groups(c, p) == (uint64_t)(3 * 4 * ((p->q_len + c->tile_rows - 1) / c->tile_rows)));
 }
 
 /* Once each: a number that is told twice would be another's. */
 static void check_options(const struct clattn__config *c)
 {
-    static const char *const names[] = {" -DOWN=", " -DWALK=", " -DSTAGES=", " -DTURNS=", " -DSTAY=", " -DSLICE="};
+    static const char *const names[] = {
+        " -DTILE_ROWS=", " -DTILE_COLS=", " -DSTAGES=", " -DPINGPONG=", " -DPERSISTENT=", " -DOUT_BLOCK="};
     char options[CLATTN__OPTIONS_MAX];
 
     clattn__config_options(c, options);
@@ -89,19 +91,21 @@ static void check_options(const struct clattn__config *c)
 static void check_gradient(const clattn_problem *p, const struct clattn__config *c)
 {
     const size_t row = (size_t)(c->d_pad + 63) / 64 * 128 + (size_t)(c->dv_pad + 63) / 64 * 128;
-    const size_t tiles = ((size_t)c->own + (size_t)c->stages * (size_t)c->walk) * row;
-    const size_t stats = (size_t)c->stages * 8 * (size_t)c->walk;
-    const int keys_own = c->kernel == KERNEL_DKDV, larger = c->d_pad > c->dv_pad ? c->d_pad : c->dv_pad;
-    const uint64_t parts = keys_own && c->d_pad + c->dv_pad > 256 ? 2 : 1;
+    const size_t tiles = ((size_t)c->tile_rows + (size_t)c->stages * (size_t)c->tile_cols) * row;
+    const size_t stats = (size_t)c->stages * 8 * (size_t)c->tile_cols;
+    const int keys_stationary = c->kernel == KERNEL_DKDV, larger = c->d_pad > c->dv_pad ? c->d_pad : c->dv_pad;
+    const uint64_t parts = keys_stationary && c->d_pad + c->dv_pad > 256 ? 2 : 1;
 
-    assert_true(c->own == 64 || c->own == 128);
-    assert_true(c->walk % (keys_own ? 32 : 16) == 0 && c->walk <= 256 && c->stages > 0 && c->splits == 1);
-    assert_true(c->slice == (keys_own ? larger : c->d_pad) && (!c->turns || c->own == 128));
-    assert_true(keys_own || !c->stay);
+    assert_true(c->tile_rows == 64 || c->tile_rows == 128);
+    assert_true(c->tile_cols % (keys_stationary ? 32 : 16) == 0 && c->tile_cols <= 256 && c->stages > 0 &&
+                c->splits == 1);
+    assert_true(c->out_block == (keys_stationary ? larger : c->d_pad) && (!c->pingpong || c->tile_rows == 128));
+    assert_true(keys_stationary || !c->persistent);
     check_options(c);
-    assert_true(c->local_bytes >= tiles + (keys_own ? stats : 0) && c->local_bytes <= hopper.local_bytes);
-    assert_true(c->group_size == (size_t)(2 * c->own + 128));
-    assert_true(clattn__config_groups(c, p) == parts * (uint64_t)(3 * 4 * ((p->q_len + c->own - 1) / c->own)));
+    assert_true(c->local_bytes >= tiles + (keys_stationary ? stats : 0) && c->local_bytes <= hopper.local_bytes);
+    assert_true(c->group_size == (size_t)(2 * c->tile_rows + 128));
+    assert_true(clattn__config_groups(c, p) ==
+                parts * (uint64_t)(3 * 4 * ((p->q_len + c->tile_rows - 1) / c->tile_rows)));
 }
 
 static void test_gradients(void **state)
@@ -193,7 +197,7 @@ static void test_supports(void **state)
     p[13].q_len = 16; /* few rows */
     p[13].kv_splits = 1;
     assert_true(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &good, KERNEL_FORWARD));
-    assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &good, KERNEL_HEAD));
+    assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &good, KERNEL_BACKWARD_FUSED));
     for (size_t n = 0; n < ARRAY_SIZE(p); n++)
         assert_false(clattn__engine_supports(CLATTN_ENGINE_NVIDIA_WGMMA, &hopper, &p[n], KERNEL_FORWARD));
     p[7].kv_splits = 1; /* asked to */
@@ -226,14 +230,14 @@ static void test_complete(void **state)
     struct clattn__config c;
 
     (void)state;
-    assert_true(choose_for(KERNEL_DQ, &hopper, &longer, 0, &c) && c.own == 128);
+    assert_true(choose_for(KERNEL_DQ, &hopper, &longer, 0, &c) && c.tile_rows == 128);
     assert_true(clattn__config_complete(&hopper, CLATTN_ENGINE_NVIDIA_WGMMA, &longer, &c));
     assert_false(clattn__config_complete(&hopper, CLATTN_ENGINE_NVIDIA_WGMMA, &shorter, &c));
 }
 
-static bool takes(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call)
+static bool accepts_layout(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call)
 {
-    return clattn__solver_first(CLATTN_ENGINE_NVIDIA_WGMMA, kernel)->takes(problem, kernel, call);
+    return clattn__solver_first(CLATTN_ENGINE_NVIDIA_WGMMA, kernel)->accepts_layout(problem, kernel, call);
 }
 
 /* Strides are known at a call: the copy engine wants multiples of 16 bytes, of dout where a kernel reads it. */
@@ -248,14 +252,15 @@ static void test_takes(void **state)
 
     (void)state;
     backward.dout = good;
-    assert_true(takes(&p, KERNEL_FORWARD, &forward));
-    assert_true(takes(&p, KERNEL_DQ, &backward) && takes(&p, KERNEL_DKDV, &backward));
+    assert_true(accepts_layout(&p, KERNEL_FORWARD, &forward));
+    assert_true(accepts_layout(&p, KERNEL_DQ, &backward) && accepts_layout(&p, KERNEL_DKDV, &backward));
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct call q = backward, k = backward, v = backward, dout = backward;
 
         q.q = k.k = v.v = dout.dout = bad[i];
-        assert_false(takes(&p, KERNEL_FORWARD, &q) || takes(&p, KERNEL_FORWARD, &k) || takes(&p, KERNEL_FORWARD, &v));
-        assert_false(takes(&p, KERNEL_DQ, &dout) || takes(&p, KERNEL_DKDV, &dout));
+        assert_false(accepts_layout(&p, KERNEL_FORWARD, &q) || accepts_layout(&p, KERNEL_FORWARD, &k) ||
+                     accepts_layout(&p, KERNEL_FORWARD, &v));
+        assert_false(accepts_layout(&p, KERNEL_DQ, &dout) || accepts_layout(&p, KERNEL_DKDV, &dout));
     }
 }
 
@@ -269,12 +274,12 @@ static void test_takes_one(void **state)
 
     (void)state;
     assert_true(p.q_heads > 1 && p.kv_heads > 1);
-    assert_false(takes(&p, KERNEL_FORWARD, &multi_query) || takes(&p, KERNEL_DKDV, &one_key));
+    assert_false(accepts_layout(&p, KERNEL_FORWARD, &multi_query) || accepts_layout(&p, KERNEL_DKDV, &one_key));
     p.kv_heads = 1;
-    assert_true(takes(&p, KERNEL_FORWARD, &multi_query) && takes(&p, KERNEL_DKDV, &multi_query));
-    assert_false(takes(&p, KERNEL_DQ, &one_key));
+    assert_true(accepts_layout(&p, KERNEL_FORWARD, &multi_query) && accepts_layout(&p, KERNEL_DKDV, &multi_query));
+    assert_false(accepts_layout(&p, KERNEL_DQ, &one_key));
     p.kv_len = 1;
-    assert_true(takes(&p, KERNEL_DQ, &one_key));
+    assert_true(accepts_layout(&p, KERNEL_DQ, &one_key));
 }
 
 static const struct clattn__stage *add_stage(struct clattn_plan *plan, clattn_engine engine, enum clattn__kernel kernel)
@@ -317,9 +322,9 @@ static void test_stages_of_calls(void **state)
     add_stage(&plan, CLATTN_ENGINE_SIMT, KERNEL_DQ);
     add_stage(&plan, CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_DKDV);
     add_stage(&plan, CLATTN_ENGINE_SIMT, KERNEL_DKDV);
-    assert_int_equal(clattn__plan_lacks(&plan), CLATTN__BIT(BUFFER_delta) | CLATTN__BIT(BUFFER_maps));
+    assert_int_equal(clattn__plan_lacks(&plan), CLATTN__BIT(BUFFER_delta) | CLATTN__BIT(BUFFER_tensor_maps));
     add_stage(&plan, CLATTN_ENGINE_SIMT, KERNEL_DELTA);
-    add_stage(&plan, CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_MAPS);
+    add_stage(&plan, CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_TENSOR_MAPS);
     assert_int_equal(clattn__plan_lacks(&plan), 0);
     expect_stages(&plan, CLATTN_FORWARD, &call, "nvidia_wgmma tensor_map; nvidia_wgmma forward; ");
     expect_stages(&plan, CLATTN_BACKWARD, &call,
@@ -330,12 +335,12 @@ static void test_stages_of_calls(void **state)
 }
 
 /* The kinds of tiles with several consumers. */
-enum { TALL_STAYS = 1, TALL = 2, TURNS_STAYS = 4, TURNS = 8, EVERY_KIND = 15 };
+enum { TALL_STAYS = 1, TALL = 2, TURNS_STAYS = 4, PINGPONG = 8, EVERY_KIND = 15 };
 
 static unsigned kind_of(const struct clattn__config *c)
 {
-    assert_true(c->own > 64);
-    return c->own == 192 ? (c->stay ? TALL_STAYS : TALL) : (c->stay ? TURNS_STAYS : TURNS);
+    assert_true(c->tile_rows > 64);
+    return c->tile_rows == 192 ? (c->persistent ? TALL_STAYS : TALL) : (c->persistent ? TURNS_STAYS : PINGPONG);
 }
 
 /* The case table has what makes a large device take each kind, and more pieces of work than work-groups that stay. */
@@ -368,11 +373,11 @@ static void test_busy_cases(void **state)
             } else {
                 gradients |= kind_of(&c);
             }
-            assert_true(!c.stay || clattn__config_groups(&c, p) > (uint64_t)hopper.compute_units);
+            assert_true(!c.persistent || clattn__config_groups(&c, p) > (uint64_t)hopper.compute_units);
         }
     }
     assert_int_equal(forward, EVERY_KIND);
-    assert_int_equal(gradients, TURNS_STAYS | TURNS);
+    assert_int_equal(gradients, TURNS_STAYS | PINGPONG);
     free(cases);
 }
 

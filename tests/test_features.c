@@ -79,7 +79,7 @@ static void test_word(void **state)
     p.kv_splits = 1;
     assert_true(clattn__features(&p) == float32);
     p.kv_splits = 2;
-    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(KEY_PARTS)));
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(KEY_SPLITS)));
 }
 
 /* Of every kernel that either has, the engines that are right everywhere name all features, and none names more. */

@@ -216,7 +216,7 @@ static void test_extent(void **state)
 
 static void test_role_strides(void **state)
 {
-    const struct clattn__role role = {.count = {2, 1, 5}, .depth = 7, .element_bytes = 2};
+    const struct clattn__tensor_slot slot = {.count = {2, 1, 5}, .depth = 7, .element_bytes = 2};
     static const struct {
         size_t given[4];
         int64_t expected[3]; /* of elements */
@@ -229,9 +229,9 @@ static void test_role_strides(void **state)
     for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
         struct clattn__view view;
 
-        assert_true(clattn__role_view(&role, rows[n].given, &view));
+        assert_true(clattn__slot_view(&slot, rows[n].given, &view));
         assert_int_equal(view.run, 14);
-        assert_memory_equal(view.count, role.count, sizeof view.count);
+        assert_memory_equal(view.count, slot.count, sizeof view.count);
         for (size_t i = 0; i < 3; i++)
             assert_int_equal(view.stride[i], 2 * rows[n].expected[i]);
     }
@@ -240,7 +240,7 @@ static void test_role_strides(void **state)
 /* No stride of more than 2^58 elements, but where there is only one of what it is of. */
 static void test_long_strides(void **state)
 {
-    const struct clattn__role role = {.count = {2, 1, 5}, .depth = 7, .element_bytes = 2};
+    const struct clattn__tensor_slot slot = {.count = {2, 1, 5}, .depth = 7, .element_bytes = 2};
     const size_t most = (size_t)CLATTN__MOST_STRIDE;
     const size_t given[][4] = {{most, most + 1, 7}, {most + 1, 7, 7}, {7, 7, SIZE_MAX}};
     struct clattn__view view;
@@ -249,15 +249,15 @@ static void test_long_strides(void **state)
     if (SIZE_MAX == UINT32_MAX) {
         return; /* no stride is that long */
     }
-    assert_true(clattn__role_view(&role, given[0], &view));
-    assert_false(clattn__role_view(&role, given[1], &view) || clattn__role_view(&role, given[2], &view));
+    assert_true(clattn__slot_view(&slot, given[0], &view));
+    assert_false(clattn__slot_view(&slot, given[1], &view) || clattn__slot_view(&slot, given[2], &view));
 }
 
 /* Elements have 2 bytes where they are stored in 16 bits; lse, mask, key lengths and slopes are as ever. */
 static void test_element_bytes(void **state)
 {
     clattn_problem p = CLATTN_PROBLEM_INIT;
-    struct clattn__role roles[ROLE_COUNT];
+    struct clattn__tensor_slot slots[TENSOR_SLOT_COUNT];
 
     (void)state;
     p.batch = p.q_heads = p.kv_heads = p.q_len = p.kv_len = p.qk_dim = p.v_dim = 1;
@@ -265,16 +265,16 @@ static void test_element_bytes(void **state)
     p.score.alibi_dim[0] = p.score.alibi_dim[1] = 1;
     p.kv_lengths = 1;
     for (p.dtype = CLATTN_FLOAT32; p.dtype <= CLATTN_BFLOAT16; p.dtype++) {
-        const size_t count = clattn__roles(&p, CLATTN_BACKWARD, roles);
+        const size_t count = clattn__slots(&p, CLATTN_BACKWARD, slots);
 
-        assert_int_equal(count, ROLE_COUNT);
+        assert_int_equal(count, TENSOR_SLOT_COUNT);
         for (size_t n = 0; n < count; n++) {
             const size_t size = p.dtype == CLATTN_FLOAT32 ? 4 : 2;
-            const size_t index = roles[n].index;
+            const size_t index = slots[n].index;
 
-            const bool four = index == ROLE_LSE || index == ROLE_KV_LENGTHS || index == ROLE_ALIBI;
+            const bool four = index == TENSOR_SLOT_LSE || index == TENSOR_SLOT_KV_LENGTHS || index == TENSOR_SLOT_ALIBI;
 
-            assert_int_equal(roles[n].element_bytes, index == ROLE_MASK ? 1 : four ? 4 : size);
+            assert_int_equal(slots[n].element_bytes, index == TENSOR_SLOT_MASK ? 1 : four ? 4 : size);
         }
     }
 }

@@ -180,7 +180,7 @@ static void check_info(clattn_runner *runner, const char *line)
     assert_success(clattn_run_backward(runner, &c.problem, &arrays, &info));
     assert_non_null(strstr(info.plan, "backward_"));
     /* delta, and in 16 bits dQ in float32 where one worker makes all gradients of a head */
-    const size_t sums = size == 2 && strstr(info.plan, "backward_head") ? (size_t)c.problem.qk_dim : 0;
+    const size_t sums = size == 2 && strstr(info.plan, "backward_fused") ? (size_t)c.problem.qk_dim : 0;
     assert_int_equal(info.workspace_bytes, 4 * 2 * 2 * 9 * (1 + sums));
     assert_int_equal(info.device_bytes, bytes + info.workspace_bytes +
                                             size * (data_count(&set.view[SLOT_DOUT]) + data_count(&set.view[SLOT_DQ]) +

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATTERNS = 65536, WHOLE = 16, PIECE = 3 }; /* two depths of one kernel: vectors, and what is left after them */
+enum { PATTERNS = 65536, WHOLE = 16, VEC16 = 3 }; /* two depths of one kernel: vectors, and what is left after them */
 
 struct fixture {
     clattn_runner *runner;
@@ -130,7 +130,7 @@ static void check_pattern(const struct fixture *f, const struct through *t, uint
 static void test_every_pattern(void **state)
 {
     for (clattn_dtype dtype = CLATTN_FLOAT16; dtype <= CLATTN_BFLOAT16; dtype++) {
-        for (size_t depth = PIECE; depth <= WHOLE; depth += WHOLE - PIECE) {
+        for (size_t depth = VEC16; depth <= WHOLE; depth += WHOLE - VEC16) {
             struct through t = through_make(dtype, 1, depth);
 
             for (size_t n = 0; n < PATTERNS; n++) {
@@ -160,7 +160,7 @@ static void test_rounding(void **state)
 {
     for (clattn_dtype dtype = CLATTN_FLOAT16; dtype <= CLATTN_BFLOAT16; dtype++) {
         for (size_t turn = 0; turn < 6; turn++) {
-            const size_t depth = turn < 3 ? WHOLE : PIECE;
+            const size_t depth = turn < 3 ? WHOLE : VEC16;
             const size_t quarters = turn % 3 + 1;
             struct through t = through_make(dtype, 4, depth);
 

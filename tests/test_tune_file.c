@@ -83,12 +83,12 @@ static void test_read(void **state)
     strcpy(path, clattn_tune_file(context));
     clattn_context_destroy(context);
     text = read_file(path);
-    for (char *at = text; (at = strstr(at, "OWNER_RESIDENT=")) != NULL; at++) {
-        at[strlen("OWNER_RESIDENT=")] = '0';
+    for (char *at = text; (at = strstr(at, "STATIONARY_RESIDENT=")) != NULL; at++) {
+        at[strlen("STATIONARY_RESIDENT=")] = '0';
     }
     tune_scene_write(path, text);
     free(text);
-    assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "-DOWNER_RESIDENT=0"), 3);
+    assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "-DSTATIONARY_RESIDENT=0"), 3);
     assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 3);
     check_results(s, &c);
     c.problem.q_tile = 6; /* a request comes first */
@@ -102,7 +102,7 @@ static void test_read(void **state)
  * over: the plan is made as if there were none. */
 static void test_does_not_build(void **state)
 {
-#define TRAP "-D__kernel=TRAP(OWNER_RESIDENT) -DTRAP(x)=TRAP_(x) -DTRAP_(x)=trap_##x -Dtrap_OWNER_RESIDENT=kernel "
+#define TRAP "-D__kernel=TRAP(STATIONARY_RESIDENT) -DTRAP(x)=TRAP_(x) -DTRAP_(x)=trap_##x -Dtrap_OWNER_RESIDENT=kernel "
     static const char spoils_row[] = TRAP "-Dtrap_0=nothing -Dtrap_1=kernel",
                       spoils_table[] = TRAP "-Dtrap_0=kernel -Dtrap_1=nothing";
     const struct tune_scene *s = *state;
@@ -113,14 +113,14 @@ static void test_does_not_build(void **state)
         clattn_plan *plan;
 
         assert_success(clattn_plan_create(context, &c.problem, tune_scene_passes[n], &plan));
-        assert_non_null(strstr(clattn_plan_describe(plan), "-DOWNER_RESIDENT=1"));
+        assert_non_null(strstr(clattn_plan_describe(plan), "-DSTATIONARY_RESIDENT=1"));
         assert_non_null(strstr(clattn_plan_describe(plan), "(built-in table)"));
         clattn_plan_destroy(plan);
         clattn_context_destroy(context);
 
         context = tune_scene_context(s, s->folder, spoils_table); /* the trap works, and is what is in the way */
         assert_success(clattn_plan_create(context, &c.problem, tune_scene_passes[n], &plan));
-        assert_non_null(strstr(clattn_plan_describe(plan), "-DOWNER_RESIDENT=0"));
+        assert_non_null(strstr(clattn_plan_describe(plan), "-DSTATIONARY_RESIDENT=0"));
         assert_non_null(strstr(clattn_plan_describe(plan), "(tuned on this device)"));
         clattn_plan_destroy(plan);
         clattn_context_destroy(context);

@@ -24,11 +24,11 @@ static clattn_problem make_problem(clattn_dtype dtype)
 }
 
 /* The trial's output number i, which has its kernel's results in `expected`. */
-static size_t find_output(const struct clattn__trial *trial, size_t role)
+static size_t find_output(const struct clattn__trial *trial, size_t slot)
 {
     size_t i = 0;
 
-    while (trial->transfer.roles[i].index != role) {
+    while (trial->transfer.slots[i].index != slot) {
         i++;
         assert_true(i < trial->transfer.count);
     }
@@ -44,11 +44,11 @@ static bool is_right(struct clattn__trial *trial, const clattn_plan *plan, enum 
 }
 
 /* Changes the element by hand, looks, and puts it back. */
-static bool is_right_with(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel, size_t role,
+static bool is_right_with(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel, size_t slot,
                           size_t at, float value)
 {
-    const size_t i = find_output(trial, role);
-    const clattn_dtype dtype = role == ROLE_LSE ? CLATTN_FLOAT32 : trial->problem.dtype;
+    const size_t i = find_output(trial, slot);
+    const clattn_dtype dtype = slot == TENSOR_SLOT_LSE ? CLATTN_FLOAT32 : trial->problem.dtype;
     unsigned char *element = (unsigned char *)trial->expected[i] + at * element_bytes(dtype);
     unsigned char kept[4];
     bool right;
@@ -60,17 +60,17 @@ static bool is_right_with(struct clattn__trial *trial, const clattn_plan *plan, 
     return right;
 }
 
-static float element_of(const struct clattn__trial *trial, size_t role, size_t at)
+static float element_of(const struct clattn__trial *trial, size_t slot, size_t at)
 {
-    const clattn_dtype dtype = role == ROLE_LSE ? CLATTN_FLOAT32 : trial->problem.dtype;
+    const clattn_dtype dtype = slot == TENSOR_SLOT_LSE ? CLATTN_FLOAT32 : trial->problem.dtype;
     float value;
 
-    elements_read(dtype, (const char *)trial->expected[find_output(trial, role)] + at * element_bytes(dtype), 1,
+    elements_read(dtype, (const char *)trial->expected[find_output(trial, slot)] + at * element_bytes(dtype), 1,
                   &value);
     return value;
 }
 
-static void check_kernel(struct clattn__trial *trial, enum clattn__kernel kernel, size_t role, size_t last)
+static void check_kernel(struct clattn__trial *trial, enum clattn__kernel kernel, size_t slot, size_t last)
 {
     static const float off[] = {0.01f, 0.1f, 0.5f}; /* more than the type's tolerance at sizes of up to ten */
     clattn_context *context = trial->runner.context;
@@ -81,13 +81,13 @@ static void check_kernel(struct clattn__trial *trial, enum clattn__kernel kernel
     assert_success(clattn_plan_create(context, &trial->problem, clattn__trial_pass(trial, kernel), &plan));
     assert_success(clattn__trial_expect(trial, plan, kernel));
     assert_true(is_right(trial, plan, kernel));
-    assert_false(is_right_with(trial, plan, kernel, role, 0, NAN));
-    assert_false(is_right_with(trial, plan, kernel, role, last, NAN));
-    assert_false(is_right_with(trial, plan, kernel, role, last, INFINITY));
-    value = element_of(trial, role, last);
+    assert_false(is_right_with(trial, plan, kernel, slot, 0, NAN));
+    assert_false(is_right_with(trial, plan, kernel, slot, last, NAN));
+    assert_false(is_right_with(trial, plan, kernel, slot, last, INFINITY));
+    value = element_of(trial, slot, last);
     assert_true(fabsf(value) > 1e-3f);
-    assert_true(is_right_with(trial, plan, kernel, role, last, value));
-    assert_false(is_right_with(trial, plan, kernel, role, last, value + off[trial->problem.dtype]));
+    assert_true(is_right_with(trial, plan, kernel, slot, last, value));
+    assert_false(is_right_with(trial, plan, kernel, slot, last, value + off[trial->problem.dtype]));
     assert_true(is_right(trial, plan, kernel));
     assert_success(clattn__trial_time(trial, plan, kernel, INFINITY, &seconds));
     assert_true(seconds > 0.0 && seconds < 10.0);
@@ -103,9 +103,9 @@ static void test_types(void **state)
         struct clattn__trial trial;
 
         assert_success(clattn__trial_open(&trial, device->context, &p, CLATTN_FORWARD));
-        check_kernel(&trial, KERNEL_FORWARD, ROLE_OUT, 2 * 70 * 8 - 1);
-        check_kernel(&trial, KERNEL_FORWARD, ROLE_LSE, 2 * 70 - 1);
-        assert_true(element_of(&trial, ROLE_LSE, 0) == -INFINITY);
+        check_kernel(&trial, KERNEL_FORWARD, TENSOR_SLOT_OUT, 2 * 70 * 8 - 1);
+        check_kernel(&trial, KERNEL_FORWARD, TENSOR_SLOT_LSE, 2 * 70 - 1);
+        assert_true(element_of(&trial, TENSOR_SLOT_LSE, 0) == -INFINITY);
         clattn__trial_close(&trial);
     }
 }
@@ -117,10 +117,10 @@ static void test_gradients(void **state)
     struct clattn__trial trial;
 
     assert_success(clattn__trial_open(&trial, device->context, &p, CLATTN_FORWARD | CLATTN_BACKWARD));
-    check_kernel(&trial, KERNEL_FORWARD, ROLE_OUT, 2 * 70 * 8 - 1);
-    check_kernel(&trial, KERNEL_DQ, ROLE_DQ, 2 * 70 * 8 - 1);
-    check_kernel(&trial, KERNEL_DKDV, ROLE_DK, 0);
-    check_kernel(&trial, KERNEL_DKDV, ROLE_DV, 0);
+    check_kernel(&trial, KERNEL_FORWARD, TENSOR_SLOT_OUT, 2 * 70 * 8 - 1);
+    check_kernel(&trial, KERNEL_DQ, TENSOR_SLOT_DQ, 2 * 70 * 8 - 1);
+    check_kernel(&trial, KERNEL_DKDV, TENSOR_SLOT_DK, 0);
+    check_kernel(&trial, KERNEL_DKDV, TENSOR_SLOT_DV, 0);
     clattn__trial_close(&trial);
 }
 

@@ -2,7 +2,7 @@
 /* The file of tuned configurations and the tuner's candidates, without a device: what of a text is believed, what is
  * looked up, and that nothing illegal is ever proposed. */
 #include "select/choose.h"
-#include "select/fields.h"
+#include "select/tunables.h"
 #include "select/tuned.h"
 #include "tune/candidates.h"
 
@@ -107,7 +107,7 @@ static void test_round_trip(void **state)
     assert_int_equal(table.count, count);
     for (size_t n = 0; n < count; n++) {
         assert_memory_equal(table.rows[n].part, rows[n].part, sizeof rows[n].part);
-        assert_true(clattn__fields_equal(&table.rows[n].config, &rows[n].config));
+        assert_true(clattn__tunables_equal(&table.rows[n].config, &rows[n].config));
         assert_int_equal(table.rows[n].config.kernel, rows[n].config.kernel);
     }
     clattn__release(&heap, table.rows);
@@ -145,12 +145,12 @@ static void test_garbage(void **state)
     assert_int_equal(count_with(line.chars, "FLOAT32", "FLOAT32,FLOAT32"), 0);
     assert_int_equal(count_with(line.chars, "FLOAT32", "CAUSAL,FLOAT32"), 0);   /* written in another way */
     assert_int_equal(count_with(line.chars, "FLOAT32", "FLOAT32,TOP_LEFT"), 0); /* makes no difference */
-    assert_int_equal(count_with(line.chars, "log_own=9", "log_own=64"), 0);
+    assert_int_equal(count_with(line.chars, "log_rows=9", "log_rows=64"), 0);
     assert_int_equal(count_with(line.chars, "TX=", "TX=99999999999999999999"), 0);
     assert_int_equal(count_with(line.chars, "TX=", "TX=0"), 1); /* "TX=08" is 8 */
     assert_int_equal(count_with(line.chars, " TX=8", ""), 0);
     assert_int_equal(count_with(line.chars, " TX=8", " TX=8 COLOUR=1"), 0);
-    assert_int_equal(count_with(line.chars, " OWN=", " OWN=9999"), 0);
+    assert_int_equal(count_with(line.chars, " TILE_ROWS=", " TILE_ROWS=9999"), 0);
     clattn__text_free(&line);
 }
 
@@ -192,7 +192,7 @@ static void test_add(void **state)
     assert_int_equal(table.count, 40);
     for (size_t n = 0; n < table.count; n++) {
         assert_int_equal(table.rows[n].config.unroll, 2);
-        assert_int_equal(table.rows[n].part[TUNED_LOG_OWN], n);
+        assert_int_equal(table.rows[n].part[TUNED_LOG_TILE_ROWS], n);
     }
     clattn__release(&heap, table.rows);
 }
@@ -292,34 +292,34 @@ static void test_illegal_rows(void **state)
     struct clattn__tuned rows[2] = {make_row(&p, CLATTN_ENGINE_SIMT, KERNEL_FORWARD),
                                     make_row(&p, CLATTN_ENGINE_SIMT, KERNEL_FORWARD)};
     const struct clattn__tuned_table table = {rows, 2, 2};
-    const int own = rows[0].config.own;
+    const int tile_rows = rows[0].config.tile_rows;
     int unroll;
 
     (void)state;
     rows[0].config.unroll = 1;
     rows[1].config.unroll = 2;
-    rows[1].part[TUNED_LOG_OWN] = 3; /* far */
+    rows[1].part[TUNED_LOG_TILE_ROWS] = 3; /* far */
     assert_true(find(&table, &p, &unroll));
     assert_int_equal(unroll, 1);
     rows[0].config.tx = 6; /* not a multiple of 4 */
     assert_true(find(&table, &p, &unroll));
     assert_int_equal(unroll, 2);
     rows[0].config.tx = rows[1].config.tx;
-    rows[0].config.own = 4096; /* local memory */
+    rows[0].config.tile_rows = 4096; /* local memory */
     assert_true(find(&table, &p, &unroll));
     assert_int_equal(unroll, 2);
-    rows[0].config.own = own;
+    rows[0].config.tile_rows = tile_rows;
     rows[0].config.ty = 0; /* would divide by 0 */
     assert_true(find(&table, &p, &unroll));
     assert_int_equal(unroll, 2);
     rows[0].config.ty = rows[1].config.ty;
-    q.q_tile = own;
+    q.q_tile = tile_rows;
     assert_true(find(&table, &q, &unroll));
     assert_int_equal(unroll, 1);
-    q.q_tile = own - 1;
+    q.q_tile = tile_rows - 1;
     assert_false(find(&table, &q, &unroll));
     q.q_tile = 0;
-    q.k_tile = rows[0].config.walk - 1;
+    q.k_tile = rows[0].config.tile_cols - 1;
     assert_false(find(&table, &q, &unroll));
 }
 
@@ -339,7 +339,7 @@ static void test_complete(void **state)
             struct clattn__config config = chosen;
 
             assert_true(clattn__config_complete(&device, engines[n % 2], &p, &config));
-            assert_true(clattn__fields_equal(&config, &chosen));
+            assert_true(clattn__tunables_equal(&config, &chosen));
             assert_int_equal(config.d_pad, chosen.d_pad);
             assert_int_equal(config.dv_pad, chosen.dv_pad);
             assert_int_equal(config.local_bytes, chosen.local_bytes);
@@ -350,16 +350,16 @@ static void test_complete(void **state)
 
 static void check_simt(const struct clattn__config *c)
 {
-    assert_true(c->own % c->ty == 0 && c->walk % c->tx == 0 && c->walk % c->strip == 0);
-    assert_true(c->own % 4 == 0 && c->walk % 4 == 0);
-    assert_true(c->slice % (4 * c->tx) == 0 && c->chunk % 4 == 0 && c->tx % 4 == 0);
+    assert_true(c->tile_rows % c->ty == 0 && c->tile_cols % c->tx == 0 && c->tile_cols % c->strip == 0);
+    assert_true(c->tile_rows % 4 == 0 && c->tile_cols % 4 == 0);
+    assert_true(c->out_block % (4 * c->tx) == 0 && c->depth_step % 4 == 0 && c->tx % 4 == 0);
     assert_true(c->tx * c->ty >= 64 && c->tx * c->ty <= 256);
 }
 
 static void check_cpu(const struct clattn__config *c)
 {
-    assert_true(c->own % (c->lanes * c->block_cols) == 0 && c->walk % c->block_rows == 0);
-    assert_true(c->chunk % c->lanes == 0 && c->slice % c->chunk == 0);
+    assert_true(c->tile_rows % (c->lanes * c->block_cols) == 0 && c->tile_cols % c->block_rows == 0);
+    assert_true(c->depth_step % c->lanes == 0 && c->out_block % c->depth_step == 0);
 }
 
 /* Every candidate that a long search could come to keeps the rules of kernels/engine_*.cl, and none comes twice. */
@@ -382,15 +382,15 @@ static void test_candidates(void **state)
         while ((c = clattn__candidates_next(&candidates)) != NULL && ++tried < 300) {
             (engine == CLATTN_ENGINE_SIMT ? check_simt : check_cpu)(c);
             assert_true(c->local_bytes <= device.local_bytes && c->group_size <= device.max_group);
-            assert_int_equal(c->d_pad % c->chunk, 0);
+            assert_int_equal(c->d_pad % c->depth_step, 0);
             assert_true(c->d_pad >= p.qk_dim);
-            assert_false(clattn__fields_equal(c, &first));
+            assert_false(clattn__tunables_equal(c, &first));
             clattn__candidates_add(&candidates, c, 1.0 + tried);
         }
         assert_in_range(tried, 20, 300);
         for (size_t i = 0; i < candidates.count; i++) {
             for (size_t j = 0; j < i; j++) {
-                assert_false(clattn__fields_equal(&list[i].config, &list[j].config));
+                assert_false(clattn__tunables_equal(&list[i].config, &list[j].config));
             }
         }
     }

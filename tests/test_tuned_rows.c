@@ -3,7 +3,7 @@
  * kernels can be built with and work-groups be counted by. A division by zero ends this process: it has no driver in it
  * that steps over one. */
 #include "select/choose.h"
-#include "select/fields.h"
+#include "select/tunables.h"
 #include "select/tuned.h"
 
 #include <setjmp.h>
@@ -32,19 +32,19 @@ static uint32_t next(uint32_t *state)
 }
 
 /* Of the values that a field may have, mostly those that are likely to meet: bounds, and powers of two. */
-static int draw(const struct clattn__field *field, uint32_t *state)
+static int draw(const struct clattn__tunable *tunable, uint32_t *state)
 {
     const uint32_t kind = next(state) % 8;
-    int value = field->least + (int)(next(state) % (uint32_t)(field->most - field->least + 1));
+    int value = tunable->least + (int)(next(state) % (uint32_t)(tunable->most - tunable->least + 1));
 
     if (kind == 0) {
-        value = field->least;
+        value = tunable->least;
     } else if (kind == 1) {
-        value = field->most;
+        value = tunable->most;
     } else if (kind > 2) {
         value = 1 << next(state) % 10;
     }
-    return value < field->least ? field->least : value > field->most ? field->most : value;
+    return value < tunable->least ? tunable->least : value > tunable->most ? tunable->most : value;
 }
 
 static clattn_problem draw_problem(uint32_t *state)
@@ -75,7 +75,7 @@ static bool check(const struct clattn__device *device, const clattn_problem *p, 
     if (accepted) {
         assert_in_range(config.group_size, 1, device->max_group);
         assert_in_range(config.local_bytes, 0, device->local_bytes);
-        assert_true(clattn__fields_in_range(&config) || config.strip == 1);
+        assert_true(clattn__tunables_in_range(&config) || config.strip == 1);
         assert_true(clattn__config_groups(&config, p) > 0);
         assert_in_range(config.splits, 1, CLATTN_MAX_KV_SPLITS);
         clattn__config_options(&config, options);
@@ -92,9 +92,9 @@ static void draw_fields(const struct clattn__device *device, const clattn_proble
     const bool all = next(state) % 2 || !clattn__config_choose(device, engine, p, 0, config);
 
     config->engine = engine;
-    for (size_t i = 0; i < clattn__field_count; i++) {
-        if (clattn__field_used(&clattn__fields[i], engine) && (all || next(state) % 8 == 0)) {
-            *clattn__field_value(&clattn__fields[i], config) = draw(&clattn__fields[i], state);
+    for (size_t i = 0; i < clattn__tunable_count; i++) {
+        if (clattn__tunable_used(&clattn__tunables[i], engine) && (all || next(state) % 8 == 0)) {
+            *clattn__tunable_value(&clattn__tunables[i], config) = draw(&clattn__tunables[i], state);
         }
     }
 }
@@ -125,10 +125,11 @@ static void test_drawn(void **state)
 /* Fewer keys than groups of work-items, in the schedule for few query rows: a row like any other that does not fit. */
 static void test_no_key_for_a_group(void **state)
 {
-    static const char text[] = "clattn-tuned 2\n"
-                               "engine=simt kernel=forward features=FLOAT32 D=64 Dv=64 log_own=0 "
-                               "log_walk=9 log_heads=3 OWN=1 WALK=4 CHUNK=32 SLICE=64 OWNER_RESIDENT=1 TX=16 TY=8 "
-                               "STRIP=4 UNROLL=2 FEW=1\n";
+    static const char text[] =
+        "clattn-tuned 2\n"
+        "engine=simt kernel=forward features=FLOAT32 D=64 Dv=64 log_rows=0 "
+        "log_cols=9 log_heads=3 TILE_ROWS=1 TILE_COLS=4 DEPTH_STEP=32 OUT_BLOCK=64 STATIONARY_RESIDENT=1 TX=16 TY=8 "
+        "STRIP=4 UNROLL=2 DECODE=1\n";
     struct clattn__tuned_table table = {NULL, 0, 0};
     struct clattn__config config = {.kernel = KERNEL_FORWARD};
     clattn_problem p = CLATTN_PROBLEM_INIT;
@@ -144,7 +145,7 @@ static void test_no_key_for_a_group(void **state)
     assert_true(clattn__tuned_parse(&heap, copy, &table));
     assert_int_equal(table.count, 1);
     assert_false(clattn__tuned_nearest(&table, &devices[0], CLATTN_ENGINE_SIMT, &p, &config));
-    table.rows[0].config.walk = 128; /* the rest of it is fine */
+    table.rows[0].config.tile_cols = 128; /* the rest of it is fine */
     assert_true(clattn__tuned_nearest(&table, &devices[0], CLATTN_ENGINE_SIMT, &p, &config));
     clattn__release(&heap, table.rows);
     clattn__release(&heap, copy);

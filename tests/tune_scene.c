@@ -65,7 +65,7 @@ clattn_tuned_kernel tune_scene_tune(clattn_context *context, const clattn_proble
     assert_int_equal(found.tried, 1 + configurations);
     assert_true(found.best_seconds > 0.0);
     assert_true(found.best_seconds <= found.builtin_seconds);
-    assert_non_null(strstr(found.configuration, "OWN="));
+    assert_non_null(strstr(found.configuration, "TILE_ROWS="));
     return found;
 }
 

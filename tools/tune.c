@@ -125,24 +125,25 @@ static int number_of(const char *configuration, const char *name)
     return 0;
 }
 
-/* A row of few_rows, host/select/engines/simt_few.c. */
+/* A row of decode_rows, host/select/engines/simt_decode.c. */
 static void export_few(const clattn_tuned_kernel *k, const struct test_case *c, const char *line, FILE *stream)
 {
     const int64_t depth = c->problem.qk_dim > c->problem.v_dim ? c->problem.qk_dim : c->problem.v_dim;
     const int bytes = c->problem.dtype == CLATTN_FLOAT32 ? 4 : 2;
     const char *text = k->configuration;
-    fprintf(stream, "    {%d, %d, %d, %d, %d, %d, %d, %d}, /* %s: %.3f ms, before %.3f */\n", number_of(text, "OWN"),
-            (int)depth, number_of(text, "WALK"), number_of(text, "TX"), number_of(text, "TY"),
-            number_of(text, "CHUNK") * bytes, number_of(text, "STRIP"), number_of(text, "UNROLL"), line,
-            k->best_seconds * 1e3, k->builtin_seconds * 1e3);
+    fprintf(stream, "    {%d, %d, %d, %d, %d, %d, %d, %d}, /* %s: %.3f ms, before %.3f */\n",
+            number_of(text, "TILE_ROWS"), (int)depth, number_of(text, "TILE_COLS"), number_of(text, "TX"),
+            number_of(text, "TY"), number_of(text, "DEPTH_STEP") * bytes, number_of(text, "STRIP"),
+            number_of(text, "UNROLL"), line, k->best_seconds * 1e3, k->builtin_seconds * 1e3);
 }
 
 /* A row of simt_rows, host/select/engines/simt.c. */
 static void export_kernel(const clattn_tuned_kernel *k, const struct test_case *c, const char *line, FILE *stream)
 {
-    static const char *const names[] = {"OWN", "WALK", "TX", "TY", "CHUNK", "SLICE", "STRIP", "UNROLL"};
+    static const char *const names[] = {"TILE_ROWS",  "TILE_COLS", "TX",    "TY",
+                                        "DEPTH_STEP", "OUT_BLOCK", "STRIP", "UNROLL"};
     const int64_t depth = c->problem.qk_dim > c->problem.v_dim ? c->problem.qk_dim : c->problem.v_dim;
-    if (number_of(k->configuration, "FEW")) {
+    if (number_of(k->configuration, "DECODE")) {
         export_few(k, c, line, stream);
         return;
     }
@@ -154,7 +155,7 @@ static void export_kernel(const clattn_tuned_kernel *k, const struct test_case *
         fprintf(stream, ", %d", number_of(k->configuration, names[i]));
     }
     fprintf(stream, ", %s}, /* %s: %.3f ms, before %.3f */\n",
-            number_of(k->configuration, "OWNER_RESIDENT") ? "true" : "false", line, k->best_seconds * 1e3,
+            number_of(k->configuration, "STATIONARY_RESIDENT") ? "true" : "false", line, k->best_seconds * 1e3,
             k->builtin_seconds * 1e3);
 }
 

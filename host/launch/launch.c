@@ -4,7 +4,7 @@
 
 #include "attention/args.h"
 #include "base/sizes.h"
-#include "launch/place.h"
+#include "launch/bind.h"
 #include "plan/arguments.h"
 #include "select/split.h"
 
@@ -37,12 +37,12 @@ static struct view contiguous_sums(const clattn_problem *p)
 
 /* By how many powers of two P is made smaller, so that a sum of P V is no larger than the largest V: as many as there are
  * keys, and those that a row's maximum may be left behind by (kernels/attention/softmax.cl). No float16 is that large. */
-static int softmax_room(const clattn_problem *p)
+static int softmax_headroom(const clattn_problem *p)
 {
-    int room = 8;
-    while (room < 66 && p->kv_len > (int64_t)1 << (room - 8))
-        ++room;
-    return p->dtype == CLATTN_FLOAT16 ? 0 : room;
+    int headroom = 8;
+    while (headroom < 66 && p->kv_len > (int64_t)1 << (headroom - 8))
+        ++headroom;
+    return p->dtype == CLATTN_FLOAT16 ? 0 : headroom;
 }
 
 /* Query i sees the keys i + offset - left <= j <= i + offset + right, as far as that has a begin and an end. */
@@ -94,30 +94,30 @@ static void fill_call(const clattn_plan *plan, struct call *call)
     call->window_right = window.right;
     call->bottom_right = p->score.align == CLATTN_ALIGN_BOTTOM_RIGHT;
     call->has_kv_lengths = p->kv_lengths;
-    call->parts = plan->splits;
-    call->part_depth = clattn__split_depth(p);
+    call->splits = plan->splits;
+    call->partial_depth = clattn__split_depth(p);
     call->dq_sums = contiguous_sums(p);
     call->scale = plan->scale;
-    call->unit = fabsf(plan->scale) * 1.44269504088896340736f;
-    call->room_log2 = -(arg_float)softmax_room(p);
-    call->large = 1024.0f / call->unit; /* P of the maximum is within 2^-14 of 1, and so 1 in 16 bits */
-    call->room = ldexpf(1.0f, -softmax_room(p));
+    call->scale_log2 = fabsf(plan->scale) * 1.44269504088896340736f;
+    call->headroom_log2 = -(arg_float)softmax_headroom(p);
+    call->large = 1024.0f / call->scale_log2; /* P of the maximum is within 2^-14 of 1, and so 1 in 16 bits */
+    call->headroom = ldexpf(1.0f, -softmax_headroom(p));
 }
 
 /* Where a kernel finds the tensor; key lengths, which have no heads, have a place of their own. */
-static void set_view(struct call *call, const struct clattn__role *role, size_t offset,
+static void set_view(struct call *call, const struct clattn__tensor_slot *slot, size_t offset,
                      const struct clattn__view *placed)
 {
 #define AT(slot, member, read, written, when, shape, elements) offsetof(struct call, member),
-    static const size_t at[ROLE_COUNT] = {CLATTN__TENSORS(AT)};
+    static const size_t at[TENSOR_SLOT_COUNT] = {CLATTN__TENSORS(AT)};
 #undef AT
-    const int64_t bytes = (int64_t)role->element_bytes, *stride = placed->stride;
+    const int64_t bytes = (int64_t)slot->element_bytes, *stride = placed->stride;
     const struct view view = {(arg_long)offset, stride[0] / bytes, stride[1] / bytes, stride[2] / bytes};
-    if (role->index == ROLE_KV_LENGTHS) {
+    if (slot->index == TENSOR_SLOT_KV_LENGTHS) {
         call->kv_lengths = view.offset;
         call->kv_lengths_stride = view.batch;
     } else {
-        memcpy((char *)call + at[role->index], &view, sizeof view);
+        memcpy((char *)call + at[slot->index], &view, sizeof view);
     }
 }
 
@@ -125,42 +125,42 @@ static clattn_status place_tensors(struct launch *launch, unsigned pass, const c
                                    cl_mem workspace, struct call *call)
 {
     const clattn_plan *plan = launch->plan;
-    struct clattn__role roles[ROLE_COUNT];
-    struct clattn__view views[ROLE_COUNT + 1];
+    struct clattn__tensor_slot slots[TENSOR_SLOT_COUNT];
+    struct clattn__view views[TENSOR_SLOT_COUNT + 1];
     size_t view_count = 0;
-    const size_t role_count = clattn__roles(&plan->problem, pass, roles);
-    for (size_t i = BUFFER_parts; i < BUFFER_COUNT; ++i)
+    const size_t slot_count = clattn__slots(&plan->problem, pass, slots);
+    for (size_t i = BUFFER_partials; i < BUFFER_COUNT; ++i)
         launch->mem[i] = (struct clattn__memory){workspace, NULL};
-    for (size_t i = 0; i < role_count; ++i) {
-        const clattn_tensor *tensor = clattn__tensor_at(tensors, roles[i].index);
-        if (!clattn__tensor_given(tensor) && roles[i].optional)
+    for (size_t i = 0; i < slot_count; ++i) {
+        const clattn_tensor *tensor = clattn__tensor_at(tensors, slots[i].index);
+        if (!clattn__tensor_given(tensor) && slots[i].optional)
             continue;
         struct clattn__view *view = &views[view_count++];
-        const clattn_status status = clattn__place_tensor(plan->context, &roles[i], tensor, view);
+        const clattn_status status = clattn__bind_tensor(plan->context, &slots[i], tensor, view);
         if (status)
             return status;
-        set_view(call, &roles[i], tensor->offset, view);
-        launch->mem[roles[i].index] = clattn__tensor_memory(tensor);
+        set_view(call, &slots[i], tensor->offset, view);
+        launch->mem[slots[i].index] = clattn__tensor_memory(tensor);
         launch->svm = launch->svm || tensor->svm;
     }
     call->store_lse = clattn__tensor_given(&tensors->lse);
     const size_t needed = clattn__workspace_bytes(plan, pass);
     clattn_status status = CLATTN_SUCCESS;
     if (needed)
-        status = clattn__place_workspace(plan->context, needed, workspace, &views[view_count++]);
+        status = clattn__bind_workspace(plan->context, needed, workspace, &views[view_count++]);
     return status ? status : clattn__views_check_overlap(views, view_count);
 }
 
 const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan, enum clattn__kernel kernel)
 {
     static const size_t contiguous[4] = {0, 0, 0, 0};
-    struct clattn__role roles[ROLE_COUNT];
+    struct clattn__tensor_slot slots[TENSOR_SLOT_COUNT];
     struct clattn__view view;
     struct call call;
     fill_call(plan, &call);
-    const size_t count = clattn__roles(&plan->problem, plan->passes & clattn__kernel_passes[kernel], roles);
-    for (size_t i = 0; i < count && clattn__role_view(&roles[i], contiguous, &view); ++i)
-        set_view(&call, &roles[i], 0, &view);
+    const size_t count = clattn__slots(&plan->problem, plan->passes & clattn__kernel_passes[kernel], slots);
+    for (size_t i = 0; i < count && clattn__slot_view(&slots[i], contiguous, &view); ++i)
+        set_view(&call, &slots[i], 0, &view);
     return clattn__stage_for(plan, kernel, &call);
 }
 
@@ -204,12 +204,13 @@ static void set_maps(const clattn_plan *plan, unsigned pass, const struct clattn
     const size_t count = clattn__maps_readers(plan, pass, readers);
     if (!count)
         return;
-    call->maps = (arg_long)clattn__maps_at(plan, pass, stage->config.kernel == KERNEL_MAPS ? readers[0] : stage);
+    call->tensor_maps =
+        (arg_long)clattn__maps_at(plan, pass, stage->config.kernel == KERNEL_TENSOR_MAPS ? readers[0] : stage);
     for (size_t i = 0; i < ARRAY_SIZE(call->query_rows); ++i) {
         const struct clattn__config *config = i < count ? &readers[i]->config : NULL;
-        const bool keys_own = config && clattn__config_keys_own(config->kernel);
-        call->query_rows[i] = !config ? 0 : keys_own ? config->walk : config->own;
-        call->key_rows[i] = !config ? 0 : keys_own ? config->own : config->walk;
+        const bool keys_stationary = config && clattn__config_keys_stationary(config->kernel);
+        call->query_rows[i] = !config ? 0 : keys_stationary ? config->tile_cols : config->tile_rows;
+        call->key_rows[i] = !config ? 0 : keys_stationary ? config->tile_rows : config->tile_cols;
     }
 }
 
@@ -240,8 +241,9 @@ static clattn_status launch_stage(struct launch *launch, const struct clattn__st
         const uint64_t left = stage->groups - first;
         const uint64_t groups = left < stage->groups_per_launch ? left : stage->groups_per_launch;
         /* The counter by which work-groups take turns is for one launch. */
-        const bool stay = stage->most_groups && groups == stage->groups && groups > stage->most_groups;
-        const size_t local = stage->config.group_size, global = (stay ? stage->most_groups : (size_t)groups) * local;
+        const bool persistent = stage->most_groups && groups == stage->groups && groups > stage->most_groups;
+        const size_t local = stage->config.group_size,
+                     global = (persistent ? stage->most_groups : (size_t)groups) * local;
         call->first_group = (arg_long)first;
         call->end_group = (arg_long)(first + groups);
         pthread_mutex_lock(launch->plan->lock);

@@ -14,11 +14,11 @@ clattn_status clattn__layer_weights_check(clattn_layer *layer);
 /* The whole layer; context_len is then M. */
 clattn_status clattn__layer_check(clattn_layer *layer);
 
-/* ---- roles.c: the tensors of a call ---- */
+/* ---- slots.c: the tensors of a call ---- */
 
 /* The tensors that a pass (CLATTN_FORWARD or CLATTN_BACKWARD) uses; `layer` with M and defaults filled in. */
-size_t clattn__layer_roles(const clattn_layer *layer, bool has_context, unsigned pass,
-                           struct clattn__role roles[LAYER_ROLE_COUNT]);
+size_t clattn__layer_slots(const clattn_layer *layer, bool has_context, unsigned pass,
+                           struct clattn__tensor_slot slots[LAYER_TENSOR_SLOT_COUNT]);
 /* Whether tensor LAYER_.. is a gradient. */
 bool clattn__layer_is_gradient(size_t index);
 

@@ -3,12 +3,12 @@
 #include "layer/pass.h"
 
 #include "base/sizes.h"
-#include "launch/place.h"
+#include "launch/bind.h"
 
 #include <stdint.h>
 
 /* Every member as a tensor; blocks are contiguous. */
-static void list_tensors(const clattn_layer_tensors *tensors, clattn_tensor list[LAYER_ROLE_COUNT])
+static void list_tensors(const clattn_layer_tensors *tensors, clattn_tensor list[LAYER_TENSOR_SLOT_COUNT])
 {
 #define BLOCK(slot, member, ...)                                                                                       \
     list[LAYER_##slot] = (clattn_tensor){.mem = tensors->member.mem, .offset = tensors->member.offset};
@@ -19,37 +19,37 @@ static void list_tensors(const clattn_layer_tensors *tensors, clattn_tensor list
 }
 
 /* CLBlast computes with 32-bit indices. */
-static clattn_status check_reach(const struct clattn__role *role, const clattn_tensor *tensor)
+static clattn_status check_reach(const struct clattn__tensor_slot *slot, const clattn_tensor *tensor)
 {
-    const bool strided = role->index > LAYER_CONTEXT && role->index < LAYER_WQ; /* attention's alone */
-    if (strided || tensor->offset <= (size_t)(INT32_MAX - role->depth))
+    const bool strided = slot->index > LAYER_CONTEXT && slot->index < LAYER_WQ; /* attention's alone */
+    if (strided || tensor->offset <= (size_t)(INT32_MAX - slot->depth))
         return CLATTN_SUCCESS;
     return clattn__fail(CLATTN_INVALID_SIZE, "offset of %s is %zu; its %lld elements must end before element 2^31",
-                        role->name, tensor->offset, (long long)role->depth);
+                        slot->name, tensor->offset, (long long)slot->depth);
 }
 
 static clattn_status place_tensors(const clattn_layer_plan *plan, unsigned which, const clattn_layer_tensors *tensors,
                                    cl_mem workspace)
 {
-    clattn_tensor list[LAYER_ROLE_COUNT];
-    struct clattn__role roles[LAYER_ROLE_COUNT];
-    struct clattn__view views[LAYER_ROLE_COUNT + 1];
+    clattn_tensor list[LAYER_TENSOR_SLOT_COUNT];
+    struct clattn__tensor_slot slots[LAYER_TENSOR_SLOT_COUNT];
+    struct clattn__view views[LAYER_TENSOR_SLOT_COUNT + 1];
     size_t view_count = 0, needed = 0;
     list_tensors(tensors, list);
-    const size_t role_count = clattn__layer_roles(&plan->layer, plan->has_context, which, roles);
+    const size_t slot_count = clattn__layer_slots(&plan->layer, plan->has_context, which, slots);
     clattn_status status = CLATTN_SUCCESS;
-    for (size_t i = 0; !status && i < role_count; ++i) {
-        const clattn_tensor *tensor = &list[roles[i].index];
-        if (!clattn__tensor_given(tensor) && roles[i].optional)
+    for (size_t i = 0; !status && i < slot_count; ++i) {
+        const clattn_tensor *tensor = &list[slots[i].index];
+        if (!clattn__tensor_given(tensor) && slots[i].optional)
             continue;
-        status = clattn__place_tensor(plan->context, &roles[i], tensor, &views[view_count++]);
+        status = clattn__bind_tensor(plan->context, &slots[i], tensor, &views[view_count++]);
         if (!status)
-            status = check_reach(&roles[i], tensor);
+            status = check_reach(&slots[i], tensor);
     }
     if (!status)
         status = clattn_layer_workspace_size(plan, which, &needed);
     if (!status)
-        status = clattn__place_workspace(plan->context, needed, workspace, &views[view_count++]);
+        status = clattn__bind_workspace(plan->context, needed, workspace, &views[view_count++]);
     return status ? status : clattn__views_check_overlap(views, view_count);
 }
 
@@ -60,9 +60,9 @@ static clattn_status check_gradients(const clattn_layer_plan *plan, const clattn
     if (t->dcontext.mem && !plan->has_context)
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
                             "dcontext is given, but the layer has no context: dx has the gradient of both ways");
-    clattn_tensor list[LAYER_ROLE_COUNT];
+    clattn_tensor list[LAYER_TENSOR_SLOT_COUNT];
     list_tensors(t, list);
-    for (size_t i = 0; i < LAYER_ROLE_COUNT; ++i)
+    for (size_t i = 0; i < LAYER_TENSOR_SLOT_COUNT; ++i)
         if (clattn__layer_is_gradient(i) && list[i].mem)
             return CLATTN_SUCCESS;
     return clattn__fail(CLATTN_INVALID_ARGUMENT, "no gradient is asked for: all of them are absent");

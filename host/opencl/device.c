@@ -60,7 +60,7 @@ static clattn_status query_platform(cl_device_id device, struct clattn__device *
 
 /* Buffers of the kernel that takes most of them. */
 #define COUNT(when, kind, name) +1
-enum { MOST_BUFFERS = BACKWARD_HEAD_ARGS(COUNT) };
+enum { MOST_BUFFERS = BACKWARD_FUSED_ARGS(COUNT) };
 
 struct usability {
     cl_device_type type;

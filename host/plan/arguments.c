@@ -16,7 +16,7 @@ enum condition {
     IF_DV,
     IF_SUMS,
     IF_MAKES_DELTA,
-    IF_MAPS,
+    IF_TENSOR_MAPS,
     IF_FEATURES, /* the first of them */
     CLATTN__FEATURE_LIST(IF_FEATURE)
 };
@@ -32,7 +32,7 @@ static const struct row forward_rows[] = {FORWARD_ARGS(ROW)};
 static const struct row combine_rows[] = {FORWARD_COMBINE_ARGS(ROW)};
 static const struct row dq_rows[] = {BACKWARD_DQ_ARGS(ROW)};
 static const struct row dkdv_rows[] = {BACKWARD_DKDV_ARGS(ROW)};
-static const struct row head_rows[] = {BACKWARD_HEAD_ARGS(ROW)};
+static const struct row head_rows[] = {BACKWARD_FUSED_ARGS(ROW)};
 static const struct row delta_rows[] = {DELTA_ARGS(ROW)};
 static const struct row map_rows[] = {TENSOR_MAP_ARGS(ROW)};
 
@@ -44,9 +44,9 @@ static const struct {
     const struct row *rows;
     size_t count;
 } lists[KERNEL_COUNT] = {
-    [KERNEL_FORWARD] = LIST(forward_rows), [KERNEL_COMBINE] = LIST(combine_rows), [KERNEL_DQ] = LIST(dq_rows),
-    [KERNEL_DKDV] = LIST(dkdv_rows),       [KERNEL_HEAD] = LIST(head_rows),       [KERNEL_DELTA] = LIST(delta_rows),
-    [KERNEL_MAPS] = LIST(map_rows)};
+    [KERNEL_FORWARD] = LIST(forward_rows), [KERNEL_COMBINE] = LIST(combine_rows),     [KERNEL_DQ] = LIST(dq_rows),
+    [KERNEL_DKDV] = LIST(dkdv_rows),       [KERNEL_BACKWARD_FUSED] = LIST(head_rows), [KERNEL_DELTA] = LIST(delta_rows),
+    [KERNEL_TENSOR_MAPS] = LIST(map_rows)};
 
 static bool holds(enum condition when, const struct clattn__config *config)
 {
@@ -70,8 +70,8 @@ static bool holds(enum condition when, const struct clattn__config *config)
         return config->dtype != CLATTN_FLOAT32;
     case IF_MAKES_DELTA:
         return traits & SOLVER_MAKES_DELTA;
-    case IF_MAPS:
-        return traits & SOLVER_MAPS;
+    case IF_TENSOR_MAPS:
+        return traits & SOLVER_TENSOR_MAPS;
     }
     return false;
 }

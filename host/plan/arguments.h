@@ -10,12 +10,12 @@
 
 /* What a call brings for kernels, by their parameters' names: its tensors, and the workspace by what is in it. NULL where
  * it has none. */
-#define CLATTN__BUFFER(slot, member, read, written, when, shape, elements) BUFFER_##member = ROLE_##slot,
+#define CLATTN__BUFFER(slot, member, read, written, when, shape, elements) BUFFER_##member = TENSOR_SLOT_##slot,
 enum {
-    CLATTN__TENSORS(CLATTN__BUFFER) BUFFER_parts = ROLE_COUNT,
+    CLATTN__TENSORS(CLATTN__BUFFER) BUFFER_partials = TENSOR_SLOT_COUNT,
     BUFFER_delta,
     BUFFER_dq_sums,
-    BUFFER_maps,
+    BUFFER_tensor_maps,
     BUFFER_COUNT
 };
 

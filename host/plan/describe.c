@@ -19,18 +19,18 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     clattn__text_add(text, "%s%s: ", clattn__kernel_names[c->kernel],
                      stage == clattn__stage_for(plan, c->kernel, NULL) ? "" : ", tensors with other strides");
     if (c->kernel == KERNEL_DELTA) {
-        clattn__text_add(text, "%d work-items a row, %d rows a work-group", c->tx, c->own);
-    } else if (c->kernel == KERNEL_MAPS) {
+        clattn__text_add(text, "%d work-items a row, %d rows a work-group", c->tx, c->tile_rows);
+    } else if (c->kernel == KERNEL_TENSOR_MAPS) {
         clattn__text_add(text, "one work-item a tensor, batch and kernel");
     } else if (c->kernel == KERNEL_COMBINE) {
         clattn__text_add(text, "one work-group a row adds up %d parts", c->splits);
     } else {
-        const bool keys_own = clattn__config_keys_own(c->kernel);
-        clattn__text_add(text, "engine %s%s", clattn__engine_names[c->engine], c->few ? " for few query rows" : "");
+        const bool keys_stationary = clattn__config_keys_stationary(c->kernel);
+        clattn__text_add(text, "engine %s%s", clattn__engine_names[c->engine], c->decode ? " for few query rows" : "");
         describe_tile(text, plan->pack > 1 ? "query rows a tile" : "queries a tile", plan->problem.q_tile,
-                      keys_own ? c->walk : c->own);
-        describe_tile(text, "keys a tile", plan->problem.k_tile, keys_own ? c->own : c->walk);
-        clattn__text_add(text, ", %s local memory %zu bytes", keys_own ? "column-tiled," : "row-tiled,",
+                      keys_stationary ? c->tile_cols : c->tile_rows);
+        describe_tile(text, "keys a tile", plan->problem.k_tile, keys_stationary ? c->tile_rows : c->tile_cols);
+        clattn__text_add(text, ", %s local memory %zu bytes", keys_stationary ? "column-tiled," : "row-tiled,",
                          c->local_bytes);
         if (plan->pack > 1)
             clattn__text_add(text, ", %d heads share a tile", plan->pack);
@@ -41,7 +41,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     clattn__text_add(text, ", %llu work-groups of %zu", (unsigned long long)stage->groups, c->group_size);
     if (stage->groups_per_launch < stage->groups)
         clattn__text_add(text, ", at most %llu a launch", (unsigned long long)stage->groups_per_launch);
-    if (c->kernel != KERNEL_DELTA && c->kernel != KERNEL_MAPS)
+    if (c->kernel != KERNEL_DELTA && c->kernel != KERNEL_TENSOR_MAPS)
         clattn__text_add(text, stage->tuned ? " (tuned on this device)" : " (built-in table)");
     clattn__text_add(text, "; %s\n", options);
 }

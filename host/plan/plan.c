@@ -21,12 +21,12 @@ static bool stage_wanted(const clattn_plan *plan, enum clattn__kernel kernel)
     case KERNEL_DQ:
     case KERNEL_DKDV:
         return asked && !plan->one_walk;
-    case KERNEL_HEAD:
+    case KERNEL_BACKWARD_FUSED:
         return plan->one_walk;
     case KERNEL_DELTA:
         return clattn__plan_lacks(plan) & CLATTN__BIT(BUFFER_delta);
-    case KERNEL_MAPS:
-        return clattn__plan_lacks(plan) & CLATTN__BIT(BUFFER_maps);
+    case KERNEL_TENSOR_MAPS:
+        return clattn__plan_lacks(plan) & CLATTN__BIT(BUFFER_tensor_maps);
     default:
         return asked;
     }
@@ -46,9 +46,9 @@ static double stage_flops(const struct clattn__stage *stage, const clattn_proble
         return scores * (2.0 * d + dv);
     case KERNEL_DKDV:
         return scores * (d + (stage->config.want_dk ? d + dv : 0.0) + (stage->config.want_dv ? dv : 0.0));
-    case KERNEL_HEAD:
+    case KERNEL_BACKWARD_FUSED:
         return scores * (3.0 * d + 2.0 * dv);
-    case KERNEL_MAPS:
+    case KERNEL_TENSOR_MAPS:
         return 0.0;
     default:
         return (double)p->batch * (double)p->q_heads * (double)p->q_len * dv;
@@ -62,7 +62,7 @@ static void limit_launch(const clattn_context *context, const clattn_problem *pr
     const uint64_t most = items / stage->config.group_size;
     stage->groups = clattn__config_groups(&stage->config, problem);
     stage->groups_per_launch = stage->groups < most ? stage->groups : most;
-    stage->most_groups = stage->config.stay ? (size_t)context->device.compute_units : 0;
+    stage->most_groups = stage->config.persistent ? (size_t)context->device.compute_units : 0;
     if (context->max_launch_flops) {
         const double each = stage_flops(stage, problem) / (double)stage->groups;
         const double groups = (double)context->max_launch_flops / (each > 1.0 ? each : 1.0);
@@ -177,12 +177,12 @@ static clattn_status check_engine(clattn_plan *plan, enum clattn__kernel kernel,
 static clattn_status make_maps(clattn_plan *plan)
 {
     const struct clattn__stage *made = NULL, *reader = plan->stages;
-    while (!(reader->reads & CLATTN__BIT(BUFFER_maps)))
+    while (!(reader->reads & CLATTN__BIT(BUFFER_tensor_maps)))
         ++reader;
-    const clattn_status status = try_engine(plan, KERNEL_MAPS, reader->config.engine, &made);
+    const clattn_status status = try_engine(plan, KERNEL_TENSOR_MAPS, reader->config.engine, &made);
     if (status || made)
         return status;
-    return clattn__fail(CLATTN_DEVICE_LIMIT, "kernel %s does not fit %s", clattn__kernel_names[KERNEL_MAPS],
+    return clattn__fail(CLATTN_DEVICE_LIMIT, "kernel %s does not fit %s", clattn__kernel_names[KERNEL_TENSOR_MAPS],
                         plan->context->device.name);
 }
 
@@ -237,7 +237,7 @@ static clattn_status make_stages(clattn_plan *plan, enum clattn__kernel kernel)
         const bool may_fail = clattn__engine_find(order[i])->tested && i + 1 < end && order[i] != context->engine;
         if (status && (status != CLATTN_BUILD_FAILED || !may_fail))
             return status;
-        if (made && !made->solver->takes)
+        if (made && !made->solver->accepts_layout)
             return CLATTN_SUCCESS;
     }
     if (clattn__stage_for(plan, kernel, NULL))
@@ -277,13 +277,13 @@ clattn_status clattn__plan_build(clattn_context *context, clattn_engine only, cl
     plan->pack = clattn__config_pack(problem);
     plan->scale = problem->score.scale != 0.0f ? problem->score.scale : (float)(1.0 / sqrt((double)problem->qk_dim));
     clattn_engine order[CLATTN__ENGINE_COUNT];
-    const size_t own = own_engine(order, engine_order(plan, order));
-    plan->one_walk =
-        (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD && clattn__config_one_walk(&context->device, order[own], problem);
+    const size_t tile_rows = own_engine(order, engine_order(plan, order));
+    plan->one_walk = (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD &&
+                     clattn__config_backward_fused(&context->device, order[tile_rows], problem);
     clattn_status status = make_lock(plan);
     for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
         if (stage_wanted(plan, (enum clattn__kernel)kernel))
-            status = kernel == KERNEL_MAPS ? make_maps(plan) : make_stages(plan, (enum clattn__kernel)kernel);
+            status = kernel == KERNEL_TENSOR_MAPS ? make_maps(plan) : make_stages(plan, (enum clattn__kernel)kernel);
     if (!status)
         status = clattn__plan_write_description(plan);
     if (status) {

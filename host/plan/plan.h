@@ -37,7 +37,7 @@ struct clattn_plan {
     clattn_context *context;
     clattn_problem problem;
     unsigned passes;
-    bool one_walk; /* KERNEL_HEAD makes all gradients */
+    bool one_walk; /* KERNEL_BACKWARD_FUSED makes all gradients */
     int pack;
     float scale;
     int splits;                   /* parts of the keys in the forward; 0: there is none */

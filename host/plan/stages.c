@@ -11,7 +11,7 @@
 /* Whether the kernel does nothing but what others read: it is chosen behind them, and launched before them. */
 static bool helps(enum clattn__kernel kernel)
 {
-    return kernel == KERNEL_DELTA || kernel == KERNEL_MAPS;
+    return kernel == KERNEL_DELTA || kernel == KERNEL_TENSOR_MAPS;
 }
 
 /* What the stage's kernel has of the workspace. */
@@ -21,7 +21,7 @@ static unsigned has(const struct clattn__stage *stage)
     const size_t count = clattn__arguments(&stage->config, arguments);
     unsigned bits = 0;
     for (size_t i = 0; i < count; ++i)
-        bits |= arguments[i].buffer >= BUFFER_parts ? CLATTN__BIT(arguments[i].buffer) : 0;
+        bits |= arguments[i].buffer >= BUFFER_partials ? CLATTN__BIT(arguments[i].buffer) : 0;
     return bits;
 }
 
@@ -29,9 +29,9 @@ static unsigned has(const struct clattn__stage *stage)
 static unsigned makes(const struct clattn__stage *stage)
 {
     static const unsigned made[KERNEL_COUNT] = {
-        [KERNEL_FORWARD] = CLATTN__BIT(BUFFER_parts), [KERNEL_DQ] = CLATTN__BIT(BUFFER_delta),
-        [KERNEL_HEAD] = CLATTN__BIT(BUFFER_dq_sums),  [KERNEL_DELTA] = CLATTN__BIT(BUFFER_delta),
-        [KERNEL_MAPS] = CLATTN__BIT(BUFFER_maps),
+        [KERNEL_FORWARD] = CLATTN__BIT(BUFFER_partials),        [KERNEL_DQ] = CLATTN__BIT(BUFFER_delta),
+        [KERNEL_BACKWARD_FUSED] = CLATTN__BIT(BUFFER_dq_sums),  [KERNEL_DELTA] = CLATTN__BIT(BUFFER_delta),
+        [KERNEL_TENSOR_MAPS] = CLATTN__BIT(BUFFER_tensor_maps),
     };
     const bool reads_delta = stage->config.kernel == KERNEL_DQ && !(stage->solver->traits & SOLVER_MAKES_DELTA);
     return reads_delta ? 0 : made[stage->config.kernel] & has(stage);
@@ -74,7 +74,7 @@ const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clat
         if (stage->config.kernel != kernel)
             continue;
         found = stage;
-        if (!call || !stage->solver->takes || stage->solver->takes(&plan->problem, kernel, call))
+        if (!call || !stage->solver->accepts_layout || stage->solver->accepts_layout(&plan->problem, kernel, call))
             break;
     }
     return found;

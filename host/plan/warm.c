@@ -16,7 +16,7 @@ enum {
  * nothing reaches further than a row, or than two floats for each batch. It is safe to do, and means nothing. */
 static void next_to_nothing(const clattn_problem *problem, int batches, struct call *call)
 {
-    *call = (struct call){.N = 1, .M = 1, .B = batches, .Hq = 1, .Hk = 1, .pack = 1, .parts = 1, .store_lse = 1};
+    *call = (struct call){.N = 1, .M = 1, .B = batches, .Hq = 1, .Hk = 1, .pack = 1, .splits = 1, .store_lse = 1};
     call->D = (arg_int)problem->qk_dim;
     call->Dv = (arg_int)problem->v_dim;
     call->end_group = batches;
@@ -84,8 +84,8 @@ static clattn_status warm(const clattn_plan *plan, const struct clattn__stage *s
 clattn_status clattn__warm(const clattn_plan *plan, const struct clattn__stage *stage, cl_program program)
 {
     const uint64_t rest = stage->groups % stage->groups_per_launch;
-    if (!plan->context->device.compiles_at_launch || stage->solver->traits & SOLVER_MAPS ||
-        stage->config.kernel == KERNEL_MAPS)
+    if (!plan->context->device.compiles_at_launch || stage->solver->traits & SOLVER_TENSOR_MAPS ||
+        stage->config.kernel == KERNEL_TENSOR_MAPS)
         return CLATTN_SUCCESS;
     const clattn_status status = warm(plan, stage, program, stage->groups_per_launch);
     return status || !rest ? status : warm(plan, stage, program, rest);

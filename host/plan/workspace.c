@@ -25,7 +25,7 @@ size_t clattn__maps_readers(const clattn_plan *plan, unsigned pass,
 {
     size_t count = 0;
     for (size_t i = 0; i < plan->stage_count; ++i)
-        if (clattn__stage_is_of(&plan->stages[i], pass) && plan->stages[i].solver->traits & SOLVER_MAPS)
+        if (clattn__stage_is_of(&plan->stages[i], pass) && plan->stages[i].solver->traits & SOLVER_TENSOR_MAPS)
             readers[count++] = &plan->stages[i];
     return count;
 }

@@ -63,12 +63,12 @@ static bool is_weight_gradient(size_t index)
 }
 
 /* Adds a role that is not there yet. */
-static void add_role(struct clattn__transfer *transfer, const struct clattn__role *role)
+static void add_slot(struct clattn__transfer *transfer, const struct clattn__tensor_slot *slot)
 {
     for (size_t i = 0; i < transfer->count; ++i)
-        if (transfer->roles[i].index == role->index)
+        if (transfer->slots[i].index == slot->index)
             return;
-    transfer->roles[transfer->count++] = *role;
+    transfer->slots[transfer->count++] = *slot;
 }
 
 /* Forward's tensors, and with CLATTN_BACKWARD in passes its own besides; `saved` and, backward, out may be on the
@@ -77,23 +77,23 @@ static clattn_status place_arrays(struct run *run, const clattn_layer *layer, co
                                   unsigned passes)
 {
     struct clattn__transfer *transfer = &run->transfer;
-    struct clattn__role roles[LAYER_ROLE_COUNT];
+    struct clattn__tensor_slot slots[LAYER_TENSOR_SLOT_COUNT];
     const clattn_layer_plan *plan = run->runner->layer_plan;
     const bool backward = passes & CLATTN_BACKWARD;
     for (unsigned pass = CLATTN_FORWARD; pass; pass = pass == CLATTN_FORWARD && backward ? CLATTN_BACKWARD : 0) {
-        const size_t count = clattn__layer_roles(&plan->layer, layer->context_len != 0, pass, roles);
+        const size_t count = clattn__layer_slots(&plan->layer, layer->context_len != 0, pass, slots);
         for (size_t i = 0; i < count; ++i)
-            add_role(transfer, &roles[i]);
+            add_slot(transfer, &slots[i]);
     }
     for (size_t i = 0; i < transfer->count; ++i) {
-        struct clattn__role *role = &transfer->roles[i];
-        const bool made = backward && (role->index == LAYER_OUT || role->index == LAYER_SAVED);
-        transfer->arrays[i] = array_at(arrays, role->index);
-        transfer->updated[i] = arrays->accumulate && is_weight_gradient(role->index);
+        struct clattn__tensor_slot *slot = &transfer->slots[i];
+        const bool made = backward && (slot->index == LAYER_OUT || slot->index == LAYER_SAVED);
+        transfer->arrays[i] = array_at(arrays, slot->index);
+        transfer->updated[i] = arrays->accumulate && is_weight_gradient(slot->index);
         if (made)
-            role->optional = false;
-        else if (!transfer->arrays[i].data && !role->optional)
-            return clattn__fail(CLATTN_INVALID_ARGUMENT, "array %s is missing: it is NULL", role->name);
+            slot->optional = false;
+        else if (!transfer->arrays[i].data && !slot->optional)
+            return clattn__fail(CLATTN_INVALID_ARGUMENT, "array %s is missing: it is NULL", slot->name);
     }
     return clattn__transfer_place(transfer);
 }
@@ -108,7 +108,7 @@ static clattn_status check_arrays(const clattn_layer *layer, const clattn_layer_
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "arrays.accumulate is %d; allowed are 0 and 1",
                             arrays->accumulate);
     bool any = false;
-    for (size_t i = 0; i < LAYER_ROLE_COUNT; ++i)
+    for (size_t i = 0; i < LAYER_TENSOR_SLOT_COUNT; ++i)
         any = any || (clattn__layer_is_gradient(i) && array_at(arrays, i).data);
     if (passes & CLATTN_BACKWARD && !any)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "no gradient is asked for: all of them are NULL");
@@ -154,7 +154,7 @@ static clattn_status upload(struct run *run)
     const double start = clattn__seconds_now();
     clattn_status status = clattn__transfer_upload(transfer);
     for (size_t i = 0; i < transfer->count; ++i)
-        set_tensor(&run->tensors, transfer->roles[i].index, transfer->buffers[i], transfer->arrays[i].stride);
+        set_tensor(&run->tensors, transfer->slots[i].index, transfer->buffers[i], transfer->arrays[i].stride);
     if (!status)
         status = make_workspace(run);
     if (!status)

@@ -103,15 +103,15 @@ static clattn_status place_arrays(struct run *run, const clattn_problem *problem
 {
     const bool backward = pass != CLATTN_FORWARD;
     struct clattn__transfer *transfer = &run->transfer;
-    transfer->count = clattn__roles(problem, pass, transfer->roles);
+    transfer->count = clattn__slots(problem, pass, transfer->slots);
     for (size_t i = 0; i < transfer->count; ++i) {
-        struct clattn__role *role = &transfer->roles[i];
-        const bool made = role->index == ROLE_OUT || role->index == ROLE_LSE;
-        transfer->arrays[i] = clattn__array_at(arrays, role->index);
-        if (!transfer->arrays[i].data && !role->optional && !(backward && made))
-            return clattn__fail(CLATTN_INVALID_ARGUMENT, "array %s is missing: its data is NULL", role->name);
+        struct clattn__tensor_slot *slot = &transfer->slots[i];
+        const bool made = slot->index == TENSOR_SLOT_OUT || slot->index == TENSOR_SLOT_LSE;
+        transfer->arrays[i] = clattn__array_at(arrays, slot->index);
+        if (!transfer->arrays[i].data && !slot->optional && !(backward && made))
+            return clattn__fail(CLATTN_INVALID_ARGUMENT, "array %s is missing: its data is NULL", slot->name);
         if (backward && made && (!arrays->out.data || !arrays->lse.data))
-            role->use = TENSOR_OUTPUT; /* the forward runs first */
+            slot->use = TENSOR_OUTPUT; /* the forward runs first */
     }
     return clattn__transfer_place(transfer);
 }
@@ -122,7 +122,7 @@ static clattn_status upload(struct run *run)
     struct clattn__transfer *transfer = &run->transfer;
     const clattn_status status = clattn__transfer_upload(transfer);
     for (size_t i = 0; i < transfer->count; ++i) {
-        clattn_tensor *tensor = clattn__tensor_at(&run->tensors, transfer->roles[i].index);
+        clattn_tensor *tensor = clattn__tensor_at(&run->tensors, transfer->slots[i].index);
         tensor->mem = transfer->buffers[i];
         memcpy(tensor->stride, transfer->arrays[i].stride, sizeof tensor->stride);
     }

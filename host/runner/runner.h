@@ -25,12 +25,12 @@ struct clattn_runner {
 struct clattn__transfer {
     clattn_runner *runner;
     size_t count;
-    struct clattn__role roles[LAYER_ROLE_COUNT];
+    struct clattn__tensor_slot slots[LAYER_TENSOR_SLOT_COUNT];
     clattn_array arrays
-        [LAYER_ROLE_COUNT]; /* inputs are not written; data NULL: left out where optional, else on the device alone */
-    bool updated[LAYER_ROLE_COUNT]; /* an output that is read, too */
-    struct clattn__view views[LAYER_ROLE_COUNT];
-    cl_mem buffers[LAYER_ROLE_COUNT];
+        [LAYER_TENSOR_SLOT_COUNT]; /* inputs are not written; data NULL: left out where optional, else on the device alone */
+    bool updated[LAYER_TENSOR_SLOT_COUNT]; /* an output that is read, too */
+    struct clattn__view views[LAYER_TENSOR_SLOT_COUNT];
+    cl_mem buffers[LAYER_TENSOR_SLOT_COUNT];
     size_t device_bytes; /* of all buffers that were made */
 };
 

@@ -14,27 +14,27 @@ clattn_array clattn__input_array(const clattn_const_array *array)
 /* Describes one array as a view, judged by host addresses. */
 static clattn_status place_array(struct clattn__transfer *transfer, size_t at)
 {
-    const struct clattn__role *role = &transfer->roles[at];
+    const struct clattn__tensor_slot *slot = &transfer->slots[at];
     struct clattn__view *view = &transfer->views[at];
     clattn_array *array = &transfer->arrays[at];
     const uint64_t most = CLATTN__MOST_STRIDE;
     if (array->stride[0] > most || array->stride[1] > most || array->stride[2] > most)
-        return clattn__fail(CLATTN_INVALID_SIZE, "a stride of %s exceeds 2^58 elements", role->name);
-    const clattn_status status = clattn__role_strides_check(role, array->stride);
+        return clattn__fail(CLATTN_INVALID_SIZE, "a stride of %s exceeds 2^58 elements", slot->name);
+    const clattn_status status = clattn__slot_strides_check(slot, array->stride);
     if (status)
         return status;
-    if (!clattn__role_view(role, array->stride, view) || clattn__view_extent(view) < 0)
-        return clattn__fail(CLATTN_INVALID_SIZE, "the strides of %s reach past 2^62 bytes", role->name);
+    if (!clattn__slot_view(slot, array->stride, view) || clattn__view_extent(view) < 0)
+        return clattn__fail(CLATTN_INVALID_SIZE, "the strides of %s reach past 2^62 bytes", slot->name);
     view->base = (int64_t)(intptr_t)array->data;
     for (size_t i = 0; i < 3; ++i)
-        array->stride[i] = (size_t)view->stride[i] / role->element_bytes;
+        array->stride[i] = (size_t)view->stride[i] / slot->element_bytes;
     return CLATTN_SUCCESS;
 }
 
 clattn_status clattn__transfer_place(struct clattn__transfer *transfer)
 {
     size_t given = 0; /* only what has data can overlap on the host */
-    struct clattn__view present[LAYER_ROLE_COUNT];
+    struct clattn__view present[LAYER_TENSOR_SLOT_COUNT];
     for (size_t i = 0; i < transfer->count; ++i) {
         const clattn_status status = place_array(transfer, i);
         if (status)
@@ -62,14 +62,14 @@ clattn_status clattn__transfer_buffer(struct clattn__transfer *transfer, const c
 clattn_status clattn__transfer_upload(struct clattn__transfer *transfer)
 {
     for (size_t i = 0; i < transfer->count; ++i) {
-        const struct clattn__role *role = &transfer->roles[i];
+        const struct clattn__tensor_slot *slot = &transfer->slots[i];
         const size_t bytes = (size_t)clattn__view_extent(&transfer->views[i]);
-        if (!transfer->arrays[i].data && role->optional)
+        if (!transfer->arrays[i].data && slot->optional)
             continue;
-        const clattn_status status = clattn__transfer_buffer(transfer, role->name, bytes, &transfer->buffers[i]);
+        const clattn_status status = clattn__transfer_buffer(transfer, slot->name, bytes, &transfer->buffers[i]);
         if (status)
             return status;
-        if (role->use == TENSOR_INPUT || transfer->updated[i]) {
+        if (slot->use == TENSOR_INPUT || transfer->updated[i]) {
             const cl_int error = clEnqueueWriteBuffer(transfer->runner->queue, transfer->buffers[i], CL_FALSE, 0, bytes,
                                                       transfer->arrays[i].data, 0, NULL, NULL);
             if (error)
@@ -94,15 +94,15 @@ static void scatter(const struct clattn__view *view, const char *span, char *dat
 clattn_status clattn__transfer_download(const struct clattn__transfer *transfer)
 {
     const clattn_allocator *allocator = &transfer->runner->allocator;
-    char *spans[LAYER_ROLE_COUNT] = {NULL};
+    char *spans[LAYER_TENSOR_SLOT_COUNT] = {NULL};
     clattn_status status = CLATTN_SUCCESS;
     for (size_t i = 0; !status && i < transfer->count; ++i) {
-        if (transfer->roles[i].use != TENSOR_OUTPUT || !transfer->arrays[i].data)
+        if (transfer->slots[i].use != TENSOR_OUTPUT || !transfer->arrays[i].data)
             continue;
         const size_t bytes = (size_t)clattn__view_extent(&transfer->views[i]);
         spans[i] = clattn__allocate(allocator, bytes);
         if (!spans[i])
-            status = clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to read back %s, %zu bytes", transfer->roles[i].name,
+            status = clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory to read back %s, %zu bytes", transfer->slots[i].name,
                                   bytes);
         const cl_int error = status ? CL_SUCCESS
                                     : clEnqueueReadBuffer(transfer->runner->queue, transfer->buffers[i], CL_TRUE, 0,

@@ -3,50 +3,52 @@
 #include "select/choose.h"
 
 #include "select/engine.h"
-#include "select/fields.h"
 #include "select/split.h"
+#include "select/tunables.h"
 
 /* So many terms float32 adds up well enough, one by one. */
-enum { FEW_TERMS = 512 };
+enum { DECODE_TERMS = 512 };
 
-bool clattn__config_one_walk(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem)
+bool clattn__config_backward_fused(const struct clattn__device *device, clattn_engine engine,
+                                   const clattn_problem *problem)
 {
-    struct clattn__config config = {.kernel = KERNEL_HEAD, .want_dk = true, .want_dv = true};
+    struct clattn__config config = {.kernel = KERNEL_BACKWARD_FUSED, .want_dk = true, .want_dv = true};
     const uint64_t units = (uint64_t)device->compute_units, heads = (uint64_t)(problem->batch * problem->kv_heads);
     /* Five products by as many workers as there are heads, the last of which may leave some idle, or seven by all. */
     const bool faster = 5 * units * ((heads - 1) / units + 1) <= 7 * heads;
     return faster && clattn__config_choose(device, engine, problem, 0, &config) &&
-           problem->kv_len / config.own <= FEW_TERMS; /* dQ is added to by every tile of keys */
+           problem->kv_len / config.tile_rows <= DECODE_TERMS; /* dQ is added to by every tile of keys */
 }
 
 /* ---- choosing ---- */
 
 /* Rows that a sum of the kernel goes over, at most. */
-static int64_t walked_rows(const clattn_problem *problem, enum clattn__kernel kernel)
+static int64_t streamed_rows(const clattn_problem *problem, enum clattn__kernel kernel)
 {
-    return clattn__config_keys_own(kernel) ? problem->q_len * (problem->q_heads / problem->kv_heads) : problem->kv_len;
+    return clattn__config_keys_stationary(kernel) ? problem->q_len * (problem->q_heads / problem->kv_heads)
+                                                  : problem->kv_len;
 }
 
-enum { TILE_SUMS_RUN = 131072 }; /* rows that sums of tiles go over before they are settled: as few terms as in a run */
+enum { TILE_SUMS_RUN = 131072 }; /* rows that sums of tiles go over before they are flushed: as few terms as in a run */
 
-/* What a configuration does against the loss of long sums. They are settled in local memory, or else in the output, where
+/* What a configuration does against the loss of long sums. They are flushed in local memory, or else in the output, where
  * that is float32. */
 static int long_sums(const clattn_problem *problem, const struct clattn__config *c)
 {
     const struct clattn__engine *engine = clattn__engine_find(c->engine);
-    const int64_t rows = walked_rows(problem, c->kernel);
+    const int64_t rows = streamed_rows(problem, c->kernel);
     const int run = engine->tile_sums ? TILE_SUMS_RUN : engine->run;
-    const bool settles = c->engine == CLATTN_ENGINE_CPU || c->dtype == CLATTN_FLOAT32 || c->splits > 1;
-    if (c->few || rows <= engine->run)
+    const bool has_totals = c->engine == CLATTN_ENGINE_CPU || c->dtype == CLATTN_FLOAT32 || c->splits > 1;
+    if (c->decode || rows <= engine->run)
         return 0;
-    return rows > run && settles ? run : engine->tile_sums;
+    return rows > run && has_totals ? run : engine->tile_sums;
 }
 
 static void set_problem(clattn_engine engine, const clattn_problem *problem, struct clattn__config *config)
 {
     config->engine = engine;
     const int run = clattn__engine_find(engine)->run; /* before the tiles are known: their local memory goes by it */
-    config->long_sums = walked_rows(problem, config->kernel) > run ? run : 0;
+    config->long_sums = streamed_rows(problem, config->kernel) > run ? run : 0;
     config->dtype = problem->dtype;
     config->compiled = clattn__features(problem) & CLATTN__COMPILED;
     config->packed = clattn__config_pack(problem) > 1;
@@ -57,7 +59,7 @@ static void set_problem(clattn_engine engine, const clattn_problem *problem, str
 static void set_sums(const struct clattn__solver *solver, const struct clattn__device *device,
                      const clattn_problem *problem, struct clattn__config *config)
 {
-    if (solver->traits & SOLVER_PARTS)
+    if (solver->traits & SOLVER_SPLITS)
         config->splits = clattn__split_count(device, problem, config);
     config->long_sums = long_sums(problem, config);
 }
@@ -67,10 +69,10 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 {
     set_problem(engine, problem, config);
     config->splits = config->kernel == KERNEL_COMBINE ? config->splits : 1;
-    config->stay = 0;
+    config->persistent = 0;
     const struct clattn__solver *solver = clattn__solver_first(engine, config->kernel);
     for (; solver; solver = clattn__solver_next(solver)) {
-        config->few = solver->traits & SOLVER_FEW ? 1 : 0;
+        config->decode = solver->traits & SOLVER_DECODE ? 1 : 0;
         if (clattn__solver_supports(solver, device, problem) && solver->choose(device, problem, &attempt, config))
             break;
     }
@@ -83,10 +85,10 @@ bool clattn__config_choose(const struct clattn__device *device, clattn_engine en
 
 static bool exceeds_request(const clattn_problem *problem, const struct clattn__config *c)
 {
-    const bool keys_own = clattn__config_keys_own(c->kernel);
-    const int64_t own = keys_own ? problem->k_tile : problem->q_tile,
-                  walk = keys_own ? problem->q_tile : problem->k_tile;
-    return (own && c->own > own) || (walk && c->walk > walk);
+    const bool keys_stationary = clattn__config_keys_stationary(c->kernel);
+    const int64_t tile_rows = keys_stationary ? problem->k_tile : problem->q_tile,
+                  tile_cols = keys_stationary ? problem->q_tile : problem->k_tile;
+    return (tile_rows && c->tile_rows > tile_rows) || (tile_cols && c->tile_cols > tile_cols);
 }
 
 bool clattn__config_complete(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
@@ -94,17 +96,17 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
 {
     set_problem(engine, problem, c);
     const struct clattn__solver *solver = clattn__solver_of(c);
-    if (!solver || !solver->complete || !clattn__fields_in_range(c) ||
+    if (!solver || !solver->complete || !clattn__tunables_in_range(c) ||
         !clattn__solver_supports(solver, device, problem))
         return false;
     clattn_problem unbounded = *problem; /* a tile that was asked for refuses a taller one, and does not shrink it */
     unbounded.q_tile = unbounded.k_tile = 0;
-    int64_t own, walk;
-    clattn__tile_limits(&unbounded, c->kernel, &own, &walk);
-    c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
-    c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
+    int64_t tile_rows, tile_cols;
+    clattn__tile_limits(&unbounded, c->kernel, &tile_rows, &tile_cols);
+    c->d_pad = clattn__round_up((int)problem->qk_dim, c->depth_step);
+    c->dv_pad = clattn__round_up((int)problem->v_dim, c->depth_step);
     c->splits = 1;
-    if (!solver->complete(problem, own, walk, c) || exceeds_request(problem, c))
+    if (!solver->complete(problem, tile_rows, tile_cols, c) || exceeds_request(problem, c))
         return false;
     set_sums(solver, device, problem, c);
     return c->local_bytes <= device->local_bytes && c->group_size <= device->max_group;

@@ -3,22 +3,22 @@
 #include "select/config.h"
 
 const char *const clattn__kernel_names[KERNEL_COUNT] = {
-    "forward", "forward_combine", "backward_dq", "backward_dkdv", "backward_head", "delta", "tensor_map"};
+    "forward", "forward_combine", "backward_dq", "backward_dkdv", "backward_fused", "delta", "tensor_map"};
 
 const unsigned clattn__kernel_passes[KERNEL_COUNT] = {
     [KERNEL_FORWARD] = CLATTN_FORWARD,
     [KERNEL_COMBINE] = CLATTN_FORWARD,
     [KERNEL_DQ] = CLATTN_BACKWARD_DQ,
     [KERNEL_DKDV] = CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
-    [KERNEL_HEAD] = CLATTN_BACKWARD,
+    [KERNEL_BACKWARD_FUSED] = CLATTN_BACKWARD,
     [KERNEL_DELTA] = CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK,
-    [KERNEL_MAPS] = CLATTN_FORWARD | CLATTN_BACKWARD,
+    [KERNEL_TENSOR_MAPS] = CLATTN_FORWARD | CLATTN_BACKWARD,
 };
 
 /* The others see no scores: one program serves all problems. */
 bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {
-    return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE && kernel != KERNEL_MAPS;
+    return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE && kernel != KERNEL_TENSOR_MAPS;
 }
 
 int clattn__config_pack(const clattn_problem *problem)
@@ -29,19 +29,20 @@ int clattn__config_pack(const clattn_problem *problem)
     return group > 1 && problem->q_len < 64 && !own_padding ? (int)group : 1;
 }
 
-bool clattn__config_keys_own(enum clattn__kernel kernel)
+bool clattn__config_keys_stationary(enum clattn__kernel kernel)
 {
-    return kernel == KERNEL_DKDV || kernel == KERNEL_HEAD;
+    return kernel == KERNEL_DKDV || kernel == KERNEL_BACKWARD_FUSED;
 }
 
-void clattn__tile_limits(const clattn_problem *problem, enum clattn__kernel kernel, int64_t *own, int64_t *walk)
+void clattn__tile_limits(const clattn_problem *problem, enum clattn__kernel kernel, int64_t *tile_rows,
+                         int64_t *tile_cols)
 {
     const int64_t queries = problem->q_len * clattn__config_pack(problem), keys = problem->kv_len;
     const int64_t q_most = problem->q_tile ? problem->q_tile : INT32_MAX,
                   k_most = problem->k_tile ? problem->k_tile : INT32_MAX;
     const int64_t q = queries < q_most ? queries : q_most, k = keys < k_most ? keys : k_most;
-    *own = clattn__config_keys_own(kernel) ? k : q;
-    *walk = clattn__config_keys_own(kernel) ? q : k;
+    *tile_rows = clattn__config_keys_stationary(kernel) ? k : q;
+    *tile_cols = clattn__config_keys_stationary(kernel) ? q : k;
 }
 
 int clattn__output_depth(const struct clattn__config *config)
@@ -53,24 +54,24 @@ int clattn__output_depth(const struct clattn__config *config)
     return clattn__max_int(config->d_pad, config->dv_pad);
 }
 
-int clattn__owner_count(const struct clattn__config *config)
+int clattn__stationary_count(const struct clattn__config *config)
 {
-    return config->kernel == KERNEL_DQ || (clattn__config_keys_own(config->kernel) && config->want_dk) ? 2 : 1;
+    return config->kernel == KERNEL_DQ || (clattn__config_keys_stationary(config->kernel) && config->want_dk) ? 2 : 1;
 }
 
 int clattn__output_count(const struct clattn__config *config)
 {
-    return clattn__config_keys_own(config->kernel) && config->want_dk && config->want_dv ? 2 : 1;
+    return clattn__config_keys_stationary(config->kernel) && config->want_dk && config->want_dv ? 2 : 1;
 }
 
-int clattn__choose_chunk(const clattn_problem *problem, int unit, int most)
+int clattn__choose_depth_step(const clattn_problem *problem, int unit, int most)
 {
     const int d = (int)problem->qk_dim, dv = (int)problem->v_dim;
     int best = unit, least = clattn__round_up(d, unit) + clattn__round_up(dv, unit);
-    for (int chunk = 2 * unit; chunk <= most; chunk += unit) {
-        const int padded = clattn__round_up(d, chunk) + clattn__round_up(dv, chunk);
+    for (int depth_step = 2 * unit; depth_step <= most; depth_step += unit) {
+        const int padded = clattn__round_up(d, depth_step) + clattn__round_up(dv, depth_step);
         if (padded <= least) {
-            best = chunk;
+            best = depth_step;
             least = padded;
         }
     }
@@ -98,22 +99,22 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
     if (c->kernel == KERNEL_COMBINE)
         return batch * heads * queries;
     if (c->kernel == KERNEL_DELTA)
-        return batch * heads * ((queries + (uint64_t)c->own - 1) / (uint64_t)c->own);
-    if (c->kernel == KERNEL_HEAD)
+        return batch * heads * ((queries + (uint64_t)c->tile_rows - 1) / (uint64_t)c->tile_rows);
+    if (c->kernel == KERNEL_BACKWARD_FUSED)
         return batch * (uint64_t)problem->kv_heads;
-    if (c->kernel == KERNEL_MAPS)
+    if (c->kernel == KERNEL_TENSOR_MAPS)
         return batch * CLATTN__MAPS_A_BATCH * CLATTN__MAP_SETS;
-    const uint64_t own = (uint64_t)c->own, slice = (uint64_t)c->slice;
-    const uint64_t slices = ((uint64_t)clattn__output_depth(c) + slice - 1) / slice;
+    const uint64_t tile_rows = (uint64_t)c->tile_rows, out_block = (uint64_t)c->out_block;
+    const uint64_t out_blocks = ((uint64_t)clattn__output_depth(c) + out_block - 1) / out_block;
     if (c->kernel == KERNEL_DKDV)
-        return slices * (c->apart ? 2 : 1) * (((uint64_t)problem->kv_len + own - 1) / own) *
+        return out_blocks * (c->split_dk_dv ? 2 : 1) * (((uint64_t)problem->kv_len + tile_rows - 1) / tile_rows) *
                (uint64_t)problem->kv_heads * batch;
     const uint64_t pack = (uint64_t)clattn__config_pack(problem);
-    return slices * (uint64_t)c->splits * ((queries * pack + own - 1) / own) * (heads / pack) * batch;
+    return out_blocks * (uint64_t)c->splits * ((queries * pack + tile_rows - 1) / tile_rows) * (heads / pack) * batch;
 }
 
 bool clattn__keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
                         const struct clattn__config *config)
 {
-    return config->own <= 64 || 4 * clattn__config_groups(config, problem) >= 3 * (uint64_t)device->compute_units;
+    return config->tile_rows <= 64 || 4 * clattn__config_groups(config, problem) >= 3 * (uint64_t)device->compute_units;
 }

@@ -10,9 +10,9 @@ enum clattn__kernel {
     KERNEL_COMBINE,
     KERNEL_DQ,
     KERNEL_DKDV,
-    KERNEL_HEAD,
+    KERNEL_BACKWARD_FUSED,
     KERNEL_DELTA, /* this and the next: behind the stages that need them */
-    KERNEL_MAPS,
+    KERNEL_TENSOR_MAPS,
     KERNEL_COUNT
 };
 enum clattn__mask { MASK_NONE = 0, MASK_FULL = 1, MASK_PADDING = 2 }; /* as in kernels/attention/rows.cl */
@@ -21,24 +21,24 @@ struct clattn__config {
     enum clattn__kernel kernel;
     clattn_engine engine;
     clattn_dtype dtype;
-    int own, walk;                     /* rows of an owner tile, and of a tile of the walked side */
-    int d_pad, dv_pad;                 /* D and Dv rounded up to chunk */
-    int chunk;                         /* depth staged at a time for scores */
-    int slice;                         /* output depth of one work-group */
-    int owner_resident;                /* 1: the owner tile is staged once, whole */
-    int tx, ty;                        /* simt: work-items along walked and owner rows */
-    int strip, unroll;                 /* simt: walked rows staged at a time for the output; steps of products */
-    int few;                           /* simt, nvidia_mma: 1: the schedule for few query rows */
-    int lanes, block_rows, block_cols; /* cpu: vector width, register block */
-    int stages;                        /* nvidia_wgmma: tiles of a walked tensor that are on their way or in use */
-    int turns, owner_registers;        /* 1: two consumers take turns; the owner tile is kept in registers */
-    int stay;                          /* 1: a launch has a work-group a compute unit, which take tiles in turn */
-    bool apart;                        /* dK and dV have work-groups of their own */
-    int warps;                         /* nvidia_mma: of a work-group */
+    int tile_rows, tile_cols;           /* rows of a stationary tile, and of a tile of the streamed side */
+    int d_pad, dv_pad;                  /* D and Dv rounded up to depth step */
+    int depth_step;                     /* depth staged at a time for scores */
+    int out_block;                      /* output depth of one work-group */
+    int stationary_resident;            /* 1: the stationary tile is staged once, whole */
+    int tx, ty;                         /* simt: work-items along streamed and stationary rows */
+    int strip, unroll;                  /* simt: streamed rows staged at a time for the output; steps of products */
+    int decode;                         /* simt, nvidia_mma: 1: the schedule for few query rows */
+    int lanes, block_rows, block_cols;  /* cpu: vector width, register block */
+    int stages;                         /* nvidia_wgmma: tiles of a streamed tensor that are on their way or in use */
+    int pingpong, stationary_registers; /* 1: two consumers take turns; the stationary tile is kept in registers */
+    int persistent;                     /* 1: a launch has a work-group a compute unit, which take tiles in turn */
+    bool split_dk_dv;                   /* dK and dV have work-groups of their own */
+    int warps;                          /* nvidia_mma: of a work-group */
     bool packed;
     enum clattn__mask mask;
     uint64_t compiled; /* features of the problem that are compiled in (select/feature.h) */
-    int long_sums;     /* kernels/attention/long_sums.cl: 0; 1, sums are of tiles; rows after which they are settled */
+    int long_sums;     /* kernels/attention/long_sums.cl: 0; 1, sums are of tiles; rows after which they are flushed */
     bool want_dk, want_dv;
     int splits;         /* forward: parts of the keys, 1: all in one; combine: as the forward */
     size_t group_size;  /* work-items of a work-group */
@@ -53,8 +53,8 @@ extern const char *const clattn__kernel_names[KERNEL_COUNT];
 /* The passes that each may have a part in. */
 extern const unsigned clattn__kernel_passes[KERNEL_COUNT];
 
-/* Whether keys are the owner rows. */
-bool clattn__config_keys_own(enum clattn__kernel kernel);
+/* Whether keys are the stationary rows. */
+bool clattn__config_keys_stationary(enum clattn__kernel kernel);
 enum clattn__mask clattn__config_mask(const clattn_problem *problem);
 /* Query heads that share a tile: 1, or the whole group where queries are few. */
 int clattn__config_pack(const clattn_problem *problem);
@@ -83,15 +83,16 @@ static inline int clattn__max_int(int a, int b)
     return a > b ? a : b;
 }
 
-/* Rows of the owner and of the walked side that there are, or the tiles that were asked for them if those are less. */
-void clattn__tile_limits(const clattn_problem *problem, enum clattn__kernel kernel, int64_t *own, int64_t *walk);
+/* Rows of the stationary and of the streamed side that there are, or the tiles that were asked for them if those are less. */
+void clattn__tile_limits(const clattn_problem *problem, enum clattn__kernel kernel, int64_t *tile_rows,
+                         int64_t *tile_cols);
 /* Depth of the output: Dv, D, or the larger where dK and dV are both made. */
 int clattn__output_depth(const struct clattn__config *config);
-/* Tensors of which a work-group keeps an owner tile and score arrays, and outputs. */
-int clattn__owner_count(const struct clattn__config *config);
+/* Tensors of which a work-group keeps a stationary tile and score arrays, and outputs. */
+int clattn__stationary_count(const struct clattn__config *config);
 int clattn__output_count(const struct clattn__config *config);
-/* A chunk that divides both padded depths, no longer than `most`, with the least padding. Multiples of `unit`. */
-int clattn__choose_chunk(const clattn_problem *problem, int unit, int most);
+/* A depth step that divides both padded depths, no longer than `most`, with the least padding. Multiples of `unit`. */
+int clattn__choose_depth_step(const clattn_problem *problem, int unit, int most);
 
 /* Tiles larger than others that would do must not leave compute units without work. */
 bool clattn__keeps_busy(const struct clattn__device *device, const clattn_problem *problem,

@@ -12,8 +12,8 @@ struct clattn__engine {
     const struct clattn__solver *solvers; /* of a kernel the first are tried first */
     bool tested;   /* a device may be unable to run it: each pass is tried once a context (api/trial.h) */
     bool retarget; /* its programs are edited before they are loaded (opencl/ptx.h) */
-    int run; /* walked rows after which it settles its float32 sums, 0: it cannot: kernels/attention/long_sums.cl */
-    bool tile_sums; /* it adds up tiles alone after as many rows, and settles later */
+    int run; /* streamed rows after which it flushes its float32 sums, 0: it cannot: kernels/attention/long_sums.cl */
+    bool tile_sums; /* it adds up tiles alone after as many rows, and flushes later */
 };
 
 extern const char *const clattn__engine_names[CLATTN__ENGINE_COUNT];

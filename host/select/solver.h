@@ -9,9 +9,9 @@
 struct call;
 
 enum clattn__solver_trait {
-    SOLVER_FEW = 1,         /* its schedule is for few query rows: configurations have `few` */
-    SOLVER_PARTS = 2,       /* its work-groups may share the keys out, with parts of the result in the workspace */
-    SOLVER_MAPS = 4,        /* it finds tensors by maps in the workspace (plan/workspace.c) */
+    SOLVER_DECODE = 1,      /* its schedule is for few query rows: configurations have `few` */
+    SOLVER_SPLITS = 2,      /* its work-groups may share the keys out, with parts of the result in the workspace */
+    SOLVER_TENSOR_MAPS = 4, /* it finds tensors by maps in the workspace (plan/workspace.c) */
     SOLVER_MAKES_DELTA = 8, /* it leaves delta in the workspace: kernels/engines/nvidia/row_deltas.cl */
 };
 
@@ -28,10 +28,11 @@ struct clattn__solver {
                    struct clattn__config *config);
     /* Fills in what follows from the tunable numbers, with tiles no taller than the rows there are; false where the
      * kernel's #error lines refuse them. NULL: there is nothing to tune. */
-    bool (*complete)(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
+    bool (*complete)(const clattn_problem *problem, int64_t tile_rows, int64_t tile_cols,
+                     struct clattn__config *config);
     /* Whether it can read and write the tensors of a call, whose offsets and strides are in it; NULL: all. Else a plan
      * has another engine's solver to fall back to. */
-    bool (*takes)(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call);
+    bool (*accepts_layout)(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call);
 };
 
 /* The check that every use of a solver passes: it names each feature of the problem, and has its sizes. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether a forward shares the keys out among its work-groups. Where queries are few, so are the tiles of their rows,
- * and most of a device would idle while a few work-groups walk all keys. The number of parts depends on problem and
+ * and most of a device would idle while a few work-groups visit all keys. The number of parts depends on problem and
  * device alone: results are the same from run to run. */
 #include "select/split.h"
 
 /* Work-items that a compute unit of a GPU should have: enough to load while others multiply. */
 enum { ITEMS_A_UNIT = 384, TILES_A_CORE = 4 };
 /* And work-groups of simt's schedule for few query rows, of 64 items with many registers each: four fill a unit. */
-enum { FEW_GROUPS_A_UNIT = 4, ENOUGH_ROUNDS = 4 };
+enum { DECODE_GROUPS_A_UNIT = 4, ENOUGH_ROUNDS = 4 };
 /* Keys that a part has at least, or combining costs what splitting gains. */
 enum { LEAST_KEYS_GPU = 256, LEAST_KEYS_CPU = 512 };
 
@@ -42,11 +42,11 @@ static int64_t tuned(const struct clattn__device *device, const clattn_problem *
     whole.splits = 1;
     const bool cpu = c->engine == CLATTN_ENGINE_CPU;
     const uint64_t groups = clattn__config_groups(&whole, problem), units = (uint64_t)device->compute_units;
-    if (c->few) {
+    if (c->decode) {
         const bool mma = c->engine == CLATTN_ENGINE_NVIDIA_MMA; /* it has no groups of keys, nor float32 */
         const int64_t least =
-            mma || c->dtype != CLATTN_FLOAT32 ? 1 : problem->kv_len / (CLATTN__FEW_GROUP_KEYS * c->ty);
-        const uint64_t at_once = units * (uint64_t)(mma ? CLATTN__FEW_MMA_WARPS / c->warps : FEW_GROUPS_A_UNIT);
+            mma || c->dtype != CLATTN_FLOAT32 ? 1 : problem->kv_len / (CLATTN__DECODE_GROUP_KEYS * c->ty);
+        const uint64_t at_once = units * (uint64_t)(mma ? CLATTN__DECODE_MMA_WARPS / c->warps : DECODE_GROUPS_A_UNIT);
         const int64_t busy = groups >= ENOUGH_ROUNDS * at_once
                                  ? 1
                                  : at_most(full_rounds(groups, at_once), problem->kv_len / LEAST_KEYS_GPU);
@@ -62,7 +62,7 @@ int clattn__split_count(const struct clattn__device *device, const clattn_proble
                         const struct clattn__config *c)
 {
     const int64_t rows = problem->batch * problem->q_heads * problem->q_len,
-                  tiles = (problem->kv_len - 1) / c->walk + 1;
+                  tiles = (problem->kv_len - 1) / c->tile_cols + 1;
     const int64_t part = rows * (clattn__split_depth(problem) + 2);
     const int64_t most = INT64_MAX / 16 / part; /* parts that bytes can count */
     int64_t splits = problem->kv_splits ? problem->kv_splits : tuned(device, problem, c);

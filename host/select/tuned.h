@@ -8,15 +8,15 @@
 #include "select/feature.h"
 
 /* What a configuration was tuned for. The first parts must fit exactly, the three logarithms (base 2, rounded down) as
- * nearly as possible: rows of the owner, rows of the walked side, B Hq. */
+ * nearly as possible: rows of the stationary side, rows of the streamed side, B Hq. */
 enum clattn__tuned_part {
     TUNED_ENGINE,
     TUNED_KERNEL,
     TUNED_FEATURES, /* the problem's word, less CLATTN__NOT_TUNED */
     TUNED_D,
     TUNED_DV,
-    TUNED_LOG_OWN,
-    TUNED_LOG_WALK,
+    TUNED_LOG_TILE_ROWS,
+    TUNED_LOG_TILE_COLS,
     TUNED_LOG_HEADS,
     TUNED_PARTS
 };
@@ -24,7 +24,7 @@ enum clattn__tuned_part {
 /* Features that hardly change what kernels have to do: what was tuned without them serves problems that have them. */
 #define CLATTN__NOT_TUNED                                                                                              \
     (CLATTN__FEATURE(TOP_LEFT) | CLATTN__FEATURE(OFFSET) | CLATTN__FEATURE(KEY_LENGTHS) |                              \
-     CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_PARTS))
+     CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_SPLITS))
 
 struct clattn__tuned {
     int64_t part[TUNED_PARTS];

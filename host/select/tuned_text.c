@@ -3,14 +3,14 @@
  *
  *   clattn-tuned 2
  *   # device: NAME; driver: VERSION; platform: NAME
- *   engine=simt kernel=forward features=FLOAT32,CAUSAL D=64 ... log_heads=5 OWN=64 WALK=64 ...
+ *   engine=simt kernel=forward features=FLOAT32,CAUSAL D=64 ... log_heads=5 TILE_ROWS=64 TILE_COLS=64 ...
  *
- * A row has every part of its key and every field of its engine (fields.c) exactly once, engine first. Whatever else a
+ * A row has every part of its key and every tunable of its engine (tunables.c) exactly once, engine first. Whatever else a
  * line says, it is no row. */
 #include "select/tuned.h"
 
 #include "select/engine.h"
-#include "select/fields.h"
+#include "select/tunables.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +29,8 @@ static const struct part {
     {"features", features, 0, 0}, /* some of the words, with commas between them */
     {"D", NULL, 1, CLATTN_MAX_HEAD_DIM},
     {"Dv", NULL, 1, CLATTN_MAX_HEAD_DIM},
-    {"log_own", NULL, 0, 63},
-    {"log_walk", NULL, 0, 63},
+    {"log_rows", NULL, 0, 63},
+    {"log_cols", NULL, 0, 63},
     {"log_heads", NULL, 0, 63},
 };
 
@@ -98,17 +98,17 @@ static uint64_t parse_word(const char *name, const char *text, struct clattn__tu
     for (int i = 0; i < TUNED_PARTS; ++i)
         if (strcmp(parts[i].name, name) == 0)
             return parse_part((enum clattn__tuned_part)i, text, &row->part[i]) ? (uint64_t)1 << i : 0;
-    const struct clattn__field *field = clattn__field_find((clattn_engine)row->part[TUNED_ENGINE], name);
-    if (!field || !parse_number(text, field->least, field->most, clattn__field_value(field, &row->config)))
+    const struct clattn__tunable *tunable = clattn__tunable_find((clattn_engine)row->part[TUNED_ENGINE], name);
+    if (!tunable || !parse_number(text, tunable->least, tunable->most, clattn__tunable_value(tunable, &row->config)))
         return 0;
-    return (uint64_t)1 << (TUNED_PARTS + (field - clattn__fields));
+    return (uint64_t)1 << (TUNED_PARTS + (tunable - clattn__tunables));
 }
 
 static uint64_t all_words(clattn_engine engine)
 {
     uint64_t all = ((uint64_t)1 << TUNED_PARTS) - 1;
-    for (size_t i = 0; i < clattn__field_count; ++i)
-        if (clattn__field_used(&clattn__fields[i], engine))
+    for (size_t i = 0; i < clattn__tunable_count; ++i)
+        if (clattn__tunable_used(&clattn__tunables[i], engine))
             all |= (uint64_t)1 << (TUNED_PARTS + i);
     return all;
 }
@@ -198,7 +198,7 @@ static void print_features(uint64_t word, struct clattn__text *text)
 
 void clattn__tuned_print(const struct clattn__tuned *row, struct clattn__text *text)
 {
-    char fields[CLATTN__OPTIONS_MAX];
+    char tunables[CLATTN__OPTIONS_MAX];
     for (int i = 0; i < TUNED_PARTS; ++i) {
         clattn__text_add(text, "%s%s=", i ? " " : "", parts[i].name);
         if (i == TUNED_FEATURES)
@@ -208,6 +208,6 @@ void clattn__tuned_print(const struct clattn__tuned *row, struct clattn__text *t
         else
             clattn__text_add(text, "%d", (int)row->part[i]);
     }
-    clattn__fields_print(&row->config, " ", fields, sizeof fields);
-    clattn__text_add(text, "%s\n", fields);
+    clattn__tunables_print(&row->config, " ", tunables, sizeof tunables);
+    clattn__text_add(text, "%s\n", tunables);
 }

@@ -7,13 +7,13 @@
 
 enum { BOTH_PASSES = CLATTN_FORWARD | CLATTN_BACKWARD };
 
-static const struct slot {
+static const struct line {
     const char *name;
     size_t tensor, array; /* offsets in clattn_tensors and clattn_arrays */
     unsigned read, written;
     enum clattn__elements elements;
-} slots[ROLE_COUNT] = {
-#define SLOT(slot, member, read, written, when, shape, elements)                                                       \
+} lines[TENSOR_SLOT_COUNT] = {
+#define SLOT(line, member, read, written, when, shape, elements)                                                       \
     {#member, offsetof(clattn_tensors, member), offsetof(clattn_arrays, member), read, written, elements},
     CLATTN__TENSORS(SLOT)
 #undef SLOT
@@ -25,14 +25,14 @@ struct extent {
     int64_t dim[4];
 };
 
-static void find_extents(const clattn_problem *p, struct extent extents[ROLE_COUNT])
+static void find_extents(const clattn_problem *p, struct extent extents[TENSOR_SLOT_COUNT])
 {
 #define SHAPE(b, h, rows, depth)                                                                                       \
     {                                                                                                                  \
         b, h, rows, depth                                                                                              \
     }
-#define EXTENT(slot, member, read, written, when, shape, elements) {when, shape},
-    const struct extent all[ROLE_COUNT] = {CLATTN__TENSORS(EXTENT)};
+#define EXTENT(line, member, read, written, when, shape, elements) {when, shape},
+    const struct extent all[TENSOR_SLOT_COUNT] = {CLATTN__TENSORS(EXTENT)};
 #undef EXTENT
 #undef SHAPE
     memcpy(extents, all, sizeof all);
@@ -52,42 +52,42 @@ static size_t element_bytes(enum clattn__elements elements, clattn_dtype dtype)
     return 4;
 }
 
-size_t clattn__roles(const clattn_problem *problem, unsigned pass, struct clattn__role roles[ROLE_COUNT])
+size_t clattn__slots(const clattn_problem *problem, unsigned pass, struct clattn__tensor_slot slots[TENSOR_SLOT_COUNT])
 {
-    struct extent extents[ROLE_COUNT];
+    struct extent extents[TENSOR_SLOT_COUNT];
     size_t count = 0;
     find_extents(problem, extents);
-    for (size_t i = 0; i < ROLE_COUNT; ++i) {
-        const struct slot *slot = &slots[i];
-        if (!extents[i].there || !((slot->read | slot->written) & pass))
+    for (size_t i = 0; i < TENSOR_SLOT_COUNT; ++i) {
+        const struct line *line = &lines[i];
+        if (!extents[i].there || !((line->read | line->written) & pass))
             continue;
-        struct clattn__role *role = &roles[count++];
-        role->name = slot->name;
-        role->index = i;
-        role->use = slot->written & pass ? TENSOR_OUTPUT : TENSOR_INPUT;
-        role->optional = i == ROLE_LSE && role->use == TENSOR_OUTPUT;
-        role->elements = slot->elements;
-        role->element_bytes = element_bytes(slot->elements, problem->dtype);
-        memcpy(role->count, extents[i].dim, sizeof role->count);
-        role->depth = extents[i].dim[3];
+        struct clattn__tensor_slot *slot = &slots[count++];
+        slot->name = line->name;
+        slot->index = i;
+        slot->use = line->written & pass ? TENSOR_OUTPUT : TENSOR_INPUT;
+        slot->optional = i == TENSOR_SLOT_LSE && slot->use == TENSOR_OUTPUT;
+        slot->elements = line->elements;
+        slot->element_bytes = element_bytes(line->elements, problem->dtype);
+        memcpy(slot->count, extents[i].dim, sizeof slot->count);
+        slot->depth = extents[i].dim[3];
     }
     return count;
 }
 
 unsigned clattn__written_by(size_t index)
 {
-    return slots[index].written;
+    return lines[index].written;
 }
 
 clattn_tensor *clattn__tensor_at(const clattn_tensors *tensors, size_t index)
 {
-    return (clattn_tensor *)((uintptr_t)tensors + slots[index].tensor);
+    return (clattn_tensor *)((uintptr_t)tensors + lines[index].tensor);
 }
 
 /* An input's array has the same members, but for a const. */
 clattn_array clattn__array_at(const clattn_arrays *arrays, size_t index)
 {
     clattn_array array;
-    memcpy(&array, (const char *)arrays + slots[index].array, sizeof array);
+    memcpy(&array, (const char *)arrays + lines[index].array, sizeof array);
     return array;
 }

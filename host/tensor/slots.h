@@ -27,12 +27,12 @@
     TENSOR(ALIBI, alibi, BOTH_PASSES, 0, p->score.alibi_dim[0] != 0,                                                   \
            SHAPE(p->score.alibi_dim[0], p->score.alibi_dim[1], 1, 1), FLOAT)
 
-#define CLATTN__ROLE(slot, member, read, written, when, shape, elements) ROLE_##slot,
-enum { CLATTN__TENSORS(CLATTN__ROLE) ROLE_COUNT };
+#define CLATTN__TENSOR_SLOT(slot, member, read, written, when, shape, elements) TENSOR_SLOT_##slot,
+enum { CLATTN__TENSORS(CLATTN__TENSOR_SLOT) TENSOR_SLOT_COUNT };
 
 /* Fills roles[] for a forward or the gradients in `pass`; returns how many. */
-size_t clattn__roles(const clattn_problem *problem, unsigned pass, struct clattn__role roles[ROLE_COUNT]);
-/* The passes that write tensor ROLE_.. */
+size_t clattn__slots(const clattn_problem *problem, unsigned pass, struct clattn__tensor_slot slots[TENSOR_SLOT_COUNT]);
+/* The passes that write tensor TENSOR_SLOT_.. */
 unsigned clattn__written_by(size_t index);
 /* Its member of the struct, which may be written where the struct may be. */
 clattn_tensor *clattn__tensor_at(const clattn_tensors *tensors, size_t index);

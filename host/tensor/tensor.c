@@ -4,27 +4,27 @@
 
 #include <string.h>
 
-clattn_status clattn__role_strides_check(const struct clattn__role *role, const size_t given[4])
+clattn_status clattn__slot_strides_check(const struct clattn__tensor_slot *slot, const size_t given[4])
 {
-    if (given[3] <= 1 || role->depth == 1)
+    if (given[3] <= 1 || slot->depth == 1)
         return CLATTN_SUCCESS;
     return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                        "stride[3] of %s is %zu; engines here need 1 (the last dimension contiguous)", role->name,
+                        "stride[3] of %s is %zu; engines here need 1 (the last dimension contiguous)", slot->name,
                         given[3]);
 }
 
-bool clattn__role_view(const struct clattn__role *role, const size_t given[4], struct clattn__view *view)
+bool clattn__slot_view(const struct clattn__tensor_slot *slot, const size_t given[4], struct clattn__view *view)
 {
-    const int64_t heads = role->count[1], rows = role->count[2], depth = role->depth;
+    const int64_t heads = slot->count[1], rows = slot->count[2], depth = slot->depth;
     const uint64_t contiguous[3] = {(uint64_t)(heads * rows * depth), (uint64_t)(rows * depth), (uint64_t)depth};
     const bool any = given[0] || given[1] || given[2] || given[3];
-    const int64_t bytes = (int64_t)role->element_bytes;
-    *view = (struct clattn__view){.name = role->name, .use = role->use, .run = depth * bytes};
+    const int64_t bytes = (int64_t)slot->element_bytes;
+    *view = (struct clattn__view){.name = slot->name, .use = slot->use, .run = depth * bytes};
     for (size_t i = 0; i < 3; ++i) {
-        const uint64_t stride = role->count[i] == 1 ? 0 : any ? given[i] : contiguous[i];
+        const uint64_t stride = slot->count[i] == 1 ? 0 : any ? given[i] : contiguous[i];
         if (stride > CLATTN__MOST_STRIDE)
             return false;
-        view->count[i] = role->count[i];
+        view->count[i] = slot->count[i];
         view->stride[i] = (int64_t)stride * bytes;
     }
     return true;

@@ -25,7 +25,7 @@ clattn_status clattn__views_check_overlap(const struct clattn__view *views, size
 enum clattn__elements { STORED, FLOAT, INT, BYTE }; /* STORED: of the problem's dtype */
 
 /* A tensor of a pass. */
-struct clattn__role {
+struct clattn__tensor_slot {
     const char *name;
     size_t index; /* among the tensors of attention (slots.h), or those of the layer */
     enum clattn__tensor_use use;
@@ -36,10 +36,10 @@ struct clattn__role {
     int64_t depth;
 };
 /* Whether the last dimension is contiguous, as engines need it. */
-clattn_status clattn__role_strides_check(const struct clattn__role *role, const size_t given[4]);
+clattn_status clattn__slot_strides_check(const struct clattn__tensor_slot *slot, const size_t given[4]);
 /* Its view with such strides, in elements, of which four zeros are filled in, and those of dimensions of size 1 cleared;
  * memory and base are the caller's to find. False where a stride exceeds CLATTN__MOST_STRIDE. */
 #define CLATTN__MOST_STRIDE ((uint64_t)1 << 58)
-bool clattn__role_view(const struct clattn__role *role, const size_t given[4], struct clattn__view *view);
+bool clattn__slot_view(const struct clattn__tensor_slot *slot, const size_t given[4], struct clattn__view *view);
 
 #endif

@@ -4,24 +4,25 @@
 #include "tune/candidates.h"
 
 #include "select/choose.h"
-#include "select/fields.h"
+#include "select/tunables.h"
 
 /* Numbers that are worth doubling and halving together. */
-static const char *const pairs[][2] = {{"OWN", "TY"},  {"OWN", "WARPS"},  {"OWN", "WALK"},
-                                       {"WALK", "TX"}, {"WALK", "STRIP"}, {"CHUNK", "SLICE"}};
+static const char *const pairs[][2] = {{"TILE_ROWS", "TY"}, {"TILE_ROWS", "WARPS"}, {"TILE_ROWS", "TILE_COLS"},
+                                       {"TILE_COLS", "TX"}, {"TILE_COLS", "STRIP"}, {"DEPTH_STEP", "OUT_BLOCK"}};
 
 /* A work-item with more scores or outputs than this has no registers left for them on any GPU, and takes long to
  * compile. */
 static bool is_sensible(const struct clattn__config *c)
 {
     const int most_scores = 64, most_outputs = 128;
-    const int items = (int)c->group_size, scores = c->own * c->walk / items, outputs = c->own * c->slice / items;
+    const int items = (int)c->group_size, scores = c->tile_rows * c->tile_cols / items,
+              outputs = c->tile_rows * c->out_block / items;
     if (c->engine == CLATTN_ENGINE_CPU)
         return true;
     if (c->engine == CLATTN_ENGINE_SIMT)
         return scores <= most_scores && outputs <= most_outputs;
     const int most_registers = 208; /* of the 255 that there are; the table's rows take 192 */
-    return scores * clattn__owner_count(c) + outputs * clattn__output_count(c) <= most_registers;
+    return scores * clattn__stationary_count(c) + outputs * clattn__output_count(c) <= most_registers;
 }
 
 static void add_once(struct clattn__candidates *candidates, struct clattn__config config, double promise, bool tried)
@@ -29,35 +30,35 @@ static void add_once(struct clattn__candidates *candidates, struct clattn__confi
     if (!clattn__config_complete(&candidates->context->device, candidates->engine, candidates->problem, &config))
         return;
     for (size_t i = 0; i < candidates->count; ++i)
-        if (clattn__fields_equal(&candidates->list[i].config, &config))
+        if (clattn__tunables_equal(&candidates->list[i].config, &config))
             return;
     if (candidates->count < MOST_CANDIDATES && (tried || is_sensible(&config)))
         candidates->list[candidates->count++] = (struct clattn__candidate){config, promise, tried};
 }
 
 /* Another value beside the field's; what is out of bounds is found out later. */
-static void step(const struct clattn__field *field, bool up, struct clattn__config *config)
+static void step(const struct clattn__tunable *tunable, bool up, struct clattn__config *config)
 {
-    int *value = clattn__field_value(field, config);
-    if (field->step == STEP_TOGGLE)
+    int *value = clattn__tunable_value(tunable, config);
+    if (tunable->step == STEP_TOGGLE)
         *value = !*value;
-    else if (field->step == STEP_DOUBLE)
+    else if (tunable->step == STEP_DOUBLE)
         *value = up ? *value * 2 : *value % 2 == 0 ? *value / 2 : *value;
 }
 
 void clattn__candidates_add(struct clattn__candidates *candidates, const struct clattn__config *config, double seconds)
 {
     for (int up = 0; up < 2; ++up) {
-        for (size_t i = 0; i < clattn__field_count; ++i) {
+        for (size_t i = 0; i < clattn__tunable_count; ++i) {
             struct clattn__config other = *config;
-            if (clattn__field_used(&clattn__fields[i], candidates->engine))
-                step(&clattn__fields[i], up, &other);
+            if (clattn__tunable_used(&clattn__tunables[i], candidates->engine))
+                step(&clattn__tunables[i], up, &other);
             add_once(candidates, other, seconds, false);
         }
         for (size_t i = 0; i < ARRAY_SIZE(pairs); ++i) {
             struct clattn__config other = *config;
-            const struct clattn__field *a = clattn__field_find(candidates->engine, pairs[i][0]);
-            const struct clattn__field *b = clattn__field_find(candidates->engine, pairs[i][1]);
+            const struct clattn__tunable *a = clattn__tunable_find(candidates->engine, pairs[i][0]);
+            const struct clattn__tunable *b = clattn__tunable_find(candidates->engine, pairs[i][1]);
             if (a && b) {
                 step(a, up, &other);
                 step(b, up, &other);

@@ -48,29 +48,29 @@ static float get_element(clattn_dtype dtype, const void *data, size_t at)
     return bits & 0x8000 ? -size : size;
 }
 
-static size_t role_elements(const struct clattn__role *role)
+static size_t slot_elements(const struct clattn__tensor_slot *slot)
 {
-    return (size_t)(role->count[0] * role->count[1] * role->count[2] * role->depth);
+    return (size_t)(slot->count[0] * slot->count[1] * slot->count[2] * slot->depth);
 }
 
-static clattn_dtype role_dtype(const clattn_problem *problem, const struct clattn__role *role)
+static clattn_dtype slot_dtype(const clattn_problem *problem, const struct clattn__tensor_slot *slot)
 {
-    return role->elements == FLOAT ? CLATTN_FLOAT32 : problem->dtype;
+    return slot->elements == FLOAT ? CLATTN_FLOAT32 : problem->dtype;
 }
 
 /* Key lengths are M; three of four scores of a mask may be attended to; what is float32 whatever the dtype goes with
  * distances, and is 0 or 1/32; all else is random, uniform within +-2. */
-static void fill(const clattn_problem *problem, const struct clattn__role *role, void *data)
+static void fill(const clattn_problem *problem, const struct clattn__tensor_slot *slot, void *data)
 {
-    uint32_t state = (uint32_t)role->index + 1;
-    const size_t count = role_elements(role);
+    uint32_t state = (uint32_t)slot->index + 1;
+    const size_t count = slot_elements(slot);
     for (size_t i = 0; i < count; ++i) {
         state = state * 1664525u + 1013904223u;
-        if (role->elements == INT)
+        if (slot->elements == INT)
             ((int32_t *)data)[i] = (int32_t)(problem->kv_len < INT32_MAX ? problem->kv_len : INT32_MAX);
-        else if (role->elements == BYTE)
+        else if (slot->elements == BYTE)
             ((unsigned char *)data)[i] = state >> 30 != 0;
-        else if (role->elements == FLOAT)
+        else if (slot->elements == FLOAT)
             put_element(CLATTN_FLOAT32, data, i, (int)(state >> 31));
         else
             put_element(problem->dtype, data, i, (int)(state >> 25) % 127 - 63);
@@ -79,12 +79,12 @@ static void fill(const clattn_problem *problem, const struct clattn__role *role,
 
 /* Both come from the same inputs by float32 sums in another order, rounded once. NaN differs from everything. Inputs
  * are of the size of 1: where all results are small, they are what is left of larger terms, and so are their errors. */
-static bool agree(const clattn_problem *problem, const struct clattn__role *role, const void *found,
+static bool agree(const clattn_problem *problem, const struct clattn__tensor_slot *slot, const void *found,
                   const void *expected)
 {
-    const clattn_dtype dtype = role_dtype(problem, role);
+    const clattn_dtype dtype = slot_dtype(problem, slot);
     const float factor = dtype == CLATTN_FLOAT32 ? 1e-4f : dtype == CLATTN_FLOAT16 ? 2e-3f : 1.6e-2f;
-    const size_t count = role_elements(role);
+    const size_t count = slot_elements(slot);
     float largest = 0.1f;
     for (size_t i = 0; i < count; ++i) {
         const float size = fabsf(get_element(dtype, expected, i));
@@ -128,16 +128,16 @@ static clattn_status make_arrays(struct clattn__trial *trial)
     struct clattn__transfer *transfer = &trial->transfer;
     const clattn_allocator *allocator = &trial->runner.allocator;
     for (size_t i = 0; i < transfer->count; ++i) {
-        struct clattn__role *role = &transfer->roles[i];
-        const size_t bytes = role_elements(role) * role->element_bytes;
-        if (role->index == ROLE_OUT || role->index == ROLE_LSE)
-            role->use = TENSOR_OUTPUT; /* a forward runs before any backward */
+        struct clattn__tensor_slot *slot = &transfer->slots[i];
+        const size_t bytes = slot_elements(slot) * slot->element_bytes;
+        if (slot->index == TENSOR_SLOT_OUT || slot->index == TENSOR_SLOT_LSE)
+            slot->use = TENSOR_OUTPUT; /* a forward runs before any backward */
         trial->found[i] = clattn__allocate(allocator, bytes);
-        trial->expected[i] = role->use == TENSOR_OUTPUT ? clattn__allocate(allocator, bytes) : NULL;
-        if (!trial->found[i] || (role->use == TENSOR_OUTPUT && !trial->expected[i]))
-            return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for %s, %zu bytes", role->name, bytes);
-        if (role->use == TENSOR_INPUT)
-            fill(&trial->problem, role, trial->found[i]);
+        trial->expected[i] = slot->use == TENSOR_OUTPUT ? clattn__allocate(allocator, bytes) : NULL;
+        if (!trial->found[i] || (slot->use == TENSOR_OUTPUT && !trial->expected[i]))
+            return clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for %s, %zu bytes", slot->name, bytes);
+        if (slot->use == TENSOR_INPUT)
+            fill(&trial->problem, slot, trial->found[i]);
         transfer->arrays[i].data = trial->found[i];
     }
     return CLATTN_SUCCESS;
@@ -151,9 +151,9 @@ static clattn_status upload(struct clattn__trial *trial)
         status = clattn__transfer_upload(transfer);
     const clattn_status finished = clattn__runner_finish(&trial->runner);
     for (size_t i = 0; i < transfer->count; ++i) {
-        clattn__tensor_at(&trial->tensors, transfer->roles[i].index)->mem = transfer->buffers[i];
+        clattn__tensor_at(&trial->tensors, transfer->slots[i].index)->mem = transfer->buffers[i];
         transfer->arrays[i].data = NULL;
-        if (transfer->roles[i].use == TENSOR_INPUT) {
+        if (transfer->slots[i].use == TENSOR_INPUT) {
             clattn__release(&trial->runner.allocator, trial->found[i]);
             trial->found[i] = NULL;
         }
@@ -173,7 +173,7 @@ clattn_status clattn__trial_open(struct clattn__trial *trial, const clattn_conte
     if (status)
         return status;
     const unsigned backward = passes & CLATTN_BACKWARD;
-    trial->transfer.count = clattn__roles(problem, backward ? backward : CLATTN_FORWARD, trial->transfer.roles);
+    trial->transfer.count = clattn__slots(problem, backward ? backward : CLATTN_FORWARD, trial->transfer.slots);
     status = make_arrays(trial);
     return status ? status : upload(trial);
 }
@@ -182,7 +182,7 @@ void clattn__trial_close(struct clattn__trial *trial)
 {
     struct clattn_runner *runner = &trial->runner;
     clattn__transfer_release(&trial->transfer);
-    for (size_t i = 0; i < ROLE_COUNT; ++i) {
+    for (size_t i = 0; i < TENSOR_SLOT_COUNT; ++i) {
         clattn__release(&runner->allocator, trial->found[i]);
         clattn__release(&runner->allocator, trial->expected[i]);
     }
@@ -223,7 +223,7 @@ static clattn_status run(struct clattn__trial *trial, const clattn_plan *plan, e
 
 static bool writes(const struct clattn__trial *trial, enum clattn__kernel kernel, size_t at)
 {
-    return (clattn__written_by(trial->transfer.roles[at].index) & clattn__trial_pass(trial, kernel)) != 0;
+    return (clattn__written_by(trial->transfer.slots[at].index) & clattn__trial_pass(trial, kernel)) != 0;
 }
 
 /* Runs into buffers full of NaN, and reads back what the kernel writes. */
@@ -235,7 +235,7 @@ static clattn_status run_once(struct clattn__trial *trial, const clattn_plan *pl
     for (size_t i = 0; !status && i < transfer->count; ++i) {
         if (!writes(trial, kernel, i))
             continue;
-        const size_t bytes = role_elements(&transfer->roles[i]) * transfer->roles[i].element_bytes;
+        const size_t bytes = slot_elements(&transfer->slots[i]) * transfer->slots[i].element_bytes;
         const cl_int error =
             clEnqueueFillBuffer(trial->runner.queue, transfer->buffers[i], &ones, sizeof ones, 0, bytes, 0, NULL, NULL);
         if (error)
@@ -267,7 +267,7 @@ clattn_status clattn__trial_verify(struct clattn__trial *trial, const clattn_pla
     *right = !status;
     for (size_t i = 0; *right && i < trial->transfer.count; ++i)
         if (writes(trial, kernel, i))
-            *right = agree(&trial->problem, &trial->transfer.roles[i], trial->found[i], trial->expected[i]);
+            *right = agree(&trial->problem, &trial->transfer.slots[i], trial->found[i], trial->expected[i]);
     return status;
 }
 

@@ -12,7 +12,7 @@ struct clattn__trial {
     unsigned passes;
     struct clattn_runner runner; /* a context and a queue of its own */
     struct clattn__transfer transfer;
-    void *found[ROLE_COUNT], *expected[ROLE_COUNT]; /* of the transfer's outputs */
+    void *found[TENSOR_SLOT_COUNT], *expected[TENSOR_SLOT_COUNT]; /* of the transfer's outputs */
     clattn_tensors tensors;
     cl_mem workspace;
     size_t workspace_bytes;

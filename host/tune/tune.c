@@ -5,7 +5,7 @@
 #include "launch/launch.h"
 #include "plan/plan.h"
 #include "select/engine.h"
-#include "select/fields.h"
+#include "select/tunables.h"
 #include "select/tuned.h"
 #include "tune/candidates.h"
 #include "tune/trial.h"
@@ -135,7 +135,7 @@ static clattn_status confirm(struct search *s)
 {
     double builtin = INFINITY, best = INFINITY;
     clattn_status status = CLATTN_SUCCESS;
-    if (!clattn__fields_equal(&s->best, &s->builtin)) {
+    if (!clattn__tunables_equal(&s->best, &s->builtin)) {
         status = try_config(s, &s->builtin, INFINITY, &builtin);
         if (!status)
             status = try_config(s, &s->best, INFINITY, &best);
@@ -156,7 +156,7 @@ static void describe(struct search *s)
     char text[CLATTN__OPTIONS_MAX];
     s->found.kernel = clattn__kernel_names[s->kernel];
     s->found.tried = s->candidates.tried;
-    clattn__fields_print(&s->best, " ", text, sizeof text);
+    clattn__tunables_print(&s->best, " ", text, sizeof text);
     snprintf(s->found.configuration, sizeof s->found.configuration, "%.255s", text + 1);
     strcpy(s->found.engine, clattn__engine_names[s->best.engine]);
 }

@@ -35,7 +35,7 @@ struct view {
 
 struct call {
     struct view q, k, v, out, dout, dq, dk, dv, lse;
-    struct view dq_sums;        /* float32, of backward_head */
+    struct view dq_sums;        /* float32, of backward_fused */
     struct view mask;           /* strides are 0 along dimensions of size 1 */
     arg_long mask_column;       /* and along keys: 1 or 0 */
     struct view alibi;          /* as the mask, with one row of one element */
@@ -47,19 +47,19 @@ struct call {
     arg_long window_left, window_right;
     arg_long first_group;       /* number of this launch's first work-group within the whole pass */
     arg_long end_group;         /* and behind its last; there are fewer where work-groups take several in turn */
-    arg_long maps;              /* nvidia_wgmma: byte of the workspace at or behind which the tensor maps begin */
+    arg_long tensor_maps;              /* nvidia_wgmma: byte of the workspace at or behind which the tensor maps begin */
     arg_int B, Hq, Hk, D, Dv;
-    arg_int pack;         /* query heads that share an owner tile: 1, or Hq / Hk */
+    arg_int pack;         /* query heads that share a stationary tile: 1, or Hq / Hk */
     arg_int causal;       /* keys j <= i + offset + window_right only, which is 0 but for a window */
     arg_int bottom_right; /* offset is the batch's key length - N, not `offset` */
     arg_int has_kv_lengths;
     arg_int store_lse;
-    arg_int parts; /* of the keys, where a forward is split; and the depth of a part's rows of O */
-    arg_int part_depth;
+    arg_int splits; /* of the keys, where a forward is split; and the depth of a part's rows of O */
+    arg_int partial_depth;
     arg_int query_rows[2], key_rows[2]; /* nvidia_wgmma: rows of a tile that the copy engine brings, by set of maps */
     arg_float scale;                    /* of Q K^T */
-    arg_float unit;                     /* |scale| log2(e): powers of two in a unit of S, see score.cl */
-    arg_float room, room_log2;          /* what P of the forward are made smaller by, see softmax.cl: a power of two */
+    arg_float scale_log2;                     /* |scale| log2(e): powers of two in a unit of S, see score.cl */
+    arg_float headroom, headroom_log2;          /* what P of the forward are made smaller by, see softmax.cl: a power of two */
     arg_float large;                    /* scores up to here are scaled and made relative to m at once, see softmax.cl */
     arg_float zero;                     /* 0, which no compiler knows */
 };

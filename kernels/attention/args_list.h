@@ -47,9 +47,9 @@
 #define HAS_IF_MAKES_DELTA 0
 #endif
 #ifdef TENSOR_MAPS
-#define HAS_IF_MAPS 1
+#define HAS_IF_TENSOR_MAPS 1
 #else
-#define HAS_IF_MAPS 0
+#define HAS_IF_TENSOR_MAPS 0
 #endif
 #if defined(ALIBI) && ALIBI
 #define HAS_IF_ALIBI 1
@@ -75,11 +75,11 @@
     SCORE_ARGS(ARG)                                                                                                    \
     ARG(IF_WHOLE, TENSOR_OUT, out)                                                                                     \
     ARG(IF_WHOLE, FLOATS_OUT, lse)                                                                                     \
-    ARG(IF_SPLIT, FLOATS_OUT, parts)                                                                                   \
-    ARG(IF_MAPS, BYTES_OUT, maps)
+    ARG(IF_SPLIT, FLOATS_OUT, partials)                                                                                \
+    ARG(IF_TENSOR_MAPS, BYTES_OUT, tensor_maps)
 
 #define FORWARD_COMBINE_ARGS(ARG)                                                                                      \
-    ARG(ALWAYS, FLOATS, parts)                                                                                         \
+    ARG(ALWAYS, FLOATS, partials)                                                                                      \
     ARG(ALWAYS, TENSOR_OUT, out)                                                                                       \
     ARG(ALWAYS, FLOATS_OUT, lse)
 
@@ -93,16 +93,16 @@
     ARG(IF_MAKES_DELTA, TENSOR, out)                                                                                   \
     ARG(ALWAYS, FLOATS_OUT, delta)                                                                                     \
     ARG(ALWAYS, TENSOR_OUT, dq)                                                                                        \
-    ARG(IF_MAPS, BYTES_OUT, maps)
+    ARG(IF_TENSOR_MAPS, BYTES_OUT, tensor_maps)
 
 #define BACKWARD_DKDV_ARGS(ARG)                                                                                        \
     GRADIENT_ARGS(ARG)                                                                                                 \
     ARG(IF_DK, FLOATS, delta)                                                                                          \
     ARG(IF_DK, TENSOR_OUT, dk)                                                                                         \
     ARG(IF_DV, TENSOR_OUT, dv)                                                                                         \
-    ARG(IF_MAPS, BYTES_OUT, maps)
+    ARG(IF_TENSOR_MAPS, BYTES_OUT, tensor_maps)
 
-#define BACKWARD_HEAD_ARGS(ARG)                                                                                        \
+#define BACKWARD_FUSED_ARGS(ARG)                                                                                       \
     GRADIENT_ARGS(ARG)                                                                                                 \
     ARG(ALWAYS, FLOATS, delta)                                                                                         \
     ARG(IF_SUMS, FLOATS_OUT, dq_sums)                                                                                  \
@@ -121,6 +121,6 @@
     ARG(ALWAYS, TENSOR, v)                                                                                             \
     ARG(ALWAYS, TENSOR, dout)                                                                                          \
     ARG(ALWAYS, INTS, kv_lengths)                                                                                      \
-    ARG(ALWAYS, BYTES_OUT, maps)
+    ARG(ALWAYS, BYTES_OUT, tensor_maps)
 
 #endif

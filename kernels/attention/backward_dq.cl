@@ -2,8 +2,8 @@
 /* dQ = scale dS K, row-tiled: FlashAttention-2, Algorithm 2, with the loops exchanged so that nothing is added
  * atomically.
  *
- * Grid: one work-group for OWN query rows of one (batch, head block) and one SLICE of D; it walks the keys that they
- * see. Q (OWN, D) and dO (OWN, Dv) stay, or pass in chunks; V and K (WALK, ..) pass through one tile; dQ (OWN, SLICE)
+ * Grid: one work-group for TILE_ROWS query rows of one (batch, head block) and one OUT_BLOCK of D; it visits the keys that they
+ * see. Q (TILE_ROWS, D) and dO (TILE_ROWS, Dv) stay, or pass in depth steps; V and K (TILE_COLS, ..) pass through one tile; dQ (TILE_ROWS, OUT_BLOCK)
  * accumulates. */
 #include "attention/gradient.cl"
 #include "attention/long_sums.cl"
@@ -13,15 +13,15 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq(P
 {
     ABSENT(BACKWARD_DQ_ARGS)
     const struct score_inputs given = GIVEN_INPUTS;
-    WALKED_TILE(walked_tile);
-    AHEAD_TILE(v_tile, walked_tile);
-    OWNER_TILE(q_tile, D_PAD, walked_tile);
-    OWNER_TILE(dout_tile, DV_PAD, walked_tile);
-    OPERAND_TILE(ds_tile, walked_tile);
+    STREAMED_TILE(streamed_tile);
+    AHEAD_TILE(v_tile, streamed_tile);
+    STATIONARY_TILE(q_tile, D_PAD, streamed_tile);
+    STATIONARY_TILE(dout_tile, DV_PAD, streamed_tile);
+    OPERAND_TILE(ds_tile, streamed_tile);
     SCORES(S);
     SCORES(dP);
     OUTPUT(dQ);
-    SETTLED(settled_dQ);
+    TOTALS(total_dQ);
     ROW_VALUES(row_lse);
     ROW_VALUES(row_delta);
     ROW_VALUES(factor);
@@ -34,9 +34,9 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq(P
     struct span rows;
     rows_in_use(&rows, job.Q.at.count - job.first);
 
-    if (OWNER_RESIDENT) {
-        fetch_owner(q_tile, &job.Q, job.first, 0, D_PAD, &rows);
-        fetch_owner(dout_tile, &job.dO, job.first, 0, DV_PAD, &rows);
+    if (STATIONARY_RESIDENT) {
+        fetch_stationary(q_tile, &job.Q, job.first, 0, D_PAD, &rows);
+        fetch_stationary(dout_tile, &job.dO, job.first, 0, DV_PAD, &rows);
     }
     FOR_ROWS (r, &rows) {
         row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, job.first, r, -INFINITY));
@@ -45,40 +45,41 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq(P
     }
 
     struct range keys;
-    walked_keys(&keys, &a, &job);
-    fetch_first(walked_tile, &job.K, D_PAD, v_tile, &job.V, DV_PAD, &keys);
+    job_keys(&keys, &a, &job);
+    fetch_first(streamed_tile, &job.K, D_PAD, v_tile, &job.V, DV_PAD, &keys);
     struct delta_rows of_delta;
     find_delta_rows(&of_delta, delta, out, dout, &a, &job);
-    row_deltas(row_delta, &of_delta, job.first, job.slice == 0, ds_tile, &rows);
-    bool settled = false;
+    row_deltas(row_delta, &of_delta, job.first, job.out_block == 0, ds_tile, &rows);
+    bool total = false;
     for (long run = keys.begin, end; run < keys.end; run = end) {
         end = end_of_run(run, keys.end);
-        for (long j = run; j < end; j += WALK) {
+        for (long j = run; j < end; j += TILE_COLS) {
             struct edge e;
             find_job_edge(&e, &a, &job, job.first, j, &given);
             const int cols = cols_in_use(keys.end - j);
             struct span seeing = rows;
-            narrow_rows(&seeing, first_seeing(&e), OWN);
-            fetch_tiles(walked_tile, &job.K, D_PAD, v_tile, &job.V, DV_PAD, j, &keys);
+            narrow_rows(&seeing, first_seeing(&e), TILE_ROWS);
+            fetch_tiles(streamed_tile, &job.K, D_PAD, v_tile, &job.V, DV_PAD, j, &keys);
             tile_scores(dP, dout_tile, &job.dO, job.first, v_tile, &job.V, j, DV_PAD, &seeing, cols);
-            tile_scores(S, q_tile, &job.Q, job.first, walked_tile, &job.K, j, D_PAD, &seeing, cols);
+            tile_scores(S, q_tile, &job.Q, job.first, streamed_tile, &job.K, j, D_PAD, &seeing, cols);
             if (is_full(&keys, j))
                 tile_gradients(0, S, S, dP, row_lse, row_delta, &a, &e, true, ROWS_ARE_QUERIES, &seeing, cols);
             else
                 tile_gradients(0, S, S, dP, row_lse, row_delta, &a, &e, false, ROWS_ARE_QUERIES, &seeing, cols);
-            tile_output(dQ, S, ds_tile, walked_tile, &job.K, j, job.slice * SLICE, STAGED_LAST, D_PAD, &seeing, cols);
+            tile_output(dQ, S, ds_tile, streamed_tile, &job.K, j, job.out_block * OUT_BLOCK, STAGED_LAST, D_PAD,
+                        &seeing, cols);
         }
-        if (SETTLES && end < keys.end) {
-            settled_factors(factor, settled, &rows);
-            settle_output(dQ, settled_dQ, factor, dq, &dq_at, job.first, job.slice * SLICE, &rows);
-            settled = true;
+        if (KEEPS_TOTALS && end < keys.end) {
+            total_factors(factor, total, &rows);
+            flush_output(dQ, total_dQ, factor, dq, &dq_at, job.first, job.out_block * OUT_BLOCK, &rows);
+            total = true;
         }
     }
-    if (SETTLES && settled) {
-        settled_factors(factor, true, &rows);
-        join_output(dQ, settled_dQ, factor, dq, &dq_at, job.first, job.slice * SLICE, &rows);
+    if (KEEPS_TOTALS && total) {
+        total_factors(factor, true, &rows);
+        finish_totals(dQ, total_dQ, factor, dq, &dq_at, job.first, job.out_block * OUT_BLOCK, &rows);
     }
     FOR_ROWS (r, &rows)
         factor[r] = gradient_factor(&a, row_lse[r]);
-    store_output(dQ, factor, ds_tile, dq, &dq_at, job.first, job.slice * SLICE, &rows);
+    store_output(dQ, factor, ds_tile, dq, &dq_at, job.first, job.out_block * OUT_BLOCK, &rows);
 }

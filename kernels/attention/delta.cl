@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* delta_i = sum_d dO_id O_id: FlashAttention-2, Algorithm 2, line 4. delta is contiguous (B,Hq,N).
  *
- * Grid: one work-group for OWN rows of one (batch, query head), TY at a time. TX items read a row together, each a piece
+ * Grid: one work-group for TILE_ROWS rows of one (batch, query head), TY at a time. TX items read a row together, each a vector
  * of 16 bytes beside its neighbour's; what they summed up meets in local memory. */
 #include "attention/parameters.cl"
 #include "attention/rows.cl"
@@ -9,13 +9,13 @@
 #if !defined(PACKED) || !defined(MASK)
 #error "PACKED and MASK must be given with -D"
 #endif
-#if !defined(TX) || !defined(TY) || !defined(OWN)
-#error "TX, TY and OWN must be given with -D"
-#elif OWN % TY
-#error "TY must divide OWN"
+#if !defined(TX) || !defined(TY) || !defined(TILE_ROWS)
+#error "TX, TY and TILE_ROWS must be given with -D"
+#elif TILE_ROWS % TY
+#error "TY must divide TILE_ROWS"
 #endif
 #define WG_SIZE (TX * TY)
-#define ITEM_ROWS (OWN / TY)
+#define ITEM_ROWS (TILE_ROWS / TY)
 
 /* Item (x, y)'s shares of sums over rows y + n TY; past the last of `rows` it takes that one, as nothing is kept of it.
  * All loads of a depth are on their way before the first is needed. */
@@ -23,8 +23,8 @@ INLINE void shares_of_rows(float *sums, const __global stored *out, const struct
                            const __global stored *dout, const struct layout *dout_at, long first, int rows, int x,
                            int y)
 {
-    const bool pieces = has_pieces(out, out_at) && has_pieces(dout, dout_at);
-    const int step = pieces ? PIECE : 1;
+    const bool vectors = has_vec16(out, out_at) && has_vec16(dout, dout_at);
+    const int step = vectors ? VEC16 : 1;
     const __global stored *o[ITEM_ROWS], *g[ITEM_ROWS];
     FOR_UNROLLED (n, ITEM_ROWS) {
         const long row = first + min(y + n * TY, rows - 1);
@@ -33,15 +33,15 @@ INLINE void shares_of_rows(float *sums, const __global stored *out, const struct
         sums[n] = 0.0f;
     }
     const int end = out_at->depth - x * step;
-    if (pieces)
-        for (int d = 0; d < end; d += TX * PIECE) {
-            piece of_o[ITEM_ROWS], of_g[ITEM_ROWS];
+    if (vectors)
+        for (int d = 0; d < end; d += TX * VEC16) {
+            vector of_o[ITEM_ROWS], of_g[ITEM_ROWS];
             FOR_UNROLLED (n, ITEM_ROWS) {
-                of_o[n] = *(const __global piece *)(o[n] + d);
-                of_g[n] = *(const __global piece *)(g[n] + d);
+                of_o[n] = *(const __global vector *)(o[n] + d);
+                of_g[n] = *(const __global vector *)(g[n] + d);
             }
             FOR_UNROLLED (n, ITEM_ROWS)
-                sums[n] += sum_of_piece(widen_piece(of_o[n]) * widen_piece(of_g[n]));
+                sums[n] += vec16_sum(widen_vec16(of_o[n]) * widen_vec16(of_g[n]));
         }
     else
         for (int d = 0; d < end; d += TX)
@@ -52,11 +52,11 @@ INLINE void shares_of_rows(float *sums, const __global stored *out, const struct
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void delta(PARAMETERS(DELTA_ARGS))
 {
     ABSENT(DELTA_ARGS)
-    __local float shares[OWN * TX];
+    __local float shares[TILE_ROWS * TX];
     const int item = (int)get_local_id(0), x = item % TX, y = item / TX;
-    const long tiles = (a.N + OWN - 1) / OWN, group = a.first_group + (long)get_group_id(0);
-    const long first = group % tiles * OWN, head = group / tiles; /* of all batches */
-    const int h = (int)(head % a.Hq), b = (int)(head / a.Hq), rows = (int)min(a.N - first, (long)OWN);
+    const long tiles = (a.N + TILE_ROWS - 1) / TILE_ROWS, group = a.first_group + (long)get_group_id(0);
+    const long first = group % tiles * TILE_ROWS, head = group / tiles; /* of all batches */
+    const int h = (int)(head % a.Hq), b = (int)(head / a.Hq), rows = (int)min(a.N - first, (long)TILE_ROWS);
 
     struct layout out_at, dout_at;
     key_layout(&out_at, &a.out, b, h, a.Dv, a.N);

@@ -4,16 +4,16 @@
 #define FINISH_CL
 
 #include "attention/job.cl"
-#include "attention/part.cl"
+#include "attention/split_partials.cl"
 
 /* The job's query rows, `depth` floats of each part: those of its own, in what begins at `from`. */
-INLINE void part_layout(struct layout *at, const struct call *a, long from, int depth, const struct job *job)
+INLINE void partial_layout(struct layout *at, const struct call *a, long from, int depth, const struct job *job)
 {
     struct view v;
-    v.row = (long)a->parts * depth;
+    v.row = (long)a->splits * depth;
     v.head = a->N * v.row;
     v.batch = a->Hq * v.head;
-    v.offset = from + (long)job->part * depth;
+    v.offset = from + (long)job->split * depth;
     query_layout(at, a, &v, job->batch, job->head, query_count(a, job->batch), depth);
 }
 
@@ -21,22 +21,22 @@ INLINE void part_layout(struct layout *at, const struct call *a, long from, int 
 INLINE void output_layout(struct layout *at, const struct call *a, const struct job *job)
 {
     if (SPLIT)
-        part_layout(at, a, 0, a->part_depth, job);
+        partial_layout(at, a, 0, a->partial_depth, job);
     else
         query_layout(at, a, &a->out, job->batch, job->head, query_count(a, job->batch), a->Dv);
 }
 
 /* m and l of a part, or L, which is in the place of m. */
 INLINE void store_row_stats(const ACC lane_f *m, const ACC lane_f *l, const struct call *a, const struct job *job,
-                            __global float *lse, __global float *parts, const struct span *rows)
+                            __global float *lse, __global float *partials, const struct span *rows)
 {
     struct layout at;
-    if (SPLIT && job->slice == 0) {
-        part_layout(&at, a, maxima_of_parts(a), 1, job);
-        store_stat(m, parts, &at, job->first, rows);
-        part_layout(&at, a, sums_of_parts(a), 1, job);
-        store_stat(l, parts, &at, job->first, rows);
-    } else if (!SPLIT && a->store_lse && job->slice == 0) {
+    if (SPLIT && job->out_block == 0) {
+        partial_layout(&at, a, partial_maxima(a), 1, job);
+        store_stat(m, partials, &at, job->first, rows);
+        partial_layout(&at, a, partial_sums(a), 1, job);
+        store_stat(l, partials, &at, job->first, rows);
+    } else if (!SPLIT && a->store_lse && job->out_block == 0) {
         query_layout(&at, a, &a->lse, job->batch, job->head, query_count(a, job->batch), 1);
         store_stat(m, lse, &at, job->first, rows);
     }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* O and L from the parts of a split forward: with m = max_p m_p and weights w_p = exp2(unit (m_p - m)),
+/* O and L from the parts of a split forward: with m = max_p m_p and weights w_p = exp2(scale_log2 (m_p - m)),
  *
- *   l = sum_p l_p w_p     O = sum_p O_p w_p / l     L = |scale| m + log(l / room)
+ *   l = sum_p l_p w_p     O = sum_p O_p w_p / l     L = |scale| m + log(l / headroom)
  *
  * Grid: one work-group a row of (B,Hq,N), of ITEMS items, a power of two. They stand as lanes x columns:
  * a column takes four neighbouring elements of Dv at a time, a lane every lanes-th part; the lanes' sums are added up in
  * a fixed order. */
 #include "attention/parameters.cl"
-#include "attention/part.cl"
+#include "attention/split_partials.cl"
 
 typedef float lane_f;
 #define LANES 1
@@ -18,7 +18,7 @@ typedef float lane_f;
 #error "PACKED, MASK and ITEMS must be given with -D"
 #endif
 
-#define PARTS_AT_ONCE 4 /* that are loaded before the first is used: an item has no other work to do meanwhile */
+#define PARTIALS_AT_ONCE 4 /* that are loaded before the first is used: an item has no other work to do meanwhile */
 
 /* Of some parts: their largest m, and the two sums over them by it. */
 struct sums {
@@ -45,26 +45,26 @@ INLINE void add_up(struct sums *of, const struct sums *more, const int count, co
 }
 
 /* Every `lanes`-th part from `lane` on, of the four elements that O begins with. */
-INLINE void add_parts(struct sums *of, const __global float *O, const __global float *m, const __global float *l,
-                      int depth, int lane, int lanes, int parts, const struct call *a)
+INLINE void add_partials(struct sums *of, const __global float *O, const __global float *m, const __global float *l,
+                         int depth, int lane, int lanes, int splits, const struct call *a)
 {
     of->most = -INFINITY;
     of->l = 0.0f;
     of->O = 0.0f;
-    for (int p = lane; p < parts; p += PARTS_AT_ONCE * lanes) {
-        struct sums more[PARTS_AT_ONCE];
-        FOR_UNROLLED (x, PARTS_AT_ONCE) {
-            const int part = p + x * lanes;
+    for (int p = lane; p < splits; p += PARTIALS_AT_ONCE * lanes) {
+        struct sums more[PARTIALS_AT_ONCE];
+        FOR_UNROLLED (x, PARTIALS_AT_ONCE) {
+            const int split = p + x * lanes;
             more[x].most = -INFINITY;
             more[x].l = 0.0f;
             more[x].O = 0.0f;
-            if (part < parts) {
-                more[x].most = m[part];
-                more[x].l = l[part];
-                more[x].O = *(const __global float4 *)(O + (long)part * depth);
+            if (split < splits) {
+                more[x].most = m[split];
+                more[x].l = l[split];
+                more[x].O = *(const __global float4 *)(O + (long)split * depth);
             }
         }
-        add_up(of, more, PARTS_AT_ONCE, a);
+        add_up(of, more, PARTIALS_AT_ONCE, a);
     }
 }
 
@@ -98,11 +98,11 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void forward_combine
 {
     ABSENT(FORWARD_COMBINE_ARGS)
     const long row = a.first_group + (long)get_group_id(0);
-    const long depth = a.part_depth;
+    const long depth = a.partial_depth;
     const long i = row % a.N, h = row / a.N % a.Hq, b = row / a.N / a.Hq;
-    const __global float *O = parts + row * a.parts * depth;
-    const __global float *m = parts + maxima_of_parts(&a) + row * a.parts;
-    const __global float *l = parts + sums_of_parts(&a) + row * a.parts;
+    const __global float *O = partials + row * a.splits * depth;
+    const __global float *m = partials + partial_maxima(&a) + row * a.splits;
+    const __global float *l = partials + partial_sums(&a) + row * a.splits;
 
     __local float4 outputs[ITEMS];
     __local float2 stats[ITEMS];
@@ -114,7 +114,7 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void forward_combine
     for (int first = 0; first < depth; first += 4 * columns) {
         const int d = first + 4 * ((int)get_local_id(0) % columns);
         struct sums of;
-        add_parts(&of, O + min((long)d, depth - 4), m, l, depth, lane, lanes, d < depth ? a.parts : 0, &a);
+        add_partials(&of, O + min((long)d, depth - 4), m, l, depth, lane, lanes, d < depth ? a.splits : 0, &a);
         join_lanes(&of, lane, lanes, columns, outputs, stats, &a);
         const float factor = finish_output(of.l);
         if (lane == 0)

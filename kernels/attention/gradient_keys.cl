@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scores of the passes whose owner rows are keys. */
+/* Scores of the passes whose stationary rows are keys. */
 #ifndef GRADIENT_KEYS_CL
 #define GRADIENT_KEYS_CL
 
@@ -10,7 +10,7 @@
 #error "WANT_DK and WANT_DV must be given with -D, one of them 1"
 #endif
 
-/* LSE, as `probability` takes it, and delta of the walked queries from i on. */
+/* LSE, as `probability` takes it, and delta of the streamed queries from i on. */
 INLINE void column_stats(ACC lane_f *column_lse, ACC lane_f *column_delta, const struct stats *lse,
                          const struct stats *delta, long i, int cols)
 {
@@ -28,31 +28,31 @@ INLINE void dkdv_scores(ACC lane_f *S, ACC lane_f *dP, const ACC lane_f *lse, co
     tile_gradients(S, dS, S, dP, lse, delta, a, e, full, ROWS_ARE_KEYS, rows, cols);
 }
 
-/* Sums of dK or dV of the job's keys, which go to `data` in the end, are settled; `begun`: not for the first time. */
-INLINE void settle_keys(ACC out_f *sum, ACC out_f *settled, ACC lane_f *factor, bool begun, __global stored *data,
-                        const struct view *v, int depth, const struct call *a, const struct job *job,
-                        const struct span *rows)
+/* Sums of dK or dV of the job's keys, which go to `data` in the end, are flushed; `begun`: not for the first time. */
+INLINE void flush_keys(ACC out_f *sum, ACC out_f *total, ACC lane_f *factor, bool begun, __global stored *data,
+                       const struct view *v, int depth, const struct call *a, const struct job *job,
+                       const struct span *rows)
 {
     struct layout at;
     key_layout(&at, v, job->batch, job->kv_head, depth, a->M);
-    settled_factors(factor, begun, rows);
-    settle_output(sum, settled, factor, data, &at, job->first, job->slice * SLICE, rows);
+    total_factors(factor, begun, rows);
+    flush_output(sum, total, factor, data, &at, job->first, job->out_block * OUT_BLOCK, rows);
 }
 
-/* And what they have come to is stored, `scale` times; `begun`: some of it is settled. */
-INLINE void finish_keys(ACC out_f *sum, ACC out_f *settled, ACC lane_f *factor, bool begun, float scale,
+/* And what they have come to is stored, `scale` times; `begun`: there is a total. */
+INLINE void finish_keys(ACC out_f *sum, ACC out_f *total, ACC lane_f *factor, bool begun, float scale,
                         __local void *tile, __global stored *data, const struct view *v, int depth,
                         const struct call *a, const struct job *job, const struct span *rows)
 {
     struct layout at;
     key_layout(&at, v, job->batch, job->kv_head, depth, a->M);
-    if (SETTLES && begun) {
-        settled_factors(factor, true, rows);
-        join_output(sum, settled, factor, data, &at, job->first, job->slice * SLICE, rows);
+    if (KEEPS_TOTALS && begun) {
+        total_factors(factor, true, rows);
+        finish_totals(sum, total, factor, data, &at, job->first, job->out_block * OUT_BLOCK, rows);
     }
     FOR_ROWS (r, rows)
         factor[r] = scale;
-    store_output(sum, factor, tile, data, &at, job->first, job->slice * SLICE, rows);
+    store_output(sum, factor, tile, data, &at, job->first, job->out_block * OUT_BLOCK, rows);
 }
 
 #endif

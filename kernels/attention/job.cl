@@ -7,12 +7,12 @@
 
 struct job {
     int batch;
-    int head; /* first query head of a tile of queries; where keys own, of the queries that are walked */
+    int head; /* first query head of a tile of queries; where keys own, of the queries that are streamed */
     int kv_head;
-    int slice;  /* of the output's depth */
-    int part;   /* of what other work-groups do for the same rows */
-    long first; /* owner row of the tile */
-    long M;     /* keys of this batch */
+    int out_block; /* of the output's depth */
+    int split;     /* of what other work-groups do for the same rows */
+    long first;    /* stationary row of the tile */
+    long M;        /* keys of this batch */
     struct rows Q, dO, K, V;
 };
 
@@ -21,47 +21,47 @@ INLINE long group_number(const struct call *a)
     return a->first_group + (long)get_group_id(0);
 }
 
-/* Work-groups are numbered slice of `depth` first, then part, tile, block of heads, batch. Returns the block. */
-INLINE int number_job(struct job *job, long group, const int depth, const int parts, long rows, int blocks,
+/* Work-groups are numbered output block of `depth` first, then part, tile, block of heads, batch. Returns the block. */
+INLINE int number_job(struct job *job, long group, const int depth, const int splits, long rows, int blocks,
                       bool last_first)
 {
-    const int slices = (depth + SLICE - 1) / SLICE;
-    const long tiles = (rows + OWN - 1) / OWN;
-    job->slice = (int)(group % slices);
-    group /= slices;
-    job->part = (int)(group % parts);
-    group /= parts;
+    const int out_blocks = (depth + OUT_BLOCK - 1) / OUT_BLOCK;
+    const long tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    job->out_block = (int)(group % out_blocks);
+    group /= out_blocks;
+    job->split = (int)(group % splits);
+    group /= splits;
     const long tile = group % tiles;
-    job->first = (last_first ? tiles - 1 - tile : tile) * OWN;
+    job->first = (last_first ? tiles - 1 - tile : tile) * TILE_ROWS;
     group /= tiles;
     job->batch = (int)(group / blocks);
     return (int)(group % blocks);
 }
 
 /* A tile of queries, of the work-group with this number; all but the rows of tensors. */
-INLINE void find_query_job(struct job *job, const struct call *a, long group, const int depth, const int parts,
+INLINE void find_query_job(struct job *job, const struct call *a, long group, const int depth, const int splits,
                            const __global int *kv_lengths)
 {
     const int heads = packed_heads(a);
-    const int block = number_job(job, group, depth, parts, a->N * heads, a->Hq / heads, last_see_most(a));
-    job->head = block * a->pack; /* which is heads; but so walks take fewer registers, as in query_layout */
+    const int block = number_job(job, group, depth, splits, a->N * heads, a->Hq / heads, last_see_most(a));
+    job->head = block * a->pack; /* which is heads; but so visits take fewer registers, as in query_layout */
     job->kv_head = job->head / (a->Hq / a->Hk);
     job->M = key_count(a, kv_lengths, job->batch);
 }
 
 /* The same of a tile of keys; `rows` of each head are shared out among work-groups. */
-INLINE void find_key_job(struct job *job, const struct call *a, long group, const int depth, const int parts, long rows,
-                         const __global int *kv_lengths)
+INLINE void find_key_job(struct job *job, const struct call *a, long group, const int depth, const int splits,
+                         long rows, const __global int *kv_lengths)
 {
-    job->kv_head = number_job(job, group, depth, parts, rows, a->Hk, false);
+    job->kv_head = number_job(job, group, depth, splits, rows, a->Hk, false);
     job->head = job->kv_head * (a->Hq / a->Hk);
     job->M = key_count(a, kv_lengths, job->batch);
 }
 
 #if defined(SPLIT) && SPLIT
-#define KEY_PARTS(a) (a)->parts
+#define KEY_SPLITS(a) (a)->splits
 #else
-#define KEY_PARTS(a) 1
+#define KEY_SPLITS(a) 1
 #endif
 
 /* Lets those of the job's keys read as 0 that no query sees. */
@@ -76,10 +76,10 @@ INLINE void query_job(struct job *job, const struct call *a, const int depth, co
                       const __global stored *dout, const __global stored *k, const __global stored *v,
                       const struct score_inputs *given, const __global int *kv_lengths)
 {
-    find_query_job(job, a, group_number(a), depth, KEY_PARTS(a), kv_lengths);
+    find_query_job(job, a, group_number(a), depth, KEY_SPLITS(a), kv_lengths);
     query_rows(&job->Q, q, a, &a->q, job->batch, job->head, query_count(a, job->batch), a->D);
     query_rows(&job->dO, dout, a, &a->dout, job->batch, job->head, query_count(a, job->batch), a->Dv);
-    const long keys = seen_end(a, query_count(a, job->batch), job->M); /* walks begin at keys that are seen */
+    const long keys = seen_end(a, query_count(a, job->batch), job->M); /* visits begin at keys that are seen */
     key_rows(&job->K, k, &a->k, job->batch, job->kv_head, a->D, keys);
     key_rows(&job->V, v, &a->v, job->batch, job->kv_head, a->Dv, keys);
     blank_padding(&job->K, a, given->mask, job->batch, job->head);
@@ -98,9 +98,9 @@ INLINE void key_job(struct job *job, const struct call *a, const int depth, long
     blank_unseen(&job->V, a, job);
 }
 
-/* Rows of Q and dO for query heads `head` on, which the tile of keys walks next. */
-INLINE void walk_head(struct job *job, const struct call *a, int head, const __global stored *q,
-                      const __global stored *dout, const __global float *lse)
+/* Rows of Q and dO for query heads `head` on, which the tile of keys visits next. */
+INLINE void set_query_head(struct job *job, const struct call *a, int head, const __global stored *q,
+                           const __global stored *dout, const __global float *lse)
 {
     const long rows = seeing_end(a, query_count(a, job->batch), job->M);
     job->head = head;
@@ -110,16 +110,16 @@ INLINE void walk_head(struct job *job, const struct call *a, int head, const __g
     blank_unseeing(&job->dO, a, lse, job->batch, head, query_count(a, job->batch));
 }
 
-/* Keys that the tile of queries walks: those that it sees, or its part of them. */
-INLINE void walked_keys(struct range *keys, const struct call *a, const struct job *job)
+/* Keys that the tile of queries visits: those that it sees, or its part of them. */
+INLINE void job_keys(struct range *keys, const struct call *a, const struct job *job)
 {
-    visible_keys(keys, a, query_count(a, job->batch), job->M, job->first, OWN);
-    if (KEY_PARTS(a) > 1)
-        take_part(keys, job->part, KEY_PARTS(a));
+    visible_keys(keys, a, query_count(a, job->batch), job->M, job->first, TILE_ROWS);
+    if (KEY_SPLITS(a) > 1)
+        take_split(keys, job->split, KEY_SPLITS(a));
 }
 
-/* Query rows that the tile of keys walks, of each head. */
-INLINE void walked_queries(struct range *queries, const struct call *a, const struct job *job)
+/* Query rows that the tile of keys visits, of each head. */
+INLINE void job_queries(struct range *queries, const struct call *a, const struct job *job)
 {
     seeing_queries(queries, a, query_count(a, job->batch), job->M, job->first);
 }

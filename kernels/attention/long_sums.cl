@@ -1,58 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums over many walked rows. What is added one by one to a float32 loses up to half a unit each time: after M rows up
+/* Sums over many streamed rows. What is added one by one to a float32 loses up to half a unit each time: after M rows up
  * to M halves. LONG_SUMS is 0 where there are too few rows for that to matter, and 1 where it is enough that an engine
- * adds up each tile alone first. Else it is the rows of a run, after each of which a sum is settled: it is added to the
- * settled sum, and goes on from what rounding took there (Kahan's compensation, run by run). So a result loses no more
+ * adds up each tile alone first. Else it is the rows of a run, after each of which a sum is flushed: it is added to the
+ * total, and goes on from what rounding took there (Kahan's compensation, run by run). So a result loses no more
  * than in one run, however many rows there are.
  *
- * Engines whose sums are float32 declare an output's settled sum by SETTLED(name), and have
+ * Engines whose sums are float32 declare an output's total by TOTALS(name), and have
  *
- *   settle_output(out, settled, factor, data, at, first, d, rows)   settled = factor[r] settled + out; out is what
+ *   flush_output(out, total, factor, data, at, first, d, rows)   total = factor[r] total + out; out is what
  *                                                                   is lost
- *   join_output(..)                                                 out += factor[r] settled
+ *   finish_totals(..)                                                 out += factor[r] total
  *
- * where a factor of 0 says that nothing is settled yet. `data`, `at`, `first` and `d` are those of store_output: an
- * engine may keep the settled sum there. */
+ * where a factor of 0 says that there is no total yet. `data`, `at`, `first` and `d` are those of store_output: an
+ * engine may keep the total there. */
 #ifndef LONG_SUMS_CL
 #define LONG_SUMS_CL
 
 #include "attention/engine.cl"
 
-#define RUN_ROWS (WALK < LONG_SUMS ? LONG_SUMS / WALK * WALK : WALK)
+#define RUN_ROWS (TILE_COLS < LONG_SUMS ? LONG_SUMS / TILE_COLS * TILE_COLS : TILE_COLS)
 
-/* A walk goes run by run: where the one from `first` on ends, of a walk to `end`. */
+/* A visit goes run by run: where the one from `first` on ends, of a pass over tiles to `end`. */
 INLINE long end_of_run(long first, long end)
 {
-    return SETTLES ? min(first + RUN_ROWS, end) : end;
+    return KEEPS_TOTALS ? min(first + RUN_ROWS, end) : end;
 }
 
-#if SETTLES
-#define SETTLED_ROWS(name) ROW_VALUES(name)
+#if KEEPS_TOTALS
+#define TOTAL_ROWS(name) ROW_VALUES(name)
 #else /* names for code that is never reached */
-#define SETTLED(name) ACC out_f *const name = 0
-#define SETTLED_ROWS(name) ACC lane_f *const name = 0
-#define settle_output(out, settled, factor, data, at, first, d, rows) ((void)(settled))
-#define join_output settle_output
+#define TOTALS(name) ACC out_f *const name = 0
+#define TOTAL_ROWS(name) ACC lane_f *const name = 0
+#define flush_output(out, total, factor, data, at, first, d, rows) ((void)(total))
+#define finish_totals flush_output
 #endif
 
-/* l of the softmax is settled as O is. */
-INLINE void settle_rows(ACC lane_f *l, ACC lane_f *settled, const ACC lane_f *factor, const struct span *rows)
+/* l of the softmax is flushed as O is. */
+INLINE void flush_rows(ACC lane_f *l, ACC lane_f *total, const ACC lane_f *factor, const struct span *rows)
 {
     FOR_ROWS (r, rows) {
-        const lane_f before = factor[r] == 0.0f ? (lane_f)(0.0f) : settled[r] * factor[r], sum = before + l[r];
+        const lane_f before = factor[r] == 0.0f ? (lane_f)(0.0f) : total[r] * factor[r], sum = before + l[r];
         l[r] = LOST_IN_SUM(before, l[r], sum);
-        settled[r] = sum;
+        total[r] = sum;
     }
 }
 
-INLINE void join_rows(ACC lane_f *l, const ACC lane_f *settled, const ACC lane_f *factor, const struct span *rows)
+INLINE void finish_row_totals(ACC lane_f *l, const ACC lane_f *total, const ACC lane_f *factor, const struct span *rows)
 {
     FOR_ROWS (r, rows)
-        l[r] += factor[r] == 0.0f ? (lane_f)(0.0f) : settled[r] * factor[r];
+        l[r] += factor[r] == 0.0f ? (lane_f)(0.0f) : total[r] * factor[r];
 }
 
 /* Factors of sums that nothing rescales. */
-INLINE void settled_factors(ACC lane_f *factor, bool begun, const struct span *rows)
+INLINE void total_factors(ACC lane_f *factor, bool begun, const struct span *rows)
 {
     FOR_ROWS (r, rows)
         factor[r] = begun ? 1.0f : 0.0f;

@@ -10,7 +10,7 @@
 /* Scores are in units of |scale|: a difference of two in powers of two; and a score plus a natural logarithm. */
 INLINE lane_f powers_of_score(const struct call *a, lane_f difference)
 {
-    return difference * a->unit;
+    return difference * a->scale_log2;
 }
 
 INLINE lane_f score_and_log(const struct call *a, lane_f s, lane_f log)
@@ -40,11 +40,12 @@ INLINE lane_f merge_weight(const struct call *a, lane_f m, lane_f most)
 /* Merges m and l of `count` results of a row, which lie `apart` from each other, into *m and *l, which were one of
  * them. Returns what the O of that one counts. */
 INLINE float merge_row(float *m, float *l, const __local float *maxima, const __local float *sums, const int count,
-                       const int apart, const struct call *a)
+                       const int stride, const struct call *a)
 {
     float most = -INFINITY, sum = 0.0f;
-    PRAGMA(unroll 8) for (int x = 0; x < count; ++x) most = fmax(most, maxima[x * apart]);
-    PRAGMA(unroll 8) for (int x = 0; x < count; ++x) sum += sums[x * apart] * merge_weight(a, maxima[x * apart], most);
+    PRAGMA(unroll 8) for (int x = 0; x < count; ++x) most = fmax(most, maxima[x * stride]);
+    PRAGMA(unroll 8)
+    for (int x = 0; x < count; ++x) sum += sums[x * stride] * merge_weight(a, maxima[x * stride], most);
     const float weight = merge_weight(a, *m, most);
     *m = most;
     *l = sum;
@@ -61,7 +62,7 @@ INLINE lane_f finish_output(lane_f l)
 /* And L, which of one key alone is the score, rounded once. */
 INLINE lane_f finish_lse(const struct call *a, lane_f m, lane_f l)
 {
-    return l == 0.0f ? (lane_f)(-INFINITY) : score_and_log(a, m, log2(l / a->room) * M_LN2_F);
+    return l == 0.0f ? (lane_f)(-INFINITY) : score_and_log(a, m, log2(l / a->headroom) * M_LN2_F);
 }
 
 #endif

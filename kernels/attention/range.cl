@@ -16,7 +16,7 @@ INLINE bool last_see_most(const struct call *a)
 
 /* ---- of tiles ---- */
 
-/* Walked rows begin .. end - 1 are visited; a tile inside full_begin .. full_end - 1 needs no predicate. These may lie
+/* Streamed rows begin .. end - 1 are visited; a tile inside full_begin .. full_end - 1 needs no predicate. These may lie
  * anywhere, with 0 <= begin <= end; where full_begin >= full_end none is full. */
 struct range {
     long begin, end, full_begin, full_end;
@@ -24,7 +24,7 @@ struct range {
 
 INLINE bool is_full(const struct range *range, long t)
 {
-    return MASK == 0 && t >= range->full_begin && t + WALK <= range->full_end;
+    return MASK == 0 && t >= range->full_begin && t + TILE_COLS <= range->full_end;
 }
 
 /* Keys that any of the query rows first .. first + rows - 1 sees, and those that all of them see. */
@@ -50,23 +50,23 @@ INLINE void visible_keys(struct range *range, const struct call *a, long N, long
 #endif
 }
 
-/* Query rows that see any of the keys first .. first + OWN - 1, and those that see all of them. */
+/* Query rows that see any of the keys first .. first + TILE_ROWS - 1, and those that see all of them. */
 INLINE void seeing_queries(struct range *range, const struct call *a, long N, long M, long first)
 {
     const int heads = packed_heads(a);
     const long rows = N * heads;
     range->begin = range->full_begin = 0;
     range->end = first < M ? rows : 0;
-    range->full_end = first + OWN > M ? 0 : rows;
+    range->full_end = first + TILE_ROWS > M ? 0 : rows;
     if (a->causal) {
         const long offset = last_offset(a, N, M);
         range->begin = clamp(first - offset, 0L, N) * heads;
-        range->full_begin = clamp(first + OWN - 1 - offset, 0L, N) * heads;
+        range->full_begin = clamp(first + TILE_ROWS - 1 - offset, 0L, N) * heads;
     }
 #if WINDOW
     if (a->window_begins) {
         const long offset = first_offset(a, N, M);
-        range->end = min(range->end, clamp(min(first + OWN, M) - offset, 0L, N) * heads);
+        range->end = min(range->end, clamp(min(first + TILE_ROWS, M) - offset, 0L, N) * heads);
         range->full_end = min(range->full_end, clamp(first + 1 - offset, 0L, N) * heads);
     }
     range->begin = min(range->begin, range->end);
@@ -75,15 +75,16 @@ INLINE void seeing_queries(struct range *range, const struct call *a, long N, lo
 
 /* Cuts the range down to one of `parts` parts of whole tiles, none more than a tile longer than another. Parts are of
  * what is visible: where that is little, some are empty. */
-INLINE void take_part(struct range *range, int part, int parts)
+INLINE void take_split(struct range *range, int split, int splits)
 {
-    const long tiles = (range->end - range->begin + WALK - 1) / WALK, each = tiles / parts, more = tiles % parts;
-    const long before = part * each + min((long)part, more), count = each + (part < more ? 1 : 0);
-    range->begin += before * WALK;
-    range->end = min(range->end, range->begin + count * WALK);
+    const long tiles = (range->end - range->begin + TILE_COLS - 1) / TILE_COLS, each = tiles / splits,
+               more = tiles % splits;
+    const long before = split * each + min((long)split, more), count = each + (split < more ? 1 : 0);
+    range->begin += before * TILE_COLS;
+    range->end = min(range->end, range->begin + count * TILE_COLS);
 }
 
-/* A range in tiles of a walk that begins at `begin`: the walk's tiles first .. end - 1 are visited, and of those
+/* A range in tiles of a pass over tiles that begins at `begin`: the visited range's tiles first .. end - 1 are visited, and of those
  * full_first .. full_end - 1 need no predicate. */
 struct tiles {
     int first, end, full_first, full_end;
@@ -91,10 +92,10 @@ struct tiles {
 
 INLINE void tiles_of(struct tiles *tiles, const struct range *range, long begin)
 {
-    tiles->first = (int)((range->begin - begin) / WALK);
-    tiles->end = (int)((range->end - begin + WALK - 1) / WALK);
-    tiles->full_first = (int)((range->full_begin - begin + WALK - 1) / WALK);
-    tiles->full_end = (int)((range->full_end - begin) / WALK);
+    tiles->first = (int)((range->begin - begin) / TILE_COLS);
+    tiles->end = (int)((range->end - begin + TILE_COLS - 1) / TILE_COLS);
+    tiles->full_first = (int)((range->full_begin - begin + TILE_COLS - 1) / TILE_COLS);
+    tiles->full_end = (int)((range->full_end - begin) / TILE_COLS);
 }
 
 INLINE bool is_full_tile(const struct tiles *tiles, int t)
@@ -152,7 +153,7 @@ INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, lon
     e->head = head;
     e->query = query;
     e->key = j0;
-    e->keys = (int)min(M - j0, (long)WALK + OWN);
+    e->keys = (int)min(M - j0, (long)TILE_COLS + TILE_ROWS);
     e->diagonal = INT_MAX / 2;
     if (a->causal)
         e->diagonal = (int)clamp(query + last_offset(a, N, M) - j0, -(long)(INT_MAX / 2), (long)(INT_MAX / 2));
@@ -163,7 +164,7 @@ INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, lon
 #endif
     e->heads = heads;
     e->phase = (int)(i0 % heads);
-    e->queries = (int)min(N - query, (long)WALK + OWN);
+    e->queries = (int)min(N - query, (long)TILE_COLS + TILE_ROWS);
     e->mask_row = a->mask.row;
     e->mask_head = a->mask.head;
     e->mask_column = a->mask_column;
@@ -175,16 +176,17 @@ INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, lon
 /* The tile's first query row that sees its first key by the diagonal, as far as it has rows. */
 INLINE int first_seeing(const struct edge *e)
 {
-    return max(clamp(-e->diagonal, 0, OWN + WALK) * e->heads - e->phase, 0);
+    return max(clamp(-e->diagonal, 0, TILE_ROWS + TILE_COLS) * e->heads - e->phase, 0);
 }
 
 /* Keys of the tile that its last query row sees by the diagonal. */
 INLINE int keys_seen(const struct edge *e)
 {
-    return clamp(min(e->queries - 1, (e->phase + WALK - 1) / e->heads) + min(e->diagonal, OWN) + 1, 0, OWN);
+    return clamp(min(e->queries - 1, (e->phase + TILE_COLS - 1) / e->heads) + min(e->diagonal, TILE_ROWS) + 1, 0,
+                 TILE_ROWS);
 }
 
-/* The edges of a whole walk follow from those of its first tile, which are found once, in 64 bits, for schedules without
+/* The edges of a whole visit follow from those of its first tile, which are found once, in 64 bits, for schedules without
  * packed heads and masks. Lengths are below 2^29, so that no diagonal overflows. Keys are not cut off at what a tile may
  * need. */
 INLINE void find_first_edge(struct edge *e, const struct call *a, int b, int head, long N, long M, long i, long j,

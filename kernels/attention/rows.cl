@@ -62,10 +62,10 @@ INLINE bool rows_apart_by(const struct layout *at, int elements)
 #endif
 }
 
-/* Whether all rows begin where 16 bytes may be loaded or stored at once, and are whole pieces. */
-INLINE bool has_pieces(const __global stored *data, const struct layout *at)
+/* Whether all rows begin where 16 bytes may be loaded or stored at once, and are whole vectors. */
+INLINE bool has_vec16(const __global stored *data, const struct layout *at)
 {
-    return ((size_t)(data + at->origin) & 15) == 0 && rows_apart_by(at, PIECE) && at->depth % PIECE == 0;
+    return ((size_t)(data + at->origin) & 15) == 0 && rows_apart_by(at, VEC16) && at->depth % VEC16 == 0;
 }
 
 /* Whether row r is simply r rows from the first. */
@@ -107,7 +107,7 @@ INLINE long key_count(const struct call *a, const __global int *kv_lengths, int 
     return clamp((long)kv_lengths[a->kv_lengths + b * a->kv_lengths_stride], 0L, a->M);
 }
 
-/* Number of queries of batch b. No member of a job: that would take two registers through a walk. */
+/* Number of queries of batch b. No member of a job: that would take two registers through a pass over tiles. */
 INLINE long query_count(const struct call *a, int b)
 {
     return a->N;

@@ -60,12 +60,12 @@ INLINE lane_f score(const struct call *a, const struct edge *e, bool full, lane_
 
 INLINE lane_f weight_shift(const struct call *a, lane_f origin)
 {
-    return fma(origin, a->unit, -a->room_log2);
+    return fma(origin, a->scale_log2, -a->headroom_log2);
 }
 
 INLINE lane_f score_weight(const struct call *a, lane_f s, lane_f shift)
 {
-    return lane_exp2(fma(s, a->unit, -shift));
+    return lane_exp2(fma(s, a->scale_log2, -shift));
 }
 
 #else
@@ -77,7 +77,7 @@ INLINE lane_f weight_shift(const struct call *a, lane_f origin)
 
 INLINE lane_f score_weight(const struct call *a, lane_f s, lane_f shift)
 {
-    return lane_weight((s - shift) * a->unit, a);
+    return lane_weight((s - shift) * a->scale_log2, a);
 }
 
 #endif
@@ -97,7 +97,7 @@ INLINE lane_f gradient_score(const struct call *a, const struct edge *e, bool fu
 /* In one multiply-add. */
 INLINE lane_f probability(const struct call *a, lane_f x, lane_f lse)
 {
-    return lane_exp2(at_most_zero(fma(x, a->unit, -lse)));
+    return lane_exp2(at_most_zero(fma(x, a->scale_log2, -lse)));
 }
 
 #define LSE_UNIT M_LOG2E_F

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The online softmax of a row tile (FlashAttention-2, Algorithm 1). Of each row: m the maximum of S so far, l the sum of
- * P = room exp2(unit (S - m)) as far as this work-item saw it. Where RESCALES_LATE, m may stay behind the maximum by
+ * P = headroom exp2(scale_log2 (S - m)) as far as this work-item saw it. Where RESCALES_LATE, m may stay behind the maximum by
  * RESCALE_SLACK powers of two.
  *
- * `room` is a power of two, and so changes no bit of a result: with it, a sum of P V over all keys is no larger than the
- * largest V, which float32 holds. P of a row's largest score is `room` exactly. */
+ * `headroom` is a power of two, and so changes no bit of a result: with it, a sum of P V over all keys is no larger than the
+ * largest V, which float32 holds. P of a row's largest score is `headroom` exactly. */
 #ifndef SOFTMAX_CL
 #define SOFTMAX_CL
 
@@ -102,12 +102,12 @@ INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_
 #endif
 }
 
-/* By what sums move that were settled (long_sums.cl), when m was `settled_m`; 0 where none were yet. */
-INLINE void settled_weights(ACC lane_f *factor, const ACC lane_f *settled_m, const ACC lane_f *m, const struct call *a,
-                            bool begun, const struct span *rows)
+/* By what sums move that were flushed (long_sums.cl), when m was `total_m`; 0 where none were yet. */
+INLINE void total_weights(ACC lane_f *factor, const ACC lane_f *total_m, const ACC lane_f *m, const struct call *a,
+                          bool begun, const struct span *rows)
 {
     FOR_ROWS (r, rows)
-        factor[r] = begun ? merge_weight(a, settled_m[r], m[r]) : (lane_f)(0.0f);
+        factor[r] = begun ? merge_weight(a, total_m[r], m[r]) : (lane_f)(0.0f);
 }
 
 INLINE void keep_rows(ACC lane_f *to, const ACC lane_f *from, const struct span *rows)
@@ -123,7 +123,7 @@ INLINE void output_factors(ACC lane_f *factor, const ACC lane_f *l, const struct
         factor[r] = SPLIT ? (lane_f)(1.0f) : finish_output(l[r]);
 }
 
-/* m becomes L: after O has been stored, as both at once would take registers in the walk. */
+/* m becomes L: after O has been stored, as both at once would take registers in the visit. */
 INLINE void finish_rows(ACC lane_f *m, const ACC lane_f *l, const struct call *a, const struct span *rows)
 {
     FOR_ROWS (r, rows)

@@ -7,8 +7,8 @@
  *   LOAD_LANES(n, data)           the first n elements as a vector of n floats, wherever they lie
  *   STORE_LANES(n, data, x)       and back
  *   stored4, widen4(x)            four elements as they are stored, and as floats; zeros are zeros
- *   piece, widen_piece(x)         the PIECE elements of 16 bytes as they are stored, and as floats: a piece_f
- *   sum_of_piece(x)               of a piece_f's elements */
+ *   vector, widen_vec16(x)         the VEC16 elements of 16 bytes as they are stored, and as floats: a vec16_f
+ *   vec16_sum(x)               of a vec16_f's elements */
 #ifndef STORAGE_CL
 #define STORAGE_CL
 
@@ -37,10 +37,10 @@ typedef float stored;
 #define LOAD_LANES(n, data) JOIN(vload, n)(0, data)
 #define STORE_LANES(n, data, x) JOIN(vstore, n)(x, 0, data)
 
-typedef float4 stored4, piece, piece_f;
+typedef float4 stored4, vector, vec16_f;
 #define widen4(x) (x)
-#define PIECE 4
-#define widen_piece(x) (x)
+#define VEC16 4
+#define widen_vec16(x) (x)
 
 #elif STORAGE == STORAGE_FLOAT16
 
@@ -68,10 +68,10 @@ DEFINE_HALF_LANES(16)
 
 typedef ushort4 stored4;
 #define widen4(x) half_lanes4(x)
-typedef ushort8 piece;
-typedef float8 piece_f;
-#define PIECE 8
-#define widen_piece(x) half_lanes8(x)
+typedef ushort8 vector;
+typedef float8 vec16_f;
+#define VEC16 8
+#define widen_vec16(x) half_lanes8(x)
 
 #elif STORAGE == STORAGE_BFLOAT16
 
@@ -110,18 +110,18 @@ DEFINE_STORE_BITS(16)
 
 typedef ushort4 stored4;
 #define widen4(x) BITS_LANES(4, x)
-typedef ushort8 piece;
-typedef float8 piece_f;
-#define PIECE 8
-#define widen_piece(x) BITS_LANES(8, x)
+typedef ushort8 vector;
+typedef float8 vec16_f;
+#define VEC16 8
+#define widen_vec16(x) BITS_LANES(8, x)
 
 #else
 #error "STORAGE is unknown"
 #endif
 
-INLINE float sum_of_piece(piece_f x)
+INLINE float vec16_sum(vec16_f x)
 {
-#if PIECE == 8
+#if VEC16 == 8
     const float4 sums = x.lo + x.hi;
 #else
     const float4 sums = x;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The two products of every pass, as the engine does them:
  *
- *   fetch_owner(tile, owner, first, d, depth, rows)     owner rows to a tile that stays; what does not exist becomes 0
+ *   fetch_stationary(tile, stationary side, first, d, depth, rows)     stationary rows to a tile that stays; what does not exist becomes 0
  *   fetch_first(a_tile, a, a_depth, b_tile, b, b_depth, range), fetch_tiles(.., w, range)
- *                     before a walk through `range`, and before the products of each of its steps: an engine that fetches
- *                     ahead waits for the rows from w on, of both that are walked, and starts to fetch those of the next
- *   tile_scores(S, owner_tile, owner, o, walked_tile, walked, w, depth, rows, cols)
- *                     S = owner x walked^T over `depth`; owner_tile holds the owner's rows already if OWNER_RESIDENT
- *   tile_output(out, P, p_tile, walked_tile, walked, w, d, staged, depth, rows, cols)
- *                     out += P x walked, for the depth slice from d. `staged`: whether a tile_scores walked the same
+ *                     before a pass over tiles through `range`, and before the products of each of its steps: an engine that fetches
+ *                     ahead waits for the rows from w on, of both that are streamed, and starts to fetch those of the next
+ *   tile_scores(S, stationary_tile, stationary side, o, streamed_tile, streamed, w, depth, rows, cols)
+ *                     S = stationary x streamed^T over `depth`; stationary_tile holds the stationary rows already if STATIONARY_RESIDENT
+ *   tile_output(out, P, p_tile, streamed_tile, streamed, w, d, staged, depth, rows, cols)
+ *                     out += P x streamed, for the output block from d. `staged`: whether a tile_scores streamed the same
  *                     rows over `depth` with the same tile, so that an engine whose tiles serve both products may have
  *                     them still: STAGED_LAST, the last one did, STAGED_BEFORE, the one before, STAGED_NOT
  */

@@ -4,8 +4,8 @@
  * the device. And it is printed as it was read. */
 #include "select/choose.h"
 #include "select/engine.h"
-#include "select/fields.h"
 #include "select/split.h"
+#include "select/tunables.h"
 #include "select/tuned.h"
 
 #include <stdio.h>
@@ -64,7 +64,7 @@ static void use(const struct clattn__config *config, const struct clattn__device
         abort();
     }
 #ifdef PLANTED_BUG
-    if (64 / (config->chunk / 8) > 64) { /* as if nobody wrote a chunk of less than 8 */
+    if (64 / (config->depth_step / 8) > 64) { /* as if nobody wrote a chunk of less than 8 */
         abort();
     }
 #endif
@@ -103,7 +103,7 @@ static void print_and_read(const struct clattn__tuned_table *table)
     }
     for (size_t n = 0; n < table->count; n++) {
         if (memcmp(again.rows[n].part, table->rows[n].part, sizeof again.rows[n].part) != 0 ||
-            !clattn__fields_equal(&again.rows[n].config, &table->rows[n].config)) {
+            !clattn__tunables_equal(&again.rows[n].config, &table->rows[n].config)) {
             abort();
         }
     }

@@ -6,9 +6,9 @@
 
 /* All arguments of the kernel that takes most of them: the struct and its buffers. */
 #define BYTES(when, kind, name) +sizeof(void *)
-#define MOST_PARAMETERS (sizeof(struct call) BACKWARD_HEAD_ARGS(BYTES))
+#define MOST_PARAMETERS (sizeof(struct call) BACKWARD_FUSED_ARGS(BYTES))
 
-#define FEW_QUERIES "b1 h2 n1 m4096 d8 grad=none"
+#define DECODE_QUERIES "b1 h2 n1 m4096 d8 grad=none"
 
 const struct lie_profile lie_profiles[] = {
     {.name = "itself"},
@@ -47,7 +47,7 @@ const struct lie_profile lie_profiles[] = {
      .local_bytes = 4 << 10,
      .group = 256,
      .units = 64,
-     .more = FEW_QUERIES},
+     .more = DECODE_QUERIES},
     {.name = "kernels of 128 items",
      .says = "engine simt",
      .type = CL_DEVICE_TYPE_ACCELERATOR,
@@ -96,7 +96,7 @@ const struct lie_profile lie_profiles[] = {
      .group = 1,
      .units = 64,
      .width = 4,
-     .more = FEW_QUERIES},
+     .more = DECODE_QUERIES},
     {.name = "1 KiB of local memory, as embedded devices may have",
      .outcome = LIE_LIMIT,
      .says = "1024 bytes of local memory",

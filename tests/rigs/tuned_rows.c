@@ -7,7 +7,7 @@
 
 enum { MOST_FIELDS = 24, ROWS_A_KERNEL = 6, LINE_BYTES = 2048, WORD_BYTES = 64 };
 
-struct field {
+struct tunable {
     char name[WORD_BYTES];
     long value;
 };
@@ -15,8 +15,8 @@ struct field {
 /* The engine's numbers of one kernel, and what else its row says. */
 struct kernel {
     char name[WORD_BYTES], engine[WORD_BYTES];
-    struct field field[MOST_FIELDS];
-    int fields;
+    struct tunable tunable[MOST_FIELDS];
+    int tunables;
     long packed, mask;
 };
 
@@ -36,15 +36,15 @@ static void read_fields(const char *options, struct kernel *k)
 {
     const char *at = strstr(options, " -DDV_PAD=");
 
-    k->fields = 0;
-    while (at != NULL && (at = strstr(at + 1, " -D")) != NULL && k->fields < MOST_FIELDS) {
-        struct field *f = &k->field[k->fields];
+    k->tunables = 0;
+    while (at != NULL && (at = strstr(at + 1, " -D")) != NULL && k->tunables < MOST_FIELDS) {
+        struct tunable *f = &k->tunable[k->tunables];
 
         if (sscanf(at, " -D%63[A-Z_]=%ld", f->name, &f->value) != 2 || strcmp(f->name, "SPLIT") == 0 ||
             strncmp(f->name, "WANT_", 5) == 0) {
             return;
         }
-        k->fields++;
+        k->tunables++;
     }
 }
 
@@ -60,7 +60,7 @@ static int read_kernel(const char *line, struct kernel *k)
     k->packed = option(options, "PACKED");
     k->mask = option(options, "MASK");
     read_fields(options, k);
-    return k->fields > 0;
+    return k->tunables > 0;
 }
 
 /* One or two of the numbers changed as the tuner changes them. */
@@ -69,11 +69,11 @@ static void write_row(FILE *stream, const struct kernel *k, const struct test_ca
 {
     static const char *const types[] = {"FLOAT32", "FLOAT16", "BFLOAT16"}, *const masks[] = {"", ",MASK_FULL",
                                                                                              ",MASK_PADDING"};
-    struct field field[MOST_FIELDS];
+    struct tunable tunable[MOST_FIELDS];
 
-    memcpy(field, k->field, sizeof field);
+    memcpy(tunable, k->tunable, sizeof tunable);
     for (int64_t n = check_random_below(r, 2); n >= 0; n--) {
-        struct field *f = &field[check_random_below(r, k->fields)];
+        struct tunable *f = &tunable[check_random_below(r, k->tunables)];
         const int twice = check_random_below(r, 2) != 0;
 
         f->value = f->value == 0 ? 1 : f->value == 1 && !twice ? 0 : twice ? 2 * f->value : f->value / 2;
@@ -81,10 +81,10 @@ static void write_row(FILE *stream, const struct kernel *k, const struct test_ca
     fprintf(stream, "engine=%s kernel=%s features=%s%s%s%s D=%d Dv=%d", k->engine, k->name, types[c->problem.dtype],
             causal ? ",CAUSAL" : "", masks[k->mask], k->packed ? ",PACKED_HEADS" : "", (int)c->problem.qk_dim,
             (int)c->problem.v_dim);
-    fprintf(stream, " log_own=6 log_walk=6 log_heads=%d",
+    fprintf(stream, " log_rows=6 log_cols=6 log_heads=%d",
             turn); /* a row for each turn: the nearest legal one is taken */
-    for (int n = 0; n < k->fields; n++) {
-        fprintf(stream, " %s=%ld", field[n].name, field[n].value);
+    for (int n = 0; n < k->tunables; n++) {
+        fprintf(stream, " %s=%ld", tunable[n].name, tunable[n].value);
     }
     fprintf(stream, "\n");
 }

@@ -31,7 +31,7 @@ static bool choose_delta(const struct clattn__device *device, const clattn_probl
 {
     (void)problem;
     const bool alone = works_alone(device, config);
-    config->tx = alone ? 1 : 8; /* pieces of 16 bytes: 128 bytes of a row side by side */
+    config->tx = alone ? 1 : 8; /* vectors of 16 bytes: 128 bytes of a row side by side */
     config->ty = alone ? 1 : clattn__min_int((int64_t)device->max_group / 8, 16);
     for (int left = *attempt; left > 0; --left) {
         int *side = config->ty > 1 ? &config->ty : &config->tx;
@@ -39,16 +39,16 @@ static bool choose_delta(const struct clattn__device *device, const clattn_probl
             return false;
         *side /= 2;
     }
-    config->own = 4 * config->ty; /* so many loads of an item are on their way at once */
+    config->tile_rows = 4 * config->ty; /* so many loads of an item are on their way at once */
     config->group_size = (size_t)(config->tx * config->ty);
-    config->local_bytes = sizeof(float) * (size_t)(config->tx * config->own);
+    config->local_bytes = sizeof(float) * (size_t)(config->tx * config->tile_rows);
     return true;
 }
 
 /* What becomes of a score is nothing to them; what changes a row's sums would be. */
 #define FEATURES                                                                                                       \
     (CLATTN__FEATURE(FLOAT32) | CLATTN__16_BITS | CLATTN__SCORES | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) |     \
-     CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_PARTS))
+     CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_SPLITS))
 
 const struct clattn__solver clattn__common_solvers[] = {
     {.program = "forward_combine", .kernel = KERNEL_COMBINE, .features = FEATURES, .choose = choose_combine},

@@ -8,21 +8,24 @@
 extern const struct clattn__solver clattn__simt_solvers[], clattn__cpu_solvers[], clattn__mma_solvers[],
     clattn__wgmma_solvers[], clattn__common_solvers[];
 
-/* ---- simt_few.c: engine simt's schedule for few query rows ---- */
+/* ---- simt_decode.c: engine simt's schedule for few query rows ---- */
 
-bool clattn__few_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
-                        struct clattn__config *config);
-bool clattn__few_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
-/* The longest strip that divides the walked tile, up to `most`. */
+bool clattn__decode_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                           struct clattn__config *config);
+bool clattn__decode_complete(const clattn_problem *problem, int64_t tile_rows, int64_t tile_cols,
+                             struct clattn__config *config);
+/* The longest strip that divides the streamed tile, up to `most`. */
 void clattn__simt_fit_strip(struct clattn__config *config, int most);
 
-/* ---- nvidia_mma_few.c: engine nvidia_mma's ---- */
+/* ---- nvidia_mma_decode.c: engine nvidia_mma's ---- */
 
-bool clattn__few_mma_serves(const struct clattn__device *device, const clattn_problem *problem,
-                            enum clattn__kernel kernel);
-bool clattn__few_mma_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
-                            struct clattn__config *config);
-bool clattn__few_mma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *config);
-bool clattn__few_mma_takes(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call);
+bool clattn__decode_mma_serves(const struct clattn__device *device, const clattn_problem *problem,
+                               enum clattn__kernel kernel);
+bool clattn__decode_mma_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                               struct clattn__config *config);
+bool clattn__decode_mma_complete(const clattn_problem *problem, int64_t tile_rows, int64_t tile_cols,
+                                 struct clattn__config *config);
+bool clattn__decode_mma_accepts_layout(const clattn_problem *problem, enum clattn__kernel kernel,
+                                       const struct call *call);
 
 #endif

@@ -3,14 +3,14 @@
 #include "select/engines/engines.h"
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV, ON_ALL = ~0 };
-enum { BLOCK = 16, MOST_DEPTH = 256, FEW_ROWS = 4 };
+enum { BLOCK = 16, MOST_DEPTH = 256, DECODE_ROWS = 4 };
 
 /* Rows of preference, the more specific first; the last needs 49 KiB of local memory. A row serves heads up to `depth`
  * deep; tiles are cut to the rows that there are and to those asked for. Measured on an H200, see bench/NOTES.md: 32
- * owner rows a warp halve what it reads from local memory for each product, as long as their outputs leave it
+ * stationary rows a warp halve what it reads from local memory for each product, as long as their outputs leave it
  * registers. */
 static const struct mma_row {
-    int kernels, depth, own, walk, warps, slice;
+    int kernels, depth, tile_rows, tile_cols, warps, out_block;
 } mma_rows[] = {
     {ON_FORWARD, 64, 128, 128, 4, 64},  {ON_DQ, 64, 128, 64, 4, 64},   {ON_DKDV, 64, 128, 32, 4, 64},
     {ON_FORWARD, 128, 128, 64, 4, 128}, {ON_DQ, 128, 128, 32, 4, 128}, {ON_FORWARD, 256, 64, 32, 4, 256},
@@ -21,7 +21,7 @@ static const struct mma_row {
 /* Most of a block would be empty: for the schedule for few rows, where it serves, and else for simt's. */
 static bool are_few(const clattn_problem *problem, enum clattn__kernel kernel)
 {
-    return kernel == KERNEL_FORWARD && problem->q_len * clattn__config_pack(problem) <= FEW_ROWS;
+    return kernel == KERNEL_FORWARD && problem->q_len * clattn__config_pack(problem) <= DECODE_ROWS;
 }
 
 static bool mma_serves(const struct clattn__device *device, const clattn_problem *problem, enum clattn__kernel kernel)
@@ -30,57 +30,58 @@ static bool mma_serves(const struct clattn__device *device, const clattn_problem
     return problem->qk_dim <= MOST_DEPTH && problem->v_dim <= MOST_DEPTH && !are_few(problem, kernel);
 }
 
-/* As kernels/engines/nvidia_mma/engine.cl declares it: owner tiles, and two walked ones with two buffers each; where keys are owners,
- * LSE and delta of the walked queries as well. */
+/* As kernels/engines/nvidia_mma/engine.cl declares it: stationary tiles, and two streamed ones with two buffers each; where keys are stationary rows,
+ * LSE and delta of the streamed queries as well. */
 static size_t local_bytes(const struct clattn__config *c)
 {
-    const size_t depths = (size_t)(clattn__owner_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad);
-    const size_t stats = clattn__config_keys_own(c->kernel) ? 16 * (size_t)c->walk : 0;
-    return 2 * (size_t)c->own * depths + 8 * (size_t)c->walk * (size_t)clattn__max_int(c->d_pad, c->dv_pad) + stats;
+    const size_t depths = (size_t)(clattn__stationary_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad);
+    const size_t stats = clattn__config_keys_stationary(c->kernel) ? 16 * (size_t)c->tile_cols : 0;
+    return 2 * (size_t)c->tile_rows * depths + 8 * (size_t)c->tile_cols * (size_t)clattn__max_int(c->d_pad, c->dv_pad) +
+           stats;
 }
 
 /* No taller than the rows there are, in whole blocks a warp. */
 static void halve(struct clattn__config *c)
 {
-    c->own /= 2;
+    c->tile_rows /= 2;
     c->warps = c->warps > 1 ? c->warps / 2 : 1;
 }
 
-static void fit_rows(int64_t own, int64_t walk, struct clattn__config *c)
+static void fit_rows(int64_t tile_rows, int64_t tile_cols, struct clattn__config *c)
 {
-    while (c->own / 2 >= own && c->own % (2 * BLOCK) == 0)
+    while (c->tile_rows / 2 >= tile_rows && c->tile_rows % (2 * BLOCK) == 0)
         halve(c);
-    c->walk = clattn__shrink(c->walk, walk, BLOCK);
+    c->tile_cols = clattn__shrink(c->tile_cols, tile_cols, BLOCK);
 }
 
 /* The same for what was asked for; false where the least that there can be is more. */
 static bool fit_request(const clattn_problem *problem, struct clattn__config *c)
 {
-    const bool keys_own = clattn__config_keys_own(c->kernel);
-    const int64_t own = keys_own ? problem->k_tile : problem->q_tile,
-                  walk = keys_own ? problem->q_tile : problem->k_tile;
-    while (own && c->own > own && c->own % (2 * BLOCK) == 0)
+    const bool keys_stationary = clattn__config_keys_stationary(c->kernel);
+    const int64_t tile_rows = keys_stationary ? problem->k_tile : problem->q_tile,
+                  tile_cols = keys_stationary ? problem->q_tile : problem->k_tile;
+    while (tile_rows && c->tile_rows > tile_rows && c->tile_rows % (2 * BLOCK) == 0)
         halve(c);
-    while (walk && c->walk > walk && c->walk % (2 * BLOCK) == 0)
-        c->walk /= 2;
-    return (!own || c->own <= own) && (!walk || c->walk <= walk);
+    while (tile_cols && c->tile_cols > tile_cols && c->tile_cols % (2 * BLOCK) == 0)
+        c->tile_cols /= 2;
+    return (!tile_rows || c->tile_rows <= tile_rows) && (!tile_cols || c->tile_cols <= tile_cols);
 }
 
 static bool fill(const struct mma_row *row, const clattn_problem *problem, struct clattn__config *c)
 {
     clattn_problem unbounded = *problem;
     unbounded.q_tile = unbounded.k_tile = 0;
-    int64_t own, walk;
-    clattn__tile_limits(&unbounded, c->kernel, &own, &walk);
-    c->own = row->own;
-    c->walk = row->walk;
+    int64_t tile_rows, tile_cols;
+    clattn__tile_limits(&unbounded, c->kernel, &tile_rows, &tile_cols);
+    c->tile_rows = row->tile_rows;
+    c->tile_cols = row->tile_cols;
     c->warps = row->warps;
-    c->chunk = BLOCK;
+    c->depth_step = BLOCK;
     c->d_pad = clattn__round_up((int)problem->qk_dim, BLOCK);
     c->dv_pad = clattn__round_up((int)problem->v_dim, BLOCK);
-    c->owner_resident = 1;
-    c->slice = clattn__min_int(clattn__output_depth(c), row->slice);
-    fit_rows(own, walk, c);
+    c->stationary_resident = 1;
+    c->out_block = clattn__min_int(clattn__output_depth(c), row->out_block);
+    fit_rows(tile_rows, tile_cols, c);
     const bool fits = fit_request(problem, c);
     c->group_size = 32 * (size_t)c->warps;
     c->local_bytes = local_bytes(c);
@@ -101,35 +102,35 @@ static bool mma_choose(const struct clattn__device *device, const clattn_problem
     return false;
 }
 
-static bool mma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
+static bool mma_complete(const clattn_problem *problem, int64_t tile_rows, int64_t tile_cols, struct clattn__config *c)
 {
     (void)problem;
-    fit_rows(own, walk, c);
+    fit_rows(tile_rows, tile_cols, c);
     c->group_size = 32 * (size_t)c->warps;
     c->local_bytes = local_bytes(c);
-    return c->own % (BLOCK * c->warps) == 0 && c->walk % BLOCK == 0 && c->chunk % BLOCK == 0 && c->slice % BLOCK == 0 &&
-           c->slice <= clattn__output_depth(c) && c->owner_resident;
+    return c->tile_rows % (BLOCK * c->warps) == 0 && c->tile_cols % BLOCK == 0 && c->depth_step % BLOCK == 0 &&
+           c->out_block % BLOCK == 0 && c->out_block <= clattn__output_depth(c) && c->stationary_resident;
 }
 
 /* ---- solvers ---- */
 
 /* Scaling and taking m away are one instruction (LATE_SCALE), which wants a positive scale. */
 #define FEATURES                                                                                                       \
-    (CLATTN__16_BITS | CLATTN__SCORES | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) | CLATTN__FEATURE(KEY_PARTS))
+    (CLATTN__16_BITS | CLATTN__SCORES | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) | CLATTN__FEATURE(KEY_SPLITS))
 
 const struct clattn__solver clattn__mma_solvers[] = {
-    {.program = "forward_few_mma",
+    {.program = "forward_decode_mma",
      .kernel = KERNEL_FORWARD,
      .features = FEATURES,
-     .traits = SOLVER_FEW | SOLVER_PARTS,
-     .serves = clattn__few_mma_serves,
-     .choose = clattn__few_mma_choose,
-     .complete = clattn__few_mma_complete,
-     .takes = clattn__few_mma_takes},
+     .traits = SOLVER_DECODE | SOLVER_SPLITS,
+     .serves = clattn__decode_mma_serves,
+     .choose = clattn__decode_mma_choose,
+     .complete = clattn__decode_mma_complete,
+     .accepts_layout = clattn__decode_mma_accepts_layout},
     {.program = "forward",
      .kernel = KERNEL_FORWARD,
      .features = FEATURES,
-     .traits = SOLVER_PARTS,
+     .traits = SOLVER_SPLITS,
      .serves = mma_serves,
      .choose = mma_choose,
      .complete = mma_complete},

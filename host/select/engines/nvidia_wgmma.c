@@ -5,7 +5,7 @@
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV };
 enum { PANEL = 64, UNIT = 16, MAX_DEPTH = 256 }; /* depth of a panel in local memory, of a product, and of a tile */
-enum { WARP = 32, FEW_ROWS = 16 };
+enum { WARP = 32, DECODE_ROWS = 16 };
 
 /* Rows of preference; a row serves heads up to `depth` deep and, unless `most` is 0, problems of no more queries. The
  * last of a depth is for few rows, and for tiles that were asked for. Measured on an H200 (bench/NOTES.md). There a
@@ -13,8 +13,8 @@ enum { WARP = 32, FEW_ROWS = 16 };
  * slower at 8192: the compiler has to keep some of its registers in memory. dK and dV of D = 64 are 3 to 11 percent
  * faster so, of D = 128 1 slower to none, and dQ 0 to 7 slower. */
 static const struct wgmma_row {
-    int kernels, depth, own, walk, stages;
-    bool turns, owner_registers, stay;
+    int kernels, depth, tile_rows, tile_cols, stages;
+    bool pingpong, stationary_registers, persistent;
     int most;
 } wgmma_rows[] = {
     {ON_FORWARD, 64, 192, 96, 4, false, true, true, 4096}, {ON_FORWARD, 64, 192, 96, 4, false, true, false, 0},
@@ -44,20 +44,21 @@ static bool wants_split(const struct clattn__device *device, const clattn_proble
     return p->kv_splits == 0 && p->kv_len >= 1024 && 2 * tiles < device->compute_units;
 }
 
-/* Rows of a walked tile come in multiples of this: a warp brings statistics of queries. */
-static int walk_unit(enum clattn__kernel kernel)
+/* Rows of a streamed tile come in multiples of this: a warp brings statistics of queries. */
+static int tile_cols_unit(enum clattn__kernel kernel)
 {
-    return clattn__config_keys_own(kernel) ? WARP : UNIT;
+    return clattn__config_keys_stationary(kernel) ? WARP : UNIT;
 }
 
 /* A forward of few rows, which would leave most of a tile empty, is for engines with lower tiles. */
 static bool wgmma_serves(const struct clattn__device *device, const clattn_problem *p, enum clattn__kernel kernel)
 {
-    const bool forward = kernel == KERNEL_FORWARD, keys_own = clattn__config_keys_own(kernel);
-    const int64_t own = keys_own ? p->k_tile : p->q_tile, walk = keys_own ? p->q_tile : p->k_tile;
-    const bool tiles = (own == 0 || own >= 64) && (walk == 0 || walk >= walk_unit(kernel));
+    const bool forward = kernel == KERNEL_FORWARD, keys_stationary = clattn__config_keys_stationary(kernel);
+    const int64_t tile_rows = keys_stationary ? p->k_tile : p->q_tile,
+                  tile_cols = keys_stationary ? p->q_tile : p->k_tile;
+    const bool tiles = (tile_rows == 0 || tile_rows >= 64) && (tile_cols == 0 || tile_cols >= tile_cols_unit(kernel));
     return tiles && p->qk_dim <= MAX_DEPTH && p->v_dim <= MAX_DEPTH && p->q_len < 1 << 29 && p->kv_len < 1 << 29 &&
-           !(forward && (p->q_len <= FEW_ROWS || wants_split(device, p)));
+           !(forward && (p->q_len <= DECODE_ROWS || wants_split(device, p)));
 }
 
 /* The copy engine wants multiples of 16 bytes. A row that stands for many, or a head, is left to others: that was never
@@ -68,7 +69,7 @@ static bool can_copy(const struct view *view, int64_t heads, int64_t rows)
            (view->row != 0 || rows == 1);
 }
 
-static bool wgmma_takes(const clattn_problem *p, enum clattn__kernel kernel, const struct call *call)
+static bool wgmma_accepts_layout(const clattn_problem *p, enum clattn__kernel kernel, const struct call *call)
 {
     return can_copy(&call->q, p->q_heads, p->q_len) && can_copy(&call->k, p->kv_heads, p->kv_len) &&
            can_copy(&call->v, p->kv_heads, p->kv_len) &&
@@ -82,22 +83,23 @@ static size_t tile_bytes(int rows, int depth)
     return (size_t)rows * (size_t)clattn__round_up(depth, PANEL) * 2;
 }
 
-/* As the kernels declare it: tiles of the owner, rings of stages, statistics, barriers. */
+/* As the kernels declare it: tiles of the stationary side, rings of stages, statistics, barriers. */
 static size_t local_bytes(const struct clattn__config *c)
 {
-    const size_t stages = (size_t)c->stages, d = tile_bytes(c->walk, c->d_pad), dv = tile_bytes(c->walk, c->dv_pad);
-    const size_t owner = tile_bytes(c->own, c->d_pad), second = tile_bytes(c->own, c->dv_pad);
+    const size_t stages = (size_t)c->stages, d = tile_bytes(c->tile_cols, c->d_pad),
+                 dv = tile_bytes(c->tile_cols, c->dv_pad);
+    const size_t stationary = tile_bytes(c->tile_rows, c->d_pad), second = tile_bytes(c->tile_rows, c->dv_pad);
     const size_t work = 2 * (c->kernel == KERNEL_FORWARD ? 40 : 52); /* two of its struct work */
     if (c->kernel == KERNEL_DQ)
-        return owner + second + (stages + 1) * d + stages * dv + 8 * (1 + 2 * (2 * stages + 1));
+        return stationary + second + (stages + 1) * d + stages * dv + 8 * (1 + 2 * (2 * stages + 1));
     if (c->kernel == KERNEL_DKDV)
-        return owner + (c->want_dk ? second : 0) + stages * (d + dv + 8 * (size_t)c->walk + 24) + work +
+        return stationary + (c->want_dk ? second : 0) + stages * (d + dv + 8 * (size_t)c->tile_cols + 24) + work +
                8 * (6 + 2 * stages);
-    return owner + stages * (d + dv) + 8 * (6 + 4 * stages) + (c->stay ? work : 0);
+    return stationary + stages * (d + dv) + 8 * (6 + 4 * stages) + (c->persistent ? work : 0);
 }
 
 /* PARTS of backward_dkdv_wgmma.cl: registers do not hold both. */
-static bool parts_dk_from_dv(const struct clattn__config *c)
+static bool splits_dk_from_dv(const struct clattn__config *c)
 {
     return c->kernel == KERNEL_DKDV && c->want_dk && c->want_dv && c->d_pad + c->dv_pad > MAX_DEPTH;
 }
@@ -106,35 +108,36 @@ static bool parts_dk_from_dv(const struct clattn__config *c)
 static bool divides(const struct clattn__config *c)
 {
     const int most = c->kernel == KERNEL_FORWARD ? 192 : 128;
-    return c->own % 64 == 0 && c->own <= most && c->walk % walk_unit(c->kernel) == 0 && c->walk <= 256 &&
-           c->chunk == UNIT && c->d_pad <= MAX_DEPTH && c->dv_pad <= MAX_DEPTH && c->slice == clattn__output_depth(c) &&
-           (!c->turns || c->own == 128) && (!c->stay || c->kernel != KERNEL_DQ);
+    return c->tile_rows % 64 == 0 && c->tile_rows <= most && c->tile_cols % tile_cols_unit(c->kernel) == 0 &&
+           c->tile_cols <= 256 && c->depth_step == UNIT && c->d_pad <= MAX_DEPTH && c->dv_pad <= MAX_DEPTH &&
+           c->out_block == clattn__output_depth(c) && (!c->pingpong || c->tile_rows == 128) &&
+           (!c->persistent || c->kernel != KERNEL_DQ);
 }
 
 /* Fills in what follows from the tunable numbers. */
 static void follow(struct clattn__config *c)
 {
-    c->apart = parts_dk_from_dv(c);
-    c->group_size = (size_t)(2 * c->own + 128);
+    c->split_dk_dv = splits_dk_from_dv(c);
+    c->group_size = (size_t)(2 * c->tile_rows + 128);
     c->local_bytes = local_bytes(c);
 }
 
 static void fill(const struct wgmma_row *row, const clattn_problem *problem, struct clattn__config *c)
 {
-    c->own = row->own;
-    c->walk = row->walk;
-    const int64_t most = clattn__config_keys_own(c->kernel) ? problem->q_tile : problem->k_tile;
-    if (most && most < c->walk)
-        c->walk = (int)most / walk_unit(c->kernel) * walk_unit(c->kernel);
+    c->tile_rows = row->tile_rows;
+    c->tile_cols = row->tile_cols;
+    const int64_t most = clattn__config_keys_stationary(c->kernel) ? problem->q_tile : problem->k_tile;
+    if (most && most < c->tile_cols)
+        c->tile_cols = (int)most / tile_cols_unit(c->kernel) * tile_cols_unit(c->kernel);
     c->stages = row->stages;
-    c->turns = row->turns;
-    c->owner_registers = row->owner_registers;
-    c->stay = row->stay;
-    c->owner_resident = 1;
-    c->chunk = UNIT;
+    c->pingpong = row->pingpong;
+    c->stationary_registers = row->stationary_registers;
+    c->persistent = row->persistent;
+    c->stationary_resident = 1;
+    c->depth_step = UNIT;
     c->d_pad = clattn__round_up((int)problem->qk_dim, UNIT);
     c->dv_pad = clattn__round_up((int)problem->v_dim, UNIT);
-    c->slice = clattn__output_depth(c);
+    c->out_block = clattn__output_depth(c);
     follow(c);
 }
 
@@ -142,19 +145,19 @@ static void fill(const struct wgmma_row *row, const clattn_problem *problem, str
 static bool keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
                        const struct clattn__config *c)
 {
-    const int64_t rows = clattn__config_keys_own(c->kernel) ? problem->kv_len : problem->q_len;
-    return c->own <= 64 || (rows > c->own / 2 && clattn__keeps_busy(device, problem, c));
+    const int64_t rows = clattn__config_keys_stationary(c->kernel) ? problem->kv_len : problem->q_len;
+    return c->tile_rows <= 64 || (rows > c->tile_rows / 2 && clattn__keeps_busy(device, problem, c));
 }
 
 static bool wgmma_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
                          struct clattn__config *config)
 {
     const int depth = clattn__max_int((int)problem->qk_dim, (int)problem->v_dim);
-    const int64_t most = clattn__config_keys_own(config->kernel) ? problem->k_tile : problem->q_tile;
+    const int64_t most = clattn__config_keys_stationary(config->kernel) ? problem->k_tile : problem->q_tile;
     for (size_t i = 0; i < ARRAY_SIZE(wgmma_rows); ++i) {
         const struct wgmma_row *row = &wgmma_rows[i];
         const bool suits = !row->most || problem->q_len <= row->most;
-        if (row->depth < depth || !suits || !(row->kernels & 1 << config->kernel) || (most && row->own > most))
+        if (row->depth < depth || !suits || !(row->kernels & 1 << config->kernel) || (most && row->tile_rows > most))
             continue;
         fill(row, problem, config);
         const bool fits = config->local_bytes <= device->local_bytes && config->group_size <= device->max_group;
@@ -164,12 +167,13 @@ static bool wgmma_choose(const struct clattn__device *device, const clattn_probl
     return false;
 }
 
-static bool wgmma_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
+static bool wgmma_complete(const clattn_problem *problem, int64_t tile_rows, int64_t tile_cols,
+                           struct clattn__config *c)
 {
     (void)problem;
-    (void)walk;
+    (void)tile_cols;
     follow(c);
-    return divides(c) && (c->own <= 64 || own > c->own / 2);
+    return divides(c) && (c->tile_rows <= 64 || tile_rows > c->tile_rows / 2);
 }
 
 /* One work-item a map. */
@@ -187,33 +191,33 @@ static bool maps_choose(const struct clattn__device *device, const clattn_proble
 
 /* Its forward has no parts of keys. */
 #define FEATURES (CLATTN__16_BITS | CLATTN__SCORES)
-#define GRADIENT_FEATURES (FEATURES | CLATTN__FEATURE(KEY_PARTS))
+#define GRADIENT_FEATURES (FEATURES | CLATTN__FEATURE(KEY_SPLITS))
 
 const struct clattn__solver clattn__wgmma_solvers[] = {
     {.program = "forward_wgmma",
      .kernel = KERNEL_FORWARD,
      .features = FEATURES,
-     .traits = SOLVER_MAPS,
+     .traits = SOLVER_TENSOR_MAPS,
      .serves = wgmma_serves,
      .choose = wgmma_choose,
      .complete = wgmma_complete,
-     .takes = wgmma_takes},
+     .accepts_layout = wgmma_accepts_layout},
     {.program = "backward_dq_wgmma",
      .kernel = KERNEL_DQ,
      .features = GRADIENT_FEATURES,
-     .traits = SOLVER_MAPS | SOLVER_MAKES_DELTA,
+     .traits = SOLVER_TENSOR_MAPS | SOLVER_MAKES_DELTA,
      .serves = wgmma_serves,
      .choose = wgmma_choose,
      .complete = wgmma_complete,
-     .takes = wgmma_takes},
+     .accepts_layout = wgmma_accepts_layout},
     {.program = "backward_dkdv_wgmma",
      .kernel = KERNEL_DKDV,
      .features = GRADIENT_FEATURES,
-     .traits = SOLVER_MAPS,
+     .traits = SOLVER_TENSOR_MAPS,
      .serves = wgmma_serves,
      .choose = wgmma_choose,
      .complete = wgmma_complete,
-     .takes = wgmma_takes},
-    {.program = "tensor_map", .kernel = KERNEL_MAPS, .features = GRADIENT_FEATURES, .choose = maps_choose},
+     .accepts_layout = wgmma_accepts_layout},
+    {.program = "tensor_map", .kernel = KERNEL_TENSOR_MAPS, .features = GRADIENT_FEATURES, .choose = maps_choose},
     {.program = NULL},
 };

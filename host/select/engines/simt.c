@@ -5,11 +5,11 @@
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_ALL = ~0 };
 
 /* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves
- * heads up to `depth` deep; chunk and slice are cut to the depth at hand. Measured on an H200, see bench/NOTES.md;
+ * heads up to `depth` deep; depth step and output block are cut to the depth at hand. Measured on an H200, see bench/NOTES.md;
  * tiles of 64 rows, which other GPUs need, so that their compilers keep them in registers (tests/offline_budget.csv).
- * Few query rows have a table of their own, simt_few.c. */
+ * Few query rows have a table of their own, simt_decode.c. */
 static const struct simt_row {
-    int kernels, depth, own, walk, tx, ty, chunk, slice, strip, unroll;
+    int kernels, depth, tile_rows, tile_cols, tx, ty, depth_step, out_block, strip, unroll;
     bool resident;
 } simt_rows[] = {
     /* clang-format off */
@@ -37,34 +37,36 @@ static const struct simt_row {
 
 static size_t simt_local_bytes(const struct clattn__config *c)
 {
-    const size_t pad = 4, own = (size_t)c->own, walk = (size_t)c->walk, chunk = (size_t)c->chunk;
-    const size_t depths = (size_t)(clattn__owner_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad);
-    const size_t stays = c->owner_resident ? depths * (own + pad) : 0;
-    const size_t for_scores = chunk * (walk + pad) + (c->owner_resident ? 0 : chunk * (own + pad));
-    const size_t for_output = walk * (own + pad) + (size_t)c->strip * (size_t)c->slice;
-    const size_t reduced = c->kernel == KERNEL_FORWARD ? own * (size_t)c->tx : 0;
-    return 4 * (stays + (for_scores > for_output ? for_scores : for_output) + reduced);
+    const size_t pad = 4, tile_rows = (size_t)c->tile_rows, tile_cols = (size_t)c->tile_cols,
+                 depth_step = (size_t)c->depth_step;
+    const size_t depths = (size_t)(clattn__stationary_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad);
+    const size_t resident = c->stationary_resident ? depths * (tile_rows + pad) : 0;
+    const size_t for_scores =
+        depth_step * (tile_cols + pad) + (c->stationary_resident ? 0 : depth_step * (tile_rows + pad));
+    const size_t for_output = tile_cols * (tile_rows + pad) + (size_t)c->strip * (size_t)c->out_block;
+    const size_t reduced = c->kernel == KERNEL_FORWARD ? tile_rows * (size_t)c->tx : 0;
+    return 4 * (resident + (for_scores > for_output ? for_scores : for_output) + reduced);
 }
 
 static void simt_fill(const struct simt_row *row, const clattn_problem *problem, struct clattn__config *c)
 {
-    int64_t own, walk;
-    clattn__tile_limits(problem, c->kernel, &own, &walk);
+    int64_t tile_rows, tile_cols;
+    clattn__tile_limits(problem, c->kernel, &tile_rows, &tile_cols);
     c->tx = row->tx;
     c->ty = row->ty;
-    c->own = row->own;
-    c->walk = row->walk;
-    while (c->own > own && c->own > c->ty)
-        c->own /= 2;
-    while (c->walk > walk && c->walk > c->tx)
-        c->walk /= 2;
+    c->tile_rows = row->tile_rows;
+    c->tile_cols = row->tile_cols;
+    while (c->tile_rows > tile_rows && c->tile_rows > c->ty)
+        c->tile_rows /= 2;
+    while (c->tile_cols > tile_cols && c->tile_cols > c->tx)
+        c->tile_cols /= 2;
     clattn__simt_fit_strip(c, row->strip);
     c->unroll = row->unroll;
-    c->chunk = clattn__choose_chunk(problem, row->chunk < 32 ? row->chunk : 32, row->chunk);
-    c->d_pad = clattn__round_up((int)problem->qk_dim, c->chunk);
-    c->dv_pad = clattn__round_up((int)problem->v_dim, c->chunk);
-    c->owner_resident = row->resident;
-    c->slice = clattn__min_int(clattn__round_up(clattn__output_depth(c), 4 * c->tx), row->slice);
+    c->depth_step = clattn__choose_depth_step(problem, row->depth_step < 32 ? row->depth_step : 32, row->depth_step);
+    c->d_pad = clattn__round_up((int)problem->qk_dim, c->depth_step);
+    c->dv_pad = clattn__round_up((int)problem->v_dim, c->depth_step);
+    c->stationary_resident = row->resident;
+    c->out_block = clattn__min_int(clattn__round_up(clattn__output_depth(c), 4 * c->tx), row->out_block);
     c->group_size = (size_t)(c->tx * c->ty);
     c->local_bytes = simt_local_bytes(c);
 }
@@ -89,16 +91,16 @@ static bool simt_choose(const struct clattn__device *device, const clattn_proble
 static bool simt_divides(const struct clattn__config *c)
 {
     const int group = c->tx * c->ty;
-    return c->own % c->ty == 0 && c->walk % c->tx == 0 && c->walk % c->strip == 0 && c->tx % 4 == 0 &&
-           c->own % 4 == 0 && c->walk % 4 == 0 && c->slice % (4 * c->tx) == 0 &&
-           c->slice < clattn__output_depth(c) + 4 * c->tx && c->chunk % 4 == 0 && group >= 64 && group <= 256;
+    return c->tile_rows % c->ty == 0 && c->tile_cols % c->tx == 0 && c->tile_cols % c->strip == 0 && c->tx % 4 == 0 &&
+           c->tile_rows % 4 == 0 && c->tile_cols % 4 == 0 && c->out_block % (4 * c->tx) == 0 &&
+           c->out_block < clattn__output_depth(c) + 4 * c->tx && c->depth_step % 4 == 0 && group >= 64 && group <= 256;
 }
 
-static bool simt_complete(const clattn_problem *problem, int64_t own, int64_t walk, struct clattn__config *c)
+static bool simt_complete(const clattn_problem *problem, int64_t tile_rows, int64_t tile_cols, struct clattn__config *c)
 {
     (void)problem;
-    c->own = clattn__shrink(c->own, own, c->ty);
-    c->walk = clattn__shrink(c->walk, walk, c->tx);
+    c->tile_rows = clattn__shrink(c->tile_rows, tile_rows, c->ty);
+    c->tile_cols = clattn__shrink(c->tile_cols, tile_cols, c->tx);
     clattn__simt_fit_strip(c, c->strip);
     c->group_size = (size_t)(c->tx * c->ty);
     c->local_bytes = simt_local_bytes(c);
@@ -110,19 +112,19 @@ static bool simt_complete(const clattn_problem *problem, int64_t own, int64_t wa
 /* Everything that a problem can ask for. */
 #define FEATURES                                                                                                       \
     (CLATTN__FEATURE(FLOAT32) | CLATTN__16_BITS | CLATTN__SCORES | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) |     \
-     CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_PARTS))
+     CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_SPLITS))
 
 const struct clattn__solver clattn__simt_solvers[] = {
-    {.program = "forward_few",
+    {.program = "forward_decode",
      .kernel = KERNEL_FORWARD,
      .features = FEATURES,
-     .traits = SOLVER_FEW | SOLVER_PARTS,
-     .choose = clattn__few_choose,
-     .complete = clattn__few_complete},
+     .traits = SOLVER_DECODE | SOLVER_SPLITS,
+     .choose = clattn__decode_choose,
+     .complete = clattn__decode_complete},
     {.program = "forward",
      .kernel = KERNEL_FORWARD,
      .features = FEATURES,
-     .traits = SOLVER_PARTS,
+     .traits = SOLVER_SPLITS,
      .choose = simt_choose,
      .complete = simt_complete},
     {.program = "backward_dq",

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Engine `cpu`: one work-item a work-group, so one core works through a tile alone and nothing waits. Vectors of LANES
- * floats run along the owner's rows, in scores and in outputs, which are transposed for that:
+ * floats run along the stationary rows, in scores and in outputs, which are transposed for that:
  *
- *   scores [WALK][OWN]     outputs [SLICE][OWN]     owner tile [depth][OWN]     walked tile [WALK][CHUNK]
+ *   scores [TILE_COLS][TILE_ROWS]     outputs [OUT_BLOCK][TILE_ROWS]     stationary tile [depth][TILE_ROWS]     streamed tile [TILE_COLS][DEPTH_STEP]
  *
  * The first three in panels of BLOCK_COLS vectors, one after the other, so that what a register block reads lies
- * together: [OWN / PANEL][WALK][PANEL], and so on. The walked side is read as it lies, element by element, and what
+ * together: [TILE_ROWS / PANEL][TILE_COLS][PANEL], and so on. The streamed side is read as it lies, element by element, and what
  * happens to a row of scores (maximum, sum, rescaling) happens to LANES rows at once. Products are register blocks of
  * BLOCK_ROWS x BLOCK_COLS vectors. Tiles and accumulators are local memory, which a CPU device takes from its caches.
  *
- * Local memory in floats: OWN OWNER_DEPTH an owner tile, WALK CHUNK a walked tile, OWN WALK a score array, OWN SLICE an
- * output, and its settled sum, OWN a value a row, LANES WALK a value a column. */
+ * Local memory in floats: TILE_ROWS STATIONARY_DEPTH a stationary tile, TILE_COLS DEPTH_STEP a streamed tile, TILE_ROWS TILE_COLS a score array, TILE_ROWS OUT_BLOCK an
+ * output, and its total, TILE_ROWS a value a row, LANES TILE_COLS a value a column. */
 #ifndef ENGINE_CPU_CL
 #define ENGINE_CPU_CL
 
@@ -18,39 +18,40 @@
 #error "LANES, BLOCK_ROWS and BLOCK_COLS must be given with -D"
 #endif
 #define WG_SIZE 1
-#if OWN % (LANES * BLOCK_COLS) || WALK % BLOCK_ROWS || CHUNK % LANES || SLICE % CHUNK
-#error "LANES BLOCK_COLS must divide OWN, BLOCK_ROWS WALK, LANES CHUNK, CHUNK SLICE"
+#if TILE_ROWS % (LANES * BLOCK_COLS) || TILE_COLS % BLOCK_ROWS || DEPTH_STEP % LANES || OUT_BLOCK % DEPTH_STEP
+#error "LANES BLOCK_COLS must divide TILE_ROWS, BLOCK_ROWS TILE_COLS, LANES DEPTH_STEP, DEPTH_STEP OUT_BLOCK"
 #endif
 
 typedef JOIN(float, LANES) lane_f;
 typedef JOIN(int, LANES) lane_i;
 #define LANES_LOG2 (LANES == 16 ? 4 : LANES == 8 ? 3 : 2)
-typedef lane_f out_f, owner_f;
+typedef lane_f out_f, stationary_f;
 #define ACC __local
-#define ROWS (OWN / LANES)
-#define COLS WALK
-#define OUT_COLS SLICE
+#define ROWS (TILE_ROWS / LANES)
+#define COLS TILE_COLS
+#define OUT_COLS OUT_BLOCK
 #define PANEL (BLOCK_COLS * LANES)
 /* Vector r of row x of an array whose panels have `rows` rows. */
 #define IN_PANEL(rows, r, x) (((r) / BLOCK_COLS * (rows) + (x)) * BLOCK_COLS + (r) % BLOCK_COLS)
-#define SCORE(r, c) IN_PANEL(WALK, r, c)
-#define OUT(r, x) IN_PANEL(SLICE, r, x)
-#define OWNER_DEPTH(depth) (OWNER_RESIDENT ? (depth) : CHUNK)
+#define SCORE(r, c) IN_PANEL(TILE_COLS, r, c)
+#define OUT(r, x) IN_PANEL(OUT_BLOCK, r, x)
+#define STATIONARY_DEPTH(depth) (STATIONARY_RESIDENT ? (depth) : DEPTH_STEP)
 
-#define OWNER_TILE(name, depth, walked_tile) __local lane_f name[ROWS * OWNER_DEPTH(depth)]
-#define WALKED_TILE(name) __local float __attribute__((aligned(64))) name[WALK * CHUNK]
-#define SECOND_TILE(name, walked_tile) WALKED_TILE(name)
-#define AHEAD_TILE(name, walked_tile) __local float *const name = walked_tile
-#define ROWS_TILE(name, depth) __local lane_f name[OWN * (depth) / LANES] /* owner rows as they lie: [OWN][depth] */
-#define OPERAND_TILE(name, walked_tile) __local float *const name = 0     /* scores are operands as they lie */
+#define STATIONARY_TILE(name, depth, streamed_tile) __local lane_f name[ROWS * STATIONARY_DEPTH(depth)]
+#define STREAMED_TILE(name) __local float __attribute__((aligned(64))) name[TILE_COLS * DEPTH_STEP]
+#define SECOND_TILE(name, streamed_tile) STREAMED_TILE(name)
+#define AHEAD_TILE(name, streamed_tile) __local float *const name = streamed_tile
+#define ROWS_TILE(name, depth)                                                                                         \
+    __local lane_f name[TILE_ROWS * (depth) / LANES] /* stationary rows as they lie: [TILE_ROWS][depth] */
+#define OPERAND_TILE(name, streamed_tile) __local float *const name = 0 /* scores are operands as they lie */
 #define COL_TILE(name) __local float *const name = 0
 #define REDUCE_TILE(name) __local float *const name = 0
 #define ROW_VALUES(name) __local lane_f name[ROWS]
 #define COL_VALUES(name) __local lane_f name[COLS]
 #define SCORES(name) __local lane_f name[ROWS * COLS]
 #define OUTPUT(name) __local lane_f name[ROWS * OUT_COLS]
-#if SETTLES
-#define SETTLED(name) OUTPUT(name)
+#if KEEPS_TOTALS
+#define TOTALS(name) OUTPUT(name)
 #endif
 
 /* Over an array that must be in registers, so unrolled whole: where LLVM is only asked to unroll, its vectorizer may
@@ -66,8 +67,8 @@ typedef lane_f out_f, owner_f;
 #define RESCALES_LATE 1
 #define RESCALE_SLACK 8.0f
 #define NEEDS_RESCALE(factor) any((factor) != 1.0f)
-/* The walked tile of the scores serves the output as well, if it holds the whole depth. */
-#define KEEPS_STAGED(depth) ((depth) == CHUNK && (depth) == SLICE)
+/* The streamed tile of the scores serves the output as well, if it holds the whole depth. */
+#define KEEPS_STAGED(depth) ((depth) == DEPTH_STEP && (depth) == OUT_BLOCK)
 
 INLINE lane_i lane_numbers(void)
 {
@@ -94,7 +95,7 @@ INLINE int tile_col(int c)
 INLINE void rows_in_use(struct span *rows, long left)
 {
     rows->begin = 0;
-    rows->end = (int)(min(left, (long)OWN) + LANES * BLOCK_COLS - 1) / (LANES * BLOCK_COLS) * BLOCK_COLS;
+    rows->end = (int)(min(left, (long)TILE_ROWS) + LANES * BLOCK_COLS - 1) / (LANES * BLOCK_COLS) * BLOCK_COLS;
 }
 
 INLINE void narrow_rows(struct span *rows, int first, int count)
@@ -105,7 +106,7 @@ INLINE void narrow_rows(struct span *rows, int first, int count)
 
 INLINE int cols_in_use(long left)
 {
-    return (int)((min(left, (long)WALK) + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS);
+    return (int)((min(left, (long)TILE_COLS) + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS);
 }
 
 /* The lower, or upper, halves of a and b, lane by lane in turn. */
@@ -152,39 +153,39 @@ INLINE void store_lanes(__global result *row, int x, int there, lane_f value)
 INLINE void store_output(const __local lane_f *out, const ACC lane_f *factor, __local float *tile,
                          __global result *data, const struct layout *at, long first, int d, const struct span *rows)
 {
-    const int depth = min(at->depth - d, SLICE);
+    const int depth = min(at->depth - d, OUT_BLOCK);
     FOR_ROWS (r, rows) {
-        const int real = (int)clamp(at->count - first - r * LANES, 0L, (long)LANES);
+        const int existing = (int)clamp(at->count - first - r * LANES, 0L, (long)LANES);
         for (int x = 0; x < depth; x += LANES) {
             lane_f v[LANES];
             FOR_UNROLLED (i, LANES)
                 v[i] = factor[r] == 0.0f ? (lane_f)(0.0f) : out[OUT(r, x + i)] * factor[r];
             transpose(v);
-            for (int i = 0; i < real; ++i)
+            for (int i = 0; i < existing; ++i)
                 store_lanes(data + row_offset(at, first + r * LANES + i) + d, x, depth, v[i]);
         }
     }
 }
 
-#if SETTLES
-INLINE void settle_output(__local lane_f *out, __local lane_f *settled, const ACC lane_f *factor, __global result *data,
-                          const struct layout *at, long first, int d, const struct span *rows)
+#if KEEPS_TOTALS
+INLINE void flush_output(__local lane_f *out, __local lane_f *total, const ACC lane_f *factor, __global result *data,
+                         const struct layout *at, long first, int d, const struct span *rows)
 {
     FOR_ROWS (r, rows)
         FOR_OUT (x) {
             const int n = OUT(r, x);
-            const lane_f before = factor[r] == 0.0f ? (lane_f)(0.0f) : settled[n] * factor[r], sum = before + out[n];
+            const lane_f before = factor[r] == 0.0f ? (lane_f)(0.0f) : total[n] * factor[r], sum = before + out[n];
             out[n] = LOST_IN_SUM(before, out[n], sum);
-            settled[n] = sum;
+            total[n] = sum;
         }
 }
 
-INLINE void join_output(__local lane_f *out, const __local lane_f *settled, const ACC lane_f *factor,
-                        __global result *data, const struct layout *at, long first, int d, const struct span *rows)
+INLINE void finish_totals(__local lane_f *out, const __local lane_f *total, const ACC lane_f *factor,
+                          __global result *data, const struct layout *at, long first, int d, const struct span *rows)
 {
     FOR_ROWS (r, rows)
         FOR_OUT (x)
-            out[OUT(r, x)] += factor[r] == 0.0f ? (lane_f)(0.0f) : settled[OUT(r, x)] * factor[r];
+            out[OUT(r, x)] += factor[r] == 0.0f ? (lane_f)(0.0f) : total[OUT(r, x)] * factor[r];
 }
 #endif
 
@@ -220,12 +221,12 @@ INLINE lane_f col_stat(const struct stats *of, long first, int c)
     return first + c < of->at.count ? of->data[row_offset(&of->at, first + c)] : of->otherwise;
 }
 
-/* 2^x 2^room to 2 ulp for x + room <= 127, room an integer, and exactly 0 below -126, where float32 has no normal numbers:
- * 2^x = 2^n 2^f, n the nearest integer, 2^f by a polynomial on [-1/2, 1/2]. Adding `round_bias` leaves n + room, and 127
+/* 2^x 2^headroom to 2 ulp for x + headroom <= 127, headroom an integer, and exactly 0 below -126, where float32 has no normal numbers:
+ * 2^x = 2^n 2^f, n the nearest integer, 2^f by a polynomial on [-1/2, 1/2]. Adding `round_bias` leaves n + headroom, and 127
  * for the exponent's bias, in the lowest bits of the sum. */
-INLINE lane_f exp2_in_room(lane_f x, float room)
+INLINE lane_f exp2_with_headroom(lane_f x, float headroom)
 {
-    const float round_bias = 0x1.8p23f + (127.0f + room);
+    const float round_bias = 0x1.8p23f + (127.0f + headroom);
     const lane_f sum = x + round_bias, f = x - (sum - round_bias);
     lane_f p = 1.535336188319500e-4f * f + 1.339887440266574e-3f;
     p = p * f + 9.618437357674640e-3f;
@@ -233,12 +234,12 @@ INLINE lane_f exp2_in_room(lane_f x, float room)
     p = p * f + 2.402264791363012e-1f;
     p = p * f + 6.931472028550421e-1f;
     p = p * f + 1.0f;
-    return x < -126.0f - room ? (lane_f)(0.0f) : JOIN(as_float, LANES)(JOIN(as_int, LANES)(sum) << 23) * p;
+    return x < -126.0f - headroom ? (lane_f)(0.0f) : JOIN(as_float, LANES)(JOIN(as_int, LANES)(sum) << 23) * p;
 }
 
 INLINE lane_f lane_exp2(lane_f x)
 {
-    return exp2_in_room(x, 0.0f);
+    return exp2_with_headroom(x, 0.0f);
 }
 
 INLINE lane_f scaled(lane_f x, const struct call *a)
@@ -249,7 +250,7 @@ INLINE lane_f scaled(lane_f x, const struct call *a)
 
 INLINE lane_f lane_weight(lane_f x, const struct call *a)
 {
-    return exp2_in_room(x, a->room_log2);
+    return exp2_with_headroom(x, a->headroom_log2);
 }
 
 INLINE lane_f at_most_zero(lane_f x)
@@ -268,12 +269,12 @@ INLINE lane_f lane_sum(lane_i n, float more)
     return JOIN(convert_float, LANES)(n) + more;
 }
 
-INLINE lane_f gather_float(const __global float *data, lane_i n, long apart)
+INLINE lane_f gather_float(const __global float *data, lane_i n, long stride)
 {
     float value[LANES];
     SPREAD(int, nn, n);
     for (int x = 0; x < LANES; ++x)
-        value[x] = data[nn[x] * apart];
+        value[x] = data[nn[x] * stride];
     return COLLECT(value);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Products of engine `cpu`: tiles are copied, the owner's transposed, and multiplied in register blocks. */
+/* Products of engine `cpu`: tiles are copied, the stationary side's transposed, and multiplied in register blocks. */
 #ifndef TILE_CPU_CL
 #define TILE_CPU_CL
 
@@ -31,29 +31,30 @@ INLINE void fetch(__local lane_f *tile, const struct rows *from, long first, int
     }
 }
 
-INLINE void fetch_walked(__local float *tile, const struct rows *walked, long first, int d, int cols)
+INLINE void fetch_streamed(__local float *tile, const struct rows *streamed, long first, int d, int cols)
 {
-    fetch((__local lane_f *)tile, walked, first, cols, d, CHUNK);
+    fetch((__local lane_f *)tile, streamed, first, cols, d, DEPTH_STEP);
 }
 
-INLINE void fetch_rows(__local lane_f *tile, const struct rows *owner, long first, const int depth,
+INLINE void fetch_rows(__local lane_f *tile, const struct rows *stationary, long first, const int depth,
                        const struct span *rows)
 {
-    fetch(tile, owner, first, rows->end * LANES, 0, depth);
+    fetch(tile, stationary, first, rows->end * LANES, 0, depth);
 }
 
 /* tile[x][row] in panels, transposed in blocks of LANES x LANES. */
-INLINE void fetch_owner(__local lane_f *tile, const struct rows *owner, long first, int d, const int depth,
-                        const struct span *rows)
+INLINE void fetch_stationary(__local lane_f *tile, const struct rows *stationary, long first, int d, const int depth,
+                             const struct span *rows)
 {
-    const int there = clamp(owner->at.depth - d, 0, depth);
+    const int there = clamp(stationary->at.depth - d, 0, depth);
     FOR_ROWS (r, rows) {
         for (int x = 0; x < depth; x += LANES) {
             lane_f v[LANES];
             for (int i = 0; i < LANES; ++i) {
                 const long row = first + r * LANES + i;
-                v[i] = row_exists(owner, row) ? load_lanes(owner->data + row_offset(&owner->at, row) + d, x, there)
-                                              : (lane_f)(0.0f);
+                v[i] = row_exists(stationary, row)
+                           ? load_lanes(stationary->data + row_offset(&stationary->at, row) + d, x, there)
+                           : (lane_f)(0.0f);
             }
             transpose(v);
             FOR_UNROLLED (i, LANES)
@@ -108,36 +109,37 @@ INLINE void multiply(__local lane_f *C, const int c_rows, const __local float *A
     }
 }
 
-/* S = owner x walked^T over DEPTH (D_PAD or DV_PAD). owner_tile holds the owner's rows already if OWNER_RESIDENT. */
-INLINE void tile_scores(ACC lane_f *S, __local lane_f *owner_tile, const struct rows *owner, long o,
-                        __local float *walked_tile, const struct rows *walked, long w, const int depth,
+/* S = stationary x streamed^T over DEPTH (D_PAD or DV_PAD). stationary_tile holds the stationary rows already if STATIONARY_RESIDENT. */
+INLINE void tile_scores(ACC lane_f *S, __local lane_f *stationary_tile, const struct rows *stationary, long o,
+                        __local float *streamed_tile, const struct rows *streamed, long w, const int depth,
                         const struct span *rows, int cols)
 {
-    const int staged = OWNER_RESIDENT ? depth : CHUNK;
-    for (int d = 0; d < depth; d += CHUNK) {
-        if (!OWNER_RESIDENT)
-            fetch_owner(owner_tile, owner, o, d, CHUNK, rows);
-        fetch_walked(walked_tile, walked, w, d, cols);
-        multiply(S, WALK, walked_tile, CHUNK, 1, owner_tile + (OWNER_RESIDENT ? d * BLOCK_COLS : 0), staged, CHUNK,
-                 cols, 0, rows, d == 0);
+    const int staged = STATIONARY_RESIDENT ? depth : DEPTH_STEP;
+    for (int d = 0; d < depth; d += DEPTH_STEP) {
+        if (!STATIONARY_RESIDENT)
+            fetch_stationary(stationary_tile, stationary, o, d, DEPTH_STEP, rows);
+        fetch_streamed(streamed_tile, streamed, w, d, cols);
+        multiply(S, TILE_COLS, streamed_tile, DEPTH_STEP, 1,
+                 stationary_tile + (STATIONARY_RESIDENT ? d * BLOCK_COLS : 0), staged, DEPTH_STEP, cols, 0, rows,
+                 d == 0);
     }
 }
 
-/* out += P x walked, for the depth slice from d. */
-INLINE void tile_output(ACC out_f *out, ACC lane_f *P, __local float *p_tile, __local float *walked_tile,
-                        const struct rows *walked, long w, int d, const int staged, const int depth,
+/* out += P x streamed, for the output block from d. */
+INLINE void tile_output(ACC out_f *out, ACC lane_f *P, __local float *p_tile, __local float *streamed_tile,
+                        const struct rows *streamed, long w, int d, const int staged, const int depth,
                         const struct span *rows, int cols)
 {
     const bool there = staged != STAGED_NOT && KEEPS_STAGED(depth);
-    for (int x = 0; x < SLICE; x += CHUNK) {
+    for (int x = 0; x < OUT_BLOCK; x += DEPTH_STEP) {
         if (!there)
-            fetch_walked(walked_tile, walked, w, d + x, cols);
-        multiply(out + x * BLOCK_COLS, SLICE, walked_tile, 1, CHUNK, P, WALK, cols, CHUNK, CHUNK % BLOCK_ROWS, rows,
-                 false);
+            fetch_streamed(streamed_tile, streamed, w, d + x, cols);
+        multiply(out + x * BLOCK_COLS, OUT_BLOCK, streamed_tile, 1, DEPTH_STEP, P, TILE_COLS, cols, DEPTH_STEP,
+                 DEPTH_STEP % BLOCK_ROWS, rows, false);
     }
 }
 
-/* ---- sums of walked rows in global memory, as backward_head keeps them; `at` says where float32 rows lie ---- */
+/* ---- sums of streamed rows in global memory, as backward_fused keeps them; `at` says where float32 rows lie ---- */
 
 INLINE void clear_rows(__global float *sums, const struct layout *at)
 {
@@ -176,17 +178,18 @@ INLINE void add_product(__global float *sums, const struct layout *at, long firs
         FOR_REGISTERS (n, width)
             c[r][n] = 0.0f;
     for (int k = 0; k < K; k += PANEL)
-        multiply_add(c, (const __local float *)dS + k * WALK, PANEL, 1, B + k * b_row, b_row, PANEL, BLOCK_ROWS, width);
+        multiply_add(c, (const __local float *)dS + k * TILE_COLS, PANEL, 1, B + k * b_row, b_row, PANEL, BLOCK_ROWS,
+                     width);
     add_block(sums, at, first, x, width, c, scale);
 }
 
-/* Walked rows w + c += scale x dS^T x owner rows, over the owner rows in `rows`; dS is a score array. */
+/* Streamed rows w + c += scale x dS^T x stationary rows, over the stationary rows in `rows`; dS is a score array. */
 INLINE void add_walked(__global float *sums, const struct layout *at, long w, const __local lane_f *dS,
-                       const __local lane_f *owner_rows, const int depth, float scale, const struct span *rows,
+                       const __local lane_f *stationary_rows, const int depth, float scale, const struct span *rows,
                        int cols)
 {
     const int vectors = depth / LANES, K = (rows->end - rows->begin) * LANES;
-    const __local lane_f *B = owner_rows + rows->begin * LANES * vectors;
+    const __local lane_f *B = stationary_rows + rows->begin * LANES * vectors;
     for (int c = 0; c < cols; c += BLOCK_ROWS) {
         const __local lane_f *A = dS + SCORE(rows->begin, c);
         int x = 0;

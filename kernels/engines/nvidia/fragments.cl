@@ -4,17 +4,17 @@
  *
  *   rows l / 4 and l / 4 + 8, columns 2 (l % 4) and 2 (l % 4) + 1: four floats, row by row
  *
- * Before it: OWNER_WARP (of the warps that own rows, counted from 0), ROW_BLOCKS (of a warp, one after the other),
- * COLUMNS of the walked tile that a warp has scores with, from FIRST_COLUMN on, nvidia_ptx.cl. A row's values lie in
+ * Before it: STATIONARY_WARP (of the warps that own rows, counted from 0), ROW_BLOCKS (of a warp, one after the other),
+ * COLUMNS of the streamed tile that a warp has scores with, from FIRST_COLUMN on, nvidia_ptx.cl. A row's values lie in
  * four neighbouring lanes, which all keep its m, l and so on. */
 #ifndef FRAGMENTS_CL
 #define FRAGMENTS_CL
 
-#if !defined(OWNER_WARP) || !defined(ROW_BLOCKS) || !defined(COLUMNS) || !defined(FIRST_COLUMN)
-#error "OWNER_WARP, ROW_BLOCKS, COLUMNS and FIRST_COLUMN must be defined"
+#if !defined(STATIONARY_WARP) || !defined(ROW_BLOCKS) || !defined(COLUMNS) || !defined(FIRST_COLUMN)
+#error "STATIONARY_WARP, ROW_BLOCKS, COLUMNS and FIRST_COLUMN must be defined"
 #endif
-#if COLUMNS % 16 || SLICE % 16 || D_PAD % 16 || DV_PAD % 16
-#error "16 must divide COLUMNS, SLICE, D_PAD and DV_PAD"
+#if COLUMNS % 16 || OUT_BLOCK % 16 || D_PAD % 16 || DV_PAD % 16
+#error "16 must divide COLUMNS, OUT_BLOCK, D_PAD and DV_PAD"
 #endif
 
 typedef float lane_f;
@@ -24,17 +24,17 @@ typedef float out_f;
 #define ACC __private
 #define ROWS (2 * ROW_BLOCKS)
 #define COLS (COLUMNS / 4)
-#define OUT_COLS (SLICE / 4)
+#define OUT_COLS (OUT_BLOCK / 4)
 #define ROW_VALUES(name) float name[ROWS]
 #define COL_VALUES(name) float name[COLS]
 #define STATS_AHEAD true
-#define COL_TILE(name) __local float name[2 * WALK]
+#define COL_TILE(name) __local float name[2 * TILE_COLS]
 #define SCORES(name) float name[ROWS * COLS]
 #define OUTPUT(name) float name[ROWS * OUT_COLS]
 /* Of 16 x 8 blocks, `columns` of them side by side. */
 #define FRAGMENT(r, c, columns) ((((r) / 2 * (columns) + (c) / 2) * 2 + (r) % 2) * 2 + (c) % 2)
 #define SCORE(r, c) FRAGMENT(r, c, COLUMNS / 8)
-#define OUT(r, x) FRAGMENT(r, x, SLICE / 8)
+#define OUT(r, x) FRAGMENT(r, x, OUT_BLOCK / 8)
 
 #define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
 #define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
@@ -54,7 +54,7 @@ INLINE int fragment_column(int c)
 
 INLINE int tile_row(int r)
 {
-    return (OWNER_WARP * ROW_BLOCKS + r / 2) * 16 + LANE / 4 + r % 2 * 8;
+    return (STATIONARY_WARP * ROW_BLOCKS + r / 2) * 16 + LANE / 4 + r % 2 * 8;
 }
 
 INLINE lane_i tile_col(int c)
@@ -85,7 +85,7 @@ INLINE lane_f lane_exp2(lane_f x)
 
 #define at_most_zero ptx_at_most_zero
 
-#include "attention/one_lane.cl"
+#include "attention/scalar_lane.cl"
 
 /* The 16 columns 16 k .. of P as a left operand, of block b of the rows. */
 INLINE void pack_block(uint *a, const float *P, const int b, const int k)
@@ -96,16 +96,16 @@ INLINE void pack_block(uint *a, const float *P, const int b, const int k)
     }
 }
 
-/* Where the stats of the walked rows from w on are in their tile: those of one step and of the next. */
+/* Where the stats of the streamed rows from w on are in their tile: those of one step and of the next. */
 INLINE int stats_of(long w)
 {
-    return (int)((ulong)w / WALK % 2) * WALK;
+    return (int)((ulong)w / TILE_COLS % 2) * TILE_COLS;
 }
 
 /* Those of a step are there after a wait and a barrier. */
 INLINE void fetch_stats(const struct stats *of, long w)
 {
-    for (int i = (int)get_local_id(0); i < WALK; i += WG_SIZE)
+    for (int i = (int)get_local_id(0); i < TILE_COLS; i += WG_SIZE)
         if (w + i < of->at.count)
             ptx_copy_word(of->tile + stats_of(w) + i, of->data + row_offset(&of->at, w + i));
         else
@@ -170,15 +170,15 @@ INLINE void transpose_words(uint *w, __local uint *tile)
 }
 
 /* Whether 16 bytes can be written at once: then of 32 columns a lane has 8 that are neighbours. */
-#if SLICE % 32 == 0 && !(defined(SPLIT) && SPLIT)
-#define STORES_PIECES(data, at) has_pieces(data, at)
+#if OUT_BLOCK % 32 == 0 && !(defined(SPLIT) && SPLIT)
+#define STORES_VEC16(data, at) has_vec16(data, at)
 #else
-#define STORES_PIECES(data, at) false
+#define STORES_VEC16(data, at) false
 #endif
 
 /* Whole rows, 32 columns at a time: lane i of four writes 8 of them. */
-INLINE void store_pieces(const float *out, const ACC float *factor, __local uint *tile, __global result *data,
-                         const struct layout *at, long first, int d, const struct span *rows)
+INLINE void store_vec16(const float *out, const ACC float *factor, __local uint *tile, __global result *data,
+                        const struct layout *at, long first, int d, const struct span *rows)
 {
     FOR_ROWS (r, rows) {
         const long row = first + tile_row(r), to = row_offset(at, row);
@@ -198,8 +198,8 @@ INLINE void store_pieces(const float *out, const ACC float *factor, __local uint
 INLINE void store_output(const float *out, const ACC float *factor, __local uint *tile, __global result *data,
                          const struct layout *at, long first, int d, const struct span *rows)
 {
-    if (STORES_PIECES(data, at)) {
-        store_pieces(out, factor, tile, data, at, first, d, rows);
+    if (STORES_VEC16(data, at)) {
+        store_vec16(out, factor, tile, data, at, first, d, rows);
         return;
     }
     const bool pairs = ((size_t)(data + at->origin) & 3) == 0 && rows_apart_by(at, 2);

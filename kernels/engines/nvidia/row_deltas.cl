@@ -4,10 +4,10 @@
 #ifndef ROW_DELTAS_CL
 #define ROW_DELTAS_CL
 
-#define ROW_PIECES ((DV_PAD + 31) / 32)
+#define ROW_VECTORS ((DV_PAD + 31) / 32)
 
 /* Of 8 elements of O and dO each. */
-INLINE float product_of_pieces(uint4 x, uint4 y)
+INLINE float vec16_product(uint4 x, uint4 y)
 {
     const uint xs[4] = {x.x, x.y, x.z, x.w}, ys[4] = {y.x, y.y, y.z, y.w};
     float2 sum = 0.0f;
@@ -16,19 +16,19 @@ INLINE float product_of_pieces(uint4 x, uint4 y)
     return sum.x + sum.y;
 }
 
-/* A lane's shares of rows in pieces: all loads are on their way before the first is needed. What lies behind the end of
- * a row is loaded from its last piece, and left out. */
-INLINE void shares_of_pieces(float *sums, const struct delta_rows *of, const long *row_of)
+/* A lane's shares of rows in vectors: all loads are on their way before the first is needed. What lies behind the end of
+ * a row is loaded from its last vector, and left out. */
+INLINE void vec16_shares(float *sums, const struct delta_rows *of, const long *row_of)
 {
-    uint4 x[ROWS * ROW_PIECES], y[ROWS * ROW_PIECES];
-    FOR_UNROLLED (n, ROWS * ROW_PIECES) {
-        const int d = min(n % ROW_PIECES * 32 + LANE % 4 * PIECE, of->out_at.depth - PIECE);
-        x[n] = *(const __global uint4 *)(of->out + row_offset(&of->out_at, row_of[n / ROW_PIECES]) + d);
-        y[n] = *(const __global uint4 *)(of->dout + row_offset(&of->dout_at, row_of[n / ROW_PIECES]) + d);
+    uint4 x[ROWS * ROW_VECTORS], y[ROWS * ROW_VECTORS];
+    FOR_UNROLLED (n, ROWS * ROW_VECTORS) {
+        const int d = min(n % ROW_VECTORS * 32 + LANE % 4 * VEC16, of->out_at.depth - VEC16);
+        x[n] = *(const __global uint4 *)(of->out + row_offset(&of->out_at, row_of[n / ROW_VECTORS]) + d);
+        y[n] = *(const __global uint4 *)(of->dout + row_offset(&of->dout_at, row_of[n / ROW_VECTORS]) + d);
     }
-    FOR_UNROLLED (n, ROWS * ROW_PIECES) {
-        const uint there = n % ROW_PIECES * 32 + LANE % 4 * PIECE < of->out_at.depth ? ~0u : 0u;
-        sums[n / ROW_PIECES] += as_float(as_uint(product_of_pieces(x[n], y[n])) & there);
+    FOR_UNROLLED (n, ROWS * ROW_VECTORS) {
+        const uint there = n % ROW_VECTORS * 32 + LANE % 4 * VEC16 < of->out_at.depth ? ~0u : 0u;
+        sums[n / ROW_VECTORS] += as_float(as_uint(vec16_product(x[n], y[n])) & there);
     }
 }
 
@@ -48,8 +48,8 @@ INLINE void row_deltas(float *values, const struct delta_rows *of, long first, b
         row_of[r] = min(first + tile_row(r), of->out_at.count - 1);
         values[r] = 0.0f;
     }
-    if (has_pieces(of->out, &of->out_at) && has_pieces(of->dout, &of->dout_at))
-        shares_of_pieces(values, of, row_of);
+    if (has_vec16(of->out, &of->out_at) && has_vec16(of->dout, &of->dout_at))
+        vec16_shares(values, of, row_of);
     else
         shares_of_rows(values, of, row_of);
     reduce_sum(values, tile, rows);

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Engine `nvidia_mma`: work-groups of WARPS warps, products by the matrix instructions of NVIDIA GPUs from sm_80 on, for
- * types of 16 bits. A warp has ROW_BLOCKS blocks of 16 owner rows; accumulators are as fragments.cl says, and P is an
+ * types of 16 bits. A warp has ROW_BLOCKS blocks of 16 stationary rows; accumulators are as fragments.cl says, and P is an
  * operand as it lies in registers.
  *
- * Tiles lie in local memory as rows of stored elements, in chunks of 8, which ldmatrix reads. Chunks are permuted within
- * a row, so that the same chunk of 8 neighbouring rows lies in different banks. Both walked tiles have two buffers: one
+ * Tiles lie in local memory as rows of stored elements, in depth steps of 8, which ldmatrix reads. Chunks are permuted within
+ * a row, so that the same chunk of 8 neighbouring rows lies in different banks. Both streamed tiles have two buffers: one
  * is multiplied while the other is filled.
  *
- * Local memory in bytes: 2 D OWN an owner tile, 4 WALK max(D, Dv) each of the two walked ones, and 8 WALK each of LSE
- * and delta where keys are owners. */
+ * Local memory in bytes: 2 D TILE_ROWS a stationary tile, 4 TILE_COLS max(D, Dv) each of the two streamed ones, and 8 TILE_COLS each of LSE
+ * and delta where keys are stationary rows. */
 #ifndef ENGINE_NVIDIA_MMA_CL
 #define ENGINE_NVIDIA_MMA_CL
 
 #if !defined(WARPS)
 #error "WARPS must be given with -D"
 #endif
-#if OWN % (16 * WARPS) || !OWNER_RESIDENT
-#error "16 WARPS must divide OWN, whose tile stays"
+#if TILE_ROWS % (16 * WARPS) || !STATIONARY_RESIDENT
+#error "16 WARPS must divide TILE_ROWS, whose tile stays"
 #endif
 #define WG_SIZE (32 * WARPS)
-#define ROW_BLOCKS (OWN / (16 * WARPS))
-#define OWNER_WARP ((int)get_local_id(0) / 32)
-#define COLUMNS WALK
+#define ROW_BLOCKS (TILE_ROWS / (16 * WARPS))
+#define STATIONARY_WARP ((int)get_local_id(0) / 32)
+#define COLUMNS TILE_COLS
 #define FIRST_COLUMN 0
 #define MAKES_DELTA
 
@@ -29,14 +29,14 @@
 
 #include "engines/nvidia/fragments.cl"
 
-typedef stored owner_f;
-#define BUFFER (WALK * MAX_PAD)
-#define WALKED_TILE(name) __local stored __attribute__((aligned(128))) name[2 * BUFFER]
-#define SECOND_TILE(name, walked_tile) WALKED_TILE(name)
-#define AHEAD_TILE(name, walked_tile) WALKED_TILE(name)
-#define OWNER_TILE(name, depth, walked_tile)                                                                           \
-    __local stored __attribute__((aligned(128))) name[OWN * (depth) + 2 * EXCHANGE_WORDS]
-#define OPERAND_TILE(name, walked_tile) EXCHANGE_TILE(name)
+typedef stored stationary_f;
+#define BUFFER (TILE_COLS * MAX_PAD)
+#define STREAMED_TILE(name) __local stored __attribute__((aligned(128))) name[2 * BUFFER]
+#define SECOND_TILE(name, streamed_tile) STREAMED_TILE(name)
+#define AHEAD_TILE(name, streamed_tile) STREAMED_TILE(name)
+#define STATIONARY_TILE(name, depth, streamed_tile)                                                                    \
+    __local stored __attribute__((aligned(128))) name[TILE_ROWS * (depth) + 2 * EXCHANGE_WORDS]
+#define OPERAND_TILE(name, streamed_tile) EXCHANGE_TILE(name)
 #define REDUCE_TILE(name) EXCHANGE_TILE(name)
 
 /* Chunks are permuted in runs of 8, or of 4 or 2 where their number has no more such factors. */

@@ -32,7 +32,7 @@ INLINE void copy_rows(__local stored *tile, const struct rows *from, long first,
 INLINE void fetch_rows(__local stored *tile, const struct rows *from, long first, const int count, const int depth)
 {
     const int chunks = depth / 8;
-    const bool by_chunks = has_pieces(from->data, &from->at),
+    const bool by_chunks = has_vec16(from->data, &from->at),
                whole = first + count <= from->at.count && !has_padding(from);
     if (by_chunks && whole && from->at.depth == depth && rows_in_line(&from->at)) {
         copy_rows(tile, from, first, count, depth);
@@ -50,24 +50,24 @@ INLINE void fetch_rows(__local stored *tile, const struct rows *from, long first
     }
 }
 
-INLINE void fetch_owner(__local stored *tile, const struct rows *owner, long first, int d, const int depth,
-                        const struct span *rows)
+INLINE void fetch_stationary(__local stored *tile, const struct rows *stationary, long first, int d, const int depth,
+                             const struct span *rows)
 {
-    fetch_rows(tile, owner, first, OWN, depth);
+    fetch_rows(tile, stationary, first, TILE_ROWS, depth);
 }
 
-/* Which half of its tile the walked rows from w on are in. */
+/* Which half of its tile the streamed rows from w on are in. */
 INLINE int buffer_of(long w)
 {
-    return (int)((ulong)w / WALK % 2) * BUFFER;
+    return (int)((ulong)w / TILE_COLS % 2) * BUFFER;
 }
 
 INLINE void fetch_first(__local stored *a_tile, const struct rows *a, const int a_depth, __local stored *b_tile,
                         const struct rows *b, const int b_depth, const struct range *range)
 {
-    barrier(CLK_LOCAL_MEM_FENCE); /* another walk may have used the tiles */
-    fetch_rows(a_tile + buffer_of(range->begin), a, range->begin, WALK, a_depth);
-    fetch_rows(b_tile + buffer_of(range->begin), b, range->begin, WALK, b_depth);
+    barrier(CLK_LOCAL_MEM_FENCE); /* another visit may have used the tiles */
+    fetch_rows(a_tile + buffer_of(range->begin), a, range->begin, TILE_COLS, a_depth);
+    fetch_rows(b_tile + buffer_of(range->begin), b, range->begin, TILE_COLS, b_depth);
 }
 
 INLINE void fetch_tiles(__local stored *a_tile, const struct rows *a, const int a_depth, __local stored *b_tile,
@@ -75,55 +75,56 @@ INLINE void fetch_tiles(__local stored *a_tile, const struct rows *a, const int 
 {
     ptx_copies_wait();
     barrier(CLK_LOCAL_MEM_FENCE);
-    if (w + WALK < range->end) {
-        fetch_rows(a_tile + buffer_of(w + WALK), a, w + WALK, WALK, a_depth);
-        fetch_rows(b_tile + buffer_of(w + WALK), b, w + WALK, WALK, b_depth);
+    if (w + TILE_COLS < range->end) {
+        fetch_rows(a_tile + buffer_of(w + TILE_COLS), a, w + TILE_COLS, TILE_COLS, a_depth);
+        fetch_rows(b_tile + buffer_of(w + TILE_COLS), b, w + TILE_COLS, TILE_COLS, b_depth);
     }
 }
 
-/* S = owner x walked^T. */
-INLINE void tile_scores(float *S, __local stored *owner_tile, const struct rows *owner, long o,
-                        __local stored *walked_tile, const struct rows *walked, long w, const int depth,
+/* S = stationary x streamed^T. */
+INLINE void tile_scores(float *S, __local stored *stationary_tile, const struct rows *stationary, long o,
+                        __local stored *streamed_tile, const struct rows *streamed, long w, const int depth,
                         const struct span *rows, int cols)
 {
-    __local uint *exchange = (__local uint *)(owner_tile + OWN * depth);
-    const __local stored *own_rows = owner_tile + OWNER_WARP * ROW_BLOCKS * 16 * depth;
-    walked_tile += buffer_of(w);
+    __local uint *exchange = (__local uint *)(stationary_tile + TILE_ROWS * depth);
+    const __local stored *own_rows = stationary_tile + STATIONARY_WARP * ROW_BLOCKS * 16 * depth;
+    streamed_tile += buffer_of(w);
     FOR_UNROLLED (s, ROWS * COLS)
         S[s] = 0.0f;
     FOR_UNROLLED (k, depth / 16) {
-        uint of_owner[4 * ROW_BLOCKS];
+        uint of_stationary[4 * ROW_BLOCKS];
         FOR_UNROLLED (b, ROW_BLOCKS)
-            PTX_READ(of_owner + 4 * b, own_rows + tile_corner(depth / 8, 16 * b, 2 * k), rows_first, depth / 8, 2 * k);
-        FOR_UNROLLED (n, WALK / 16) {
-            uint of_walked[4];
-            PTX_READ(of_walked, walked_tile + tile_corner(depth / 8, 16 * n, 2 * k), depth_first, depth / 8, 2 * k);
+            PTX_READ(of_stationary + 4 * b, own_rows + tile_corner(depth / 8, 16 * b, 2 * k), rows_first, depth / 8,
+                     2 * k);
+        FOR_UNROLLED (n, TILE_COLS / 16) {
+            uint of_streamed[4];
+            PTX_READ(of_streamed, streamed_tile + tile_corner(depth / 8, 16 * n, 2 * k), depth_first, depth / 8, 2 * k);
             FOR_UNROLLED (b, ROW_BLOCKS) {
-                ptx_multiply(S + SCORE(2 * b, 4 * n), of_owner + 4 * b, of_walked, exchange);
-                ptx_multiply(S + SCORE(2 * b, 4 * n + 2), of_owner + 4 * b, of_walked + 2, exchange);
+                ptx_multiply(S + SCORE(2 * b, 4 * n), of_stationary + 4 * b, of_streamed, exchange);
+                ptx_multiply(S + SCORE(2 * b, 4 * n + 2), of_stationary + 4 * b, of_streamed + 2, exchange);
             }
         }
     }
 }
 
-/* out += P x walked, for the depth slice from d. */
-INLINE void tile_output(float *out, const float *P, __local uint *exchange, __local stored *walked_tile,
-                        const struct rows *walked, long w, int d, const int staged, const int depth,
+/* out += P x streamed, for the output block from d. */
+INLINE void tile_output(float *out, const float *P, __local uint *exchange, __local stored *streamed_tile,
+                        const struct rows *streamed, long w, int d, const int staged, const int depth,
                         const struct span *rows, int cols)
 {
-    walked_tile += buffer_of(w);
-    FOR_UNROLLED (k, WALK / 16) {
+    streamed_tile += buffer_of(w);
+    FOR_UNROLLED (k, TILE_COLS / 16) {
         uint of_p[4 * ROW_BLOCKS];
         FOR_UNROLLED (b, ROW_BLOCKS)
             pack_block(of_p + 4 * b, P, b, k);
-        FOR_UNROLLED (x, SLICE / 16)
+        FOR_UNROLLED (x, OUT_BLOCK / 16)
             if (d + 16 * x < depth) {
-                uint of_walked[4];
-                PTX_READ_TRANSPOSED(of_walked, walked_tile + tile_corner(depth / 8, 16 * k, d / 8 + 2 * x), rows_first,
-                                    depth / 8, d / 8 + 2 * x);
+                uint of_streamed[4];
+                PTX_READ_TRANSPOSED(of_streamed, streamed_tile + tile_corner(depth / 8, 16 * k, d / 8 + 2 * x),
+                                    rows_first, depth / 8, d / 8 + 2 * x);
                 FOR_UNROLLED (b, ROW_BLOCKS) {
-                    ptx_multiply(out + OUT(2 * b, 4 * x), of_p + 4 * b, of_walked, exchange);
-                    ptx_multiply(out + OUT(2 * b, 4 * x + 2), of_p + 4 * b, of_walked + 2, exchange);
+                    ptx_multiply(out + OUT(2 * b, 4 * x), of_p + 4 * b, of_streamed, exchange);
+                    ptx_multiply(out + OUT(2 * b, 4 * x + 2), of_p + 4 * b, of_streamed + 2, exchange);
                 }
             }
     }

@@ -2,13 +2,13 @@
 /* dV = P^T dO and dK = scale dS^T Q by the schedule of engine nvidia_wgmma, column-tiled as backward_dkdv.cl is, which
  * says more.
  *
- * An owner tile is OWN keys of one (batch, key head), which walks the queries that see them, of every query head of the
- * group. K (OWN, D) and V (OWN, Dv) stay; Q (WALK, D), dO (WALK, Dv), LSE and delta (WALK) pass through STAGES;
- * dK and dV (OWN, ..) accumulate. Score arrays are transposed: keys are rows. The products of a tile into dV and dK
- * are made together with S of the next one; its dP only when S is there, unless registers have room for all (TOGETHER).
- * Where they have none for dK beside dV, each has owner tiles of its own, parts 0 and 1. */
+ * A stationary tile is TILE_ROWS keys of one (batch, key head), which visits the queries that see them, of every query head of the
+ * group. K (TILE_ROWS, D) and V (TILE_ROWS, Dv) stay; Q (TILE_COLS, D), dO (TILE_COLS, Dv), LSE and delta (TILE_COLS) pass through STAGES;
+ * dK and dV (TILE_ROWS, ..) accumulate. Score arrays are transposed: keys are rows. The products of a tile into dV and dK
+ * are made together with S of the next one; its dP only when S is there, unless registers have room for all (OVERLAPPED).
+ * Where they have none for dK beside dV, each has stationary tiles of its own, parts 0 and 1. */
 #include "attention/parameters.cl"
-#include "engines/nvidia_wgmma/walk_queries_wgmma.cl"
+#include "engines/nvidia_wgmma/backward_dkdv_producer.cl"
 
 /* The value of score columns 8 n + 2 (lane % 4) + 0, 1. */
 INLINE float2 column_pair(const __local float *values, int n)
@@ -19,7 +19,7 @@ INLINE float2 column_pair(const __local float *values, int n)
 /* S^T becomes P^T. */
 INLINE void dkdv_probabilities(float *S, const __local float *lse, const struct call *a)
 {
-    FOR_UNROLLED (n, WALK / 8) {
+    FOR_UNROLLED (n, TILE_COLS / 8) {
         const float2 l = column_pair(lse, n);
         FOR_UNROLLED (x, 4)
             S[4 * n + x] = probability(a, S[4 * n + x], x % 2 ? l.y : l.x);
@@ -28,14 +28,14 @@ INLINE void dkdv_probabilities(float *S, const __local float *lse, const struct 
 
 INLINE void dkdv_gradients(float *dS, const float *P, const float *dP, const __local float *delta)
 {
-    FOR_UNROLLED (n, WALK / 8) {
+    FOR_UNROLLED (n, TILE_COLS / 8) {
         const float2 d = column_pair(delta, n);
         FOR_UNROLLED (x, 4)
             dS[4 * n + x] = score_gradient(true, P[4 * n + x], dP[4 * n + x], x % 2 ? d.y : d.x);
     }
 }
 
-INLINE void dkdv_scores(float *S, const struct call *a, const __local struct work *w, const __local int *edge,
+INLINE void dkdv_scores(float *S, const struct call *a, const __local struct work_tile *w, const __local int *edge,
                         const struct score_inputs *given)
 {
     const struct span rows = {0, ROWS};
@@ -51,7 +51,7 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
  * here, and what follows it is the other consumer's turn. */
 #define DKDV_SCORES()                                                                                                  \
     do {                                                                                                               \
-        const __local float *const row_lse = p->lse + stage->stage * 2 * WALK;                                         \
+        const __local float *const row_lse = p->lse + stage->stage * 2 * TILE_COLS;                                    \
         const __local int *const edge = p->edge + stage->stage * EDGE;                                                 \
         dkdv_scores(S, a, w, edge, given);                                                                             \
         if (want_dk) {                                                                                                 \
@@ -61,13 +61,13 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
         your_turn(consumer);                                                                                           \
         dkdv_probabilities(S, row_lse, a);                                                                             \
         if (want_dv)                                                                                                   \
-            pack_operand(P, S, WALK);                                                                                  \
+            pack_operand(P, S, TILE_COLS);                                                                             \
         if (want_dk) {                                                                                                 \
-            WGMMA_WAIT(WALK, 0, dP);                                                                                   \
+            WGMMA_WAIT(TILE_COLS, 0, dP);                                                                              \
             if (!has_no_edge(edge))                                                                                    \
                 hide_gradients(dP, S);                                                                                 \
-            dkdv_gradients(S, S, dP, row_lse + WALK);                                                                  \
-            pack_operand(dS, S, WALK);                                                                                 \
+            dkdv_gradients(S, S, dP, row_lse + TILE_COLS);                                                             \
+            pack_operand(dS, S, TILE_COLS);                                                                            \
         }                                                                                                              \
     } while (0)
 
@@ -82,7 +82,7 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
 /* After the last tile's scores. */
 #define DKDV_END()                                                                                                     \
     do {                                                                                                               \
-        leave_stage(d->owners_empty);                                                                                  \
+        release_stage(d->stationary_empty);                                                                            \
         my_turn(consumer);                                                                                             \
         WGMMA_FENCE();                                                                                                 \
         DKDV_OUTPUTS(stage->stage);                                                                                    \
@@ -91,26 +91,26 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
             WGMMA_WAIT(D_PAD, 0, dK);                                                                                  \
         if (want_dv)                                                                                                   \
             WGMMA_WAIT(DV_PAD, 0, dV);                                                                                 \
-        leave_stage(p->empty + 8 * stage->stage);                                                                      \
+        release_stage(p->empty + 8 * stage->stage);                                                                    \
         ring_next(stage, STAGES);                                                                                      \
     } while (0)
 
 /* dK and dV of a consumer's 64 keys. */
-INLINE void walk(float *dK, float *dV, const struct parts *p, const struct desk *d, const __local struct work *w,
-                 struct ring *stage, const struct call *a, const struct score_inputs *given, const bool want_dk,
-                 const bool want_dv)
+INLINE void visit_tiles(float *dK, float *dV, const struct smem_layout *p, const struct tile_scheduler *d,
+                        const __local struct work_tile *w, struct ring *stage, const struct call *a,
+                        const struct score_inputs *given, const bool want_dk, const bool want_dv)
 {
     const int consumer = (int)get_local_id(0) / WARPGROUP;
-    const uint rows = same_in_warp(consumer) * PANEL_BYTES(64), k_rows = p->k + rows, v_rows = p->v + rows;
-    float S[WALK / 2], dP[WALK / 2];
-    uint P[WALK / 4], dS[WALK / 4];
-    FOR_UNROLLED (n, WALK / 2)
+    const uint rows = warp_uniform(consumer) * PANEL_BYTES(64), k_rows = p->k + rows, v_rows = p->v + rows;
+    float S[TILE_COLS / 2], dP[TILE_COLS / 2];
+    uint P[TILE_COLS / 4], dS[TILE_COLS / 4];
+    FOR_UNROLLED (n, TILE_COLS / 2)
         S[n] = dP[n] = 0.0f;
     barrier_wait(p->full + 8 * stage->stage, stage->parity);
     my_turn(consumer);
     WGMMA_FENCE();
     SCORE_PRODUCT(S, k_rows, p->q + stage->stage * STAGE_BYTES, D_PAD);
-    WGMMA_WAIT(WALK, 0, S);
+    WGMMA_WAIT(TILE_COLS, 0, S);
     for (int left = w->tiles * (a->Hq / a->Hk) - 1; left > 0; --left) {
         DKDV_SCORES();
         const uint last = stage->stage;
@@ -120,38 +120,38 @@ INLINE void walk(float *dK, float *dV, const struct parts *p, const struct desk 
         WGMMA_FENCE();
         DKDV_OUTPUTS(last);
         SCORE_PRODUCT(S, k_rows, p->q + stage->stage * STAGE_BYTES, D_PAD);
-        WGMMA_WAIT(WALK, 0, S);
-        leave_stage(p->empty + 8 * last);
+        WGMMA_WAIT(TILE_COLS, 0, S);
+        release_stage(p->empty + 8 * last);
     }
     DKDV_SCORES();
     DKDV_END();
 }
 
-/* The same where TOGETHER: S and dP of a tile are asked for at once, with the products of the one before behind them, so
+/* The same where OVERLAPPED: S and dP of a tile are asked for at once, with the products of the one before behind them, so
  * that the tensor cores have work while S becomes P, and dP becomes dS. */
 #define DKDV_SCORES_TOGETHER(s_pending, dp_pending)                                                                    \
     do {                                                                                                               \
-        const __local float *const row_lse = p->lse + stage->stage * 2 * WALK;                                         \
+        const __local float *const row_lse = p->lse + stage->stage * 2 * TILE_COLS;                                    \
         const __local int *const edge = p->edge + stage->stage * EDGE;                                                 \
-        WGMMA_WAIT(WALK, s_pending, S);                                                                                \
+        WGMMA_WAIT(TILE_COLS, s_pending, S);                                                                           \
         dkdv_scores(S, a, w, edge, given);                                                                             \
         dkdv_probabilities(S, row_lse, a);                                                                             \
-        WGMMA_WAIT(WALK, dp_pending, dP);                                                                              \
+        WGMMA_WAIT(TILE_COLS, dp_pending, dP);                                                                         \
         if (!has_no_edge(edge))                                                                                        \
             hide_gradients(dP, S);                                                                                     \
-        dkdv_gradients(dP, S, dP, row_lse + WALK);                                                                     \
+        dkdv_gradients(dP, S, dP, row_lse + TILE_COLS);                                                                \
     } while (0)
 
-INLINE void walk_together(float *dK, float *dV, const struct parts *p, const struct desk *d,
-                          const __local struct work *w, struct ring *stage, const struct call *a,
-                          const struct score_inputs *given)
+INLINE void visit_tiles_overlapped(float *dK, float *dV, const struct smem_layout *p, const struct tile_scheduler *d,
+                                   const __local struct work_tile *w, struct ring *stage, const struct call *a,
+                                   const struct score_inputs *given)
 {
-    const bool want_dk = true, want_dv = true; /* else there is no TOGETHER */
+    const bool want_dk = true, want_dv = true; /* else there is no OVERLAPPED */
     const int consumer = (int)get_local_id(0) / WARPGROUP;
-    const uint rows = same_in_warp(consumer) * PANEL_BYTES(64), k_rows = p->k + rows, v_rows = p->v + rows;
-    float S[WALK / 2], dP[WALK / 2];
-    uint P[WALK / 4], dS[WALK / 4];
-    FOR_UNROLLED (n, WALK / 2)
+    const uint rows = warp_uniform(consumer) * PANEL_BYTES(64), k_rows = p->k + rows, v_rows = p->v + rows;
+    float S[TILE_COLS / 2], dP[TILE_COLS / 2];
+    uint P[TILE_COLS / 4], dS[TILE_COLS / 4];
+    FOR_UNROLLED (n, TILE_COLS / 2)
         S[n] = dP[n] = 0.0f;
     barrier_wait(p->full + 8 * stage->stage, stage->parity);
     my_turn(consumer);
@@ -160,8 +160,8 @@ INLINE void walk_together(float *dK, float *dV, const struct parts *p, const str
     SCORE_PRODUCT(dP, v_rows, p->dout + stage->stage * STAGE_BYTES, DV_PAD);
     your_turn(consumer);
     DKDV_SCORES_TOGETHER(1, 0);
-    pack_operand(P, S, WALK);
-    pack_operand(dS, dP, WALK);
+    pack_operand(P, S, TILE_COLS);
+    pack_operand(dS, dP, TILE_COLS);
     for (int left = w->tiles * (a->Hq / a->Hk) - 1; left > 0; --left) {
         const uint last = stage->stage;
         ring_next(stage, STAGES);
@@ -175,28 +175,28 @@ INLINE void walk_together(float *dK, float *dV, const struct parts *p, const str
         DKDV_SCORES_TOGETHER(3, 2);
         WGMMA_WAIT(DV_PAD, 0, dV);
         WGMMA_WAIT(D_PAD, 0, dK);
-        leave_stage(p->empty + 8 * last);
-        pack_operand(P, S, WALK);
-        pack_operand(dS, dP, WALK);
+        release_stage(p->empty + 8 * last);
+        pack_operand(P, S, TILE_COLS);
+        pack_operand(dS, dP, TILE_COLS);
     }
     DKDV_END();
 }
 
-INLINE void work_on(const struct parts *p, const struct desk *d, const __local struct work *w, struct ring *stage,
-                    const struct call *a, const struct score_inputs *given, __global stored *dk,
+INLINE void work_on(const struct smem_layout *p, const struct tile_scheduler *d, const __local struct work_tile *w,
+                    struct ring *stage, const struct call *a, const struct score_inputs *given, __global stored *dk,
                     __global stored *dv, const bool want_dk, const bool want_dv)
 {
     OUTPUT(dK); /* of which the products fill D_PAD and DV_PAD */
     OUTPUT(dV);
     struct layout to;
-    FOR_UNROLLED (n, SLICE / 2)
+    FOR_UNROLLED (n, OUT_BLOCK / 2)
         dK[n] = dV[n] = 0.0f;
-    if (w->tiles > 0 && TOGETHER)
-        walk_together(dK, dV, p, d, w, stage, a, given);
+    if (w->tiles > 0 && OVERLAPPED)
+        visit_tiles_overlapped(dK, dV, p, d, w, stage, a, given);
     else if (w->tiles > 0)
-        walk(dK, dV, p, d, w, stage, a, given, want_dk, want_dv);
+        visit_tiles(dK, dV, p, d, w, stage, a, given, want_dk, want_dv);
     else
-        leave_stage(d->owners_empty);
+        release_stage(d->stationary_empty);
     if (want_dk) {
         key_layout(&to, &a->dk, w->batch, w->head, a->D, a->M);
         store_gradient(dK, gradient_scale(a), dk, &to, w->first);
@@ -207,18 +207,18 @@ INLINE void work_on(const struct parts *p, const struct desk *d, const __local s
     }
 }
 
-INLINE void consume(const struct parts *p, const struct desk *d, const struct call *a, const struct score_inputs *given,
-                    __global stored *dk, __global stored *dv)
+INLINE void consume(const struct smem_layout *p, const struct tile_scheduler *d, const struct call *a,
+                    const struct score_inputs *given, __global stored *dk, __global stored *dv)
 {
     const int consumer = (int)get_local_id(0) / WARPGROUP;
     struct ring at = {0, 0}, stage = {0, 0};
-    const __local struct work *w;
+    const __local struct work_tile *w;
     first_turn(consumer);
     FOR_WORK (w, d, &at) {
-        barrier_wait(d->owners_full, at.stage);
-        if (PARTS == 1)
+        barrier_wait(d->stationary_full, at.stage);
+        if (DK_DV_SPLITS == 1)
             work_on(p, d, w, &stage, a, given, dk, dv, WANT_DK, WANT_DV);
-        else if (w->part == 0)
+        else if (w->split == 0)
             work_on(p, d, w, &stage, a, given, dk, dv, false, true);
         else
             work_on(p, d, w, &stage, a, given, dk, dv, true, false);
@@ -231,20 +231,21 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
     ABSENT(BACKWARD_DKDV_ARGS)
     const struct score_inputs given = GIVEN_INPUTS;
     __local uchar __attribute__((aligned(1024))) tile_storage[K_BYTES + V_BYTES + STAGES * STAGE_BYTES];
-    __local float __attribute__((aligned(16))) stats[STAGES * 2 * WALK];
+    __local float __attribute__((aligned(16))) stats[STAGES * 2 * TILE_COLS];
     __local int edges[STAGES * EDGE];
     __local ulong barriers[BARRIERS];
-    __local struct work works[2];
-    struct desk d;
-    struct parts p;
-    make_desk(&d, works, ptx_local_address(barriers));
-    find_parts(&p, ptx_local_address(tile_storage), stats, edges, ptx_local_address(barriers + DESK_BARRIERS));
+    __local struct work_tile works[2];
+    struct tile_scheduler d;
+    struct smem_layout p;
+    make_scheduler(&d, works, ptx_local_address(barriers));
+    make_smem_layout(&p, ptx_local_address(tile_storage), stats, edges,
+                     ptx_local_address(barriers + SCHEDULER_BARRIERS));
     const int item = (int)get_local_id(0), warp = (item - CONSUMER_ITEMS) / 32;
     if (item == 0) {
-        init_desk(&d, WORK_READERS);
+        init_scheduler(&d, WORK_READERS);
         init_ring(p.full, p.empty, STAGES, 4, CONSUMER_ITEMS / 32); /* tiles, edge, LSE, delta */
         barriers_ready();
-        if (!STAY)
+        if (!PERSISTENT)
             put_work(&works[0], &a, group_number(&a), &given, kv_lengths);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
@@ -256,7 +257,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
         struct view delta_at;
         delta_view(&delta_at, &a);
         if (warp == 0 && item % 32 == 0)
-            produce(&p, &d, &a, &given, kv_lengths, maps);
+            produce(&p, &d, &a, &given, kv_lengths, tensor_maps);
         else if (warp == 1)
             produce_edges(&p, &d, &a, &given);
         else if (warp == 2)

@@ -1,73 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dQ = scale dS K by the schedule of engine nvidia_wgmma, row-tiled as backward_dq.cl is, which says the formula.
  *
- * Grid: one work-group for OWN query rows of one (batch, head); it walks the keys that they see. Q (OWN, D) and dO
- * (OWN, Dv) stay; K (WALK, D) passes through K_STAGES, V (WALK, Dv) through V_STAGES; dQ (OWN, D) accumulates. S and dP
+ * Grid: one work-group for TILE_ROWS query rows of one (batch, head); it visits the keys that they see. Q (TILE_ROWS, D) and dO
+ * (TILE_ROWS, Dv) stay; K (TILE_COLS, D) passes through K_STAGES, V (TILE_COLS, Dv) through V_STAGES; dQ (TILE_ROWS, D) accumulates. S and dP
  * of a tile are made together with the product of the dS before: K stays a tile longer than V. */
 #include "attention/parameters.cl"
 #include "engines/nvidia_wgmma/gradient_wgmma.cl"
 
-#if SLICE != D_PAD
+#if OUT_BLOCK != D_PAD
 #error "a work-group has the whole depth"
 #endif
 
 #define K_STAGES (STAGES + 1)
 #define V_STAGES STAGES
-#define Q_BYTES TILE_BYTES(OWN, D_PAD)
-#define DOUT_BYTES TILE_BYTES(OWN, DV_PAD)
-#define K_BYTES TILE_BYTES(WALK, D_PAD)
-#define V_BYTES TILE_BYTES(WALK, DV_PAD)
+#define Q_BYTES TILE_BYTES(TILE_ROWS, D_PAD)
+#define DOUT_BYTES TILE_BYTES(TILE_ROWS, DV_PAD)
+#define K_BYTES TILE_BYTES(TILE_COLS, D_PAD)
+#define V_BYTES TILE_BYTES(TILE_COLS, DV_PAD)
 
 /* Addresses in local memory. */
-struct parts {
-    uint q, dout, k, v;                            /* tiles; of K and V the first stage's */
-    uint owners, full_k, empty_k, full_v, empty_v; /* barriers; of rings the first stage's */
+struct smem_layout {
+    uint q, dout, k, v;                                /* tiles; of K and V the first stage's */
+    uint stationary, full_k, empty_k, full_v, empty_v; /* barriers; of rings the first stage's */
 };
 
-INLINE void find_parts(struct parts *p, uint tiles, uint barriers)
+INLINE void make_smem_layout(struct smem_layout *p, uint tiles, uint barriers)
 {
     p->q = tiles;
     p->dout = p->q + Q_BYTES;
     p->k = p->dout + DOUT_BYTES;
     p->v = p->k + K_STAGES * K_BYTES;
-    p->owners = barriers;
-    p->full_k = p->owners + 8;
+    p->stationary = barriers;
+    p->full_k = p->stationary + 8;
     p->empty_k = p->full_k + 8 * K_STAGES;
     p->full_v = p->empty_k + 8 * K_STAGES;
     p->empty_v = p->full_v + 8 * V_STAGES;
 }
 
-INLINE void init_parts(const struct parts *p)
+INLINE void init_barriers(const struct smem_layout *p)
 {
-    barrier_init(p->owners, 1);
+    barrier_init(p->stationary, 1);
     init_ring(p->full_k, p->empty_k, K_STAGES, 1, CONSUMER_ITEMS / 32);
     init_ring(p->full_v, p->empty_v, V_STAGES, 1, CONSUMER_ITEMS / 32);
     barriers_ready();
 }
 
 /* One work-item brings all tiles. */
-INLINE void produce(const struct parts *p, const struct call *a, const __global uchar *maps, const struct job *job,
-                    int begin, int tiles)
+INLINE void produce(const struct smem_layout *p, const struct call *a, const __global uchar *tensor_maps,
+                    const struct job *job, int begin, int tiles)
 {
-    const ulong q = map_address(maps, a, MAP_Q, job->batch), dout = map_address(maps, a, MAP_DOUT, job->batch),
-                k = map_address(maps, a, MAP_K, job->batch), v = map_address(maps, a, MAP_V, job->batch);
+    const ulong q = map_address(tensor_maps, a, MAP_Q, job->batch),
+                dout = map_address(tensor_maps, a, MAP_DOUT, job->batch),
+                k = map_address(tensor_maps, a, MAP_K, job->batch), v = map_address(tensor_maps, a, MAP_V, job->batch);
     acquire_map(q);
     acquire_map(dout);
     acquire_map(k);
     acquire_map(v);
-    barrier_expect(p->owners, Q_BYTES + DOUT_BYTES);
-    copy_tile(p->q, q, OWN, D_PAD, (int)job->first, job->head, p->owners);
-    copy_tile(p->dout, dout, OWN, DV_PAD, (int)job->first, job->head, p->owners);
+    barrier_expect(p->stationary, Q_BYTES + DOUT_BYTES);
+    copy_tile(p->q, q, TILE_ROWS, D_PAD, (int)job->first, job->head, p->stationary);
+    copy_tile(p->dout, dout, TILE_ROWS, DV_PAD, (int)job->first, job->head, p->stationary);
     struct ring k_at = {0, 0}, v_at = {0, 0};
     int j = begin;
-    for (int t = 0; t < tiles; ++t, j += WALK) {
+    for (int t = 0; t < tiles; ++t, j += TILE_COLS) {
         barrier_wait(p->empty_k + 8 * k_at.stage, k_at.parity ^ 1);
         barrier_expect(p->full_k + 8 * k_at.stage, K_BYTES);
-        copy_tile(p->k + k_at.stage * K_BYTES, k, WALK, D_PAD, j, job->kv_head, p->full_k + 8 * k_at.stage);
+        copy_tile(p->k + k_at.stage * K_BYTES, k, TILE_COLS, D_PAD, j, job->kv_head, p->full_k + 8 * k_at.stage);
         ring_next(&k_at, K_STAGES);
         barrier_wait(p->empty_v + 8 * v_at.stage, v_at.parity ^ 1);
         barrier_expect(p->full_v + 8 * v_at.stage, V_BYTES);
-        copy_tile(p->v + v_at.stage * V_BYTES, v, WALK, DV_PAD, j, job->kv_head, p->full_v + 8 * v_at.stage);
+        copy_tile(p->v + v_at.stage * V_BYTES, v, TILE_COLS, DV_PAD, j, job->kv_head, p->full_v + 8 * v_at.stage);
         ring_next(&v_at, V_STAGES);
     }
 }
@@ -92,16 +93,16 @@ INLINE void dq_gradients(float *dP, const float *P, const float *delta)
  * younger than dP. */
 #define DQ_SCORES(s_pending, dp_pending)                                                                               \
     do {                                                                                                               \
-        WGMMA_WAIT(WALK, s_pending, S);                                                                                \
+        WGMMA_WAIT(TILE_COLS, s_pending, S);                                                                           \
         struct edge e;                                                                                                 \
-        later_edge(&e, &first_edge, 0, t *WALK);                                                                       \
+        later_edge(&e, &first_edge, 0, t *TILE_COLS);                                                                  \
         if (is_full_tile(&tiles, t))                                                                                   \
             gradient_scores(S, &a, &e, true, ROWS_ARE_QUERIES, &rows, COLS);                                           \
         else                                                                                                           \
             gradient_scores(S, &a, &e, false, ROWS_ARE_QUERIES, &rows, COLS);                                          \
         dq_probabilities(S, row_lse, &a);                                                                              \
-        WGMMA_WAIT(WALK, dp_pending, dP);                                                                              \
-        leave_stage(p.empty_v + 8 * v_at.stage);                                                                       \
+        WGMMA_WAIT(TILE_COLS, dp_pending, dP);                                                                         \
+        release_stage(p.empty_v + 8 * v_at.stage);                                                                     \
         dq_gradients(dP, S, row_delta);                                                                                \
         if (!is_full_tile(&tiles, t))                                                                                  \
             hide_gradients(dP, S);                                                                                     \
@@ -114,33 +115,33 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
     __local uchar __attribute__((aligned(1024)))
     tile_storage[Q_BYTES + DOUT_BYTES + K_STAGES * K_BYTES + V_STAGES * V_BYTES];
     __local ulong barriers[1 + 2 * (K_STAGES + V_STAGES)];
-    struct parts p;
-    find_parts(&p, ptx_local_address(tile_storage), ptx_local_address(barriers));
+    struct smem_layout p;
+    make_smem_layout(&p, ptx_local_address(tile_storage), ptx_local_address(barriers));
     const int item = (int)get_local_id(0), consumer = item / WARPGROUP;
     if (item == 0)
-        init_parts(&p);
+        init_barriers(&p);
 
     struct job job;
     struct range keys;
     struct tiles tiles;
     find_query_job(&job, &a, group_number(&a), D_PAD, 1, kv_lengths);
-    walked_keys(&keys, &a, &job);
+    job_keys(&keys, &a, &job);
     tiles_of(&tiles, &keys, keys.begin);
     barrier(CLK_LOCAL_MEM_FENCE);
 
     if (consumer == CONSUMERS) {
         GIVE_REGISTERS(PRODUCER_REGISTERS);
         if (item % WARPGROUP == 0 && tiles.end > 0)
-            produce(&p, &a, maps, &job, (int)keys.begin, tiles.end);
+            produce(&p, &a, tensor_maps, &job, (int)keys.begin, tiles.end);
     } else {
         TAKE_REGISTERS(CONSUMER_REGISTERS);
         struct layout lse_at, dq_at;
         query_layout(&lse_at, &a, &a.lse, job.batch, job.head, query_count(&a, job.batch), 1);
         query_layout(&dq_at, &a, &a.dq, job.batch, job.head, query_count(&a, job.batch), a.D);
-        const uint own_rows = same_in_warp(consumer) * PANEL_BYTES(64), q_rows = p.q + own_rows,
+        const uint own_rows = warp_uniform(consumer) * PANEL_BYTES(64), q_rows = p.q + own_rows,
                    dout_rows = p.dout + own_rows;
-        float S[WALK / 2], dP[WALK / 2], dQ[D_PAD / 2], row_lse[ROWS], row_delta[ROWS];
-        uint dS[WALK / 4];
+        float S[TILE_COLS / 2], dP[TILE_COLS / 2], dQ[D_PAD / 2], row_lse[ROWS], row_delta[ROWS];
+        uint dS[TILE_COLS / 4];
         const struct span rows = {0, ROWS};
         struct delta_rows of_delta;
         FOR_UNROLLED (r, ROWS)
@@ -149,7 +150,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
         row_deltas(row_delta, &of_delta, job.first, true, 0, &rows);
         FOR_UNROLLED (n, D_PAD / 2)
             dQ[n] = 0.0f;
-        FOR_UNROLLED (n, WALK / 2)
+        FOR_UNROLLED (n, TILE_COLS / 2)
             S[n] = dP[n] = 0.0f;
 
         if (tiles.end > 0) {
@@ -160,7 +161,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
             int t = 0;
             uint k_last = 0;
             first_turn(consumer);
-            barrier_wait(p.owners, 0);
+            barrier_wait(p.stationary, 0);
             barrier_wait(p.full_k, 0);
             barrier_wait(p.full_v, 0);
             my_turn(consumer);
@@ -169,7 +170,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
             SCORE_PRODUCT(dP, dout_rows, p.v, DV_PAD);
             your_turn(consumer);
             DQ_SCORES(1, 0);
-            pack_operand(dS, dP, WALK);
+            pack_operand(dS, dP, TILE_COLS);
             for (t = 1; t < tiles.end; ++t) {
                 ring_next(&k_at, K_STAGES);
                 ring_next(&v_at, V_STAGES);
@@ -183,8 +184,8 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
                 your_turn(consumer);
                 DQ_SCORES(2, 1);
                 WGMMA_WAIT(D_PAD, 0, dQ);
-                leave_stage(p.empty_k + 8 * k_last);
-                pack_operand(dS, dP, WALK);
+                release_stage(p.empty_k + 8 * k_last);
+                pack_operand(dS, dP, TILE_COLS);
                 k_last = k_at.stage;
             }
             my_turn(consumer);

@@ -9,35 +9,35 @@
 #error "SPLIT must be given with -D, and be 0"
 #endif
 
-#define Q_BYTES TILE_BYTES(OWN, D_PAD)
-#define K_BYTES TILE_BYTES(WALK, D_PAD)
-#define V_BYTES TILE_BYTES(WALK, DV_PAD)
+#define Q_BYTES TILE_BYTES(TILE_ROWS, D_PAD)
+#define K_BYTES TILE_BYTES(TILE_COLS, D_PAD)
+#define V_BYTES TILE_BYTES(TILE_COLS, DV_PAD)
 #define TILES_BYTES (Q_BYTES + STAGES * (K_BYTES + V_BYTES))
 #define BARRIER_COUNT (6 + 4 * STAGES)
 
-/* Without STAY everybody finds the one piece of work. With it the producer does, which is one piece ahead of the
- * consumers, and leaves it in one of two places by turns. */
-#if STAY
-#define WORK const __local struct work
+/* Without PERSISTENT everybody finds the one work tile. With it the producer does, which is one vector ahead of the
+ * consumers, and leaves it in one of two places alternately. */
+#if PERSISTENT
+#define WORK const __local struct work_tile
 #else
-#define WORK const struct work
+#define WORK const struct work_tile
 #endif
 
-/* A job, as far as it has to be known, and how many tiles of keys it walks. */
-struct work {
+/* A job, as far as it has to be known, and how many tiles of keys it visits. */
+struct work_tile {
     long first, M;
     int batch, head;
     int count;
     int more; /* 0: there is no more work, nor anything else here */
 };
 
-INLINE void find_work(struct work *w, const struct call *a, long tile, const __global int *kv_lengths)
+INLINE void find_work(struct work_tile *w, const struct call *a, long tile, const __global int *kv_lengths)
 {
     struct job job;
     struct range keys;
     struct tiles tiles;
     find_query_job(&job, a, tile, DV_PAD, 1, kv_lengths);
-    walked_keys(&keys, a, &job);
+    job_keys(&keys, a, &job);
     tiles_of(&tiles, &keys, keys.begin);
     w->first = job.first;
     w->M = job.M;
@@ -52,29 +52,29 @@ INLINE void job_of_work(struct job *job, WORK *w)
 {
     job->batch = w->batch;
     job->head = w->head;
-    job->slice = job->part = 0;
+    job->out_block = job->split = 0;
     job->first = w->first;
     job->M = w->M;
 }
 
-/* First key of the walk of the query rows from `first` on, of a batch with M keys. */
+/* First key of the visit of the query rows from `first` on, of a batch with M keys. */
 INLINE long walk_begin(const struct call *a, int batch, long M, long first)
 {
     struct range keys;
-    visible_keys(&keys, a, query_count(a, batch), M, first, OWN);
+    visible_keys(&keys, a, query_count(a, batch), M, first, TILE_ROWS);
     return keys.begin;
 }
 
 /* Where things are in local memory. */
-struct room {
+struct headroom {
     const __local uchar *tiles;                                                    /* Q's first */
-    __local struct work *works;                                                    /* with STAY */
+    __local struct work_tile *works;                                               /* with PERSISTENT */
     uint q, k, v;                                                                  /* tiles */
     uint q_full, q_empty, work_full, work_empty, k_full, k_empty, v_full, v_empty; /* barriers */
 };
 
-INLINE void make_room(struct room *p, const __local uchar *tiles, __local struct work *works,
-                      const __local ulong *barriers)
+INLINE void make_smem_layout(struct headroom *p, const __local uchar *tiles, __local struct work_tile *works,
+                             const __local ulong *barriers)
 {
     p->tiles = tiles;
     p->works = works;
@@ -102,46 +102,48 @@ INLINE void make_room(struct room *p, const __local uchar *tiles, __local struct
 /* ---- producer ---- */
 
 /* Copies of one tile of queries and of the keys that it sees. */
-INLINE void bring(const struct room *p, struct ring *ring, uint *q_parity, const struct work *w, const struct call *a,
-                  const __global uchar *maps)
+INLINE void load_tiles(const struct headroom *p, struct ring *ring, uint *q_parity, const struct work_tile *w,
+                       const struct call *a, const __global uchar *tensor_maps)
 {
     const int batch = w->batch, kv_head = w->head / (a->Hq / a->Hk);
-    const ulong k_map = map_address(maps, a, MAP_K, batch), v_map = map_address(maps, a, MAP_V, batch);
+    const ulong k_map = map_address(tensor_maps, a, MAP_K, batch), v_map = map_address(tensor_maps, a, MAP_V, batch);
     if (w->count == 0)
         return;
     barrier_wait(p->q_empty, *q_parity);
     *q_parity ^= 1;
     barrier_expect(p->q_full, Q_BYTES);
-    copy_tile(p->q, map_address(maps, a, MAP_Q, batch), OWN, D_PAD, (int)w->first, w->head, p->q_full);
+    copy_tile(p->q, map_address(tensor_maps, a, MAP_Q, batch), TILE_ROWS, D_PAD, (int)w->first, w->head, p->q_full);
     const int begin = (int)walk_begin(a, batch, w->M, w->first);
     for (int t = w->count - 1; t >= 0; --t) {
         const uint s = 8 * ring->stage;
         barrier_wait(p->k_empty + s, ring->parity ^ 1);
         barrier_expect(p->k_full + s, K_BYTES);
-        copy_tile(p->k + ring->stage * K_BYTES, k_map, WALK, D_PAD, begin + t * WALK, kv_head, p->k_full + s);
+        copy_tile(p->k + ring->stage * K_BYTES, k_map, TILE_COLS, D_PAD, begin + t * TILE_COLS, kv_head, p->k_full + s);
         barrier_wait(p->v_empty + s, ring->parity ^ 1);
         barrier_expect(p->v_full + s, V_BYTES);
-        copy_tile(p->v + ring->stage * V_BYTES, v_map, WALK, DV_PAD, begin + t * WALK, kv_head, p->v_full + s);
+        copy_tile(p->v + ring->stage * V_BYTES, v_map, TILE_COLS, DV_PAD, begin + t * TILE_COLS, kv_head,
+                  p->v_full + s);
         ring_next(ring, STAGES);
     }
 }
 
-INLINE void acquire_maps(const struct call *a, const __global uchar *maps, int batch)
+INLINE void acquire_maps(const struct call *a, const __global uchar *tensor_maps, int batch)
 {
     for (int which = MAP_Q; which <= MAP_V; ++which)
-        acquire_map(map_address(maps, a, which, batch));
+        acquire_map(map_address(tensor_maps, a, which, batch));
 }
 
 /* One work-item asks for all copies, and finds the work. */
-INLINE void produce(const struct room *p, const struct call *a, const __global int *kv_lengths, __global uchar *maps)
+INLINE void produce(const struct headroom *p, const struct call *a, const __global int *kv_lengths,
+                    __global uchar *tensor_maps)
 {
     struct ring ring = {0, 0};
     uint q_parity = 1;
-    struct work w;
-#if STAY
+    struct work_tile w;
+#if PERSISTENT
     struct ring at = {0, 0};
     int batch = -1;
-    for (long tile = group_number(a);; tile = next_group(maps, a)) {
+    for (long tile = group_number(a);; tile = next_group(tensor_maps, a)) {
         w.more = 0;
         if (tile < a->end_group)
             find_work(&w, a, tile, kv_lengths);
@@ -152,14 +154,14 @@ INLINE void produce(const struct room *p, const struct call *a, const __global i
         if (!w.more)
             return;
         if (w.batch != batch)
-            acquire_maps(a, maps, w.batch);
+            acquire_maps(a, tensor_maps, w.batch);
         batch = w.batch;
-        bring(p, &ring, &q_parity, &w, a, maps);
+        load_tiles(p, &ring, &q_parity, &w, a, tensor_maps);
     }
 #else
     find_work(&w, a, group_number(a), kv_lengths);
-    acquire_maps(a, maps, w.batch);
-    bring(p, &ring, &q_parity, &w, a, maps);
+    acquire_maps(a, tensor_maps, w.batch);
+    load_tiles(p, &ring, &q_parity, &w, a, tensor_maps);
 #endif
 }
 

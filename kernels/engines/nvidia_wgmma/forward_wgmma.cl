@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* forward.cl for engine nvidia_wgmma: the same O and L, by another schedule.
  *
- * A tile is OWN query rows of one (batch, head); a work-group has one, or with STAY takes one after the other. Its
- * producer brings Q (OWN, D), and K and V (WALK rows) through rings of STAGES tiles, and is ahead of the consumers,
+ * A tile is TILE_ROWS query rows of one (batch, head); a work-group has one, or with PERSISTENT takes one after the other. Its
+ * producer brings Q (TILE_ROWS, D), and K and V (TILE_COLS rows) through rings of STAGES tiles, and is ahead of the consumers,
  * also into the next tile. Each consumer has 64 of the query rows, and multiplies the next S = Q K^T beside O += P V
- * of the tile before, so that the tensor cores work while it takes exponentials; with TURNS, two consumers do so by
+ * of the tile before, so that the tensor cores work while it takes exponentials; with PINGPONG, two consumers do so by
  * turns. The last tile of keys comes first: those with an edge come before those without. A consumer leaves out tiles
  * of keys that only the others' rows see. */
 #include "attention/finish.cl"
@@ -26,14 +26,14 @@ struct consumer {
 
 INLINE void await(const struct consumer *c)
 {
-#if TURNS
+#if PINGPONG
     await_turn(c->turn);
 #endif
 }
 
 INLINE void pass(const struct consumer *c)
 {
-#if TURNS
+#if PINGPONG
     pass_turn(3 - c->turn);
 #endif
 }
@@ -42,10 +42,11 @@ INLINE void pass(const struct consumer *c)
 INLINE void begin_scores(float *S, const uint *q, uint q_tile, uint k_tile)
 {
     FOR_UNROLLED (k, D_PAD / 16) {
-#if OWNER_REGISTERS
-        WGMMA_REGISTERS(WALK, B_ALONG_DEPTH, k > 0, S, q + 4 * k, depth_slice(k_tile, WALK, k));
+#if STATIONARY_REGISTERS
+        WGMMA_REGISTERS(TILE_COLS, B_ALONG_DEPTH, k > 0, S, q + 4 * k, out_block_depth(k_tile, TILE_COLS, k));
 #else
-        WGMMA_LOCAL(WALK, B_ALONG_DEPTH, k > 0, S, depth_slice(q_tile, OWN, k), depth_slice(k_tile, WALK, k));
+        WGMMA_LOCAL(TILE_COLS, B_ALONG_DEPTH, k > 0, S, out_block_depth(q_tile, TILE_ROWS, k),
+                    out_block_depth(k_tile, TILE_COLS, k));
 #endif
     }
     WGMMA_COMMIT();
@@ -54,8 +55,8 @@ INLINE void begin_scores(float *S, const uint *q, uint q_tile, uint k_tile)
 /* O += P V under way. */
 INLINE void begin_output(float *O, const uint *P, uint v_tile)
 {
-    FOR_UNROLLED (k, WALK / 16)
-        WGMMA_REGISTERS(DV_PAD, B_ALONG_COLUMNS, 1, O, P + 4 * k, row_slice(v_tile, WALK, k));
+    FOR_UNROLLED (k, TILE_COLS / 16)
+        WGMMA_REGISTERS(DV_PAD, B_ALONG_COLUMNS, 1, O, P + 4 * k, row_slice(v_tile, TILE_COLS, k));
     WGMMA_COMMIT();
 }
 
@@ -70,7 +71,8 @@ INLINE void rescale(float *O, const float *factor, const struct span *rows)
 
 /* S of a tile, and with it, unless it is the first, O of the tile before; then P of the tile. */
 INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, float *l, const uint *q,
-                 const struct room *p, const struct call *a, const struct edge *e, const bool first, const bool full)
+                 const struct headroom *p, const struct call *a, const struct edge *e, const bool first,
+                 const bool full)
 {
     float origin[ROWS], factor[ROWS]; /* of S: first the maxima of rows; of O */
     barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
@@ -83,30 +85,30 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
     }
     pass(c);
     if (first)
-        WGMMA_WAIT(WALK, 0, S);
+        WGMMA_WAIT(TILE_COLS, 0, S);
     else
-        WGMMA_WAIT(WALK, 1, S);
-    leave_stage(p->k_empty + 8 * c->k.stage);
+        WGMMA_WAIT(TILE_COLS, 1, S);
+    release_stage(p->k_empty + 8 * c->k.stage);
     ring_next(&c->k, STAGES);
-    const bool large = any_in_warp(softmax_scores(S, origin, a, e, full, &c->rows, WALK));
+    const bool large = any_in_warp(softmax_scores(S, origin, a, e, full, &c->rows, TILE_COLS));
     reduce_max(origin, 0, &c->rows);
     FOR_ROWS (r, &c->rows)
         factor[r] = follow_maximum(m, origin, a, full, r);
     if (large)
-        take_origins(S, origin, &c->rows, WALK);
+        take_origins(S, origin, &c->rows, TILE_COLS);
     FOR_ROWS (r, &c->rows)
-        softmax_row(S, l, origin[r], factor[r], a, r, WALK);
+        softmax_row(S, l, origin[r], factor[r], a, r, TILE_COLS);
     if (!first) { /* exponentials are taken beside P V, not behind it */
         barrier_knowing(2 + c->turn, as_uint(l[0]) | as_uint(l[1]), a->B);
         WGMMA_WAIT(DV_PAD, 0, O);
-        leave_stage(p->v_empty + 8 * c->v.stage);
+        release_stage(p->v_empty + 8 * c->v.stage);
         ring_next(&c->v, STAGES);
         rescale(O, factor, &c->rows);
     }
-    pack_operand(P, S, WALK);
+    pack_operand(P, S, TILE_COLS);
 }
 
-/* Tiles of the work-group's walk that a consumer's 64 rows see, which may be fewer. */
+/* Tiles of the work-group's visit that a consumer's 64 rows see, which may be fewer. */
 INLINE void find_tiles(struct tiles *tiles, WORK *w, const struct call *a, long begin, int consumer)
 {
     const long first = w->first + 64 * consumer, N = query_count(a, w->batch);
@@ -118,32 +120,32 @@ INLINE void find_tiles(struct tiles *tiles, WORK *w, const struct call *a, long 
 }
 
 /* Of a tile that none of this consumer's rows sees. */
-INLINE void leave_tile(struct consumer *c, const struct room *p)
+INLINE void release_tile(struct consumer *c, const struct headroom *p)
 {
     await(c);
     pass(c);
     barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
     warp_barrier(); /* nobody still waits for this phase when it may end */
-    leave_stage(p->k_empty + 8 * c->k.stage);
+    release_stage(p->k_empty + 8 * c->k.stage);
     ring_next(&c->k, STAGES);
     barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
     warp_barrier();
-    leave_stage(p->v_empty + 8 * c->v.stage);
+    release_stage(p->v_empty + 8 * c->v.stage);
     ring_next(&c->v, STAGES);
 }
 
-INLINE void load_queries(uint *q, const struct room *p)
+INLINE void load_queries(uint *q, const struct headroom *p)
 {
     FOR_UNROLLED (k, D_PAD / 16)
-        load_operand(q + 4 * k, p->tiles, OWN, (int)get_local_id(0) / 32 * 16, k);
-    leave_stage(p->q_empty);
+        load_operand(q + 4 * k, p->tiles, TILE_ROWS, (int)get_local_id(0) / 32 * 16, k);
+    release_stage(p->q_empty);
 }
 
 /* O, m and l of this warpgroup's rows. */
-INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, const struct room *p, WORK *w,
-                 const struct call *a, const struct score_inputs *given)
+INLINE void visit_tiles(struct consumer *c, float *S, float *O, float *m, float *l, const struct headroom *p, WORK *w,
+                        const struct call *a, const struct score_inputs *given)
 {
-    uint P[WALK / 4], q[OWNER_REGISTERS ? D_PAD / 4 : 1];
+    uint P[TILE_COLS / 4], q[STATIONARY_REGISTERS ? D_PAD / 4 : 1];
     struct tiles tiles;
     struct edge e;
     struct job job;
@@ -152,29 +154,29 @@ INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, con
     find_tiles(&tiles, w, a, begin, c->number);
     barrier_wait(p->q_full, c->q_parity);
     c->q_parity ^= 1;
-    if (OWNER_REGISTERS)
+    if (STATIONARY_REGISTERS)
         load_queries(q, p);
     int t = w->count - 1;
     for (; t >= tiles.end; --t)
-        leave_tile(c, p);
+        release_tile(c, p);
     if (t >= tiles.first) {
         if (is_full_tile(&tiles, t)) {
-            find_full_edge(&e, a, &job, job.first, begin + (long)t * WALK, given);
+            find_full_edge(&e, a, &job, job.first, begin + (long)t * TILE_COLS, given);
             step(c, S, O, P, m, l, q, p, a, &e, true, true);
         } else {
-            find_job_edge(&e, a, &job, job.first, begin + (long)t * WALK, given);
+            find_job_edge(&e, a, &job, job.first, begin + (long)t * TILE_COLS, given);
             step(c, S, O, P, m, l, q, p, a, &e, true, false);
         }
         for (--t; t >= max(tiles.full_end, tiles.first); --t) {
-            find_job_edge(&e, a, &job, job.first, begin + (long)t * WALK, given);
+            find_job_edge(&e, a, &job, job.first, begin + (long)t * TILE_COLS, given);
             step(c, S, O, P, m, l, q, p, a, &e, false, false);
         }
         for (; t >= max(tiles.full_first, tiles.first); --t) {
-            find_full_edge(&e, a, &job, job.first, begin + (long)t * WALK, given);
+            find_full_edge(&e, a, &job, job.first, begin + (long)t * TILE_COLS, given);
             step(c, S, O, P, m, l, q, p, a, &e, false, true);
         }
         for (; t >= tiles.first; --t) {
-            find_job_edge(&e, a, &job, job.first, begin + (long)t * WALK, given);
+            find_job_edge(&e, a, &job, job.first, begin + (long)t * TILE_COLS, given);
             step(c, S, O, P, m, l, q, p, a, &e, false, false);
         }
         barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
@@ -183,16 +185,16 @@ INLINE void walk(struct consumer *c, float *S, float *O, float *m, float *l, con
         begin_output(O, P, p->v + c->v.stage * V_BYTES);
         pass(c);
         WGMMA_WAIT(DV_PAD, 0, O);
-        leave_stage(p->v_empty + 8 * c->v.stage);
+        release_stage(p->v_empty + 8 * c->v.stage);
         ring_next(&c->v, STAGES);
     } else {
         await(c);
         pass(c);
     }
     for (int left = tiles.first; left > 0; --left)
-        leave_tile(c, p);
-    if (!OWNER_REGISTERS)
-        leave_stage(p->q_empty);
+        release_tile(c, p);
+    if (!STATIONARY_REGISTERS)
+        release_stage(p->q_empty);
 }
 
 /* Divides O by l and writes O and L. */
@@ -211,7 +213,7 @@ INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call 
     store_row_stats(m, l, a, &job, lse, 0, rows);
 }
 
-INLINE void do_work(struct consumer *c, float *S, const struct room *p, WORK *w, const struct call *a,
+INLINE void do_work(struct consumer *c, float *S, const struct headroom *p, WORK *w, const struct call *a,
                     const struct score_inputs *given, __global stored *out, __global float *lse)
 {
     OUTPUT(O);
@@ -224,21 +226,21 @@ INLINE void do_work(struct consumer *c, float *S, const struct room *p, WORK *w,
             O[OUT(r, x)] = 0.0f;
     }
     if (w->count > 0)
-        walk(c, S, O, m, l, p, w, a, given);
+        visit_tiles(c, S, O, m, l, p, w, a, given);
     store_tile(O, m, l, w, a, &c->rows, out, lse);
 }
 
-INLINE void consume(const struct room *p, const struct call *a, const struct score_inputs *given,
+INLINE void consume(const struct headroom *p, const struct call *a, const struct score_inputs *given,
                     const __global int *kv_lengths, __global stored *out, __global float *lse)
 {
     SCORES(S);
-    const int number = same_in_warp((int)get_local_id(0) / 128);
+    const int number = warp_uniform((int)get_local_id(0) / 128);
     struct consumer c = {number, {0, 0}, {0, 0}, 0, p->q + number * PANEL_BYTES(64), 1 + number, {0, ROWS}};
-    FOR_UNROLLED (s, WALK / 2)
+    FOR_UNROLLED (s, TILE_COLS / 2)
         S[s] = 0.0f;
     if (c.turn == 2)
         pass(&c);
-#if STAY
+#if PERSISTENT
     for (struct ring at = {0, 0};; ring_next(&at, 2)) {
         WORK *w = p->works + at.stage;
         barrier_wait(p->work_full + 8 * at.stage, at.parity);
@@ -246,10 +248,10 @@ INLINE void consume(const struct room *p, const struct call *a, const struct sco
             break;
         do_work(&c, S, p, w, a, given, out, lse);
         warp_barrier();
-        leave_stage(p->work_empty + 8 * at.stage);
+        release_stage(p->work_empty + 8 * at.stage);
     }
 #else
-    struct work w;
+    struct work_tile w;
     find_work(&w, a, group_number(a), kv_lengths);
     do_work(&c, S, p, &w, a, given, out, lse);
 #endif
@@ -263,13 +265,13 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_wgmma
     const struct score_inputs given = GIVEN_INPUTS;
     __local __attribute__((aligned(1024))) uchar tiles[TILES_BYTES];
     __local ulong barriers[BARRIER_COUNT];
-#if STAY
-    __local struct work works[2];
+#if PERSISTENT
+    __local struct work_tile works[2];
 #else
-    __local struct work *const works = 0;
+    __local struct work_tile *const works = 0;
 #endif
-    struct room p;
-    make_room(&p, tiles, works, barriers);
+    struct headroom p;
+    make_smem_layout(&p, tiles, works, barriers);
     barrier(CLK_LOCAL_MEM_FENCE);
     if (get_local_id(0) < CONSUMER_ITEMS) {
         TAKE_REGISTERS(CONSUMER_REGISTERS);
@@ -277,6 +279,6 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_wgmma
     } else {
         GIVE_REGISTERS(PRODUCER_REGISTERS);
         if (get_local_id(0) == CONSUMER_ITEMS)
-            produce(&p, &a, kv_lengths, maps);
+            produce(&p, &a, kv_lengths, tensor_maps);
     }
 }

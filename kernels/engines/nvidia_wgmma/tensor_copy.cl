@@ -4,7 +4,7 @@
  * What a copy needs to know of a tensor is in a map of 128 bytes (tensor_map.cl); rows and depth that the tensor does
  * not have come as zeros. Arrival is told by a barrier, 8 bytes of local memory that count arrivals and bytes: it
  * begins in phase 0, which ends when `count` have arrived and all bytes that were announced have come; then phase 1
- * begins, and so on by turns. All addresses are of local memory, as ptx_local_address gives them. */
+ * begins, and so on alternately. All addresses are of local memory, as ptx_local_address gives them. */
 #ifndef TENSOR_COPY_CL
 #define TENSOR_COPY_CL
 
@@ -52,7 +52,7 @@ INLINE void barrier_wait(uint at, uint parity)
 /* ---- a ring of stages ----
  *
  * Each has a barrier `full`, on which the bytes of a tile arrive, and `empty`, on which those who are done with it
- * do. A stage of number n is barrier full + 8 n. Who walks the ring has a place in it. */
+ * do. A stage of number n is barrier full + 8 n. Who visits the ring has a place in it. */
 struct ring {
     uint stage;
     uint parity; /* of the phase that the next wait at `full` is for; `empty` has the other */
@@ -67,7 +67,7 @@ INLINE void ring_next(struct ring *r, const uint stages)
 }
 
 /* A warp is done with a stage of which `barrier` is the empty one. */
-INLINE void leave_stage(uint barrier)
+INLINE void release_stage(uint barrier)
 {
     if (get_local_id(0) % 32 == 0)
         barrier_arrive(barrier);
@@ -133,22 +133,22 @@ INLINE long set_bytes(const struct call *a)
     return ((long)MAPS_A_BATCH * a->B + 2) * MAP_BYTES;
 }
 
-INLINE ulong counter_address(const __global uchar *maps, const struct call *a)
+INLINE ulong counter_address(const __global uchar *tensor_maps, const struct call *a)
 {
-    return ((ulong)(maps + a->maps) + (MAP_BYTES - 1)) / MAP_BYTES * MAP_BYTES;
+    return ((ulong)(tensor_maps + a->tensor_maps) + (MAP_BYTES - 1)) / MAP_BYTES * MAP_BYTES;
 }
 
 /* Of the map of a tensor's batch b. */
-INLINE ulong map_address(const __global uchar *maps, const struct call *a, int which, int b)
+INLINE ulong map_address(const __global uchar *tensor_maps, const struct call *a, int which, int b)
 {
-    return counter_address(maps, a) + ((ulong)which * (ulong)a->B + (ulong)b + 1) * MAP_BYTES;
+    return counter_address(tensor_maps, a) + ((ulong)which * (ulong)a->B + (ulong)b + 1) * MAP_BYTES;
 }
 
 /* Work-groups that stay take the work of others that there might be in turn: the first by their number, the next by the
  * counter. Which one does what changes nothing in the result. */
-INLINE long next_group(__global uchar *maps, const struct call *a)
+INLINE long next_group(__global uchar *tensor_maps, const struct call *a)
 {
-    volatile __global uint *counter = (volatile __global uint *)counter_address(maps, a);
+    volatile __global uint *counter = (volatile __global uint *)counter_address(tensor_maps, a);
     return a->first_group + (long)get_num_groups(0) + (long)atomic_inc(counter);
 }
 

@@ -69,10 +69,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void tensor_map(PARAMETE
     const int query_rows = a.query_rows[set], key_rows = a.key_rows[set];
     if (query_rows == 0)
         return;
-    maps += set * set_bytes(&a);
-    const ulong map = map_address(maps, &a, which, b);
+    tensor_maps += set * set_bytes(&a);
+    const ulong map = map_address(tensor_maps, &a, which, b);
     if (group % each_set == 0)
-        *(__global uint *)counter_address(maps, &a) = 0;
+        *(__global uint *)counter_address(tensor_maps, &a) = 0;
     /* A tensor has a row; without keys, or queries that see any, none is asked for. */
     const long N = query_count(&a, b), M = key_count(&a, kv_lengths, b);
     const long keys = max(seen_end(&a, N, M), 1L), queries = max(seeing_end(&a, N, M), 1L);

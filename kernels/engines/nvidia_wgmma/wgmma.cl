@@ -136,22 +136,22 @@
 #define TILE_BYTES(rows, depth) (PANELS(depth) * PANEL_BYTES(rows))
 
 /* Of what begins `bytes` behind `at`: an addition, as no tile ends where an address has more bits. */
-INLINE ulong tile_descriptor(uint at, uint apart, uint bytes)
+INLINE ulong tile_descriptor(uint at, uint stride, uint bytes)
 {
-    const uint low = ((at & 0x3ffffu) >> 4 | apart >> 4 << 16) + (bytes >> 4);
+    const uint low = ((at & 0x3ffffu) >> 4 | stride >> 4 << 16) + (bytes >> 4);
     return (ulong)low | (ulong)(1024 >> 4) << 32 | (ulong)1 << 62;
 }
 
 /* The same address, of which the compiler does not know that: what is computed from it in a loop stays there, where a
  * descriptor is an addition, instead of dozens of them in registers. */
-INLINE uint fresh(uint at)
+INLINE uint opaque(uint at)
 {
     __asm__ volatile("mov.u32 %0, %0;" : "+r"(at));
     return at;
 }
 
 /* Depth 16 k to 16 k + 15 of a tile of `rows` rows, as A or as B_ALONG_DEPTH. */
-INLINE ulong depth_slice(uint tile, const int rows, const int k)
+INLINE ulong out_block_depth(uint tile, const int rows, const int k)
 {
     return tile_descriptor(tile, 16, k / 4 * PANEL_BYTES(rows) + k % 4 * 32);
 }
@@ -181,7 +181,7 @@ INLINE void pass_turn(int id)
 
 /* x, which a warp's lanes have in common, so that the compiler knows it: descriptors made of it are then in registers
  * that a warp has once, where products want them, and need not be moved there for each. By all lanes. */
-INLINE int same_in_warp(int x)
+INLINE int warp_uniform(int x)
 {
     int y;
     __asm__ volatile("shfl.sync.idx.b32 %0, %1, 0, 0x1f, 0xffffffff;" : "=r"(y) : "r"(x));
@@ -213,7 +213,7 @@ INLINE void warp_barrier(void)
 
 /* ---- registers ---- */
 
-/* A of depth slice k from the accumulator of an earlier product: a[4 k] to a[4 k + 3] for all its columns. */
+/* A of depth step k from the accumulator of an earlier product: a[4 k] to a[4 k + 3] for all its columns. */
 INLINE void pack_operand(uint *a, const float *acc, const int columns)
 {
     FOR_UNROLLED (i, columns / 8) {
@@ -222,7 +222,7 @@ INLINE void pack_operand(uint *a, const float *acc, const int columns)
     }
 }
 
-/* A of depth slice k from 16 rows of a warp in a tile of local memory, from `row` on. */
+/* A of depth step k from 16 rows of a warp in a tile of local memory, from `row` on. */
 INLINE void load_operand(uint *a, const __local uchar *tile, const int rows, int row, const int k)
 {
     const int lane = (int)get_local_id(0) % 32, at = row + lane % 16, chunk = (k % 4 * 2 + lane / 16) ^ at % 8;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Engine `simt`: a work-group of WG_SIZE items as TY x TX. An item holds ROWS x COLS scores and ROWS x SLICE / TX
+/* Engine `simt`: a work-group of WG_SIZE items as TY x TX. An item holds ROWS x COLS scores and ROWS x OUT_BLOCK / TX
  * outputs in registers, and multiplies as a matrix product does: for each step along the sum it reads ROWS elements of
- * one operand and COLS, or SLICE / TX, of the other from local memory, four at a time, which the items of its row or
+ * one operand and COLS, or OUT_BLOCK / TX, of the other from local memory, four at a time, which the items of its row or
  * column share.
  *
  *   item (ty, tx): score rows 4 (ty + TY g) + 0..3 (in runs of 2 or 1 where 4 does not divide ROWS),
  *                  score columns tx + TX c, output depth 4 (tx + TX x) + 0..3
  *
- * So operands of scores are staged transposed, depth by depth, and P is put down transposed, key by key; the walked
+ * So operands of scores are staged transposed, depth by depth, and P is put down transposed, key by key; the streamed
  * rows of a depth are permuted so that the columns of an item are neighbours. What is staged is picked up from global
- * memory into registers while the items multiply what was put down before: for scores a CHUNK of the depth, for the
- * output a STRIP of walked rows.
+ * memory into registers while the items multiply what was put down before: for scores a DEPTH_STEP of the depth, for the
+ * output a STRIP of streamed rows.
  *
- * Local memory in floats, LD = OWN + PAD: D LD an owner tile that stays; REDUCE: OWN TX; the pool: for scores
- * CHUNK (WALK + PAD), and CHUNK LD where the owner does not stay, for the output WALK LD of P and STRIP SLICE. */
+ * Local memory in floats, LD = TILE_ROWS + PAD: D LD a stationary tile that stays; REDUCE: TILE_ROWS TX; the pool: for scores
+ * DEPTH_STEP (TILE_COLS + PAD), and DEPTH_STEP LD where the stationary side does not stay, for the output TILE_COLS LD of P and STRIP OUT_BLOCK. */
 #ifndef ENGINE_SIMT_CL
 #define ENGINE_SIMT_CL
 
@@ -21,39 +21,41 @@
 #error "TX, TY, STRIP and UNROLL must be given with -D"
 #endif
 #define WG_SIZE (TX * TY)
-#define ROWS (OWN / TY)
-#define COLS (WALK / TX)
-#if OWN % TY || WALK % TX || WALK % STRIP || SLICE % (4 * TX) || CHUNK % 4 || TX % 4 || OWN % 4 || WALK % 4
-#error "TY and 4 must divide OWN, TX, STRIP and 4 WALK, 4 TX SLICE, 4 CHUNK and TX"
+#define ROWS (TILE_ROWS / TY)
+#define COLS (TILE_COLS / TX)
+#if TILE_ROWS % TY || TILE_COLS % TX || TILE_COLS % STRIP || OUT_BLOCK % (4 * TX) || DEPTH_STEP % 4 || TX % 4 ||       \
+    TILE_ROWS % 4 || TILE_COLS % 4
+#error "TY and 4 must divide TILE_ROWS, TX, STRIP and 4 TILE_COLS, 4 TX OUT_BLOCK, 4 DEPTH_STEP and TX"
 #endif
 
 typedef float lane_f;
 typedef int lane_i;
 typedef float4 out_f;
-typedef float owner_f;
+typedef float stationary_f;
 #define LANES 1
 #define ACC __private
-#define OUT_COLS (SLICE / (4 * TX))
+#define OUT_COLS (OUT_BLOCK / (4 * TX))
 #define ROW_RUN (ROWS % 4 == 0 ? 4 : ROWS % 2 == 0 ? 2 : 1) /* neighbouring rows, and columns in the tile, of an item */
 #define COL_RUN (COLS % 4 == 0 ? 4 : COLS % 2 == 0 ? 2 : 1)
 #define PAD 4
-#define OWNER_LD (OWN + PAD)
-#define SCORES_LD (WALK + PAD)
-#define SCORES_POOL (CHUNK * SCORES_LD + (OWNER_RESIDENT ? 0 : CHUNK * OWNER_LD))
-#define OUTPUT_POOL (WALK * OWNER_LD + STRIP * SLICE)
+#define STATIONARY_LD (TILE_ROWS + PAD)
+#define SCORES_LD (TILE_COLS + PAD)
+#define SCORES_POOL (DEPTH_STEP * SCORES_LD + (STATIONARY_RESIDENT ? 0 : DEPTH_STEP * STATIONARY_LD))
+#define OUTPUT_POOL (TILE_COLS * STATIONARY_LD + STRIP * OUT_BLOCK)
 
-#define WALKED_TILE(name)                                                                                              \
+#define STREAMED_TILE(name)                                                                                            \
     __local float __attribute__((aligned(16))) name[SCORES_POOL > OUTPUT_POOL ? SCORES_POOL : OUTPUT_POOL]
-#define SECOND_TILE(name, walked_tile) __local float *const name = walked_tile
-#define AHEAD_TILE(name, walked_tile) __local float *const name = walked_tile
-#if OWNER_RESIDENT
-#define OWNER_TILE(name, depth, walked_tile) __local float __attribute__((aligned(16))) name[(depth)*OWNER_LD]
+#define SECOND_TILE(name, streamed_tile) __local float *const name = streamed_tile
+#define AHEAD_TILE(name, streamed_tile) __local float *const name = streamed_tile
+#if STATIONARY_RESIDENT
+#define STATIONARY_TILE(name, depth, streamed_tile)                                                                    \
+    __local float __attribute__((aligned(16))) name[(depth)*STATIONARY_LD]
 #else
-#define OWNER_TILE(name, depth, walked_tile) __local float *const name = walked_tile + CHUNK * SCORES_LD
+#define STATIONARY_TILE(name, depth, streamed_tile) __local float *const name = streamed_tile + DEPTH_STEP * SCORES_LD
 #endif
-#define OPERAND_TILE(name, walked_tile) __local float *const name = walked_tile
+#define OPERAND_TILE(name, streamed_tile) __local float *const name = streamed_tile
 #define COL_TILE(name) __local float *const name = 0
-#define REDUCE_TILE(name) __local float __attribute__((aligned(16))) name[OWN * TX]
+#define REDUCE_TILE(name) __local float __attribute__((aligned(16))) name[TILE_ROWS * TX]
 #define ROW_VALUES(name) float name[ROWS]
 #define COL_VALUES(name) float name[COLS]
 #define SCORES(name) float name[ROWS * COLS]
@@ -141,46 +143,46 @@ INLINE void store_output(const float4 *out, const ACC float *factor, __local flo
     }
 }
 
-#if SETTLES
-/* Settled sums are kept where the output goes, which is float32. */
-#define SETTLED(name) float4 *const name = 0
+#if KEEPS_TOTALS
+/* Totals are kept where the output goes, which is float32. */
+#define TOTALS(name) float4 *const name = 0
 
-/* *settled becomes by *settled + *x, and *x what that lost (Dekker's sum, as what is settled is mostly the larger); or, to
- * `join`, *x becomes the sum. Nothing is settled yet where `by` is 0. */
-#define SETTLE(type, settled, by, x, join)                                                                             \
+/* *total becomes by *settled + *x, and *x what that lost (Dekker's sum, as the total is mostly the larger); or, to
+ * `join`, *x becomes the sum. There is no total yet where `by` is 0. */
+#define ADD_TO_TOTAL(type, total, by, x, join)                                                                         \
     do {                                                                                                               \
         type before = 0.0f;                                                                                            \
         if (by != 0.0f)                                                                                                \
-            before = *(settled);                                                                                       \
+            before = *(total);                                                                                         \
         const type sum = fma(before, (type)(by), *(x));                                                                \
         *(x) = join ? sum : *(x)-fma(-before, (type)(by), sum);                                                        \
         if (!join)                                                                                                     \
-            *(settled) = sum;                                                                                          \
+            *(total) = sum;                                                                                            \
     } while (0)
 
-INLINE void settle_float(__global result *settled, float by, float *x, const bool join)
+INLINE void flush_float(__global result *total, float by, float *x, const bool join)
 {
-    SETTLE(float, settled, by, x, join);
+    ADD_TO_TOTAL(float, total, by, x, join);
 }
 
 /* Of a whole tile of whole vectors, as nearly all are. Instructions that run this seldom are fetched anew each time, and
  * that takes longer than they do: so they are few. */
-INLINE void settle_whole(float4 *out, const float *factor, __global result *data, const struct layout *at, long first,
-                         int d, const bool join)
+INLINE void flush_whole(float4 *out, const float *factor, __global result *data, const struct layout *at, long first,
+                        int d, const bool join)
 {
     FOR_UNROLLED (r, ROWS) {
         __global result *row = data + row_offset(at, first + tile_row(r)) + d;
         FOR_OUT (x)
-            SETTLE(float4, (__global float4 *)(row + out_depth(x)), factor[r], out + OUT(r, x), join);
+            ADD_TO_TOTAL(float4, (__global float4 *)(row + out_depth(x)), factor[r], out + OUT(r, x), join);
     }
 }
 
-INLINE void settle_elements(float4 *out, const float *factor, __global result *data, const struct layout *at,
-                            long first, int d, const bool join)
+INLINE void flush_elements(float4 *out, const float *factor, __global result *data, const struct layout *at, long first,
+                           int d, const bool join)
 {
-    if (((size_t)(data + at->origin) & 15) == 0 && rows_apart_by(at, 4) && first + OWN <= at->count &&
-        d + SLICE <= at->depth && at->depth % 4 == 0) {
-        settle_whole(out, factor, data, at, first, d, join);
+    if (((size_t)(data + at->origin) & 15) == 0 && rows_apart_by(at, 4) && first + TILE_ROWS <= at->count &&
+        d + OUT_BLOCK <= at->depth && at->depth % 4 == 0) {
+        flush_whole(out, factor, data, at, first, d, join);
         return;
     }
     FOR_UNROLLED (r, ROWS) {
@@ -191,16 +193,16 @@ INLINE void settle_elements(float4 *out, const float *factor, __global result *d
             float value[4] = {out[OUT(r, x)].x, out[OUT(r, x)].y, out[OUT(r, x)].z, out[OUT(r, x)].w};
             FOR_UNROLLED (i, 4)
                 if (i < left)
-                    settle_float(to + out_depth(x) + i, factor[r], value + i, join);
+                    flush_float(to + out_depth(x) + i, factor[r], value + i, join);
             out[OUT(r, x)] = (float4)(value[0], value[1], value[2], value[3]);
         }
     }
 }
 
-#define settle_output(out, settled, factor, data, at, first, d, rows)                                                  \
-    ((void)(settled), settle_elements(out, factor, data, at, first, d, false))
-#define join_output(out, settled, factor, data, at, first, d, rows)                                                    \
-    ((void)(settled), settle_elements(out, factor, data, at, first, d, true))
+#define flush_output(out, total, factor, data, at, first, d, rows)                                                     \
+    ((void)(total), flush_elements(out, factor, data, at, first, d, false))
+#define finish_totals(out, total, factor, data, at, first, d, rows)                                                    \
+    ((void)(total), flush_elements(out, factor, data, at, first, d, true))
 #endif
 
 /* One float32 a row, written by one item of those that share the row. */
@@ -219,10 +221,10 @@ INLINE lane_f lane_exp2(lane_f x)
 
 INLINE lane_f lane_weight(lane_f x, const struct call *a)
 {
-    return exp2(x) * a->room;
+    return exp2(x) * a->headroom;
 }
 
-#include "attention/one_lane.cl"
+#include "attention/scalar_lane.cl"
 
 INLINE lane_f col_stat(const struct stats *of, long first, int c)
 {

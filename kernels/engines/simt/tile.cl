@@ -55,14 +55,14 @@ INLINE void put_down(__local float *tile, const stored4 *carried, const int coun
     }
 }
 
-/* Where column `column` of a tile stands among the walked rows of a depth: those of an item beside each other. */
+/* Where column `column` of a tile stands among the streamed rows of a depth: those of an item beside each other. */
 INLINE int column_place(int column)
 {
     const int c = column / TX;
     return (column % TX + c / COL_RUN * TX) * COL_RUN + c % COL_RUN;
 }
 
-/* Or transposed, as tile[x][row]; `permuted` for walked rows. */
+/* Or transposed, as tile[x][row]; `permuted` for streamed rows. */
 INLINE void put_across(__local float *tile, const int ld, const stored4 *carried, const int count, const int depth,
                        const bool permuted)
 {
@@ -81,53 +81,54 @@ INLINE void put_across(__local float *tile, const int ld, const stored4 *carried
     }
 }
 
-INLINE void fetch_owner(__local float *tile, const struct rows *owner, long first, int d, const int depth,
-                        const struct span *rows)
+INLINE void fetch_stationary(__local float *tile, const struct rows *stationary, long first, int d, const int depth,
+                             const struct span *rows)
 {
     for (int x = 0; x < depth; x += 4) {
-        for (int row = get_local_id(0); row < OWN; row += WG_SIZE) {
+        for (int row = get_local_id(0); row < TILE_ROWS; row += WG_SIZE) {
             float4 value = 0.0f;
-            if (row_exists(owner, first + row))
-                value = widen4(load_quad(owner->data + row_offset(&owner->at, first + row), d + x, owner->at.depth));
-            __local float *to = tile + x * OWNER_LD + row;
+            if (row_exists(stationary, first + row))
+                value = widen4(load_quad(stationary->data + row_offset(&stationary->at, first + row), d + x,
+                                         stationary->at.depth));
+            __local float *to = tile + x * STATIONARY_LD + row;
             to[0] = value.x;
-            to[OWNER_LD] = value.y;
-            to[2 * OWNER_LD] = value.z;
-            to[3 * OWNER_LD] = value.w;
+            to[STATIONARY_LD] = value.y;
+            to[2 * STATIONARY_LD] = value.z;
+            to[3 * STATIONARY_LD] = value.w;
         }
     }
 }
 
 /* `count` elements in runs of `run`, which lie `apart` from each other. */
-INLINE void read_runs(float *values, const __local float *at, const int count, const int run, const int apart)
+INLINE void read_runs(float *values, const __local float *at, const int count, const int run, const int stride)
 {
     FOR_UNROLLED (g, count / run) {
         if (run == 4) {
-            const float4 four = read4(at + g * apart);
+            const float4 four = read4(at + g * stride);
             values[4 * g] = four.x;
             values[4 * g + 1] = four.y;
             values[4 * g + 2] = four.z;
             values[4 * g + 3] = four.w;
         } else {
             FOR_UNROLLED (i, run)
-                values[g * run + i] = at[g * apart + i];
+                values[g * run + i] = at[g * stride + i];
         }
     }
 }
 
-/* The item's owner rows of a step; `at` is that step of an owner tile or of P. */
+/* The item's stationary rows of a step; `at` is that step of a stationary tile or of P. */
 INLINE void read_rows(float *values, const __local float *at)
 {
     read_runs(values, at + item_y() * ROW_RUN, ROWS, ROW_RUN, TY * ROW_RUN);
 }
 
-/* S += owner[d ..] x walked^T over CHUNK. */
-INLINE void multiply_scores(float *S, const __local float *owner, const __local float *walked)
+/* S += stationary side[d ..] x streamed^T over DEPTH_STEP. */
+INLINE void multiply_scores(float *S, const __local float *stationary, const __local float *streamed)
 {
-    FOR_STEPS (k, CHUNK) {
+    FOR_STEPS (k, DEPTH_STEP) {
         float row[ROWS], column[COLS];
-        read_rows(row, owner + k * OWNER_LD);
-        read_runs(column, walked + k * SCORES_LD + item_x() * COL_RUN, COLS, COL_RUN, TX * COL_RUN);
+        read_rows(row, stationary + k * STATIONARY_LD);
+        read_runs(column, streamed + k * SCORES_LD + item_x() * COL_RUN, COLS, COL_RUN, TX * COL_RUN);
         FOR_UNROLLED (r, ROWS)
             FOR_UNROLLED (c, COLS)
                 S[SCORE(r, c)] = mad(row[r], column[c], S[SCORE(r, c)]);
@@ -139,7 +140,7 @@ INLINE void put_operand(__local float *tile, const float *S)
 {
     FOR_UNROLLED (c, COLS)
         FOR_UNROLLED (g, ROWS / ROW_RUN) {
-            __local float *to = tile + tile_col(c) * OWNER_LD + tile_row(g * ROW_RUN);
+            __local float *to = tile + tile_col(c) * STATIONARY_LD + tile_row(g * ROW_RUN);
             if (ROW_RUN == 4)
                 *(__local float4 *)to = (float4)(S[SCORE(4 * g, c)], S[SCORE(4 * g + 1, c)], S[SCORE(4 * g + 2, c)],
                                                  S[SCORE(4 * g + 3, c)]);
@@ -149,55 +150,55 @@ INLINE void put_operand(__local float *tile, const float *S)
         }
 }
 
-/* out += P x walked, STRIP rows of it, all of SLICE. */
-INLINE void multiply_strip(float4 *out, const __local float *P, const __local float *walked)
+/* out += P x streamed, STRIP rows of it, all of OUT_BLOCK. */
+INLINE void multiply_strip(float4 *out, const __local float *P, const __local float *streamed)
 {
     FOR_STEPS (k, STRIP) {
         float p[ROWS];
-        read_rows(p, P + k * OWNER_LD);
+        read_rows(p, P + k * STATIONARY_LD);
         FOR_OUT (x) {
-            const float4 w = read4(walked + k * SLICE + out_depth(x));
+            const float4 w = read4(streamed + k * OUT_BLOCK + out_depth(x));
             FOR_UNROLLED (r, ROWS)
                 out[OUT(r, x)] = mad((float4)(p[r]), w, out[OUT(r, x)]);
         }
     }
 }
 
-/* S = owner x walked^T over `depth`. The next chunk is on its way while this one is multiplied. */
-INLINE void tile_scores(float *S, __local float *owner_tile, const struct rows *owner, long o,
-                        __local float *walked_tile, const struct rows *walked, long w, const int depth,
+/* S = stationary x streamed^T over `depth`. The next depth step is on its way while this one is multiplied. */
+INLINE void tile_scores(float *S, __local float *stationary_tile, const struct rows *stationary, long o,
+                        __local float *streamed_tile, const struct rows *streamed, long w, const int depth,
                         const struct span *rows, int cols)
 {
-    stored4 of_owner[CARRIED(OWN, CHUNK)], of_walked[CARRIED(WALK, CHUNK)];
-    if (!OWNER_RESIDENT)
-        pick_up(of_owner, owner, o, OWN, 0, CHUNK, true);
-    pick_up(of_walked, walked, w, WALK, 0, CHUNK, true);
+    stored4 of_stationary[CARRIED(TILE_ROWS, DEPTH_STEP)], of_streamed[CARRIED(TILE_COLS, DEPTH_STEP)];
+    if (!STATIONARY_RESIDENT)
+        pick_up(of_stationary, stationary, o, TILE_ROWS, 0, DEPTH_STEP, true);
+    pick_up(of_streamed, streamed, w, TILE_COLS, 0, DEPTH_STEP, true);
     FOR_UNROLLED (s, ROWS * COLS)
         S[s] = 0.0f;
-    for (int d = 0; d < depth; d += CHUNK) {
+    for (int d = 0; d < depth; d += DEPTH_STEP) {
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (!OWNER_RESIDENT)
-            put_across(owner_tile, OWNER_LD, of_owner, OWN, CHUNK, false);
-        put_across(walked_tile, SCORES_LD, of_walked, WALK, CHUNK, true);
+        if (!STATIONARY_RESIDENT)
+            put_across(stationary_tile, STATIONARY_LD, of_stationary, TILE_ROWS, DEPTH_STEP, false);
+        put_across(streamed_tile, SCORES_LD, of_streamed, TILE_COLS, DEPTH_STEP, true);
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (d + CHUNK < depth) {
-            if (!OWNER_RESIDENT)
-                pick_up(of_owner, owner, o, OWN, d + CHUNK, CHUNK, true);
-            pick_up(of_walked, walked, w, WALK, d + CHUNK, CHUNK, true);
+        if (d + DEPTH_STEP < depth) {
+            if (!STATIONARY_RESIDENT)
+                pick_up(of_stationary, stationary, o, TILE_ROWS, d + DEPTH_STEP, DEPTH_STEP, true);
+            pick_up(of_streamed, streamed, w, TILE_COLS, d + DEPTH_STEP, DEPTH_STEP, true);
         }
-        multiply_scores(S, owner_tile + (OWNER_RESIDENT ? d * OWNER_LD : 0), walked_tile);
+        multiply_scores(S, stationary_tile + (STATIONARY_RESIDENT ? d * STATIONARY_LD : 0), streamed_tile);
     }
 }
 
-/* out += P x walked for the depth slice from d, strip by strip. Of a long sum each tile is added up alone first, in
+/* out += P x streamed for the output block from d, strip by strip. Of a long sum each tile is added up alone first, in
  * registers that scores do not need meanwhile. */
-INLINE void tile_output(float4 *out, const float *P, __local float *p_tile, __local float *walked_tile,
-                        const struct rows *walked, long w, int d, const int staged, const int depth,
+INLINE void tile_output(float4 *out, const float *P, __local float *p_tile, __local float *streamed_tile,
+                        const struct rows *streamed, long w, int d, const int staged, const int depth,
                         const struct span *rows, int cols)
 {
-    __local float *strip = walked_tile + WALK * OWNER_LD;
-    stored4 of_walked[CARRIED(STRIP, SLICE)];
-    pick_up(of_walked, walked, w, STRIP, d, SLICE, false);
+    __local float *strip = streamed_tile + TILE_COLS * STATIONARY_LD;
+    stored4 of_streamed[CARRIED(STRIP, OUT_BLOCK)];
+    pick_up(of_streamed, streamed, w, STRIP, d, OUT_BLOCK, false);
     barrier(CLK_LOCAL_MEM_FENCE);
     put_operand(p_tile, P);
 #if LONG_SUMS
@@ -207,14 +208,14 @@ INLINE void tile_output(float4 *out, const float *P, __local float *p_tile, __lo
 #else
     float4 *const sum = out;
 #endif
-    for (int s = 0; s < WALK; s += STRIP) {
+    for (int s = 0; s < TILE_COLS; s += STRIP) {
         if (s > 0)
             barrier(CLK_LOCAL_MEM_FENCE);
-        put_down(strip, of_walked, STRIP, SLICE);
+        put_down(strip, of_streamed, STRIP, OUT_BLOCK);
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (s + STRIP < WALK)
-            pick_up(of_walked, walked, w + s + STRIP, STRIP, d, SLICE, false);
-        multiply_strip(sum, p_tile + s * OWNER_LD, strip);
+        if (s + STRIP < TILE_COLS)
+            pick_up(of_streamed, streamed, w + s + STRIP, STRIP, d, OUT_BLOCK, false);
+        multiply_strip(sum, p_tile + s * STATIONARY_LD, strip);
     }
 #if LONG_SUMS
     FOR_UNROLLED (x, ROWS * OUT_COLS)

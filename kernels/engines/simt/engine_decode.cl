@@ -1,36 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Engine `simt` where a tile has few owner rows, as decoding does: a schedule of its own (forward_few.cl), since each key
+/* Engine `simt` where a tile has few stationary rows, as decoding does: a schedule of its own (forward_decode.cl), since each key
  * is used little and all time goes into loading. The WG_SIZE items are TY groups of TX. A group owns GROUP_KEYS of a
  * tile's keys: it has its own m, l and O for them, and the groups' are added up at the end.
  *
- *   item (ty, tx): scores of keys ty GROUP_KEYS + tx + TX c with all OWN rows; of the group's O, all rows,
+ *   item (ty, tx): scores of keys ty GROUP_KEYS + tx + TX c with all TILE_ROWS rows; of the group's O, all rows,
  *                  depth 4 (tx + TX x) + 0..3
  *
- * Keys come to local memory as they are stored, by a CHUNK of the depth, in pieces of 16 bytes, the next chunk being on
- * its way in registers; an item reads the pieces of its keys, and the rows of Q as all others do at that moment. Values
+ * Keys come to local memory as they are stored, by a DEPTH_STEP of the depth, in vectors of 16 bytes, the next depth step being on
+ * its way in registers; an item reads the vectors of its keys, and the rows of Q as all others do at that moment. Values
  * go from global memory straight to the one item that needs them, STRIP keys ahead.
  *
- * Local memory in bytes: Q 4 OWN D_PAD; the pool, the larger of WALK KEY_LD pieces and, at the end, TY SLICE floats;
- * floats for OWN rows of WG_SIZE items, and of WALK keys. */
-#ifndef ENGINE_FEW_CL
-#define ENGINE_FEW_CL
+ * Local memory in bytes: Q 4 TILE_ROWS D_PAD; the pool, the larger of TILE_COLS KEY_LD vectors and, at the end, TY OUT_BLOCK floats;
+ * floats for TILE_ROWS rows of WG_SIZE items, and of TILE_COLS keys. */
+#ifndef ENGINE_DECODE_CL
+#define ENGINE_DECODE_CL
 
 #if !defined(TX) || !defined(TY) || !defined(STRIP) || !defined(UNROLL)
 #error "TX, TY, STRIP and UNROLL must be given with -D"
 #endif
 #define WG_SIZE (TX * TY)
-#define GROUP_KEYS (WALK / TY)
-#define ROWS OWN
+#define GROUP_KEYS (TILE_COLS / TY)
+#define ROWS TILE_ROWS
 #define COLS (GROUP_KEYS > TX ? GROUP_KEYS / TX : 1)
-#define OUT_COLS (SLICE / (4 * TX))
-#define PIECES (CHUNK / PIECE)
-#define KEY_LD (PIECES | 1) /* odd: neighbouring keys lie in other banks */
-#if WALK % TY || (WALK / TY > TX && WALK / TY % TX) || WALK / TY < 2 || WALK / TY % STRIP || SLICE % (4 * TX) ||       \
-    CHUNK % 8
-#error "TY divides WALK into two keys a group at least, TX or STRIP these, 4 TX divides SLICE, 8 CHUNK"
+#define OUT_COLS (OUT_BLOCK / (4 * TX))
+#define STEP_VECTORS (DEPTH_STEP / VEC16)
+#define KEY_LD (STEP_VECTORS | 1) /* odd: neighbouring keys lie in other banks */
+#if TILE_COLS % TY || (TILE_COLS / TY > TX && TILE_COLS / TY % TX) || TILE_COLS / TY < 2 || TILE_COLS / TY % STRIP ||  \
+    OUT_BLOCK % (4 * TX) || DEPTH_STEP % 8
+#error "TY divides TILE_COLS into two keys a group at least, TX or STRIP these, 4 TX divides OUT_BLOCK, 8 DEPTH_STEP"
 #endif
-#if (OWN & (OWN - 1)) || OWN > 16 || !OWNER_RESIDENT
-#error "OWN is 1, 2, 4, 8 or 16, and the owner rows stay"
+#if (TILE_ROWS & (TILE_ROWS - 1)) || TILE_ROWS > 16 || !STATIONARY_RESIDENT
+#error "TILE_ROWS is 1, 2, 4, 8 or 16, and the stationary rows stay"
 #endif
 
 typedef float lane_f;
@@ -39,12 +39,12 @@ typedef float4 out_f;
 #define LANES 1
 #define ACC __private
 
-#define OWNER_TILE(name) __local float4 name[OWN * D_PAD / 4]
-#define KEY_POOL (WALK * KEY_LD)
-#define OUTPUT_POOL (TY * SLICE / 4)
+#define STATIONARY_TILE(name) __local float4 name[TILE_ROWS * D_PAD / 4]
+#define KEY_POOL (TILE_COLS * KEY_LD)
+#define OUTPUT_POOL (TY * OUT_BLOCK / 4)
 #define POOL(name) __local uint4 name[KEY_POOL > OUTPUT_POOL ? KEY_POOL : OUTPUT_POOL]
-#define ITEMS_TILE(name) __local float __attribute__((aligned(16))) name[WG_SIZE * OWN]
-#define OPERAND_TILE(name) __local float __attribute__((aligned(16))) name[WALK * OWN]
+#define ITEMS_TILE(name) __local float __attribute__((aligned(16))) name[WG_SIZE * TILE_ROWS]
+#define OPERAND_TILE(name) __local float __attribute__((aligned(16))) name[TILE_COLS * TILE_ROWS]
 #define ROW_VALUES(name) float name[ROWS]
 #define SCORES(name) float name[ROWS * COLS]
 #define OUTPUT(name) float4 name[ROWS * OUT_COLS]
@@ -99,10 +99,10 @@ INLINE lane_f lane_exp2(lane_f x)
 
 INLINE lane_f lane_weight(lane_f x, const struct call *a)
 {
-    return exp2(x) * a->room;
+    return exp2(x) * a->headroom;
 }
 
-#include "attention/one_lane.cl"
+#include "attention/scalar_lane.cl"
 
 /* One float of each row, four at a time where there are. */
 INLINE void read_rows(float *values, const __local float *at)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A caller's queue, tensors and workspace: are they of this context, and large enough? */
-#include "launch/place.h"
+#include "launch/bind.h"
 
 #include <string.h>
 
@@ -90,50 +90,50 @@ bool clattn__tensor_given(const clattn_tensor *tensor)
 static const char address_space;
 
 /* Finds the tensor's memory: what two tensors must share to overlap, its first byte there, and how many there are. */
-static clattn_status find_memory(const clattn_context *context, const struct clattn__role *role,
+static clattn_status find_memory(const clattn_context *context, const struct clattn__tensor_slot *slot,
                                  const clattn_tensor *tensor, const void **memory, int64_t *base, uint64_t *size)
 {
     if (tensor->mem && tensor->svm)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensor %s has a mem and an svm; it lies in one of them",
-                            role->name);
+                            slot->name);
     if (tensor->svm) {
         *memory = &address_space;
         *base = (int64_t)(intptr_t)tensor->svm;
         *size = UINT64_MAX; /* nobody knows */
-        return clattn__svm_check(context, role->name, tensor->svm);
+        return clattn__svm_check(context, slot->name, tensor->svm);
     }
     size_t bytes = 0, origin = 0;
     cl_mem root = NULL;
     const clattn_status status =
-        query_buffer(context, role->name, role->element_bytes, tensor->mem, &bytes, &root, &origin);
+        query_buffer(context, slot->name, slot->element_bytes, tensor->mem, &bytes, &root, &origin);
     *memory = root;
     *base = (int64_t)origin;
     *size = bytes;
     return status;
 }
 
-clattn_status clattn__place_tensor(const clattn_context *context, const struct clattn__role *role,
-                                   const clattn_tensor *tensor, struct clattn__view *view)
+clattn_status clattn__bind_tensor(const clattn_context *context, const struct clattn__tensor_slot *slot,
+                                  const clattn_tensor *tensor, struct clattn__view *view)
 {
     const void *memory = NULL;
     int64_t base = 0;
     uint64_t size = 0;
     if (!clattn__tensor_given(tensor))
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensor %s is missing: its mem is NULL", role->name);
-    clattn_status status = find_memory(context, role, tensor, &memory, &base, &size);
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensor %s is missing: its mem is NULL", slot->name);
+    clattn_status status = find_memory(context, slot, tensor, &memory, &base, &size);
     if (!status)
-        status = clattn__role_strides_check(role, tensor->stride);
+        status = clattn__slot_strides_check(slot, tensor->stride);
     if (status)
         return status;
     const uint64_t elements = tensor->offset;
-    if (!clattn__role_view(role, tensor->stride, view) || elements > CLATTN__MOST_STRIDE)
-        return clattn__fail(CLATTN_BUFFER_TOO_SMALL, "offset or a stride of %s exceeds 2^58 elements", role->name);
+    if (!clattn__slot_view(slot, tensor->stride, view) || elements > CLATTN__MOST_STRIDE)
+        return clattn__fail(CLATTN_BUFFER_TOO_SMALL, "offset or a stride of %s exceeds 2^58 elements", slot->name);
     const int64_t extent = clattn__view_extent(view);
-    const int64_t offset = (int64_t)elements * (int64_t)role->element_bytes;
+    const int64_t offset = (int64_t)elements * (int64_t)slot->element_bytes;
     if (extent < 0 || (uint64_t)extent + (uint64_t)offset > size)
         return clattn__fail(CLATTN_BUFFER_TOO_SMALL,
                             "%s reaches to byte %llu of its buffer (offset and strides included), which has %llu",
-                            role->name, extent < 0 ? ~0ull : (unsigned long long)extent + (unsigned long long)offset,
+                            slot->name, extent < 0 ? ~0ull : (unsigned long long)extent + (unsigned long long)offset,
                             (unsigned long long)size);
     view->memory = memory;
     view->base = base + offset;
@@ -143,8 +143,8 @@ clattn_status clattn__place_tensor(const clattn_context *context, const struct c
 /* Kernels read parts of a split forward four floats at a time. */
 enum { WORKSPACE_ALIGNMENT = 16 };
 
-clattn_status clattn__place_workspace(const clattn_context *context, size_t needed, cl_mem workspace,
-                                      struct clattn__view *view)
+clattn_status clattn__bind_workspace(const clattn_context *context, size_t needed, cl_mem workspace,
+                                     struct clattn__view *view)
 {
     size_t size = 0, origin = 0;
     cl_mem root = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What engines share whose lanes are single owner rows: lane_f is float, lane_i int, LANES 1. Included where tile_row is
+/* What engines share whose lanes are single stationary rows: lane_f is float, lane_i int, LANES 1. Included where tile_row is
  * known. */
-#ifndef ONE_LANE_CL
-#define ONE_LANE_CL
+#ifndef SCALAR_LANE_CL
+#define SCALAR_LANE_CL
 
 #include "attention/rows.cl"
 
@@ -49,9 +49,9 @@ INLINE lane_f lane_sum(lane_i n, float more)
     return as_float(0x4b400000 + n) + (more - 0x1.8p23f);
 }
 
-INLINE lane_f gather_float(const __global float *data, lane_i n, long apart)
+INLINE lane_f gather_float(const __global float *data, lane_i n, long stride)
 {
-    return data[n * apart];
+    return data[n * stride];
 }
 
 INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i head, long per_head, lane_i j,

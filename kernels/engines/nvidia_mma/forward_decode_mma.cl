@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* forward.cl for few query rows: the same grid, arguments and results, in the schedule of engine_few_mma.cl. Keys are
+/* forward.cl for few query rows: the same grid, arguments and results, in the schedule of engine_decode_mma.cl. Keys are
  * on their way while a warp takes exponentials, values while it computes scores; nobody waits for another before the
  * end. */
 #include "attention/finish.cl"
 #include "attention/parameters.cl"
 #include "attention/softmax.cl"
-#include "engines/nvidia_mma/tile_few.cl"
+#include "engines/nvidia_mma/tile_decode.cl"
 
 #ifndef SPLIT
 #error "SPLIT must be given with -D"
 #endif
 
-__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few_mma(PARAMETERS(FORWARD_ARGS))
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_decode_mma(PARAMETERS(FORWARD_ARGS))
 {
     ABSENT(FORWARD_ARGS)
     const struct score_inputs given = GIVEN_INPUTS;
-    __global result *const to = RESULT(out, parts);
+    __global result *const to = RESULT(out, partials);
     EXCHANGE_TILE(exchange);
-    __local float stats[2 * WARPS * OWN];
-    __local float outputs[WARPS * OWN * SUM_ROW];
+    __local float stats[2 * WARPS * TILE_ROWS];
+    __local float outputs[WARPS * TILE_ROWS * SUM_ROW];
     QUERIES(queries);
     KEYS(keys);
     VALUES(values);
@@ -34,8 +34,8 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few_m
     query_job(&job, &a, DV_PAD, q, 0, k, v, &given, kv_lengths);
     const struct span rows = {0, ROWS};
 
-    struct range walk;
-    walked_keys(&walk, &a, &job);
+    struct range visited;
+    job_keys(&visited, &a, &job);
     load_queries(queries, &job.Q, job.first);
     FOR_ROWS (r, &rows) {
         m[r] = -INFINITY;
@@ -43,18 +43,18 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few_m
         FOR_OUT (x)
             O[OUT(r, x)] = 0.0f;
     }
-    if (walk.begin < walk.end) {
-        load_keys(keys, &job.K, walk.begin);
-        load_values(values, &job.V, walk.begin);
+    if (visited.begin < visited.end) {
+        load_keys(keys, &job.K, visited.begin);
+        load_values(values, &job.V, visited.begin);
     }
-    for (long j = walk.begin; j < walk.end; j += WALK) {
-        const bool more = j + WALK < walk.end;
+    for (long j = visited.begin; j < visited.end; j += TILE_COLS) {
+        const bool more = j + TILE_COLS < visited.end;
         multiply_keys(S, queries, keys, exchange);
         if (more)
-            load_keys(keys, &job.K, j + WALK);
+            load_keys(keys, &job.K, j + TILE_COLS);
         struct edge e;
         bool large;
-        if (is_full(&walk, j)) {
+        if (is_full(&visited, j)) {
             find_full_edge(&e, &a, &job, job.first, j, &given);
             large = softmax_scores(S, row_max, &a, &e, true, &rows, COLUMNS);
         } else {
@@ -65,7 +65,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few_m
         softmax_update(S, O, m, l, row_max, large, &a, &rows, COLUMNS);
         multiply_values(O, S, values, exchange);
         if (more)
-            load_values(values, &job.V, j + WALK);
+            load_values(values, &job.V, j + TILE_COLS);
     }
 
     struct layout out_at;
@@ -77,5 +77,5 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few_m
         weight[r] *= factor[r];
     store_sum(O, weight, outputs, to, &out_at, job.first);
     finish_rows(m, l, &a, &rows);
-    store_row_stats(m, l, &a, &job, lse, parts, &rows);
+    store_row_stats(m, l, &a, &job, lse, partials, &rows);
 }

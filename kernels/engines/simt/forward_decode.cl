@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* forward.cl for few query rows: the same grid, arguments and results, in the schedule of engine_few.cl. All that a
- * work-group waits for is on its way a chunk of keys and a strip of values ahead, into the next tile. */
+/* forward.cl for few query rows: the same grid, arguments and results, in the schedule of engine_decode.cl. All that a
+ * work-group waits for is on its way a depth step of keys and a strip of values ahead, into the next tile. */
 #include "attention/finish.cl"
 #include "attention/parameters.cl"
 #include "attention/softmax.cl"
-#include "engines/simt/tile_few.cl"
+#include "engines/simt/tile_decode.cl"
 
 #ifndef SPLIT
 #error "SPLIT must be given with -D"
 #endif
 
-__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few(PARAMETERS(FORWARD_ARGS))
+__kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_decode(PARAMETERS(FORWARD_ARGS))
 {
     ABSENT(FORWARD_ARGS)
     const struct score_inputs given = GIVEN_INPUTS;
-    __global result *const to = RESULT(out, parts);
-    OWNER_TILE(q_tile);
+    __global result *const to = RESULT(out, partials);
+    STATIONARY_TILE(q_tile);
     POOL(pool);
     ITEMS_TILE(items_tile);
     OPERAND_TILE(p_tile);
@@ -29,8 +29,8 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few(P
 
     struct job job;
     query_job(&job, &a, DV_PAD, q, 0, k, v, &given, kv_lengths);
-    const int d_out = job.slice * SLICE;
-    const bool pieces = has_pieces(job.K.data, &job.K.at);
+    const int d_out = job.out_block * OUT_BLOCK;
+    const bool vectors = has_vec16(job.K.data, &job.K.at);
     const struct span rows = {0, ROWS};
 
     fetch_queries(q_tile, &job.Q, job.first);
@@ -42,29 +42,29 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few(P
     }
 
     struct range keys;
-    walked_keys(&keys, &a, &job);
+    job_keys(&keys, &a, &job);
     uint4 next_keys[CARRIED];
     stored4 next_values[STRIP * OUT_COLS];
     if (keys.begin < keys.end) {
-        pick_up_keys(next_keys, &job.K, pieces, keys.begin, 0);
+        pick_up_keys(next_keys, &job.K, vectors, keys.begin, 0);
         if (carries_values(&job.V, keys.begin, d_out))
             pick_up_values(next_values, &job.V, keys.begin, d_out);
     }
-    for (long j = keys.begin; j < keys.end; j += WALK) {
-        const bool more = j + WALK < keys.end;
+    for (long j = keys.begin; j < keys.end; j += TILE_COLS) {
+        const bool more = j + TILE_COLS < keys.end;
         const int cols = cols_of_item();
         FOR_UNROLLED (s, ROWS * COLS)
             S[s] = 0.0f;
-        FOR_ROLLED(d, 0, D_PAD, CHUNK)
+        FOR_ROLLED(d, 0, D_PAD, DEPTH_STEP)
         {
             if (d > 0) /* else the last tile's barriers came after its keys were read */
                 barrier(CLK_LOCAL_MEM_FENCE);
-            put_down_keys(pool, next_keys, &job.K, pieces, j, d);
+            put_down_keys(pool, next_keys, &job.K, vectors, j, d);
             barrier(CLK_LOCAL_MEM_FENCE);
-            if (d + CHUNK < D_PAD)
-                pick_up_keys(next_keys, &job.K, pieces, j, d + CHUNK);
+            if (d + DEPTH_STEP < D_PAD)
+                pick_up_keys(next_keys, &job.K, vectors, j, d + DEPTH_STEP);
             else if (more)
-                pick_up_keys(next_keys, &job.K, pieces, j + WALK, 0);
+                pick_up_keys(next_keys, &job.K, vectors, j + TILE_COLS, 0);
             multiply_keys(S, q_tile + d / 4, pool, cols);
         }
         struct edge e;
@@ -89,5 +89,5 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_few(P
     FOR_ROWS (r, &rows)
         store_row(O + OUT(r, 0), weight[r] * factor[r], (__local float *)pool, to, &out_at, job.first + r, d_out);
     finish_rows(m, l, &a, &rows);
-    store_row_stats(m, l, &a, &job, lse, parts, &rows);
+    store_row_stats(m, l, &a, &job, lse, partials, &rows);
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loads and products of engine_few.cl. */
-#ifndef TILE_FEW_CL
-#define TILE_FEW_CL
+/* Loads and products of engine_decode.cl. */
+#ifndef TILE_DECODE_CL
+#define TILE_DECODE_CL
 
 #include "attention/engine.cl"
 #include "attention/merge.cl"
-#include "attention/pieces.cl"
+#include "attention/vec16.cl"
 
-/* Four elements of a piece, or of a value: there are as many to convert as to multiply, so by what the device has for
+/* Four elements of a vector, or of a value: there are as many to convert as to multiply, so by what the device has for
  * one element, which widen4 does not trust every compiler to find. */
 #if STORAGE == STORAGE_FLOAT32
-#define WIDEN_PIECE(to, bits) ((to)[0] = as_float4(bits))
+#define WIDEN_VEC16(to, bits) ((to)[0] = as_float4(bits))
 #define WIDEN_QUAD(to, quad) (*(to) = (quad))
 #else
-#define WIDEN_PIECE(to, bits) (widen_words((to), (bits).lo), widen_words((to) + 1, (bits).hi))
+#define WIDEN_VEC16(to, bits) (widen_words((to), (bits).lo), widen_words((to) + 1, (bits).hi))
 #define WIDEN_QUAD(to, quad) widen_words((to), as_uint2(quad))
 INLINE void widen_words(float4 *to, uint2 words)
 {
@@ -27,11 +27,11 @@ INLINE void widen_words(float4 *to, uint2 words)
 #endif
 }
 #endif
-#define PIECE_QUADS (PIECE / 4)
+#define VEC16_QUADS (VEC16 / 4)
 
 INLINE void fetch_queries(__local float4 *tile, const struct rows *Q, long first)
 {
-    FOR_ROLLED(at, (int)get_local_id(0), OWN * D_PAD / 4, WG_SIZE)
+    FOR_ROLLED(at, (int)get_local_id(0), TILE_ROWS * D_PAD / 4, WG_SIZE)
     {
         const int row = at / (D_PAD / 4), d = at % (D_PAD / 4) * 4;
         float4 value = 0.0f;
@@ -41,65 +41,66 @@ INLINE void fetch_queries(__local float4 *tile, const struct rows *Q, long first
     }
 }
 
-/* What an item carries of a chunk of the tile's keys: the n-th piece is `at` = n WG_SIZE + its number. Said so that
- * addresses are one and a step, not as many as there are pieces. */
-#define CARRIED ((WALK * PIECES + WG_SIZE - 1) / WG_SIZE)
-#define ALL_CARRY (WALK * PIECES % WG_SIZE == 0)
-#define IS_CARRIED(n) (ALL_CARRY || (int)get_local_id(0) + (n)*WG_SIZE < WALK * PIECES)
-#define IN_STEP (WG_SIZE % PIECES == 0)
-#define PIECE_KEY(n)                                                                                                   \
-    (IN_STEP ? (int)get_local_id(0) / PIECES + (n) * (WG_SIZE / PIECES) : ((int)get_local_id(0) + (n)*WG_SIZE) / PIECES)
-#define PIECE_AT(n) (((int)get_local_id(0) + (IN_STEP ? 0 : (n)*WG_SIZE)) % PIECES)
+/* What an item carries of a depth step of the tile's keys: the n-th vector is `at` = n WG_SIZE + its number. Said so that
+ * addresses are one and a step, not as many as there are vectors. */
+#define CARRIED ((TILE_COLS * STEP_VECTORS + WG_SIZE - 1) / WG_SIZE)
+#define ALL_CARRY (TILE_COLS * STEP_VECTORS % WG_SIZE == 0)
+#define IS_CARRIED(n) (ALL_CARRY || (int)get_local_id(0) + (n)*WG_SIZE < TILE_COLS * STEP_VECTORS)
+#define IN_STEP (WG_SIZE % STEP_VECTORS == 0)
+#define VEC16_KEY(n)                                                                                                   \
+    (IN_STEP ? (int)get_local_id(0) / STEP_VECTORS + (n) * (WG_SIZE / STEP_VECTORS)                                    \
+             : ((int)get_local_id(0) + (n)*WG_SIZE) / STEP_VECTORS)
+#define VEC16_AT(n) (((int)get_local_id(0) + (IN_STEP ? 0 : (n)*WG_SIZE)) % STEP_VECTORS)
 
-/* Whether that chunk of the keys first .. first + WALK - 1 from depth d goes through registers: whole tiles of whole
- * pieces, nearly all there are. */
-INLINE bool carries_keys(const struct rows *K, bool pieces, long first, int d)
+/* Whether that depth step of the keys first .. first + TILE_COLS - 1 from depth d goes through registers: whole tiles of whole
+ * vectors, nearly all there are. */
+INLINE bool carries_keys(const struct rows *K, bool vectors, long first, int d)
 {
-    return pieces && all_exist(K, first) && d + CHUNK <= K->at.depth;
+    return vectors && all_exist(K, first) && d + DEPTH_STEP <= K->at.depth;
 }
 
-INLINE void pick_up_keys(uint4 *carried, const struct rows *K, bool pieces, long first, int d)
+INLINE void pick_up_keys(uint4 *carried, const struct rows *K, bool vectors, long first, int d)
 {
-    if (!carries_keys(K, pieces, first, d))
+    if (!carries_keys(K, vectors, first, d))
         return;
-    const __global stored *data = K->data + K->at.origin + (first + PIECE_KEY(0)) * K->at.row + d + PIECE_AT(0) * PIECE;
+    const __global stored *data = K->data + K->at.origin + (first + VEC16_KEY(0)) * K->at.row + d + VEC16_AT(0) * VEC16;
     FOR_UNROLLED (n, CARRIED) {
         if (IS_CARRIED(n))
             carried[n] = *(const __global uint4 *)data;
-        data += (PIECE_KEY(n + 1) - PIECE_KEY(n)) * K->at.row + (PIECE_AT(n + 1) - PIECE_AT(n)) * PIECE;
+        data += (VEC16_KEY(n + 1) - VEC16_KEY(n)) * K->at.row + (VEC16_AT(n + 1) - VEC16_AT(n)) * VEC16;
     }
 }
 
 /* And into local memory, or what was not carried, from where it is. */
-INLINE void put_down_keys(__local uint4 *tile, const uint4 *carried, const struct rows *K, bool pieces, long first,
+INLINE void put_down_keys(__local uint4 *tile, const uint4 *carried, const struct rows *K, bool vectors, long first,
                           int d)
 {
-    if (carries_keys(K, pieces, first, d)) {
+    if (carries_keys(K, vectors, first, d)) {
         FOR_UNROLLED (n, CARRIED)
             if (IS_CARRIED(n))
-                tile[PIECE_KEY(n) * KEY_LD + PIECE_AT(n)] = carried[n];
+                tile[VEC16_KEY(n) * KEY_LD + VEC16_AT(n)] = carried[n];
         return;
     }
-    FOR_ROLLED(at, (int)get_local_id(0), WALK * PIECES, WG_SIZE)
+    FOR_ROLLED(at, (int)get_local_id(0), TILE_COLS * STEP_VECTORS, WG_SIZE)
     {
-        const int row = at / PIECES;
-        uint4 piece = 0;
+        const int row = at / STEP_VECTORS;
+        uint4 vector = 0;
         if (row_exists(K, first + row))
-            piece = load_piece(K->data + row_offset(&K->at, first + row), d + at % PIECES * PIECE, K->at.depth);
-        tile[row * KEY_LD + at % PIECES] = piece;
+            vector = load_vec16(K->data + row_offset(&K->at, first + row), d + at % STEP_VECTORS * VEC16, K->at.depth);
+        tile[row * KEY_LD + at % STEP_VECTORS] = vector;
     }
 }
 
-/* S += Q K^T over a chunk of the depth; `q` is that of row 0. */
+/* S += Q K^T over a depth step; `q` is that of row 0. */
 INLINE void multiply_keys(float *S, const __local float4 *q, const __local uint4 *keys, int cols)
 {
-    FOR_STEPS (p, PIECES) {
+    FOR_STEPS (p, STEP_VECTORS) {
         FOR_COLS (c, cols) {
-            float4 k[PIECE_QUADS];
-            WIDEN_PIECE(k, keys[tile_col(c) * KEY_LD + p]);
-            FOR_UNROLLED (x, PIECE_QUADS)
+            float4 k[VEC16_QUADS];
+            WIDEN_VEC16(k, keys[tile_col(c) * KEY_LD + p]);
+            FOR_UNROLLED (x, VEC16_QUADS)
                 FOR_UNROLLED (r, ROWS) {
-                    const float4 row = q[r * (D_PAD / 4) + p * PIECE_QUADS + x];
+                    const float4 row = q[r * (D_PAD / 4) + p * VEC16_QUADS + x];
                     float sum = S[SCORE(r, c)];
                     sum = mad(row.x, k[x].x, sum);
                     sum = mad(row.y, k[x].y, sum);
@@ -121,10 +122,10 @@ INLINE void put_operand(__local float *tile, const float *P, int cols)
     }
 }
 
-/* Whether the values of keys first .. first + WALK - 1 go through registers, for the depth slice from d. */
+/* Whether the values of keys first .. first + TILE_COLS - 1 go through registers, for the output block from d. */
 INLINE bool carries_values(const struct rows *V, long first, int d)
 {
-    return V->quads && all_exist(V, first) && d + SLICE <= V->at.depth;
+    return V->quads && all_exist(V, first) && d + OUT_BLOCK <= V->at.depth;
 }
 
 /* Where the item's values of a key begin. */
@@ -169,11 +170,11 @@ INLINE void multiply_values(float4 *O, const __local float *P, stored4 *carried,
 {
     const __local float *own = P + item_y() * GROUP_KEYS * ROWS;
     if (carries_values(V, first, d)) {
-        const bool next = more && carries_values(V, first + WALK, d);
+        const bool next = more && carries_values(V, first + TILE_COLS, d);
         FOR_ROLLED(s, 0, GROUP_KEYS, STRIP)
         {
             const bool last = s + STRIP == GROUP_KEYS;
-            const long key = (last ? first + WALK : first + s + STRIP) + item_y() * GROUP_KEYS;
+            const long key = (last ? first + TILE_COLS : first + s + STRIP) + item_y() * GROUP_KEYS;
             const __global stored *data = values_at(V, key, d);
             FOR_UNROLLED (k, STRIP) {
                 multiply_value(O, own + (s + k) * ROWS, carried + OUT(k, 0));
@@ -212,19 +213,20 @@ INLINE void join_groups(float *m, float *l, float *weight, __local float *items,
         weight[r] = merge_row(m + r, l + r, maxima + r, sums + r, TY, ROWS, a);
 }
 
-/* data row = the sum of the groups' weight O, for the depth slice from d; one row of the tile. */
+/* data row = the sum of the groups' weight O, for the output block from d; one row of the tile. */
 INLINE void store_row(const float4 *O, float weight, __local float *tile, __global result *data,
                       const struct layout *at, long row, int d)
 {
     barrier(CLK_LOCAL_MEM_FENCE);
     FOR_OUT (x)
-        *(__local float4 *)(tile + item_y() * SLICE + out_depth(x)) = weight == 0.0f ? (float4)(0.0f) : O[x] * weight;
+        *(__local float4 *)(tile + item_y() * OUT_BLOCK + out_depth(x)) =
+            weight == 0.0f ? (float4)(0.0f) : O[x] * weight;
     barrier(CLK_LOCAL_MEM_FENCE);
-    FOR_ROLLED(x, (int)get_local_id(0), SLICE, WG_SIZE)
+    FOR_ROLLED(x, (int)get_local_id(0), OUT_BLOCK, WG_SIZE)
     {
         float sum = 0.0f;
         FOR_ROLLED(y, 0, TY, 1)
-        sum += tile[y * SLICE + x];
+        sum += tile[y * OUT_BLOCK + x];
         if (row < at->count && d + x < at->depth)
             STORE_RESULT(data, row_offset(at, row) + d + x, sum);
     }

@@ -35,14 +35,15 @@ struct clattn__saved clattn__layer_saved(const clattn_layer *layer)
 enum { BOTH_PASSES = CLATTN_FORWARD | CLATTN_BACKWARD };
 enum when { ALWAYS, WITH_CONTEXT };
 
-static const struct slot {
+static const struct line {
     const char *name;
     unsigned read, written, absent;
     enum when when;
-    size_t attention; /* ROLE_.. of attention's, or ROLE_COUNT */
-} slots[LAYER_ROLE_COUNT] = {
-#define BLOCK(slot, member, read, written, absent, when, m, n) {#member, read, written, absent, when, ROLE_COUNT},
-#define TENSOR(slot, member, ...) {#member, 0, 0, 0, ALWAYS, ROLE_##slot},
+    size_t attention; /* TENSOR_SLOT_.. of attention's, or TENSOR_SLOT_COUNT */
+} lines[LAYER_TENSOR_SLOT_COUNT] = {
+#define BLOCK(line, member, read, written, absent, when, m, n)                                                         \
+    {#member, read, written, absent, when, TENSOR_SLOT_COUNT},
+#define TENSOR(line, member, ...) {#member, 0, 0, 0, ALWAYS, TENSOR_SLOT_##line},
     CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
 #undef TENSOR
 #undef BLOCK
@@ -50,56 +51,56 @@ static const struct slot {
 
 bool clattn__layer_is_gradient(size_t index)
 {
-    return slots[index].written == CLATTN_BACKWARD;
+    return lines[index].written == CLATTN_BACKWARD;
 }
 
 /* Floats of each block. */
-static void count_floats(const clattn_layer *layer, int64_t count[LAYER_ROLE_COUNT])
+static void count_floats(const clattn_layer *layer, int64_t count[LAYER_TENSOR_SLOT_COUNT])
 {
     const int64_t rows = layer->batch * layer->len, keys = layer->batch * layer->context_len;
     const int64_t dim = layer->dim, context_dim = layer->context_dim, saved = clattn__layer_saved(layer).count;
     const int64_t width = layer->heads * layer->dim_head, kv_width = 2 * layer->kv_heads * layer->dim_head;
-#define BLOCK(slot, member, read, written, absent, when, m, n) count[LAYER_##slot] = (m) * (n);
-#define TENSOR(slot, ...) count[LAYER_##slot] = 0;
+#define BLOCK(line, member, read, written, absent, when, m, n) count[LAYER_##line] = (m) * (n);
+#define TENSOR(line, ...) count[LAYER_##line] = 0;
     CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
 #undef TENSOR
 #undef BLOCK
 }
 
 /* A tensor of attention's, as that takes it; false: the layer has none. */
-static bool find_attention_role(const clattn_layer *layer, size_t index, struct clattn__role *role)
+static bool find_attention_slot(const clattn_layer *layer, size_t index, struct clattn__tensor_slot *slot)
 {
     const clattn_problem problem = clattn__layer_problem(layer);
-    struct clattn__role all[ROLE_COUNT];
-    const size_t count = clattn__roles(&problem, CLATTN_FORWARD, all);
+    struct clattn__tensor_slot all[TENSOR_SLOT_COUNT];
+    const size_t count = clattn__slots(&problem, CLATTN_FORWARD, all);
     for (size_t i = 0; i < count; ++i) {
-        *role = all[i];
-        role->index = index;
-        if (all[i].index == slots[index].attention)
+        *slot = all[i];
+        slot->index = index;
+        if (all[i].index == lines[index].attention)
             return true;
     }
     return false;
 }
 
-size_t clattn__layer_roles(const clattn_layer *layer, bool has_context, unsigned pass,
-                           struct clattn__role roles[LAYER_ROLE_COUNT])
+size_t clattn__layer_slots(const clattn_layer *layer, bool has_context, unsigned pass,
+                           struct clattn__tensor_slot slots[LAYER_TENSOR_SLOT_COUNT])
 {
-    int64_t floats[LAYER_ROLE_COUNT];
+    int64_t floats[LAYER_TENSOR_SLOT_COUNT];
     size_t count = 0;
     count_floats(layer, floats);
-    for (size_t i = 0; i < LAYER_ROLE_COUNT; ++i) {
-        const struct slot *slot = &slots[i];
-        const bool there = slot->when == ALWAYS || has_context;
-        if (slot->attention != ROLE_COUNT)
-            count += find_attention_role(layer, i, &roles[count]);
-        else if (there && (slot->read | slot->written) & pass)
-            roles[count++] = (struct clattn__role){.name = slot->name,
-                                                   .index = i,
-                                                   .use = slot->written & pass ? TENSOR_OUTPUT : TENSOR_INPUT,
-                                                   .optional = slot->absent & pass,
-                                                   .element_bytes = sizeof(float),
-                                                   .count = {1, 1, 1},
-                                                   .depth = floats[i]};
+    for (size_t i = 0; i < LAYER_TENSOR_SLOT_COUNT; ++i) {
+        const struct line *line = &lines[i];
+        const bool there = line->when == ALWAYS || has_context;
+        if (line->attention != TENSOR_SLOT_COUNT)
+            count += find_attention_slot(layer, i, &slots[count]);
+        else if (there && (line->read | line->written) & pass)
+            slots[count++] = (struct clattn__tensor_slot){.name = line->name,
+                                                          .index = i,
+                                                          .use = line->written & pass ? TENSOR_OUTPUT : TENSOR_INPUT,
+                                                          .optional = line->absent & pass,
+                                                          .element_bytes = sizeof(float),
+                                                          .count = {1, 1, 1},
+                                                          .depth = floats[i]};
     }
     return count;
 }

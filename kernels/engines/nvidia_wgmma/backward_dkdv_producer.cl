@@ -1,40 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a work-group of backward_dkdv_wgmma.cl walks the queries: what lies where in local memory, and what its producer
+/* How a work-group of backward_dkdv_wgmma.cl visits the queries: what lies where in local memory, and what its producer
  * brings there. */
-#ifndef WALK_QUERIES_WGMMA_CL
-#define WALK_QUERIES_WGMMA_CL
+#ifndef BACKWARD_DKDV_PRODUCER_CL
+#define BACKWARD_DKDV_PRODUCER_CL
 
-#include "engines/nvidia_wgmma/desk_wgmma.cl"
+#include "engines/nvidia_wgmma/tile_scheduler.cl"
 
 #if !defined(WANT_DK) || !defined(WANT_DV) || !(WANT_DK || WANT_DV)
 #error "WANT_DK and WANT_DV must be given with -D, one of them 1"
 #endif
 
-#if SLICE != MAX_PAD || WALK % 32
-#error "a work-group has the whole depth, and a warp the statistics of WALK queries"
+#if OUT_BLOCK != MAX_PAD || TILE_COLS % 32
+#error "a work-group has the whole depth, and a warp the statistics of TILE_COLS queries"
 #endif
 
-#define PARTS (WANT_DK && WANT_DV && D_PAD + DV_PAD > 256 ? 2 : 1)
+#define DK_DV_SPLITS (WANT_DK && WANT_DV && D_PAD + DV_PAD > 256 ? 2 : 1)
 /* Whether registers have room for everything that the products of two tiles in a row read and write. */
-#define TOGETHER (WANT_DK && WANT_DV && PARTS == 1 && (D_PAD + DV_PAD) / 2 + WALK + WALK / 2 <= 192)
-#define K_BYTES TILE_BYTES(OWN, D_PAD)
-#define V_BYTES (WANT_DK ? TILE_BYTES(OWN, DV_PAD) : 0)
-#define Q_BYTES TILE_BYTES(WALK, D_PAD)
-#define DOUT_BYTES TILE_BYTES(WALK, DV_PAD)
+#define OVERLAPPED (WANT_DK && WANT_DV && DK_DV_SPLITS == 1 && (D_PAD + DV_PAD) / 2 + TILE_COLS + TILE_COLS / 2 <= 192)
+#define K_BYTES TILE_BYTES(TILE_ROWS, D_PAD)
+#define V_BYTES (WANT_DK ? TILE_BYTES(TILE_ROWS, DV_PAD) : 0)
+#define Q_BYTES TILE_BYTES(TILE_COLS, D_PAD)
+#define DOUT_BYTES TILE_BYTES(TILE_COLS, DV_PAD)
 #define STAGE_BYTES (Q_BYTES + DOUT_BYTES)
-#define LANE_STATS (WALK / 32)
+#define LANE_STATS (TILE_COLS / 32)
 
 /* Addresses in local memory. */
-struct parts {
+struct smem_layout {
     uint k, v, q, dout; /* tiles; of Q and dO the first stage's */
     __local float *lse; /* of the first stage's queries, in units of log2; delta behind them */
     __local int *edge;  /* the first stage's, see put_edge */
     uint full, empty;   /* barriers, of the first stage */
 };
-#define BARRIERS (DESK_BARRIERS + 2 * STAGES)
+#define BARRIERS (SCHEDULER_BARRIERS + 2 * STAGES)
 #define WORK_READERS (CONSUMER_ITEMS / 32 + 3)
 
-INLINE void find_parts(struct parts *p, uint tiles, __local float *stats, __local int *edges, uint barriers)
+INLINE void make_smem_layout(struct smem_layout *p, uint tiles, __local float *stats, __local int *edges, uint barriers)
 {
     p->k = tiles;
     p->v = p->k + K_BYTES;
@@ -46,7 +46,7 @@ INLINE void find_parts(struct parts *p, uint tiles, __local float *stats, __loca
     p->empty = p->full + 8 * STAGES;
 }
 
-INLINE void put_work(__local struct work *w, const struct call *a, long group, const struct score_inputs *given,
+INLINE void put_work(__local struct work_tile *w, const struct call *a, long group, const struct score_inputs *given,
                      const __global int *kv_lengths)
 {
     struct job job;
@@ -54,61 +54,63 @@ INLINE void put_work(__local struct work *w, const struct call *a, long group, c
     w->more = group < a->end_group;
     if (group >= a->end_group)
         return;
-    find_key_job(&job, a, group, MAX_PAD, PARTS, a->M, kv_lengths);
+    find_key_job(&job, a, group, MAX_PAD, DK_DV_SPLITS, a->M, kv_lengths);
     put_job(w, &job);
-    walked_queries(&queries, a, &job);
+    job_queries(&queries, a, &job);
     put_range(w, &queries);
     w->queries = (int)seeing_end(a, query_count(a, job.batch), job.M);
     put_first_edge(w, a, &job, w->begin, given);
 }
 
-/* Brings the tiles of one piece of work. */
-INLINE void bring(const struct parts *p, const struct desk *d, struct ring *stage, const __local struct work *w,
-                  uint owners_parity, const struct call *a, const __global uchar *maps)
+/* Brings the tiles of one work tile. */
+INLINE void load_tiles(const struct smem_layout *p, const struct tile_scheduler *d, struct ring *stage,
+                       const __local struct work_tile *w, uint stationary_parity, const struct call *a,
+                       const __global uchar *tensor_maps)
 {
-    const ulong q = map_address(maps, a, MAP_Q, w->batch), dout = map_address(maps, a, MAP_DOUT, w->batch),
-                k = map_address(maps, a, MAP_K, w->batch), v = map_address(maps, a, MAP_V, w->batch);
-    const bool want_dk = WANT_DK && (PARTS == 1 || w->part == 1);
+    const ulong q = map_address(tensor_maps, a, MAP_Q, w->batch),
+                dout = map_address(tensor_maps, a, MAP_DOUT, w->batch),
+                k = map_address(tensor_maps, a, MAP_K, w->batch), v = map_address(tensor_maps, a, MAP_V, w->batch);
+    const bool want_dk = WANT_DK && (DK_DV_SPLITS == 1 || w->split == 1);
     const int heads = a->Hq / a->Hk;
-    barrier_wait(d->owners_empty, owners_parity ^ 1);
-    barrier_expect(d->owners_full, K_BYTES + (want_dk ? V_BYTES : 0));
-    copy_tile(p->k, k, OWN, D_PAD, w->first, w->head, d->owners_full);
+    barrier_wait(d->stationary_empty, stationary_parity ^ 1);
+    barrier_expect(d->stationary_full, K_BYTES + (want_dk ? V_BYTES : 0));
+    copy_tile(p->k, k, TILE_ROWS, D_PAD, w->first, w->head, d->stationary_full);
     if (want_dk)
-        copy_tile(p->v, v, OWN, DV_PAD, w->first, w->head, d->owners_full);
+        copy_tile(p->v, v, TILE_ROWS, DV_PAD, w->first, w->head, d->stationary_full);
     for (int head = w->head * heads; head < (w->head + 1) * heads; ++head)
         for (int t = 0; t < w->tiles; ++t) {
             const uint full = p->full + 8 * stage->stage, to = stage->stage * STAGE_BYTES;
-            const int i = w->begin + t * WALK;
+            const int i = w->begin + t * TILE_COLS;
             barrier_wait(p->empty + 8 * stage->stage, stage->parity ^ 1);
             barrier_expect(full, STAGE_BYTES);
-            copy_tile(p->q + to, q, WALK, D_PAD, i, head, full);
-            copy_tile(p->dout + to, dout, WALK, DV_PAD, i, head, full);
+            copy_tile(p->q + to, q, TILE_COLS, D_PAD, i, head, full);
+            copy_tile(p->dout + to, dout, TILE_COLS, DV_PAD, i, head, full);
             ring_next(stage, STAGES);
         }
 }
 
-/* One work-item brings all tiles; with STAY it also finds out what there is to do. */
-INLINE void produce(const struct parts *p, const struct desk *d, const struct call *a, const struct score_inputs *given,
-                    const __global int *kv_lengths, __global uchar *maps)
+/* One work-item brings all tiles; with PERSISTENT it also finds out what there is to do. */
+INLINE void produce(const struct smem_layout *p, const struct tile_scheduler *d, const struct call *a,
+                    const struct score_inputs *given, const __global int *kv_lengths, __global uchar *tensor_maps)
 {
     struct ring at = {0, 0}, stage = {0, 0};
     int batch = -1;
-    for (long group = group_number(a);; group = next_group(maps, a)) {
-        __local struct work *const w = d->works + at.stage;
-        if (STAY) {
+    for (long group = group_number(a);; group = next_group(tensor_maps, a)) {
+        __local struct work_tile *const w = d->works + at.stage;
+        if (PERSISTENT) {
             barrier_wait(d->work_empty + 8 * at.stage, at.parity ^ 1);
             put_work(w, a, group, given, kv_lengths);
             barrier_arrive(d->work_full + 8 * at.stage);
         }
-        if (STAY && !w->more)
+        if (PERSISTENT && !w->more)
             return;
         if (w->batch != batch) {
             batch = w->batch;
             for (int which = MAP_Q; which <= MAP_DOUT; ++which)
-                acquire_map(map_address(maps, a, which, batch));
+                acquire_map(map_address(tensor_maps, a, which, batch));
         }
-        bring(p, d, &stage, w, at.stage, a, maps);
-        if (!STAY)
+        load_tiles(p, d, &stage, w, at.stage, a, tensor_maps);
+        if (!PERSISTENT)
             return;
         ring_next(&at, 2);
     }
@@ -116,12 +118,12 @@ INLINE void produce(const struct parts *p, const struct desk *d, const struct ca
 
 /* A warp brings LSE of each tile's queries, or delta, of which one is `row` behind the one before; queries past the last
  * one that sees a key have no P. Without dK nobody made delta, and nobody reads it: zeros arrive in its place. */
-INLINE void produce_stats(const struct parts *p, const struct desk *d, const struct call *a,
+INLINE void produce_stats(const struct smem_layout *p, const struct tile_scheduler *d, const struct call *a,
                           const __global float *stats, const struct view *v, const bool of_delta)
 {
     const int lane = (int)get_local_id(0) % 32, heads = a->Hq / a->Hk;
     struct ring at = {0, 0}, stage = {0, 0};
-    const __local struct work *w;
+    const __local struct work_tile *w;
     FOR_WORK (w, d, &at) {
         struct layout stats_at;
         for (int head = 0; head < heads; ++head)
@@ -129,13 +131,13 @@ INLINE void produce_stats(const struct parts *p, const struct desk *d, const str
                 float values[LANE_STATS];
                 query_layout(&stats_at, a, v, w->batch, w->head * heads + head, w->queries, 1);
                 FOR_UNROLLED (n, LANE_STATS) {
-                    const int row = w->begin + t * WALK + lane + 32 * n;
+                    const int row = w->begin + t * TILE_COLS + lane + 32 * n;
                     const bool missing = of_delta && !WANT_DK;
                     const float x = missing ? 0.0f : stat(stats, &stats_at, row, of_delta ? 0.0f : -INFINITY);
                     values[n] = of_delta ? x : lse_for_gradient(x);
                 }
                 barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
-                __local float *const to = p->lse + (2 * stage.stage + of_delta) * WALK + lane;
+                __local float *const to = p->lse + (2 * stage.stage + of_delta) * TILE_COLS + lane;
                 FOR_UNROLLED (n, LANE_STATS)
                     to[32 * n] = values[n];
                 warp_barrier();
@@ -162,18 +164,18 @@ INLINE bool has_no_edge(const __local int *from)
     return from[0];
 }
 
-INLINE void get_edge(struct edge *e, const __local int *from, const __local struct work *w, const struct call *a,
+INLINE void get_edge(struct edge *e, const __local int *from, const __local struct work_tile *w, const struct call *a,
                      const struct score_inputs *given)
 {
     kept_edge(e, from + 3, a, w->batch, from[2], from[1], w->first, given);
 }
 
 /* A warp brings each tile's edge. */
-INLINE void produce_edges(const struct parts *p, const struct desk *d, const struct call *a,
+INLINE void produce_edges(const struct smem_layout *p, const struct tile_scheduler *d, const struct call *a,
                           const struct score_inputs *given)
 {
     struct ring at = {0, 0}, stage = {0, 0};
-    const __local struct work *w;
+    const __local struct work_tile *w;
     FOR_WORK (w, d, &at) {
         const int heads = a->Hq / a->Hk;
         for (int head = w->head * heads; head < (w->head + 1) * heads; ++head)
@@ -181,7 +183,7 @@ INLINE void produce_edges(const struct parts *p, const struct desk *d, const str
                 barrier_wait(p->empty + 8 * stage.stage, stage.parity ^ 1);
                 struct edge first, e;
                 kept_edge(&first, w->edge, a, w->batch, head, w->begin, w->first, given);
-                later_edge(&e, &first, t * WALK, 0);
+                later_edge(&e, &first, t * TILE_COLS, 0);
                 put_edge(p->edge + stage.stage * EDGE, &e, t >= w->full_begin && t < w->full_end);
                 warp_barrier();
                 if (get_local_id(0) % 32 == 0)
