@@ -315,6 +315,19 @@ const char *compare_buffer_name(const struct comparison *x, int buffer)
     return names[slot];
 }
 
+/* FNV-1a, 64 bits. */
+uint64_t compare_digest(const struct comparison *x)
+{
+    uint64_t digest = UINT64_C(0xcbf29ce484222325);
+
+    for (int n = 0; n < x->set.buffers; n++) {
+        for (size_t at = 0; x->set.buffer[n].output && at < x->set.buffer[n].bytes; at++) {
+            digest = (digest ^ x->found[n][at]) * UINT64_C(0x100000001b3);
+        }
+    }
+    return digest;
+}
+
 static size_t first_difference(const unsigned char *x, const unsigned char *y, size_t bytes)
 {
     size_t at = 0;

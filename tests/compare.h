@@ -30,6 +30,9 @@ const char *compare_buffer_name(const struct comparison *x, int buffer);
 /* Sees that nothing but the outputs that are written has changed. Overwrites these in `found`. */
 void compare_guards(struct comparison *x);
 
+/* A digest of every bit of the outputs and of what lies around them, as they were found. */
+uint64_t compare_digest(const struct comparison *x);
+
 /* Sees that `found` holds what `before` does, bit for bit. */
 void compare_runs(struct comparison *x, unsigned char *const *before);
 

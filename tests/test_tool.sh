@@ -345,6 +345,21 @@ done
 
 expect 2 "tier tiny has only" check --tier tiny --part 9999/9999
 
+# Digests of one library are the same twice, and of another engine's results not all the same.
+expect 2 "--digest is of a tier's cases" check --digest --case "b1 h1 n1 m1 d1"
+expect 2 "--digest is of a tier's cases" check --digest --tier extremes
+expect 0 "" check --digest --tier tiny
+that grep -Eq '^[0-9a-f]{16} b[0-9]' stdout.txt
+if grep -vEq '^[0-9a-f]{16} b[0-9]' stdout.txt; then
+    fail "check --digest prints something else than digests"
+fi
+cp stdout.txt digests.txt
+expect 0 "" check --digest --tier tiny
+that cmp stdout.txt digests.txt
+expect 0 "" check --digest --tier tiny --engine simt
+checks=$((checks + 1))
+cmp -s stdout.txt digests.txt && fail "check --digest: two engines give the same bits"
+
 # ---- tune ----
 
 # One kernel, of a few keys: compilers are slow. The file is in a folder of this test's own.

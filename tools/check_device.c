@@ -5,6 +5,7 @@
 #include "extremes.h"
 #include "message.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -171,6 +172,26 @@ static void run_cases(const test_device *device, const options *o, const struct 
     }
 }
 
+/* Nothing but a line a case on standard output. */
+static int print_digests(const test_device *device, const struct test_case *cases, size_t count)
+{
+    size_t wrong = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct check_result result;
+        progress("check: digest %zu of %zu, %s", i + 1, count, cases[i].group);
+        check_case(device->context, device->cl, device->queue, &cases[i],
+                   CLATTN_FORWARD | CLATTN_BACKWARD | CHECK_DIGEST, &result);
+        progress_end();
+        if (result.ok) {
+            printf("%016" PRIx64 " %s\n", result.digest, result.line);
+        } else {
+            print_case(&result, false);
+        }
+        wrong += !result.ok;
+    }
+    return wrong ? failed("check: %zu of %zu cases failed", wrong, count) : EXIT_GOOD;
+}
+
 /* ---- the verb ---- */
 
 static int run_large(const test_device *device)
@@ -240,6 +261,11 @@ static int run_tier(const test_device *device, const options *o)
     }
     count = o->parts > 0 ? case_part(cases, count, (size_t)o->part, (size_t)o->parts) : count;
     set_dtype(cases, count, o->dtype);
+    if (o->digest) {
+        int code = print_digests(device, cases, count);
+        free(cases);
+        return code;
+    }
     tally total;
     tally_begin(&total);
     double start = seconds_now();

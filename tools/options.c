@@ -240,6 +240,7 @@ static const struct option_row {
     {"tier", set_tier, offsetof(options, tier), VERB_CHECK, 0, false},
     {"part", set_part, 0, VERB_CHECK, 0, false},
     {"case", set_text, offsetof(options, case_line), VERB_CHECK, 0, false},
+    {"digest", set_flag, offsetof(options, digest), VERB_CHECK, 0, true},
     {"case", add_case, 0, VERB_TUNE, 0, false},
     {"seconds", set_seconds, 0, VERB_TUNE, 0, false},
     {"export", set_flag, offsetof(options, export_rows), VERB_TUNE, 0, true},
@@ -336,6 +337,9 @@ static int check_required(verb which, const options *o, const bool seen[ROWS])
     }
     if (o->dcontext && !o->context) {
         return bad_usage(which, "--dcontext needs ", "--context");
+    }
+    if (o->digest && (o->case_line || (o->tier && strcmp(o->tier, "extremes") == 0))) {
+        return bad_usage(which, "--digest is of a tier's cases, ", "not with --case or --tier extremes");
     }
     if (o->case_line && (o->tier || o->parts > 0)) {
         return bad_usage(which, o->tier ? "--case and --tier " : "--case and --part ", "exclude each other");

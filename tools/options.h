@@ -39,6 +39,7 @@ typedef struct options {
     const char *tier;      /* NULL: quick */
     int64_t part, parts;   /* of the tier's cases, the part-th of so many parts; 0: all */
     const char *case_line; /* NULL: the whole tier */
+    bool digest;
     const char *cases[MOST_CASES];
     size_t case_count; /* of tune; 0: those that suit the device */
     double seconds;    /* of tune; 0: the library's default */

@@ -130,7 +130,7 @@ static const char layer_backward_text[] =
 
 static const char check_text[] =
     "usage: clattn check [--device WHICH] [--engine NAME] [--dtype NAME] [--tier NAME]\n"
-    "                    [--part K/N | --case \"LINE\"]\n"
+    "                    [--part K/N | --case \"LINE\"] [--digest]\n"
     "\n"
     "Runs clattn's own test cases on a device, forward and backward, and compares them with a\n"
     "double-precision reference on the host. What to run first on a new device.\n"
@@ -145,6 +145,8 @@ static const char check_text[] =
     "                    another K, share the work of compiling kernels\n"
     "  --case LINE       only this case, as printed after a failure, for instance\n"
     "                    \"b2 h4/2 n113 m203 d64 causal\"\n"
+    "  --digest          compares nothing, and prints a digest of every bit of the outputs before\n"
+    "                    each case: what two libraries or drivers print can be compared\n"
     "  -v, --verbose     every case\n"
     "  -h, --help\n"
     "\n"
