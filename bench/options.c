@@ -20,7 +20,7 @@ static const char help[] =
     "usage: clattn-bench [OPTION ...] [CASE ...]\n"
     "\n"
     "Times forward and backward of each CASE, a line such as \"b1 h16 n2048 m2048 d64 causal dtype=bf16\" (words:\n"
-    "tests/cases.h), after it has verified the results. Without a CASE a short list runs.\n"
+    "check/cases.h), after it has verified the results. Without a CASE a short list runs.\n"
     "\n"
     "  --device INDEX|TEXT      an index or part of a name of \"clattn devices\" (default: the best)\n"
     "  --engine NAME            auto, simt, cpu, nvidia_mma, nvidia_wgmma (default: auto)\n"

@@ -7,7 +7,7 @@
 
 enum bench_pass { BENCH_FORWARD, BENCH_BACKWARD, BENCH_PASSES };
 
-/* "forward", "backward"; "f32", "f16", "bf16", as in tests/cases.h. */
+/* "forward", "backward"; "f32", "f16", "bf16", as in check/cases.h. */
 const char *bench_pass_name(enum bench_pass pass);
 const char *bench_dtype_name(clattn_dtype dtype);
 

@@ -2,10 +2,10 @@
 /* Whether the results of a case are right, at a cost that does not grow with N x M: sampled rows against the reference
  * in double, sampled keys against the same formulas, and every element of every output seen to be a number.
  *
- *   out, lse, dQ   rows drawn from all of the tensor, and the last: tests/reference.c, tests/naive.c
+ *   out, lse, dQ   rows drawn from all of the tensor, and the last: check/reference.c, check/naive.c
  *   dK, dV         keys drawn from all of the tensor, and the last: verify_keys.c
  *
- * The tolerances are those of the tests (tests/check.h), with the largest numbers and naive attention's errors of what
+ * The tolerances are those of the tests (check/check.h), with the largest numbers and naive attention's errors of what
  * was sampled. */
 #ifndef CLATTN_BENCH_VERIFY_H
 #define CLATTN_BENCH_VERIFY_H

@@ -18,7 +18,7 @@ fi
 flags="-x cl -target spir64-unknown-unknown -Wall -Wextra -Wundef -Wno-unused-parameter -Werror"
 flags="$flags -Xclang -finclude-default-header -I$kernels"
 # instructions of other devices than this target, in plain OpenCL C
-emulated=$(cd "$(dirname "$0")" && pwd)/emulated_ptx.cl
+emulated=$(cd "$(dirname "$0")/../check" && pwd)/emulated_ptx.cl
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -12,7 +12,7 @@ fi
 
 # The sources under the folder $1, one a line.
 sources() {
-    for part in .ci CMakeLists.txt bench cmake examples host include kernels scripts tests tools; do
+    for part in .ci CMakeLists.txt bench check cmake examples host include kernels scripts tests tools; do
         [ ! -e "$1/$part" ] || find "$1/$part" -type f \( -name '*.c' -o -name '*.h' -o -name '*.cl' -o -name '*.cpp' \
             -o -name '*.cmake' -o -name '*.in' -o -name '*.sh' -o -name '*.py' -o -name CMakeLists.txt \
             -o -path '*/.ci/run' \)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Engines that a device may be unable to run: found out by trying, passed over where they are not asked for, refused
- * with a reason where they are. Needs no such device: see emulated_ptx.cl. */
+ * with a reason where they are. Needs no such device: see check/emulated_ptx.cl. */
 #include "check.h"
 #include "device.h"
 

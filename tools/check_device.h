@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clattn check: the tests' own cases on a device. */
+/* clattn check: the cases of check/ on a device. */
 #ifndef CLATTN_TOOLS_CHECK_DEVICE_H
 #define CLATTN_TOOLS_CHECK_DEVICE_H
 

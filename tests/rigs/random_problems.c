@@ -7,7 +7,7 @@
  *   --seed      the first problem (0); the others follow, one each. The same seed is the same problem everywhere
  *   --seconds   go on for so long, but for --least problems (1) in any case
  *   --memory    bytes: no guard pages, as on a device that copies
- *   --case      this line of tests/cases.h in place of the drawn problem
+ *   --case      this line of check/cases.h in place of the drawn problem
  *   --plant     past, before, write or value, into the buffer of that name: the rig has to find it
  *
  * E is as in CLATTN_TEST_ENGINE, W as in CLATTN_TEST_DEVICE, which they are without the option; the compiler's options

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tensors of the host as clattn_const_array describes them: where their rows are. */
-#ifndef CLATTN_TESTS_HOST_VIEW_H
-#define CLATTN_TESTS_HOST_VIEW_H
+#ifndef CLATTN_CHECK_HOST_VIEW_H
+#define CLATTN_CHECK_HOST_VIEW_H
 
 #include "clattn.h"
 

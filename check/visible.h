@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What becomes of the score of a pair: whether key lengths, causality, windows and masks leave it, and which it is. */
-#ifndef CLATTN_TESTS_VISIBLE_H
-#define CLATTN_TESTS_VISIBLE_H
+#ifndef CLATTN_CHECK_VISIBLE_H
+#define CLATTN_CHECK_VISIBLE_H
 
 #include "clattn.h"
 

@@ -4,8 +4,8 @@
  * Each buffer has an image: what it holds before anything runs. Inputs: the case's numbers, rounded to its dtype, and
  * NaN in every gap and around the view (bytes of 1 for a mask). Outputs: NaN in the view, and a guard pattern in every
  * gap and around it. */
-#ifndef CLATTN_TESTS_DATA_H
-#define CLATTN_TESTS_DATA_H
+#ifndef CLATTN_CHECK_DATA_H
+#define CLATTN_CHECK_DATA_H
 
 #include "cases.h"
 

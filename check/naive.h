@@ -7,8 +7,8 @@
  *   dQ = round(scale dS K)   dK = round(scale dS^T Q)   dV = round(P^T dO)
  *
  * Sums are in double, and those over the query heads of a group are rounded once. */
-#ifndef CLATTN_TESTS_NAIVE_H
-#define CLATTN_TESTS_NAIVE_H
+#ifndef CLATTN_CHECK_NAIVE_H
+#define CLATTN_CHECK_NAIVE_H
 
 #include "clattn.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a case's run left in its buffers, against the reference and against the guards. Internal to check_case. */
-#ifndef CLATTN_TESTS_COMPARE_H
-#define CLATTN_TESTS_COMPARE_H
+#ifndef CLATTN_CHECK_COMPARE_H
+#define CLATTN_CHECK_COMPARE_H
 
 #include "check.h"
 #include "data.h"

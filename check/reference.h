@@ -11,8 +11,8 @@
  * Everything is recomputed: arrays->out and arrays->lse are never read. No global state: any number of threads.
  *
  * Every function that returns int returns 0, or -1 when host memory is short. */
-#ifndef CLATTN_TESTS_REFERENCE_H
-#define CLATTN_TESTS_REFERENCE_H
+#ifndef CLATTN_CHECK_REFERENCE_H
+#define CLATTN_CHECK_REFERENCE_H
 
 #include "clattn.h"
 

@@ -11,8 +11,8 @@
  *   nanblind                   and in rows of x and dout whose queries see no key
  *   grid                       few bits a number, so that the projections are exact in float32
  *   seed=N */
-#ifndef CLATTN_TESTS_LAYER_CASE_H
-#define CLATTN_TESTS_LAYER_CASE_H
+#ifndef CLATTN_CHECK_LAYER_CASE_H
+#define CLATTN_CHECK_LAYER_CASE_H
 
 #include "layer_shape.h"
 

@@ -13,8 +13,8 @@
  * way, as the library stores them too. That is half a unit in the last place, far within the tolerances, and nothing at
  * all where the sums fit 24 bits (layer_case's word "grid"). Shares only the struct types of clattn.h with the
  * library. */
-#ifndef CLATTN_TESTS_LAYER_REFERENCE_H
-#define CLATTN_TESTS_LAYER_REFERENCE_H
+#ifndef CLATTN_CHECK_LAYER_REFERENCE_H
+#define CLATTN_CHECK_LAYER_REFERENCE_H
 
 #include "layer_shape.h"
 

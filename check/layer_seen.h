@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which rows of a layer see or are seen: what no row of the other side sees adds nothing to any gradient of weights,
  * whatever it holds. */
-#ifndef CLATTN_TESTS_LAYER_SEEN_H
-#define CLATTN_TESTS_LAYER_SEEN_H
+#ifndef CLATTN_CHECK_LAYER_SEEN_H
+#define CLATTN_CHECK_LAYER_SEEN_H
 
 #include "layer_shape.h"
 

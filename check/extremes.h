@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Problems whose answer is known without a reference, where float32 comes to an end: scores and values as large as they
  * get, sums over very many rows, NaN where nothing may read it. Bounds do not grow with the scores. */
-#ifndef CLATTN_TESTS_EXTREMES_H
-#define CLATTN_TESTS_EXTREMES_H
+#ifndef CLATTN_CHECK_EXTREMES_H
+#define CLATTN_CHECK_EXTREMES_H
 
 #include "clattn.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A small seeded generator (splitmix64): the same numbers on every machine. Start from {seed}. */
-#ifndef CLATTN_TESTS_RANDOM_H
-#define CLATTN_TESTS_RANDOM_H
+#ifndef CLATTN_CHECK_RANDOM_H
+#define CLATTN_CHECK_RANDOM_H
 
 #include <stddef.h>
 #include <stdint.h>

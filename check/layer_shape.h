@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tensors of a layer by number, and their sizes. Written from clattn.h's words; shares only its struct types. */
-#ifndef CLATTN_TESTS_LAYER_SHAPE_H
-#define CLATTN_TESTS_LAYER_SHAPE_H
+#ifndef CLATTN_CHECK_LAYER_SHAPE_H
+#define CLATTN_CHECK_LAYER_SHAPE_H
 
 #include "clattn.h"
 

@@ -2,8 +2,8 @@
 /* Elements as clattn stores them, float32, float16 or bfloat16, to floats and back: conversions of our own, so that a
  * test need not believe the OpenCL compiler's. Rounding is to nearest, ties to even; what is too large becomes
  * infinite, NaN stays NaN. */
-#ifndef CLATTN_TESTS_HALF_H
-#define CLATTN_TESTS_HALF_H
+#ifndef CLATTN_CHECK_HALF_H
+#define CLATTN_CHECK_HALF_H
 
 #include "clattn.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Work on many elements of host memory, shared among threads. */
-#ifndef CLATTN_TESTS_IN_THREADS_H
-#define CLATTN_TESTS_IN_THREADS_H
+#ifndef CLATTN_CHECK_IN_THREADS_H
+#define CLATTN_CHECK_IN_THREADS_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the tensors of a test case lie in their buffers. Internal to data_make. */
-#ifndef CLATTN_TESTS_LAYOUT_H
-#define CLATTN_TESTS_LAYOUT_H
+#ifndef CLATTN_CHECK_LAYOUT_H
+#define CLATTN_CHECK_LAYOUT_H
 
 #include "data.h"
 

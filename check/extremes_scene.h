@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A problem with contiguous arrays, as floats, for the known answers of extremes.c: makes, runs and compares. */
-#ifndef CLATTN_TESTS_EXTREMES_SCENE_H
-#define CLATTN_TESTS_EXTREMES_SCENE_H
+#ifndef CLATTN_CHECK_EXTREMES_SCENE_H
+#define CLATTN_CHECK_EXTREMES_SCENE_H
 
 #include "clattn.h"
 

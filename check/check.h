@@ -9,8 +9,8 @@
  *   - sees that every byte of a guard and of an input is what it was;
  *   - with CHECK_REPEAT, runs all again into fresh NaN and sees that the results are the same bit for bit.
  * With CHECK_DIGEST nothing is compared: a digest of every bit of the outputs is all that comes of it. */
-#ifndef CLATTN_TESTS_CHECK_H
-#define CLATTN_TESTS_CHECK_H
+#ifndef CLATTN_CHECK_CHECK_H
+#define CLATTN_CHECK_CHECK_H
 
 #include "cases.h"
 #include "random.h" /* check_random_*, check_fill_* */

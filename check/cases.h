@@ -17,8 +17,8 @@
  *   grad=dq,dk,dv or none         gradients that are run                   (default all)
  *   nolse                         forward without lse: implies grad=none
  */
-#ifndef CLATTN_TESTS_CASES_H
-#define CLATTN_TESTS_CASES_H
+#ifndef CLATTN_CHECK_CASES_H
+#define CLATTN_CHECK_CASES_H
 
 #include "clattn.h"
 
