@@ -4,7 +4,7 @@
 #
 #   demo      compiler, CMake, OpenCL headers and loader; PoCL, an OpenCL for the CPU, when no other device is found
 #   test      the same, PoCL always, and cmocka; and what parts of the library and some tests use: CLBlast, oclgrind,
-#             clang, OpenBLAS, Python
+#             clang, OpenBLAS, Python, abigail-tools
 #   offline   as test, compilers for GPUs that are not here, some 400 MB, which bring Intel's OpenCL driver for GPUs along;
 #             headers for 32 bits, and what scripts/chroot_test.sh makes other systems with
 #
@@ -15,7 +15,7 @@ set -eu
 
 build_packages="build-essential cmake ninja-build pkg-config opencl-headers ocl-icd-opencl-dev libmd-dev clinfo"
 test_packages="pocl-opencl-icd libcmocka-dev"
-some_tests_packages="libclblast-dev libopenblas-dev oclgrind clang libclang-rt-dev python3 python3-venv"
+some_tests_packages="libclblast-dev libopenblas-dev oclgrind clang libclang-rt-dev python3 python3-venv abigail-tools"
 offline_packages="clang-19 rocm-device-libs libclc-15 intel-opencl-icd libc6-dev-i386 mmdebstrap"
 
 say() {
