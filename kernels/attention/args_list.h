@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What each kernel is given behind struct call, in order. OpenCL C makes the parameter lists of it (parameters.cl), and the
- * host sets arguments by it (host/plan/arguments.c):
+/* The arguments of each kernel after struct call, in order. OpenCL C builds parameter lists from
+ * them (parameters.cl); the host sets arguments by them (host/plan/arguments.c):
  *
  *   ARG(when, kind, name)
  *
- * `when`: what has to be compiled in for the kernel to have it; IF_NAME where that is a feature NAME of CLATTN__COMPILED
- * (host/select/feature.h). `kind`: its type, see parameters.cl. The host may still pass NULL for kv_lengths and lse, by
- * flags in struct call, and for dout of tensor_map in a forward. Where tensors are found by maps, kernels have them as
- * arguments too: a driver may count on seeing there what a kernel reads. */
+ * `when`: the feature that must be compiled in for the kernel to have the argument; IF_NAME for a
+ * feature NAME of CLATTN__COMPILED (host/select/feature.h). `kind`: its type, see parameters.cl.
+ * The host may pass NULL for kv_lengths and lse, as flags in struct call say, and for dout of
+ * tensor_map in a forward. Kernels that read tensors through tensor maps have the tensors as
+ * arguments too: a driver may rely on seeing every buffer that a kernel reads. */
 #ifndef CLATTN_ARGS_LIST_H
 #define CLATTN_ARGS_LIST_H
 
-/* ---- what is compiled in, as kernels know it; the host knows by a configuration ---- */
+/* ---- conditions, as kernels see them; the host evaluates them on a configuration ---- */
 
 #define HAS_ALWAYS 1
 #if defined(MASK) && MASK
@@ -59,7 +60,8 @@
 
 /* ---- the lists ---- */
 
-/* What a score is made of besides Q and K. Kernels hand it on as one, struct score_inputs (parameters.cl). */
+/* Inputs of a score besides Q and K. Kernels pass them on as one struct score_inputs
+ * (parameters.cl). */
 #define SCORE_INPUTS(ARG)                                                                                              \
     ARG(IF_MASK, BYTES, mask)                                                                                          \
     ARG(IF_ALIBI, FLOATS, alibi)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dV = P^T dO and dK = scale dS^T Q, column-tiled: FlashAttention-2, Algorithm 2.
  *
- * Grid: one work-group for TILE_ROWS keys of one (batch, key head) and one OUT_BLOCK of D and Dv; it visits the queries that see
- * them, of every query head of the group. K (TILE_ROWS, D) and V (TILE_ROWS, Dv) stay, or pass in depth steps; Q and dO (TILE_COLS, ..) pass
- * through one tile; dK and dV (TILE_ROWS, OUT_BLOCK) accumulate. Score arrays are transposed: keys are rows. WANT_DK, WANT_DV:
- * which to compute. */
+ * Grid: one work-group for TILE_ROWS keys of one (batch, key head) and one OUT_BLOCK of D and Dv.
+ * It visits the queries that see these keys, of every query head of the group. K (TILE_ROWS, D) and
+ * V (TILE_ROWS, Dv) are stationary: resident, or loaded in depth steps. Q and dO (TILE_COLS, ..)
+ * are streamed. dK and dV (TILE_ROWS, OUT_BLOCK) accumulate. Score arrays are transposed: keys are
+ * rows. WANT_DK, WANT_DV: which to compute. */
 #include "attention/gradient_keys.cl"
 #include "attention/parameters.cl"
 
@@ -69,7 +70,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
         delta_stats(&of_delta, delta, delta_tile, &a, &job);
         fetch_first(streamed_tile, &job.Q, D_PAD, dout_tile, &job.dO, DV_PAD, &queries);
         fetch_stats(&of_lse, queries.begin);
-        if (WANT_DK) /* else nobody made delta */
+        if (WANT_DK) /* else delta was not computed */
             fetch_stats(&of_delta, queries.begin);
         for (long run = queries.begin, end; run < queries.end; run = end) {
             end = end_of_run(run, queries.end);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dQ = scale dS K, row-tiled: FlashAttention-2, Algorithm 2, with the loops exchanged so that nothing is added
- * atomically.
+/* dQ = scale dS K, row-tiled: FlashAttention-2, Algorithm 2, with the loops exchanged so that no
+ * addition is atomic.
  *
- * Grid: one work-group for TILE_ROWS query rows of one (batch, head block) and one OUT_BLOCK of D; it visits the keys that they
- * see. Q (TILE_ROWS, D) and dO (TILE_ROWS, Dv) stay, or pass in depth steps; V and K (TILE_COLS, ..) pass through one tile; dQ (TILE_ROWS, OUT_BLOCK)
- * accumulates. */
+ * Grid: one work-group for TILE_ROWS query rows of one (batch, head block) and one OUT_BLOCK of D.
+ * It visits the keys that these rows see. Q (TILE_ROWS, D) and dO (TILE_ROWS, Dv) are stationary:
+ * resident, or loaded in depth steps. V and K (TILE_COLS, ..) are streamed. dQ (TILE_ROWS,
+ * OUT_BLOCK) accumulates. */
 #include "attention/gradient.cl"
 #include "attention/long_sums.cl"
 #include "attention/parameters.cl"

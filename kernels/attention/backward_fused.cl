@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dQ, dK and dV in one visit: FlashAttention-2, Algorithm 2, where one worker owns a whole key head, so that dQ is added
- * to in a fixed order without atomics. Five products where backward_dkdv and backward_dq do seven.
+/* dQ, dK and dV in one visit: FlashAttention-2, Algorithm 2. One work-group has a whole key head,
+ * so it adds to dQ in a fixed order without atomics. Five products, where backward_dkdv and
+ * backward_dq need seven.
  *
- * Grid: one work-group for each (batch, key head). For TILE_ROWS keys at a time it visits the queries that see them, of every
- * query head of the group. K and V (TILE_ROWS, ..) stay, K in rows as well; Q and dO (TILE_COLS, ..) pass through; dK and dV
- * (TILE_ROWS, ..) accumulate in tiles, dQ in `dq_sums`: dQ itself where it is float32, else contiguous (B,Hq,N,D), rounded at
- * the end. */
+ * Grid: one work-group for each (batch, key head). For TILE_ROWS keys at a time it visits the
+ * queries that see them, of every query head of the group. K and V (TILE_ROWS, ..) are stationary,
+ * K also as rows; Q and dO (TILE_COLS, ..) are streamed. dK and dV (TILE_ROWS, ..) accumulate in
+ * tiles. dQ accumulates in `dq_sums`: dQ itself if it is float32, else contiguous (B,Hq,N,D)
+ * float32, rounded at the end. */
 #include "attention/gradient_keys.cl"
 #include "attention/parameters.cl"
 
 #if ENGINE != ENGINE_CPU || !STATIONARY_RESIDENT || OUT_BLOCK < MAX_PAD || !WANT_DK || !WANT_DV
-#error "backward_fused is for engine cpu, resident stationary tiles, one output block and all gradients"
+#error "backward_fused needs engine cpu, resident stationary tiles, one output block and all gradients"
 #endif
 
 #if STORAGE == STORAGE_FLOAT32
@@ -43,7 +45,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_fuse
 
     struct job job;
     struct layout sums_at, dq_at;
-    key_job(&job, &a, OUT_BLOCK, TILE_ROWS, k, v, kv_lengths); /* one tile after the other */
+    key_job(&job, &a, OUT_BLOCK, TILE_ROWS, k, v, kv_lengths); /* TILE_ROWS: tiles of keys are looped over below */
     const int first_head = job.head, end_head = first_head + a.Hq / a.Hk;
     for (int head = first_head; head < end_head; head += a.pack) {
         query_layout(&sums_at, &a, sums_view, job.batch, head, query_count(&a, job.batch), a.D);
@@ -66,7 +68,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_fuse
         int since_flush = 0; /* streamed rows since the last flush */
         bool total = false;
         for (int head = first_head; head < end_head; head += a.pack) {
-            struct rows real_K = job.K; /* NaN in a key that nothing sees must not reach dQ */
+            struct rows real_K = job.K; /* NaN in a padding key must not reach dQ */
             struct stats of_lse, of_delta;
             set_query_head(&job, &a, head, q, dout, lse);
             lse_stats(&of_lse, lse, 0, &a, &job);

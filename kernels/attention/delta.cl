@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* delta_i = sum_d dO_id O_id: FlashAttention-2, Algorithm 2, line 4. delta is contiguous (B,Hq,N).
  *
- * Grid: one work-group for TILE_ROWS rows of one (batch, query head), TY at a time. TX items read a row together, each a vector
- * of 16 bytes beside its neighbour's; what they summed up meets in local memory. */
+ * Grid: one work-group for TILE_ROWS rows of one (batch, query head), TY at a time. TX work-items
+ * share a row and read neighbouring vec16. Their sums are added in local memory. */
 #include "attention/parameters.cl"
 #include "attention/rows.cl"
 
@@ -17,8 +17,8 @@
 #define WG_SIZE (TX * TY)
 #define ITEM_ROWS (TILE_ROWS / TY)
 
-/* Item (x, y)'s shares of sums over rows y + n TY; past the last of `rows` it takes that one, as nothing is kept of it.
- * All loads of a depth are on their way before the first is needed. */
+/* Work-item (x, y)'s shares of the sums of rows y + n TY. Past the last of `rows` it reads that
+ * row; nothing stores those sums. All loads of a step are issued before the first is used. */
 INLINE void shares_of_rows(float *sums, const __global stored *out, const struct layout *out_at,
                            const __global stored *dout, const struct layout *dout_at, long first, int rows, int x,
                            int y)
@@ -55,7 +55,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void delta(PARAMET
     __local float shares[TILE_ROWS * TX];
     const int item = (int)get_local_id(0), x = item % TX, y = item / TX;
     const long tiles = (a.N + TILE_ROWS - 1) / TILE_ROWS, group = a.first_group + (long)get_group_id(0);
-    const long first = group % tiles * TILE_ROWS, head = group / tiles; /* of all batches */
+    const long first = group % tiles * TILE_ROWS, head = group / tiles; /* counted over all batches */
     const int h = (int)(head % a.Hq), b = (int)(head / a.Hq), rows = (int)min(a.N - first, (long)TILE_ROWS);
 
     struct layout out_at, dout_at;

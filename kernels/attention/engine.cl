@@ -1,39 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How tiles lie on a machine, by engine; tile.cl has what is done with them. A stationary tile has TILE_ROWS rows, the other
- * side comes in tiles of TILE_COLS rows; which of queries and keys is which, the pass decides. Each engine file defines:
+/* How an engine lays tiles out; tile.cl has the products. A stationary tile has TILE_ROWS rows, a
+ * streamed tile TILE_COLS rows; the pass decides which of queries and keys is stationary. Each
+ * engine file defines:
  *
- *   lane_f, lane_i     float and int, or vectors of LANES of them that run along the stationary rows
- *   out_f              the same along a few neighbouring depth elements, or as lane_f
- *   stationary_f            element of a stationary tile
+ *   lane_f, lane_i     float and int, or vectors of LANES of them along the stationary rows
+ *   out_f              lane_f, or a vector of a few neighbouring depth elements
+ *   stationary_f       element of a stationary tile
  *   ACC                address space of accumulators
- *   ROWS, COLS         lanes of stationary rows, and streamed rows, of a score accumulator lane_f[ROWS * COLS]
- *   OUT_COLS           out_f of a row in an output accumulator out_f[ROWS * OUT_COLS], OUT_BLOCK elements deep
- *   SCORE(r, c), OUT(r, x)     where they lie in the accumulator
- *   tile_row(r), tile_col(c)   and in the tile: lanes of stationary rows, a streamed row
- *   rows_in_use(&rows, left), cols_in_use(left)     what there is of a tile that has `left` rows, for the loops below
- *   narrow_rows(&rows, first, count)   leaves out what it can of the rows before `first` and past `count`
- *   FOR_ROWS(r, rows), FOR_COLS(c, cols), FOR_OUT(x)   visit an accumulator
+ *   ROWS, COLS         of a score accumulator lane_f[ROWS * COLS]: lanes of stationary
+ *                      rows, streamed rows
+ *   OUT_COLS           out_f a row in an output accumulator out_f[ROWS * OUT_COLS], OUT_BLOCK deep
+ *   SCORE(r, c), OUT(r, x)     index in the accumulator
+ *   tile_row(r), tile_col(c)   in the tile: stationary rows (a lane_i), streamed row
+ *   rows_in_use(&rows, left), cols_in_use(left)   rows and columns to loop over; `left` rows exist
+ *   narrow_rows(&rows, first, count)   drops rows before `first` and from `count` on where it can
+ *   FOR_ROWS(r, rows), FOR_COLS(c, cols), FOR_OUT(x)   loop over an accumulator
  *   STREAMED_TILE, REDUCE_TILE(name)   storage, declared at kernel scope, the streamed tile first
- *   STATIONARY_TILE(name, depth, streamed_tile), OPERAND_TILE(name, streamed_tile)   more, or parts of the streamed tile's
- *   SECOND_TILE(name, streamed_tile)   a streamed tile more, or the same again where local memory is dear
- *   AHEAD_TILE(name, streamed_tile)    a streamed tile more where tiles are fetched ahead, else the same
- *   COL_TILE(name)             for the stats of streamed rows, if they are fetched ahead of a step: STATS_AHEAD
- *   SCORES, OUTPUT, ROW_VALUES, COL_VALUES(name)   accumulators, and a lane_f a row or column, in ACC
- *   reduce_max, reduce_sum     over the streamed direction, of one value a row, what work-items hold of it
- *   fetch_stats(of, w)         of the streamed rows from w on, before fetch_tiles of the step that begins there
- *   lane_max, lane_exp2, at_most_zero, row_stat, col_stat, lane_sum, gather_float, gather_mask   on lanes
- *   LATE_SCALE                 see softmax.cl; without it lane_weight(x, a), 2^x times a's headroom, and scaled(x, a), x times
- *                              its scale, rounded: no part of another multiply-add
- *   RESCALES_LATE, RESCALE_SLACK, NEEDS_RESCALE(factor)   whether the softmax's m may stay behind and how far; whether
- *                              to rescale
- *   store_output(out, factor, tile, data, at, first, d, rows)   data rows = factor[r] * out, 0 where the factor is,
- *                              for the output block from d; only elements that exist. `tile`: the operand's or the reductions', which no visit
- *                              needs any more
- *   store_stat                 to global memory, too
+ *   STATIONARY_TILE(name, depth, streamed_tile), OPERAND_TILE(name, streamed_tile)   more storage,
+ *                              or a share of the streamed tile
+ *   SECOND_TILE(name, streamed_tile)   another streamed tile, or the same if local memory is scarce
+ *   AHEAD_TILE(name, streamed_tile)    another streamed tile if fetching ahead, else the same
+ *   COL_TILE(name)             for the stats of streamed rows, if fetched a step ahead: STATS_AHEAD
+ *   SCORES, OUTPUT, ROW_VALUES, COL_VALUES(name)   accumulators; a lane_f a row or column; in ACC
+ *   reduce_max, reduce_sum     of one value a row, over the work-items that share the row
+ *   fetch_stats(of, w)         of streamed rows from w on; called before fetch_tiles of that step
+ *   lane_max, lane_exp2, at_most_zero, row_stat, col_stat, lane_sum, gather_float,
+ *   gather_mask                on lanes
+ *   LATE_SCALE                 1: one multiply-add scales a score and subtracts m, see score.cl.
+ *                              0: the engine has lane_weight(x, a), 2^x times headroom, and
+ *                              scaled(x, a), x times scale, rounded: never part of a multiply-add
+ *   RESCALES_LATE              1: rescaling is skipped until the maximum grows by more than
+ *                              RESCALE_SLACK powers of two
+ *   NEEDS_RESCALE(factor)      whether O must be multiplied by the factor
+ *   store_output(out, factor, tile, data, at, first, d, rows)   data rows = factor[r] * out for the
+ *                              output block from d, 0 where the factor is 0; only elements that
+ *                              exist. `tile`: of operands or reductions, no longer in use
+ *   store_stat                 stores one float32 a row
  *   MAKES_DELTA, row_deltas    see gradient.cl
- *   TENSOR_MAPS                if its kernels are given maps of their tensors
- *   TOTALS, flush_output, finish_totals    see long_sums.cl; where LONG_SUMS may be 1
- */
+ *   TENSOR_MAPS                defined if kernels have tensor maps
+ *   TOTALS, flush_output, finish_totals    if LONG_SUMS may exceed 1: see long_sums.cl */
 #ifndef ENGINE_CL
 #define ENGINE_CL
 
@@ -51,7 +56,7 @@
 #error "DEPTH_STEP must divide D_PAD and DV_PAD"
 #endif
 
-#define ENGINE_SIMT 1 /* as clattn_engine */
+#define ENGINE_SIMT 1 /* values of clattn_engine */
 #define ENGINE_CPU 2
 #define ENGINE_NVIDIA_MMA 3
 #define ENGINE_NVIDIA_WGMMA 4
@@ -59,12 +64,12 @@
 #error "DECODE must be given with -D"
 #endif
 
-/* Lanes of stationary rows that are in use. */
+/* A range of lanes of stationary rows: begin .. end - 1. */
 struct span {
     int begin, end;
 };
 
-/* What x + y lost when it was rounded to `sum`. */
+/* The rounding error of sum = x + y. */
 #define LOST_IN_SUM(x, y, sum) (((x) - ((sum) - ((sum) - (x)))) + ((y) - ((sum) - (x))))
 
 #define MAX_PAD (D_PAD > DV_PAD ? D_PAD : DV_PAD)

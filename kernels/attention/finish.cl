@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a forward leaves its rows: O and L of all keys, or with SPLIT O, m and l of its part of them. */
+/* How a forward stores its rows: O and L of all keys, or with SPLIT the O, m and l of its split. */
 #ifndef FINISH_CL
 #define FINISH_CL
 
 #include "attention/job.cl"
 #include "attention/split_partials.cl"
 
-/* The job's query rows, `depth` floats of each part: those of its own, in what begins at `from`. */
+/* Layout of the job's query rows in an array of partial results that begins at `from`, with `depth`
+ * floats for each row and split. */
 INLINE void partial_layout(struct layout *at, const struct call *a, long from, int depth, const struct job *job)
 {
     struct view v;
@@ -17,7 +18,7 @@ INLINE void partial_layout(struct layout *at, const struct call *a, long from, i
     query_layout(at, a, &v, job->batch, job->head, query_count(a, job->batch), depth);
 }
 
-/* Where O goes: out, or parts. */
+/* Layout of O in out, or in the partial results. */
 INLINE void output_layout(struct layout *at, const struct call *a, const struct job *job)
 {
     if (SPLIT)
@@ -26,7 +27,7 @@ INLINE void output_layout(struct layout *at, const struct call *a, const struct 
         query_layout(at, a, &a->out, job->batch, job->head, query_count(a, job->batch), a->Dv);
 }
 
-/* m and l of a part, or L, which is in the place of m. */
+/* Stores m and l of a split, or L, now in m (finish_rows). */
 INLINE void store_row_stats(const ACC lane_f *m, const ACC lane_f *l, const struct call *a, const struct job *job,
                             __global float *lse, __global float *partials, const struct span *rows)
 {

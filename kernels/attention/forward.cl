@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* O = softmax(S) V and L = log sum exp S, row-tiled: FlashAttention-2, Algorithm 1.
  *
- * Grid: one work-group for TILE_ROWS query rows of one (batch, head block) and one OUT_BLOCK of Dv; it visits the keys that they
- * see. Q (TILE_ROWS, D) stays, or passes in depth steps; K (TILE_COLS, D) and V (TILE_COLS, OUT_BLOCK) pass through one tile; O (TILE_ROWS, OUT_BLOCK)
+ * Grid: one work-group for TILE_ROWS query rows of one (batch, head block) and one OUT_BLOCK of Dv.
+ * It visits the keys that these rows see. Q (TILE_ROWS, D) is stationary: resident, or loaded in
+ * depth steps. K (TILE_COLS, D) and V (TILE_COLS, OUT_BLOCK) are streamed. O (TILE_ROWS, OUT_BLOCK)
  * accumulates.
  *
- * With SPLIT it visits one part of those keys only, and leaves O as far as it got, m and l to forward_combine. */
+ * With SPLIT it visits one split of those keys, and stores unnormalised O, m and l for
+ * forward_combine. */
 #include "attention/finish.cl"
 #include "attention/long_sums.cl"
 #include "attention/parameters.cl"
@@ -51,7 +53,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAM
     }
 
     struct range keys;
-    struct layout out_at; /* found late, as it takes registers */
+    struct layout out_at; /* set late, as it takes registers */
     job_keys(&keys, &a, &job);
     fetch_first(streamed_tile, &job.K, D_PAD, v_tile, &job.V, DV_PAD, &keys);
     bool total = false;

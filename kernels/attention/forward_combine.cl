@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* O and L from the parts of a split forward: with m = max_p m_p and weights w_p = exp2(scale_log2 (m_p - m)),
+/* O and L from the partial results of a split forward: with m = max_p m_p and weights
+ * w_p = exp2(scale_log2 (m_p - m)),
  *
  *   l = sum_p l_p w_p     O = sum_p O_p w_p / l     L = |scale| m + log(l / headroom)
  *
- * Grid: one work-group a row of (B,Hq,N), of ITEMS items, a power of two. They stand as lanes x columns:
- * a column takes four neighbouring elements of Dv at a time, a lane every lanes-th part; the lanes' sums are added up in
- * a fixed order. */
+ * Grid: one work-group a row of (B,Hq,N), of ITEMS work-items, a power of two, as lanes x columns.
+ * A column takes four neighbouring elements of Dv at a time, a lane every lanes-th split. The
+ * lanes' sums are added in a fixed order. */
 #include "attention/parameters.cl"
 #include "attention/split_partials.cl"
 
@@ -18,15 +19,15 @@ typedef float lane_f;
 #error "PACKED, MASK and ITEMS must be given with -D"
 #endif
 
-#define PARTIALS_AT_ONCE 4 /* that are loaded before the first is used: an item has no other work to do meanwhile */
+#define PARTIALS_AT_ONCE 4 /* splits loaded before the first is used: nothing else hides the latency of loads */
 
-/* Of some parts: their largest m, and the two sums over them by it. */
+/* The merged result of some splits: the largest m, and l and O relative to it. */
 struct sums {
     float most, l;
     float4 O;
 };
 
-/* Adds up `count` of them, in this order. */
+/* Merges `count` results into *of, in this order. */
 INLINE void add_up(struct sums *of, const struct sums *more, const int count, const struct call *a)
 {
     float most = of->most, l = 0.0f;
@@ -44,7 +45,7 @@ INLINE void add_up(struct sums *of, const struct sums *more, const int count, co
     of->O = of->O * weight + O;
 }
 
-/* Every `lanes`-th part from `lane` on, of the four elements that O begins with. */
+/* Merges every `lanes`-th split from `lane` on, for the four elements at O. */
 INLINE void add_partials(struct sums *of, const __global float *O, const __global float *m, const __global float *l,
                          int depth, int lane, int lanes, int splits, const struct call *a)
 {
@@ -68,7 +69,7 @@ INLINE void add_partials(struct sums *of, const __global float *O, const __globa
     }
 }
 
-/* Adds up what the lanes of a column hold: lane 0 gets it. */
+/* Merges the results of a column's lanes; lane 0 gets the sum. */
 INLINE void join_lanes(struct sums *of, int lane, int lanes, int columns, __local float4 *outputs,
                        __local float2 *stats, const struct call *a)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two gradient kernels share: the rows of dO, LSE and delta. */
+/* Shared by the gradient kernels: LSE, delta and the gradients of scores. */
 #ifndef GRADIENT_CL
 #define GRADIENT_CL
 
 #include "attention/score.cl"
 #include "attention/tile.cl"
 
-/* Of the job's queries, from the kernels' arguments lse and delta. */
+/* LSE of the job's queries. `data`: the kernel's argument lse. */
 INLINE void lse_stats(struct stats *lse, const __global float *data, __local float *tile, const struct call *a,
                       const struct job *job)
 {
@@ -32,7 +32,7 @@ INLINE void delta_layout(struct layout *at, const struct call *a, const struct j
     query_layout(at, a, &v, job->batch, job->head, query_count(a, job->batch), 1);
 }
 
-/* Where delta of query rows goes, and what it follows from. */
+/* delta of the job's query rows, and what it is computed from. */
 struct delta_rows {
     __global float *delta;
     const __global stored *out, *dout;
@@ -50,8 +50,9 @@ INLINE void find_delta_rows(struct delta_rows *of, __global float *delta, const 
     query_layout(&of->dout_at, a, &a->dout, job->batch, job->head, query_count(a, job->batch), a->Dv);
 }
 
-/* delta of a tile's own rows, 0 for those that do not exist. An engine may make it here and, if `keep`, leave it for the
- * kernel of dK and dV: MAKES_DELTA. Kernel delta did so before the others. */
+/* delta of a tile's stationary rows, 0 for those that do not exist. With MAKES_DELTA the engine
+ * computes it here and, if `keep`, stores it for the kernel of dK and dV. Otherwise kernel delta
+ * has computed it before. */
 #ifdef MAKES_DELTA
 #include "engines/nvidia/row_deltas.cl"
 #else
@@ -63,6 +64,7 @@ INLINE void row_deltas(ACC lane_f *values, const struct delta_rows *of, long fir
 }
 #endif
 
+/* delta of the job's queries. `data`: the kernel's argument delta. */
 INLINE void delta_stats(struct stats *delta, const __global float *data, __local float *tile, const struct call *a,
                         const struct job *job)
 {
@@ -72,10 +74,10 @@ INLINE void delta_stats(struct stats *delta, const __global float *data, __local
     delta->tile = tile;
 }
 
-/* Which of the two runs along the rows of a tile of scores; the other runs along its columns. */
+/* Whether keys or queries are the rows of a score tile; the others are its columns. */
 enum { ROWS_ARE_KEYS, ROWS_ARE_QUERIES };
 
-/* Products S of a tile become what `probability` takes. */
+/* Turns the products S of a tile into the scores that `probability` takes. */
 INLINE void gradient_scores(ACC lane_f *S, const struct call *a, const struct edge *e, bool full, const int rows_are,
                             const struct span *rows, int cols)
 {
@@ -87,8 +89,8 @@ INLINE void gradient_scores(ACC lane_f *S, const struct call *a, const struct ed
         }
 }
 
-/* Products S and dP of a tile become P and dS, each unless it is NULL; they may be where S and dP were. lse and delta are
- * those of the queries, be they rows or columns. */
+/* Computes P and dS of a tile from its products S and dP. P or dS may be NULL; both may overwrite S
+ * or dP. lse and delta are those of the queries, whether rows or columns. */
 INLINE void tile_gradients(ACC lane_f *P, ACC lane_f *dS, const ACC lane_f *S, const ACC lane_f *dP,
                            const ACC lane_f *lse, const ACC lane_f *delta, const struct call *a, const struct edge *e,
                            bool full, const int rows_are, const struct span *rows, int cols)

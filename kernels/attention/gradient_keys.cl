@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scores of the passes whose stationary rows are keys. */
+/* For passes with stationary keys: gradients of scores, and the sums of dK and dV. */
 #ifndef GRADIENT_KEYS_CL
 #define GRADIENT_KEYS_CL
 
@@ -10,7 +10,7 @@
 #error "WANT_DK and WANT_DV must be given with -D, one of them 1"
 #endif
 
-/* LSE, as `probability` takes it, and delta of the streamed queries from i on. */
+/* LSE, in the units of `probability`, and delta of the streamed queries from i on. */
 INLINE void column_stats(ACC lane_f *column_lse, ACC lane_f *column_delta, const struct stats *lse,
                          const struct stats *delta, long i, int cols)
 {
@@ -20,7 +20,7 @@ INLINE void column_stats(ACC lane_f *column_lse, ACC lane_f *column_delta, const
     }
 }
 
-/* The products S^T of the tile become P^T, in S, and dP^T becomes dS^T, in dP. */
+/* Replaces the products S^T by P^T and, for dK, dP^T by dS^T. */
 INLINE void dkdv_scores(ACC lane_f *S, ACC lane_f *dP, const ACC lane_f *lse, const ACC lane_f *delta,
                         const struct call *a, const struct edge *e, bool full, const struct span *rows, int cols)
 {
@@ -28,7 +28,8 @@ INLINE void dkdv_scores(ACC lane_f *S, ACC lane_f *dP, const ACC lane_f *lse, co
     tile_gradients(S, dS, S, dP, lse, delta, a, e, full, ROWS_ARE_KEYS, rows, cols);
 }
 
-/* Sums of dK or dV of the job's keys, which go to `data` in the end, are flushed; `begun`: not for the first time. */
+/* Flushes the sums of dK or dV of the job's keys (long_sums.cl). `data`: the gradient; `begun`:
+ * this is not the first flush. */
 INLINE void flush_keys(ACC out_f *sum, ACC out_f *total, ACC lane_f *factor, bool begun, __global stored *data,
                        const struct view *v, int depth, const struct call *a, const struct job *job,
                        const struct span *rows)
@@ -39,7 +40,7 @@ INLINE void flush_keys(ACC out_f *sum, ACC out_f *total, ACC lane_f *factor, boo
     flush_output(sum, total, factor, data, &at, job->first, job->out_block * OUT_BLOCK, rows);
 }
 
-/* And what they have come to is stored, `scale` times; `begun`: there is a total. */
+/* Stores `scale` times the sums; `begun`: they have a total. */
 INLINE void finish_keys(ACC out_f *sum, ACC out_f *total, ACC lane_f *factor, bool begun, float scale,
                         __local void *tile, __global stored *data, const struct view *v, int depth,
                         const struct call *a, const struct job *job, const struct span *rows)

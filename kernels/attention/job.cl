@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a work-group has to do, and the rows of the tensors that it needs for that: how every kernel begins. */
+/* The job of a work-group, and the tensor rows that it needs: how every kernel begins. */
 #ifndef JOB_CL
 #define JOB_CL
 
@@ -7,12 +7,12 @@
 
 struct job {
     int batch;
-    int head; /* first query head of a tile of queries; where keys own, of the queries that are streamed */
+    int head; /* first query head of the tile; for a tile of keys, of the streamed queries */
     int kv_head;
-    int out_block; /* of the output's depth */
-    int split;     /* of what other work-groups do for the same rows */
-    long first;    /* stationary row of the tile */
-    long M;        /* keys of this batch */
+    int out_block; /* output block, along the depth */
+    int split;     /* number of the split; other work-groups have the others */
+    long first;    /* first stationary row of the tile */
+    long M;        /* keys of the batch */
     struct rows Q, dO, K, V;
 };
 
@@ -21,7 +21,8 @@ INLINE long group_number(const struct call *a)
     return a->first_group + (long)get_group_id(0);
 }
 
-/* Work-groups are numbered output block of `depth` first, then part, tile, block of heads, batch. Returns the block. */
+/* Decodes a work-group's number. From fastest to slowest it counts output blocks of `depth`,
+ * splits, tiles, head blocks and batches. Returns the head block. */
 INLINE int number_job(struct job *job, long group, const int depth, const int splits, long rows, int blocks,
                       bool last_first)
 {
@@ -38,18 +39,19 @@ INLINE int number_job(struct job *job, long group, const int depth, const int sp
     return (int)(group % blocks);
 }
 
-/* A tile of queries, of the work-group with this number; all but the rows of tensors. */
+/* The job of work-group number `group`, a tile of queries; the rows of tensors are not set. */
 INLINE void find_query_job(struct job *job, const struct call *a, long group, const int depth, const int splits,
                            const __global int *kv_lengths)
 {
     const int heads = packed_heads(a);
     const int block = number_job(job, group, depth, splits, a->N * heads, a->Hq / heads, last_see_most(a));
-    job->head = block * a->pack; /* which is heads; but so visits take fewer registers, as in query_layout */
+    job->head =
+        block * a->pack; /* a->pack equals heads, and takes fewer registers through visits, as in query_layout */
     job->kv_head = job->head / (a->Hq / a->Hk);
     job->M = key_count(a, kv_lengths, job->batch);
 }
 
-/* The same of a tile of keys; `rows` of each head are shared out among work-groups. */
+/* The same for a tile of keys; `rows` rows of each head are divided into tiles. */
 INLINE void find_key_job(struct job *job, const struct call *a, long group, const int depth, const int splits,
                          long rows, const __global int *kv_lengths)
 {
@@ -64,14 +66,15 @@ INLINE void find_key_job(struct job *job, const struct call *a, long group, cons
 #define KEY_SPLITS(a) 1
 #endif
 
-/* Lets those of the job's keys read as 0 that no query sees. */
+/* Makes the job's keys that no query sees read as 0. */
 INLINE void blank_unseen(struct rows *keys, const struct call *a, const struct job *job)
 {
     keys->begin = seen_begin(a, query_count(a, job->batch), job->M);
     keys->at.count = seen_end(a, query_count(a, job->batch), job->M);
 }
 
-/* This work-group's tile of queries, with the rows of Q, K and V, and of dO in a backward. */
+/* The job of this work-group, a tile of queries, with the rows of Q, K and V, and of dO in a
+ * backward. */
 INLINE void query_job(struct job *job, const struct call *a, const int depth, const __global stored *q,
                       const __global stored *dout, const __global stored *k, const __global stored *v,
                       const struct score_inputs *given, const __global int *kv_lengths)
@@ -79,15 +82,17 @@ INLINE void query_job(struct job *job, const struct call *a, const int depth, co
     find_query_job(job, a, group_number(a), depth, KEY_SPLITS(a), kv_lengths);
     query_rows(&job->Q, q, a, &a->q, job->batch, job->head, query_count(a, job->batch), a->D);
     query_rows(&job->dO, dout, a, &a->dout, job->batch, job->head, query_count(a, job->batch), a->Dv);
-    const long keys = seen_end(a, query_count(a, job->batch), job->M); /* visits begin at keys that are seen */
+    const long keys =
+        seen_end(a, query_count(a, job->batch), job->M); /* visits begin at a visible key, so only the end matters */
     key_rows(&job->K, k, &a->k, job->batch, job->kv_head, a->D, keys);
     key_rows(&job->V, v, &a->v, job->batch, job->kv_head, a->Dv, keys);
     blank_padding(&job->K, a, given->mask, job->batch, job->head);
     blank_padding(&job->V, a, given->mask, job->batch, job->head);
 }
 
-/* This work-group's tile of keys, with the rows of K and V. Padding keys need no blanking: a key's scores and gradients
- * are rows of their own. Keys that no query sees do: queries that do not exist may see them. */
+/* The job of this work-group, a tile of keys, with the rows of K and V. Padding keys need no
+ * blanking: a key's scores and gradients are separate rows. Keys that no query sees need it:
+ * queries that do not exist may see them. */
 INLINE void key_job(struct job *job, const struct call *a, const int depth, long rows, const __global stored *k,
                     const __global stored *v, const __global int *kv_lengths)
 {
@@ -98,7 +103,8 @@ INLINE void key_job(struct job *job, const struct call *a, const int depth, long
     blank_unseen(&job->V, a, job);
 }
 
-/* Rows of Q and dO for query heads `head` on, which the tile of keys visits next. */
+/* Sets the rows of Q and dO for query heads from `head` on, the next that the tile of keys
+ * visits. */
 INLINE void set_query_head(struct job *job, const struct call *a, int head, const __global stored *q,
                            const __global stored *dout, const __global float *lse)
 {
@@ -110,7 +116,7 @@ INLINE void set_query_head(struct job *job, const struct call *a, int head, cons
     blank_unseeing(&job->dO, a, lse, job->batch, head, query_count(a, job->batch));
 }
 
-/* Keys that the tile of queries visits: those that it sees, or its part of them. */
+/* Keys that the tile of queries visits: those that it sees, or its split of them. */
 INLINE void job_keys(struct range *keys, const struct call *a, const struct job *job)
 {
     visible_keys(keys, a, query_count(a, job->batch), job->M, job->first, TILE_ROWS);
@@ -124,14 +130,14 @@ INLINE void job_queries(struct range *queries, const struct call *a, const struc
     seeing_queries(queries, a, query_count(a, job->batch), job->M, job->first);
 }
 
-/* The job's tile of query rows from i and keys from j. */
+/* The edge of the job's tile of query rows from i and keys from j. */
 INLINE void find_job_edge(struct edge *e, const struct call *a, const struct job *job, long i, long j,
                           const struct score_inputs *given)
 {
     find_edge(e, a, job->batch, job->head, query_count(a, job->batch), job->M, i, j, given);
 }
 
-/* The same of a tile that needs no predicate. */
+/* The same for a full tile. */
 INLINE void find_full_edge(struct edge *e, const struct call *a, const struct job *job, long i, long j,
                            const struct score_inputs *given)
 {

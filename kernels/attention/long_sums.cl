@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums over many streamed rows. What is added one by one to a float32 loses up to half a unit each time: after M rows up
- * to M halves. LONG_SUMS is 0 where there are too few rows for that to matter, and 1 where it is enough that an engine
- * adds up each tile alone first. Else it is the rows of a run, after each of which a sum is flushed: it is added to the
- * total, and goes on from what rounding took there (Kahan's compensation, run by run). So a result loses no more
- * than in one run, however many rows there are.
+/* Sums over many streamed rows. Each addition to a float32 sum loses up to half a unit: up to M
+ * halves after M rows. LONG_SUMS is 0 if rows are too few for that to matter, and 1 if it is enough
+ * to sum each tile separately first. Otherwise it is the number of rows in a run. After each run a
+ * sum is flushed: it is added to the total, and restarts from the rounding error of that addition
+ * (Kahan's compensation, run by run). A result then loses no more than one run does, independent of
+ * the number of rows.
  *
- * Engines whose sums are float32 declare an output's total by TOTALS(name), and have
+ * Engines with float32 sums declare an output's total by TOTALS(name), and have
  *
- *   flush_output(out, total, factor, data, at, first, d, rows)   total = factor[r] total + out; out is what
- *                                                                   is lost
- *   finish_totals(..)                                                 out += factor[r] total
+ *   flush_output(out, total, factor, data, at, first, d, rows)   total = factor[r] total + out;
+ *                                                                out = the rounding error
+ *   finish_totals(..)                                            out += factor[r] total
  *
- * where a factor of 0 says that there is no total yet. `data`, `at`, `first` and `d` are those of store_output: an
+ * A factor of 0 means no total yet. `data`, `at`, `first` and `d` are those of store_output: an
  * engine may keep the total there. */
 #ifndef LONG_SUMS_CL
 #define LONG_SUMS_CL
@@ -20,7 +21,7 @@
 
 #define RUN_ROWS (TILE_COLS < LONG_SUMS ? LONG_SUMS / TILE_COLS * TILE_COLS : TILE_COLS)
 
-/* A visit goes run by run: where the one from `first` on ends, of a pass over tiles to `end`. */
+/* End of the run that begins at `first`, in a visit that ends at `end`. */
 INLINE long end_of_run(long first, long end)
 {
     return KEEPS_TOTALS ? min(first + RUN_ROWS, end) : end;
@@ -35,7 +36,7 @@ INLINE long end_of_run(long first, long end)
 #define finish_totals flush_output
 #endif
 
-/* l of the softmax is flushed as O is. */
+/* Flushes l of the softmax, as flush_output does O. */
 INLINE void flush_rows(ACC lane_f *l, ACC lane_f *total, const ACC lane_f *factor, const struct span *rows)
 {
     FOR_ROWS (r, rows) {
@@ -51,7 +52,7 @@ INLINE void finish_row_totals(ACC lane_f *l, const ACC lane_f *total, const ACC 
         l[r] += factor[r] == 0.0f ? (lane_f)(0.0f) : total[r] * factor[r];
 }
 
-/* Factors of sums that nothing rescales. */
+/* Factors of totals that are never rescaled: 1, or 0 before the first flush. */
 INLINE void total_factors(ACC lane_f *factor, bool begun, const struct span *rows)
 {
     FOR_ROWS (r, rows)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parameters of a kernel, from its list in args_list.h.
  *
- *   PARAMETERS(list)    the whole of it: struct call as `a`, and what the options compile in
- *   ABSENT(list)        at the head of the body: NULL by the names of the others, for code that is never reached
- *   GIVEN_INPUTS        behind that: what a struct score_inputs begins as */
+ *   PARAMETERS(list)    all parameters: struct call as `a`, then the arguments that are compiled in
+ *   ABSENT(list)        at the head of the body: the other names, as NULL, for unreached code
+ *   GIVEN_INPUTS        after ABSENT: the initialiser of a struct score_inputs */
 #ifndef PARAMETERS_CL
 #define PARAMETERS_CL
 
 #include "attention/args.h"
 #include "attention/storage.cl"
 
-#ifdef ENGINE /* which tells MAKES_DELTA and TENSOR_MAPS */
+#ifdef ENGINE /* defines MAKES_DELTA and TENSOR_MAPS */
 #include "attention/engine.cl"
 #endif
 
@@ -43,7 +43,7 @@
 #define KIND_BYTES const __global uchar *restrict
 #define KIND_BYTES_OUT __global uchar *restrict
 
-/* NULL where it is not compiled in. */
+/* Members that are not compiled in are NULL. */
 struct score_inputs {
     SCORE_INPUTS(INPUT_MEMBER)
 };

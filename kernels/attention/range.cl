@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which keys a query sees, by lengths, causality and window: of whole tiles, and of a tile's rows and columns. Nothing
- * else spells that. Keys that begin late belong here. N and M are a batch's own; rows of queries may be packed (rows.cl). */
+/* Which keys a query sees by lengths, causality and window: for whole tiles, and for a tile's rows
+ * and columns. No other file decides that; a limit on a batch's first key would belong here too. N
+ * and M are those of the batch; query rows may be packed (rows.cl). */
 #ifndef RANGE_CL
 #define RANGE_CL
 
@@ -8,16 +9,18 @@
 #include "attention/parameters.cl"
 #include "attention/position.cl"
 
-/* Whether the last queries see most keys: their tiles start first, so that no long tile is left over at the end. */
+/* Whether later queries see more keys. Their tiles are then scheduled first, so that no long tile
+ * runs alone at the end. */
 INLINE bool last_see_most(const struct call *a)
 {
     return a->causal;
 }
 
-/* ---- of tiles ---- */
+/* ---- whole tiles ---- */
 
-/* Streamed rows begin .. end - 1 are visited; a tile inside full_begin .. full_end - 1 needs no predicate. These may lie
- * anywhere, with 0 <= begin <= end; where full_begin >= full_end none is full. */
+/* Streamed rows begin .. end - 1 are visited, 0 <= begin <= end. A tile inside full_begin ..
+ * full_end - 1 is full: it needs no predicate. These two may have any value; if full_begin >=
+ * full_end, no tile is full. */
 struct range {
     long begin, end, full_begin, full_end;
 };
@@ -27,7 +30,8 @@ INLINE bool is_full(const struct range *range, long t)
     return MASK == 0 && t >= range->full_begin && t + TILE_COLS <= range->full_end;
 }
 
-/* Keys that any of the query rows first .. first + rows - 1 sees, and those that all of them see. */
+/* begin .. end - 1: keys that any of the query rows first .. first + rows - 1 sees; full_begin ..
+ * full_end - 1: keys that all of them see. */
 INLINE void visible_keys(struct range *range, const struct call *a, long N, long M, long first, const int rows)
 {
     range->begin = range->full_begin = 0;
@@ -50,7 +54,8 @@ INLINE void visible_keys(struct range *range, const struct call *a, long N, long
 #endif
 }
 
-/* Query rows that see any of the keys first .. first + TILE_ROWS - 1, and those that see all of them. */
+/* begin .. end - 1: query rows that see any of the keys first .. first + TILE_ROWS - 1; full_begin
+ * .. full_end - 1: query rows that see all of them. */
 INLINE void seeing_queries(struct range *range, const struct call *a, long N, long M, long first)
 {
     const int heads = packed_heads(a);
@@ -73,8 +78,8 @@ INLINE void seeing_queries(struct range *range, const struct call *a, long N, lo
 #endif
 }
 
-/* Cuts the range down to one of `parts` parts of whole tiles, none more than a tile longer than another. Parts are of
- * what is visible: where that is little, some are empty. */
+/* Reduces the range to split `split` of `splits`, in whole tiles; the lengths of splits differ by
+ * one tile at most. Only visible keys are split: if they are few, some splits are empty. */
 INLINE void take_split(struct range *range, int split, int splits)
 {
     const long tiles = (range->end - range->begin + TILE_COLS - 1) / TILE_COLS, each = tiles / splits,
@@ -84,8 +89,8 @@ INLINE void take_split(struct range *range, int split, int splits)
     range->end = min(range->end, range->begin + count * TILE_COLS);
 }
 
-/* A range in tiles of a pass over tiles that begins at `begin`: the visited range's tiles first .. end - 1 are visited, and of those
- * full_first .. full_end - 1 need no predicate. */
+/* A range in tiles, counted from streamed row `begin` of tiles_of. Tiles first .. end - 1 are
+ * visited; of these, full_first .. full_end - 1 are full. */
 struct tiles {
     int first, end, full_first, full_end;
 };
@@ -103,37 +108,37 @@ INLINE bool is_full_tile(const struct tiles *tiles, int t)
     return t >= tiles->full_first && t < tiles->full_end;
 }
 
-/* ---- of the rows and columns of a tile ---- */
+/* ---- rows and columns of a tile ---- */
 
-/* Whether what becomes of a score depends on where its tile is, also where no predicate does. */
+/* Whether scores depend on the tile's position even in full tiles. */
 #define FULL_HAS_EDGE HAS_IF_ALIBI
 
-/* Where a tile of scores is, and where the edges of what is visible are in it. Row i of the tile is query (phase + i) /
- * heads of packed head (phase + i) % heads, counted from the tile's first query. */
+/* The position of a score tile, and the edges of visibility inside it. Row i of the tile is query
+ * (phase + i) / heads of packed head (phase + i) % heads, counted from the tile's first query. */
 struct edge {
-    int batch, head;            /* of the tile; of packed heads the first */
-    long query, key;            /* its first ones */
-    int keys;                   /* keys of the tile that exist */
-    int diagonal;               /* key j is visible to query i while j <= i + diagonal */
-    int window;                 /* and while j >= i + window */
-    int heads, phase;           /* packed rows */
-    int queries;                /* queries from the tile's first one to the last that exists */
-    const __global uchar *mask; /* element (0, 0) of the tile, and elements between queries, packed heads and keys */
+    int batch, head;            /* of the tile; head: the first of packed ones */
+    long query, key;            /* first query and first key of the tile */
+    int keys;                   /* number of existing keys from `key` on */
+    int diagonal;               /* key j is visible to query i if j <= i + diagonal */
+    int window;                 /* and if j >= i + window */
+    int heads, phase;           /* of packed rows */
+    int queries;                /* number of existing queries from `query` on */
+    const __global uchar *mask; /* mask of element (0, 0) of the tile; strides of queries, packed heads and keys */
     long mask_row, mask_head, mask_column;
 #if HAS_IF_ALIBI
-    long ahead;                   /* where the first query stands among the keys, less the first key */
-    const __global float *slopes; /* that of `head`; of packed heads the first */
-    lane_f step;                  /* see alibi_step; of packed heads each row has its own */
+    long ahead;                   /* key position of the first query, minus `key` */
+    const __global float *slopes; /* slope of `head` */
+    lane_f step;                  /* see alibi_step; unused with packed heads */
 #endif
 };
 
-/* What a score x = Q K^T changes by with each position that query and key are apart. */
+/* Change of x = Q K^T for each position between query and key. */
 INLINE lane_f alibi_step(const struct call *a, lane_f slope)
 {
     return clamp(-slope / a->scale, -FLT_MAX, FLT_MAX);
 }
 
-/* What an edge has for ALiBi, where it has its absolute numbers. */
+/* Sets the edge's ALiBi members; batch, head, query and key must be set. */
 INLINE void find_alibi(struct edge *e, const struct call *a, long offset, const struct score_inputs *given)
 {
 #if HAS_IF_ALIBI
@@ -143,7 +148,7 @@ INLINE void find_alibi(struct edge *e, const struct call *a, long offset, const 
 #endif
 }
 
-/* The tile of query rows from i0 and keys from j0. `head` is the first query head. */
+/* The edge of the tile of query rows from i0 and keys from j0. `head`: the first query head. */
 INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, long N, long M, long i0, long j0,
                       const struct score_inputs *given)
 {
@@ -173,22 +178,23 @@ INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, lon
     find_alibi(e, a, diagonal_offset(a, N, M), given);
 }
 
-/* The tile's first query row that sees its first key by the diagonal, as far as it has rows. */
+/* The tile's first query row that sees its first key by the diagonal; it may be past the tile's
+ * rows. */
 INLINE int first_seeing(const struct edge *e)
 {
     return max(clamp(-e->diagonal, 0, TILE_ROWS + TILE_COLS) * e->heads - e->phase, 0);
 }
 
-/* Keys of the tile that its last query row sees by the diagonal. */
+/* How many of the tile's TILE_ROWS keys its last query row sees by the diagonal. */
 INLINE int keys_seen(const struct edge *e)
 {
     return clamp(min(e->queries - 1, (e->phase + TILE_COLS - 1) / e->heads) + min(e->diagonal, TILE_ROWS) + 1, 0,
                  TILE_ROWS);
 }
 
-/* The edges of a whole visit follow from those of its first tile, which are found once, in 64 bits, for schedules without
- * packed heads and masks. Lengths are below 2^29, so that no diagonal overflows. Keys are not cut off at what a tile may
- * need. */
+/* The edge of a visit's first tile, computed once in 64 bits; later_edge derives the others. For
+ * schedules without packed heads and masks. Lengths are below 2^29, so no diagonal overflows.
+ * `keys` is not limited to what one tile needs. */
 INLINE void find_first_edge(struct edge *e, const struct call *a, int b, int head, long N, long M, long i, long j,
                             const struct score_inputs *given)
 {
@@ -196,7 +202,7 @@ INLINE void find_first_edge(struct edge *e, const struct call *a, int b, int hea
     e->keys = (int)(M - j);
 }
 
-/* Of a tile whose queries and keys are so much later. */
+/* The edge of a tile `queries` and `keys` after the first one. */
 INLINE void later_edge(struct edge *e, const struct edge *first, int queries, int keys)
 {
     e->batch = first->batch;
@@ -215,8 +221,9 @@ INLINE void later_edge(struct edge *e, const struct edge *first, int queries, in
 #endif
 }
 
-/* An edge as some warps leave it to others in local memory, in KEPT_EDGE ints: where what is visible ends in the tile. The
- * rest follows from the tile's absolute numbers. It serves schedules without packed heads and masks. */
+/* An edge passed from warp to warp in local memory, in KEPT_EDGE ints: the edges of visibility in
+ * the tile. Other members follow from the tile's absolute indices. For schedules without packed
+ * heads and masks. */
 #define KEPT_EDGE 3
 
 INLINE void keep_edge(__local int *to, const struct edge *e)
@@ -261,14 +268,14 @@ INLINE lane_i head_of_row(const struct edge *e, lane_i row)
 #endif
 }
 
-/* Nonzero where query row `row` of the tile may attend to key j of it. */
+/* Nonzero where query row `row` of the tile sees its key j. */
 INLINE lane_i visible(const struct edge *e, lane_i row, lane_i j)
 {
     const lane_i i = query_of_row(e, row);
 #if !MASK && !PACKED && !WINDOW
     return j < min(i + e->diagonal + 1, (lane_i)(e->keys));
 #else
-    lane_i seen = (j < e->keys) & (j <= i + e->diagonal); /* takes no register a row: here they are few */
+    lane_i seen = (j < e->keys) & (j <= i + e->diagonal); /* takes no register a row: they are scarce here */
 #if WINDOW
     seen = seen & (j >= i + e->window);
 #endif

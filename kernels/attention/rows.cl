@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of a tensor as one (batch, head) sees them. Query rows may be packed: with few queries a head, the `heads` query
- * heads of a group share a tile, and row r is query r / heads of head r % heads. */
+/* Rows of a tensor for one (batch, head). Query rows may be packed: with few queries a head, the
+ * `heads` query heads of a group share a tile, and row r is query r / heads of head r % heads. */
 #ifndef ROWS_CL
 #define ROWS_CL
 
@@ -17,8 +17,8 @@ struct layout {
     int depth;      /* elements in a row */
 };
 
-/* A tensor's rows; for keys the bytes that tell padding from real ones, for queries L, which is -inf of those that see no
- * key (0: all rows are real). */
+/* A tensor's rows. `real`, of keys: mask bytes, 0 for padding. `lse`, of queries: L, -inf for those
+ * that see no key. NULL: all rows are real. */
 struct rows {
     const __global stored *data;
     struct layout at;
@@ -27,10 +27,10 @@ struct rows {
     long real_column;
     const __global float *lse;
     struct layout lse_at;
-    bool quads; /* all rows begin where a vector of four elements may, and are whole vectors */
+    bool quads; /* all rows are aligned to, and a multiple of, vectors of four elements */
 };
 
-/* A float32 a row: LSE or delta, and what rows have that do not exist. `tile`: see COL_TILE. */
+/* One float32 a row, LSE or delta; `otherwise` for rows that do not exist. `tile`: see COL_TILE. */
 struct stats {
     const __global float *data;
     struct layout at;
@@ -52,7 +52,7 @@ INLINE long row_offset(const struct layout *at, long r)
 #endif
 }
 
-/* Whether rows are whole multiples of `elements` apart. */
+/* Whether the strides of rows are multiples of `elements`. */
 INLINE bool rows_apart_by(const struct layout *at, int elements)
 {
 #if PACKED
@@ -62,13 +62,13 @@ INLINE bool rows_apart_by(const struct layout *at, int elements)
 #endif
 }
 
-/* Whether all rows begin where 16 bytes may be loaded or stored at once, and are whole vectors. */
+/* Whether all rows are aligned to 16 bytes, and a whole number of vec16 long. */
 INLINE bool has_vec16(const __global stored *data, const struct layout *at)
 {
     return ((size_t)(data + at->origin) & 15) == 0 && rows_apart_by(at, VEC16) && at->depth % VEC16 == 0;
 }
 
-/* Whether row r is simply r rows from the first. */
+/* Whether row r is r times the row stride from row 0. */
 INLINE bool rows_in_line(const struct layout *at)
 {
 #if PACKED
@@ -93,7 +93,7 @@ INLINE bool row_exists(const struct rows *t, long r)
     return true;
 }
 
-/* Whether some of the `count` rows do not exist. */
+/* Whether some of the `count` rows may not exist. */
 INLINE bool has_padding(const struct rows *t)
 {
     return t->begin || t->real || t->lse;
@@ -107,7 +107,8 @@ INLINE long key_count(const struct call *a, const __global int *kv_lengths, int 
     return clamp((long)kv_lengths[a->kv_lengths + b * a->kv_lengths_stride], 0L, a->M);
 }
 
-/* Number of queries of batch b. No member of a job: that would take two registers through a pass over tiles. */
+/* Number of queries of batch b. Not a member of struct job, where it would hold two registers
+ * throughout a visit. */
 INLINE long query_count(const struct call *a, int b)
 {
     return a->N;
@@ -119,7 +120,7 @@ INLINE int packed_heads(const struct call *a)
     return PACKED ? a->pack : 1;
 }
 
-/* Rows of query heads head .. head + pack - 1, of N queries. */
+/* Rows of query heads head .. head + pack - 1, with N queries each. */
 INLINE void query_layout(struct layout *at, const struct call *a, const struct view *v, int b, int head, long N,
                          int depth)
 {
@@ -166,8 +167,8 @@ INLINE void key_rows(struct rows *t, const __global stored *data, const struct v
     t->lse = 0;
 }
 
-/* Lets those of t's queries read as 0 that see no key, for passes that add up over queries: only a mask makes any of those
- * that are visited. */
+/* Makes t's queries that see no key read as 0, for passes that sum over queries. Of the visited
+ * queries, only a mask can hide all keys. */
 INLINE void blank_unseeing(struct rows *t, const struct call *a, const __global float *lse, int b, int head, long N)
 {
 #if MASK
@@ -176,7 +177,8 @@ INLINE void blank_unseeing(struct rows *t, const struct call *a, const __global 
 #endif
 }
 
-/* Lets the padding among t's keys read as 0: what the mask of query head `head` hides from all queries. */
+/* Makes the padding among t's keys read as 0: keys that the mask of query head `head` hides from
+ * all queries. */
 INLINE void blank_padding(struct rows *t, const struct call *a, const __global uchar *mask, int b, int head)
 {
 #if MASK == 2

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What engines share whose lanes are single stationary rows: lane_f is float, lane_i int, LANES 1. Included where tile_row is
- * known. */
+/* Shared by engines with single stationary rows as lanes: lane_f is float, lane_i int, LANES 1.
+ * Included after tile_row is defined. */
 #ifndef SCALAR_LANE_CL
 #define SCALAR_LANE_CL
 
@@ -11,13 +11,13 @@ INLINE lane_f lane_max(lane_f x, lane_f y)
     return fmax(x, y);
 }
 
-/* NVIDIA's compiler makes multiply-adds of products, whatever FP_CONTRACT says. */
+/* fma, as NVIDIA's compiler contracts products into multiply-adds regardless of FP_CONTRACT. */
 INLINE lane_f scaled(lane_f x, const struct call *a)
 {
     return fma(x, a->scale, a->zero);
 }
 
-/* NaN stays. */
+/* Keeps NaN. */
 #ifndef at_most_zero
 INLINE lane_f at_most_zero(lane_f x)
 {
@@ -25,13 +25,13 @@ INLINE lane_f at_most_zero(lane_f x)
 }
 #endif
 
-/* x times its row's factor; a factor of 0 leaves nothing, not even NaN. */
+/* x times its row's factor; 0 where the factor is 0, even if x is NaN. */
 INLINE float times_factor(float x, float factor)
 {
     return factor == 0.0f ? 0.0f : x * factor;
 }
 
-/* A float32 a row, of row `row`; `otherwise` where that does not exist. */
+/* The float32 of row `row`, or `otherwise` if that row does not exist. */
 INLINE float stat(const __global float *data, const struct layout *at, long row, float otherwise)
 {
     return row < at->count ? data[row_offset(at, row)] : otherwise;
@@ -42,8 +42,8 @@ INLINE lane_f row_stat(const __global float *data, const struct layout *at, long
     return stat(data, at, first + tile_row(r), otherwise);
 }
 
-/* n + more, rounded once, for n within +-2^22, and `more` a multiple of that. n stands in the lowest bits of 1.5 2^23 + n:
- * conversions take some GPUs eight times as long. */
+/* n + more, rounded once, for n within +-2^22 and `more` a multiple of 2^22. Adding n to the bits
+ * of 1.5 2^23 gives 1.5 2^23 + n: conversions take eight times as long on some GPUs. */
 INLINE lane_f lane_sum(lane_i n, float more)
 {
     return as_float(0x4b400000 + n) + (more - 0x1.8p23f);

@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything that happens to a score x = (Q K^T)_ij on its way to the softmax, and to the gradient dP_ij on its way back to
- * that of x: ALiBi, scale and visibility. Code here sees a query row i and a key j of the tile `e`, never how an engine lays
- * elements out, nor which of the two runs along its rows. In absolute numbers they are
+/* All steps from a product x = (Q K^T)_ij to the softmax, and from the gradient dP_ij back to that
+ * of x: ALiBi, scale and visibility. This code sees a query row i and a key j of the tile `e`. It
+ * depends neither on an engine's layout nor on which of i and j are the tile's rows. Their absolute
+ * indices are
  *
- *   batch e->batch, query head e->head + head_of_row(e, i), query e->query + query_of_row(e, i), key e->key + j
+ *   batch e->batch, query head e->head + head_of_row(e, i), query e->query + query_of_row(e, i),
+ *   key e->key + j
  *
- * `full`: every query of the tile sees every key, as ranges tell.
+ * `full`: every query of the tile sees every key (struct range).
  *
- *   forward    score, of which the softmax takes the maximum; score_weight of it, which is P but for the row's sum
- *   backward   gradient_score, then probability, which is P; score_gradient, which is dS; gradient_scale times a sum of
- *              dS K or dS^T Q is the gradient
+ *   forward    score, for the row maximum; score_weight: P, before it is divided by the row's sum
+ *   backward   gradient_score, then probability: P; score_gradient: dS; gradient_scale times a sum
+ *              of dS K or dS^T Q is the gradient
  *
- * Scores are x, with ALiBi, times scale. Where LATE_SCALE an engine relies on that: it keeps what scale is a factor of, and
- * scale comes with the multiply-add that the exponential needs. */
+ * S is x, with ALiBi, times scale. With LATE_SCALE, an engine keeps x and applies the scale in the
+ * multiply-add before the exponential. */
 #ifndef SCORE_CL
 #define SCORE_CL
 
 #include "attention/engine.cl"
 #include "attention/job.cl"
 
-/* s; -inf where j is hidden from i. */
+/* s, or -inf where j is hidden from i. */
 INLINE lane_f unless_hidden(const struct edge *e, bool full, lane_f s, lane_i i, lane_i j)
 {
     return full ? s : visible(e, i, j) ? s : (lane_f)(-INFINITY);
 }
 
-/* x and what ALiBi adds to it, in units of scale: S loses slope |i + offset - j|. All passes do so by the same multiply-add
- * of the same distance, which is exact, or from 2^24 on rounded once, wherever a tile begins. */
+/* x plus its ALiBi term, in units of scale: S loses slope |i + offset - j|. All passes compute it
+ * by the same multiply-add of the same distance. The distance is exact below 2^24 and rounded once
+ * above, independent of where the tile begins. */
 INLINE lane_f with_alibi(const struct call *a, const struct edge *e, lane_f x, lane_i i, lane_i j)
 {
 #if HAS_IF_ALIBI
@@ -41,9 +44,9 @@ INLINE lane_f with_alibi(const struct call *a, const struct edge *e, lane_f x, l
 
 /* ---- forward ---- */
 
-/* Scores are kept in units of |scale|: S = +-x by the sign of the scale, x with ALiBi; -inf where j is hidden from i. A
- * weight follows from S - m, which is exact where scores are close, whatever their size. LATE_SCALE: the engine's
- * problems have a positive scale. */
+/* Scores are in units of |scale|: S = x or -x, by the sign of the scale, x with ALiBi; -inf where j
+ * is hidden from i. A weight is computed from S - m, which is exact for close scores, independent
+ * of their size. With LATE_SCALE, the scale is positive. */
 INLINE lane_f score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
     x = with_alibi(a, e, x, i, j);
@@ -53,9 +56,10 @@ INLINE lane_f score(const struct call *a, const struct edge *e, bool full, lane_
     return unless_hidden(e, full, x, i, j);
 }
 
-/* The weight of a score relative to `origin`, by the `shift` that follows from that. With LATE_SCALE, one multiply-add
- * scales S and takes away origin, which is scaled and rounded itself: too coarsely where scores are large (a->large).
- * There origin is taken away before, and is 0. */
+/* score_weight: the weight of a score relative to `origin`, with shift = weight_shift(origin). With
+ * LATE_SCALE, one multiply-add scales S and subtracts the scaled origin. That origin is rounded,
+ * too coarsely for large scores (a->large): there origin is subtracted from S before, and is 0 here
+ * (take_origins). */
 #if LATE_SCALE
 
 INLINE lane_f weight_shift(const struct call *a, lane_f origin)
@@ -84,17 +88,17 @@ INLINE lane_f score_weight(const struct call *a, lane_f s, lane_f shift)
 
 /* ---- backward ---- */
 
-/* P_ij follows from gradient_score and the row's log-sum-exp, `lse` as lse_for_gradient gives it; it is 1 at most, as
- * rounding of large scores would have it larger. */
+/* P_ij from gradient_score and the row's LSE, as lse_for_gradient returns it. P is limited to 1:
+ * rounding of large scores could make it larger. */
 #if LATE_SCALE
 
-/* x with ALiBi; -inf where j is hidden from i. */
+/* x with ALiBi, or -inf where j is hidden from i. */
 INLINE lane_f gradient_score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
     return unless_hidden(e, full, with_alibi(a, e, x, i, j), i, j);
 }
 
-/* In one multiply-add. */
+/* One multiply-add scales x and subtracts lse. */
 INLINE lane_f probability(const struct call *a, lane_f x, lane_f lse)
 {
     return lane_exp2(at_most_zero(fma(x, a->scale_log2, -lse)));
@@ -104,8 +108,9 @@ INLINE lane_f probability(const struct call *a, lane_f x, lane_f lse)
 
 #else
 
-/* Rounded as the forward rounds the score that is the whole of a row's log-sum-exp: then P is 1, whatever the score. A
- * compiler that made one multiply-add of the product and what is taken from it would undo that. */
+/* The score is scaled and rounded as in the forward's L (finish_lse): a row with a single key has
+ * P = 1, independent of the score. A compiler that contracts the product and the subtraction of lse
+ * into one multiply-add would break that. */
 INLINE lane_f gradient_score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
     return unless_hidden(e, full, scaled(with_alibi(a, e, x, i, j), a), i, j);
@@ -121,32 +126,33 @@ INLINE lane_f probability(const struct call *a, lane_f s, lane_f lse)
 
 #endif
 
-/* A score without P has no gradient, even where dP is NaN. */
+/* Where P is 0 the gradient is 0, even if dP is NaN. */
 INLINE lane_f unless_without(lane_f p, lane_f ds)
 {
     return p == 0.0f ? (lane_f)(0.0f) : ds;
 }
 
-/* dS_ij, the derivative by the scaled score, of dP_ij = (dO V^T)_ij. */
+/* dS_ij, the gradient of the scaled score, from dP_ij = (dO V^T)_ij. */
 INLINE lane_f score_gradient(bool full, lane_f p, lane_f dp, lane_f delta)
 {
     const lane_f ds = p * (dp - delta);
     return full ? ds : p == 0.0f ? (lane_f)(0.0f) : ds;
 }
 
-/* From dS to the gradient of x: the sums of dS K and dS^T Q are multiplied by it. */
+/* The factor from the gradient of S to that of x, applied to the sums of dS K and dS^T Q. */
 INLINE float gradient_scale(const struct call *a)
 {
     return a->scale;
 }
 
-/* LSE as `probability` takes it: a row that sees nothing has -inf; with +inf it has no P, whatever the score. */
+/* LSE in the units of `probability`. A row that sees no key has LSE -inf; it becomes +inf, so that
+ * P is 0 for any score. */
 INLINE lane_f lse_for_gradient(lane_f lse)
 {
     return lse == -INFINITY ? (lane_f)(INFINITY) : lse * LSE_UNIT;
 }
 
-/* What a row's sum of dS K is multiplied by in the end: nothing remains of a row that saw no key. */
+/* The final factor of a row's sum of dS K: 0 for a row that sees no key. */
 INLINE lane_f gradient_factor(const struct call *a, lane_f lse)
 {
     return lse == INFINITY ? (lane_f)(0.0f) : (lane_f)(gradient_scale(a));

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The online softmax of a row tile (FlashAttention-2, Algorithm 1). Of each row: m the maximum of S so far, l the sum of
- * P = headroom exp2(scale_log2 (S - m)) as far as this work-item saw it. Where RESCALES_LATE, m may stay behind the maximum by
- * RESCALE_SLACK powers of two.
+/* The online softmax of a row tile (FlashAttention-2, Algorithm 1). For each row: m, the maximum of
+ * S so far; l, the sum of P = headroom exp2(scale_log2 (S - m)) over the scores that this work-item
+ * has. With RESCALES_LATE, rescaling is skipped until the maximum grows by more than RESCALE_SLACK
+ * powers of two.
  *
- * `headroom` is a power of two, and so changes no bit of a result: with it, a sum of P V over all keys is no larger than the
- * largest V, which float32 holds. P of a row's largest score is `headroom` exactly. */
+ * `headroom` is a power of two, which changes no bit of a result. With it, a sum of P V over all
+ * keys is no larger than the largest V, which float32 holds. P of a row's largest score is exactly
+ * `headroom`. */
 #ifndef SOFTMAX_CL
 #define SOFTMAX_CL
 
 #include "attention/merge.cl"
 #include "attention/score.cl"
 
-/* Scores the tile and gives the maximum of each row. Returns whether this work-item has large scores; see LATE_SCALE. */
+/* Turns the tile's products into scores, and sets row_max to the maximum of each row. Returns
+ * whether this work-item has large scores (see score_weight). */
 INLINE bool softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call *a, const struct edge *e, bool full,
                            const struct span *rows, int cols)
 {
@@ -26,13 +29,14 @@ INLINE bool softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call
         }
         row_max[r] = most;
 #if LATE_SCALE
-        large |= fabs(most) > a->large; /* or -inf, of a row that sees no key of the tile: rare, and takes no harm */
+        large |= fabs(most) > a->large; /* -inf counts too, a row that sees no key of the tile: rare and harmless */
 #endif
     }
     return large;
 }
 
-/* m of row r follows the tile's maximum, in whose place comes what the row's S are relative to. Returns by what sums move. */
+/* Updates m of row r from row_max, the tile's maximum, and replaces row_max by the origin of the
+ * row's S. Returns the factor that rescales l and O. */
 INLINE lane_f follow_maximum(ACC lane_f *m, ACC lane_f *row_max, const struct call *a, bool full, int r)
 {
 #if RESCALES_LATE
@@ -47,7 +51,8 @@ INLINE lane_f follow_maximum(ACC lane_f *m, ACC lane_f *row_max, const struct ca
 }
 
 #if LATE_SCALE
-/* The origins of large scores are taken away before they are scaled, and are 0 then: see score_weight. */
+/* Subtracts the origins from large scores before they are scaled, and sets the origins to 0: see
+ * score_weight. */
 INLINE void take_origins(ACC lane_f *S, ACC lane_f *origin, const struct span *rows, int cols)
 {
     FOR_ROWS (r, rows) {
@@ -58,7 +63,7 @@ INLINE void take_origins(ACC lane_f *S, ACC lane_f *origin, const struct span *r
 }
 #endif
 
-/* Row r of S becomes P, and l moves on. */
+/* Replaces row r of S by P, and updates l. */
 INLINE void softmax_row(ACC lane_f *S, ACC lane_f *l, lane_f origin, lane_f factor, const struct call *a, int r,
                         int cols)
 {
@@ -79,7 +84,7 @@ INLINE void rescale_output(ACC out_f *O, lane_f factor, int r)
             O[OUT(r, x)] *= factor;
 }
 
-/* All rows of S, whose maxima in the tile are row_max, and O. */
+/* Replaces all rows of S by P, and updates O, m and l. row_max: the rows' maxima in the tile. */
 INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_f *l, ACC lane_f *row_max, bool large,
                            const struct call *a, const struct span *rows, int cols)
 {
@@ -102,7 +107,7 @@ INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_
 #endif
 }
 
-/* By what sums move that were flushed (long_sums.cl), when m was `total_m`; 0 where none were yet. */
+/* Factors that rescale totals (long_sums.cl) from `total_m` to m; 0 before the first flush. */
 INLINE void total_weights(ACC lane_f *factor, const ACC lane_f *total_m, const ACC lane_f *m, const struct call *a,
                           bool begun, const struct span *rows)
 {
@@ -116,14 +121,15 @@ INLINE void keep_rows(ACC lane_f *to, const ACC lane_f *from, const struct span 
         to[r] = from[r];
 }
 
-/* What O is multiplied by in the end. O of a part of the keys stays as it is, and so does its m below. */
+/* Final factors of O: 1 / l, or 1 with SPLIT, as O and m are partial results then. */
 INLINE void output_factors(ACC lane_f *factor, const ACC lane_f *l, const struct span *rows)
 {
     FOR_ROWS (r, rows)
         factor[r] = SPLIT ? (lane_f)(1.0f) : finish_output(l[r]);
 }
 
-/* m becomes L: after O has been stored, as both at once would take registers in the visit. */
+/* Replaces m by L. Not together with output_factors, as both at once would take registers from the
+ * visit. */
 INLINE void finish_rows(ACC lane_f *m, const ACC lane_f *l, const struct call *a, const struct span *rows)
 {
     FOR_ROWS (r, rows)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the work-groups of a split forward leave what they made of their part of the keys: in the workspace, all
- * float32, contiguous, one after the other; partial_depth is Dv rounded up to a multiple of 4
+/* The partial results of a split forward, in the workspace: float32, contiguous, one array after
+ * the other. partial_depth is Dv rounded up to a multiple of 4.
  *
- *   O (B,Hq,N,parts,partial_depth)   sum of P V over the part, P as in softmax.cl
- *   m (B,Hq,N,parts)              the part's m; -inf where it has no score
- *   l (B,Hq,N,parts)              sum of P */
+ *   O (B,Hq,N,splits,partial_depth)   sum of P V over the split, P as in softmax.cl
+ *   m (B,Hq,N,splits)                 m of the split; -inf if it has no score
+ *   l (B,Hq,N,splits)                 sum of P over the split */
 #ifndef SPLIT_PARTIALS_CL
 #define SPLIT_PARTIALS_CL
 
 #include "attention/args.h"
 
-/* Where m and l begin. */
+/* Index of the first m, and of the first l. */
 INLINE long partial_maxima(const struct call *a)
 {
     return a->N * a->Hq * a->B * a->splits * a->partial_depth;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How tensor elements lie in global memory: a type, loads and stores. All arithmetic is float32. Included first by all.
+/* How tensor elements are stored in global memory: a type, loads and stores. All arithmetic is
+ * float32. Every kernel includes this file first.
  *
- *   stored                        an element
- *   LOAD(data, i)                 element i as a float
- *   STORE(data, i, x)             and back, rounded to nearest even
- *   LOAD_LANES(n, data)           the first n elements as a vector of n floats, wherever they lie
- *   STORE_LANES(n, data, x)       and back
- *   stored4, widen4(x)            four elements as they are stored, and as floats; zeros are zeros
- *   vector, widen_vec16(x)         the VEC16 elements of 16 bytes as they are stored, and as floats: a vec16_f
- *   vec16_sum(x)               of a vec16_f's elements */
+ *   stored                    an element
+ *   LOAD(data, i)             element i as a float
+ *   STORE(data, i, x)         stores a float, rounded to nearest even
+ *   LOAD_LANES(n, data)       the first n elements as a vector of n floats, at any alignment
+ *   STORE_LANES(n, data, x)   stores a vector of n floats, likewise
+ *   stored4, widen4(x)        four elements as stored, and as floats; zero bits are zeros
+ *   vector, widen_vec16(x)    the VEC16 elements of a vec16 as stored, and as floats: a vec16_f
+ *   vec16_sum(x)              sum of the elements of a vec16_f */
 #ifndef STORAGE_CL
 #define STORAGE_CL
 
-/* Inlining is not left to the compiler: PoCL 3.1 gives a function that it did not inline other local arrays than the
+/* Always inlined: PoCL 3.1 gives a function that is not inlined local arrays other than the
  * kernel's. */
 #define INLINE static inline __attribute__((always_inline))
 
@@ -23,7 +24,7 @@
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 
-#define STORAGE_FLOAT32 0 /* as clattn_dtype */
+#define STORAGE_FLOAT32 0 /* values of clattn_dtype */
 #define STORAGE_FLOAT16 1
 #define STORAGE_BFLOAT16 2
 
@@ -44,7 +45,7 @@ typedef float4 stored4, vector, vec16_f;
 
 #elif STORAGE == STORAGE_FLOAT16
 
-/* Loads and stores of half are core OpenCL; arithmetic on it is not, and is not used. */
+/* Loads and stores of half are core OpenCL; arithmetic on half is not, and is not used. */
 typedef ushort stored;
 #define HALF_IN(data) ((const __global half *)(data))
 #define HALF_OUT(data) ((__global half *)(data))
@@ -53,8 +54,9 @@ typedef ushort stored;
 #define LOAD_LANES(n, data) JOIN(half_lanes, n)(JOIN(vload, n)(0, data))
 #define STORE_LANES(n, data, x) JOIN(JOIN(vstore_half, n), _rte)(x, 0, HALF_OUT(data))
 
-/* Vectors of half by their bits, since PoCL converts them one by one: exponent and fraction in a float's place are
- * 2^112 too small, also where half has no normal numbers; infinity and NaN need the largest exponent. */
+/* Vectors of half, converted by their bits: PoCL converts them element by element. Shifted to a
+ * float's exponent and fraction, the bits are 2^112 too small, for subnormal halves too; infinity
+ * and NaN need the largest exponent. */
 #define DEFINE_HALF_LANES(n)                                                                                           \
     INLINE float##n half_lanes##n(ushort##n half_bits)                                                                 \
     {                                                                                                                  \
@@ -75,8 +77,8 @@ typedef float8 vec16_f;
 
 #elif STORAGE == STORAGE_BFLOAT16
 
-/* The upper half of a float32's bits. Rounding adds just under half a unit, and the rest where the unit is odd; a NaN
- * keeps a bit that tells it from infinity. */
+/* The upper half of a float32's bits. Rounding adds just under half a unit, and one more if the
+ * unit is odd: nearest even. A NaN keeps one bit set, so that it does not become infinity. */
 typedef ushort stored;
 #define BITS_LANES(n, bits) (JOIN(as_float, n)(JOIN(convert_uint, n)(bits) << 16))
 #define ROUNDED_LANES(n, u) (((u) + 0x7fffu + (((u) >> 16) & 1u)) >> 16)
@@ -129,7 +131,7 @@ INLINE float vec16_sum(vec16_f x)
     return (sums.x + sums.y) + (sums.z + sums.w);
 }
 
-/* Elements x .. x + 3 of a row of `depth`; those past its end are 0. */
+/* Elements x .. x + 3 of a row with `depth` elements; those past its end are 0. */
 INLINE stored4 load_quad(const __global stored *row, int x, int depth)
 {
     if (x + 4 <= depth)
@@ -144,8 +146,8 @@ INLINE stored4 load_quad(const __global stored *row, int x, int depth)
     return value;
 }
 
-/* An element of a kernel's output, and its stores: as of a tensor, but float32 where it is a part of a sum (SPLIT).
- * RESULT(out, parts): which of the two a forward writes. */
+/* The type of a kernel's output elements, and their stores: as stored in tensors, but float32 for
+ * partial results (SPLIT). RESULT(out, parts): the buffer that a forward writes. */
 #if defined(SPLIT) && SPLIT
 typedef float result;
 #define RESULT(out, parts) (parts)

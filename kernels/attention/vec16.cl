@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows in vectors of 16 bytes, for schedules that load straight to registers, of TILE_COLS keys at a time. */
+/* Loads of vec16 (16 bytes), for schedules that load straight into registers, TILE_COLS keys at a
+ * time. */
 #ifndef VEC16_CL
 #define VEC16_CL
 
