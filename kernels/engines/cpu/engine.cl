@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Engine `cpu`: one work-item a work-group, so one core works through a tile alone and nothing waits. Vectors of LANES
- * floats run along the stationary rows, in scores and in outputs, which are transposed for that:
+/* Engine `cpu`: one work-item a work-group, so one core computes a tile alone and nothing waits.
+ * Vectors of LANES floats run along the stationary rows. Scores and outputs are transposed for
+ * that:
  *
- *   scores [TILE_COLS][TILE_ROWS]     outputs [OUT_BLOCK][TILE_ROWS]     stationary tile [depth][TILE_ROWS]     streamed tile [TILE_COLS][DEPTH_STEP]
+ *   scores [TILE_COLS][TILE_ROWS]         outputs [OUT_BLOCK][TILE_ROWS]
+ *   stationary tile [depth][TILE_ROWS]    streamed tile [TILE_COLS][DEPTH_STEP]
  *
- * The first three in panels of BLOCK_COLS vectors, one after the other, so that what a register block reads lies
- * together: [TILE_ROWS / PANEL][TILE_COLS][PANEL], and so on. The streamed side is read as it lies, element by element, and what
- * happens to a row of scores (maximum, sum, rescaling) happens to LANES rows at once. Products are register blocks of
- * BLOCK_ROWS x BLOCK_COLS vectors. Tiles and accumulators are local memory, which a CPU device takes from its caches.
+ * The first three are stored in panels of BLOCK_COLS vectors, so that a register block reads
+ * contiguous memory: [TILE_ROWS / PANEL][TILE_COLS][PANEL], and so on. The streamed tile is read
+ * element by element. Row operations on scores (maximum, sum, rescaling) process LANES rows at
+ * once. Products are register blocks of BLOCK_ROWS x BLOCK_COLS vectors. Tiles and accumulators are
+ * in local memory, which a CPU device keeps in its caches.
  *
- * Local memory in floats: TILE_ROWS STATIONARY_DEPTH a stationary tile, TILE_COLS DEPTH_STEP a streamed tile, TILE_ROWS TILE_COLS a score array, TILE_ROWS OUT_BLOCK an
- * output, and its total, TILE_ROWS a value a row, LANES TILE_COLS a value a column. */
+ * Local memory in floats: a stationary tile TILE_ROWS STATIONARY_DEPTH, a streamed tile TILE_COLS
+ * DEPTH_STEP, a score array TILE_ROWS TILE_COLS, an output TILE_ROWS OUT_BLOCK, and its total as
+ * much, a value a row TILE_ROWS, a value a column LANES TILE_COLS. */
 #ifndef ENGINE_CPU_CL
 #define ENGINE_CPU_CL
 
@@ -19,7 +23,7 @@
 #endif
 #define WG_SIZE 1
 #if TILE_ROWS % (LANES * BLOCK_COLS) || TILE_COLS % BLOCK_ROWS || DEPTH_STEP % LANES || OUT_BLOCK % DEPTH_STEP
-#error "LANES BLOCK_COLS must divide TILE_ROWS, BLOCK_ROWS TILE_COLS, LANES DEPTH_STEP, DEPTH_STEP OUT_BLOCK"
+#error "LANES BLOCK_COLS must divide TILE_ROWS; BLOCK_ROWS TILE_COLS; LANES DEPTH_STEP; DEPTH_STEP OUT_BLOCK"
 #endif
 
 typedef JOIN(float, LANES) lane_f;
@@ -31,7 +35,7 @@ typedef lane_f out_f, stationary_f;
 #define COLS TILE_COLS
 #define OUT_COLS OUT_BLOCK
 #define PANEL (BLOCK_COLS * LANES)
-/* Vector r of row x of an array whose panels have `rows` rows. */
+/* Index of vector r of row x in an array with panels of `rows` rows. */
 #define IN_PANEL(rows, r, x) (((r) / BLOCK_COLS * (rows) + (x)) * BLOCK_COLS + (r) % BLOCK_COLS)
 #define SCORE(r, c) IN_PANEL(TILE_COLS, r, c)
 #define OUT(r, x) IN_PANEL(OUT_BLOCK, r, x)
@@ -42,8 +46,8 @@ typedef lane_f out_f, stationary_f;
 #define SECOND_TILE(name, streamed_tile) STREAMED_TILE(name)
 #define AHEAD_TILE(name, streamed_tile) __local float *const name = streamed_tile
 #define ROWS_TILE(name, depth)                                                                                         \
-    __local lane_f name[TILE_ROWS * (depth) / LANES] /* stationary rows as they lie: [TILE_ROWS][depth] */
-#define OPERAND_TILE(name, streamed_tile) __local float *const name = 0 /* scores are operands as they lie */
+    __local lane_f name[TILE_ROWS * (depth) / LANES] /* stationary rows, not transposed: [TILE_ROWS][depth] */
+#define OPERAND_TILE(name, streamed_tile) __local float *const name = 0 /* scores are operands in place */
 #define COL_TILE(name) __local float *const name = 0
 #define REDUCE_TILE(name) __local float *const name = 0
 #define ROW_VALUES(name) __local lane_f name[ROWS]
@@ -54,20 +58,22 @@ typedef lane_f out_f, stationary_f;
 #define TOTALS(name) OUTPUT(name)
 #endif
 
-/* Over an array that must be in registers, so unrolled whole: where LLVM is only asked to unroll, its vectorizer may
- * come first and leave a loop that cannot be. */
+/* Loops over an array that must be in registers, fully unrolled. With a mere hint to unroll, LLVM's
+ * vectorizer may come first and leave a loop that cannot be unrolled. */
 #define FOR_REGISTERS(i, count) PRAGMA(clang loop unroll(full)) for (int i = 0; i < (count); ++i)
 #define FOR_ROWS(r, rows) for (int r = (rows)->begin; r < (rows)->end; ++r)
 #define FOR_COLS(c, cols) for (int c = 0; c < (cols); ++c)
 #define FOR_OUT(x) for (int x = 0; x < OUT_COLS; ++x)
-/* A maximum is followed only when it leads by this much, in powers of two: rescaling costs more than large P. */
 #define STATS_AHEAD false
 #define fetch_stats(of, w) ((void)0)
 #define LATE_SCALE 0
+/* Rescaling is skipped until the maximum grows by more than RESCALE_SLACK powers of two: rescaling
+ * costs more than large P. */
 #define RESCALES_LATE 1
 #define RESCALE_SLACK 8.0f
 #define NEEDS_RESCALE(factor) any((factor) != 1.0f)
-/* The streamed tile of the scores serves the output as well, if it holds the whole depth. */
+/* Whether tile_output reuses the streamed tile of tile_scores: only if that holds the whole
+ * depth. */
 #define KEEPS_STAGED(depth) ((depth) == DEPTH_STEP && (depth) == OUT_BLOCK)
 
 INLINE lane_i lane_numbers(void)
@@ -109,7 +115,7 @@ INLINE int cols_in_use(long left)
     return (int)((min(left, (long)TILE_COLS) + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS);
 }
 
-/* The lower, or upper, halves of a and b, lane by lane in turn. */
+/* ZIP_LO interleaves the lower halves of a and b, ZIP_HI the upper ones. */
 #define ZIP4(a, b) (a).x, (b).x, (a).y, (b).y, (a).z, (b).z, (a).w, (b).w
 #if LANES == 16
 #define ZIP_LO(a, b) (lane_f)(ZIP4((a).lo.lo, (b).lo.lo), ZIP4((a).lo.hi, (b).lo.hi))
@@ -122,8 +128,8 @@ INLINE int cols_in_use(long left)
 #define ZIP_HI(a, b) (lane_f)((a).z, (b).z, (a).w, (b).w)
 #endif
 
-/* Transposes LANES vectors: each round of zipping the first half with the second rotates the bits of (vector, lane) by
- * one. */
+/* Transposes LANES vectors. Each round zips the first half of them with the second: the bits of
+ * (vector, lane) rotate by one. */
 INLINE void transpose(lane_f *v)
 {
     lane_f zipped[LANES];
@@ -137,7 +143,7 @@ INLINE void transpose(lane_f *v)
     }
 }
 
-/* Elements x onwards of a row, as far as it has `there`. */
+/* Stores elements from x on of a row with `there` elements. */
 INLINE void store_lanes(__global result *row, int x, int there, lane_f value)
 {
     if (x + LANES <= there) {
@@ -189,7 +195,7 @@ INLINE void finish_totals(__local lane_f *out, const __local lane_f *total, cons
 }
 #endif
 
-/* Lanes to an array and back. */
+/* SPREAD copies lanes to an array, COLLECT copies them back. */
 #define SPREAD(type, name, lanes)                                                                                      \
     type name[LANES];                                                                                                  \
     JOIN(vstore, LANES)(lanes, 0, name)
@@ -205,7 +211,7 @@ INLINE void store_stat(const ACC lane_f *value, __global float *data, const stru
     }
 }
 
-/* A float32 a row; `otherwise` for rows that do not exist. */
+/* One float32 a row; `otherwise` for rows that do not exist. */
 INLINE lane_f row_stat(const __global float *data, const struct layout *at, long first, int r, float otherwise)
 {
     float v[LANES];
@@ -221,9 +227,10 @@ INLINE lane_f col_stat(const struct stats *of, long first, int c)
     return first + c < of->at.count ? of->data[row_offset(&of->at, first + c)] : of->otherwise;
 }
 
-/* 2^x 2^headroom to 2 ulp for x + headroom <= 127, headroom an integer, and exactly 0 below -126, where float32 has no normal numbers:
- * 2^x = 2^n 2^f, n the nearest integer, 2^f by a polynomial on [-1/2, 1/2]. Adding `round_bias` leaves n + headroom, and 127
- * for the exponent's bias, in the lowest bits of the sum. */
+/* 2^x 2^headroom to 2 ulp for x + headroom <= 127, headroom an integer. Exactly 0 for x + headroom
+ * < -126, where float32 has no normal numbers. 2^x = 2^n 2^f, n the nearest integer, 2^f by a
+ * polynomial on [-1/2, 1/2]. Adding `round_bias` puts n + headroom + 127, the biased exponent, into
+ * the lowest bits of the sum. */
 INLINE lane_f exp2_with_headroom(lane_f x, float headroom)
 {
     const float round_bias = 0x1.8p23f + (127.0f + headroom);
@@ -258,7 +265,7 @@ INLINE lane_f at_most_zero(lane_f x)
     return x > 0.0f ? (lane_f)(0.0f) : x;
 }
 
-/* NaN in x is passed over, as by fmax, which costs more. */
+/* Ignores NaN in x like fmax, but is cheaper. */
 INLINE lane_f lane_max(lane_f most, lane_f x)
 {
     return x > most ? x : most;
@@ -290,7 +297,7 @@ INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i
     return COLLECT(value);
 }
 
-/* One item holds whole rows. */
+/* One work-item holds whole rows. */
 INLINE void reduce_max(ACC lane_f *value, __local float *tile, const struct span *rows)
 {
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Products of engine `cpu`: tiles are copied, the stationary side's transposed, and multiplied in register blocks. */
+/* Products of engine `cpu`. Tiles are copied, the stationary one transposed, and multiplied by
+ * register blocks. */
 #ifndef TILE_CPU_CL
 #define TILE_CPU_CL
 
-/* Elements x onwards of a row that has `there`; those past its end are 0. */
+/* Loads elements from x on of a row with `there` elements; those past its end are 0. */
 INLINE lane_f load_lanes(const __global stored *row, int x, int there)
 {
     if (x + LANES <= there)
@@ -14,7 +15,8 @@ INLINE lane_f load_lanes(const __global stored *row, int x, int there)
     return JOIN(vload, LANES)(0, value);
 }
 
-/* tile[row][0 .. depth - 1] = rows first + row at depth d onwards; what does not exist, or is padding, becomes 0. */
+/* tile[row][0 .. depth - 1] = rows from `first` on, from depth d on; what does not exist, or is
+ * padding, becomes 0. */
 INLINE void fetch(__local lane_f *tile, const struct rows *from, long first, int count, int d, const int depth)
 {
     const int there = clamp(from->at.depth - d, 0, depth);
@@ -63,8 +65,8 @@ INLINE void fetch_stationary(__local lane_f *tile, const struct rows *stationary
     }
 }
 
-/* c[height][width] += A[height][K] x B[K][width], all in registers but A and B. Element (r, k) of A is at [r a_row + k
- * a_step]; rows of B are b_row vectors long. */
+/* c[height][width] += A[height][K] x B[K][width], c in registers. A[r a_row + k a_step] is element
+ * (r, k) of A; rows of B are b_row vectors long. */
 INLINE void multiply_add(lane_f c[BLOCK_ROWS][BLOCK_COLS], const __local float *A, const int a_row, const int a_step,
                          const __local lane_f *B, const int b_row, int K, const int height, const int width)
 {
@@ -92,8 +94,8 @@ INLINE void multiply_block(__local lane_f *C, const __local float *A, const int 
             C[r * BLOCK_COLS + x] = c[r][x];
 }
 
-/* C[height][rows] (+)= A[height][K] x B[K][rows]; past whole register blocks `rest` of C are left. Panels of B and C
- * have b_rows and c_rows rows. */
+/* C[height][rows] (+)= A[height][K] x B[K][rows]. `rest`: rows of C left after whole register
+ * blocks. Panels of B and C have b_rows and c_rows rows. */
 INLINE void multiply(__local lane_f *C, const int c_rows, const __local float *A, const int a_row, const int a_step,
                      const __local lane_f *B, const int b_rows, int K, int height, const int rest,
                      const struct span *rows, bool first)
@@ -109,7 +111,8 @@ INLINE void multiply(__local lane_f *C, const int c_rows, const __local float *A
     }
 }
 
-/* S = stationary x streamed^T over DEPTH (D_PAD or DV_PAD). stationary_tile holds the stationary rows already if STATIONARY_RESIDENT. */
+/* S = stationary x streamed^T over `depth` (D_PAD or DV_PAD). With STATIONARY_RESIDENT,
+ * stationary_tile already holds the rows. */
 INLINE void tile_scores(ACC lane_f *S, __local lane_f *stationary_tile, const struct rows *stationary, long o,
                         __local float *streamed_tile, const struct rows *streamed, long w, const int depth,
                         const struct span *rows, int cols)
@@ -139,7 +142,7 @@ INLINE void tile_output(ACC out_f *out, ACC lane_f *P, __local float *p_tile, __
     }
 }
 
-/* ---- sums of streamed rows in global memory, as backward_fused keeps them; `at` says where float32 rows lie ---- */
+/* ---- float32 sums of streamed rows in global memory, laid out by `at`: backward_fused ---- */
 
 INLINE void clear_rows(__global float *sums, const struct layout *at)
 {
@@ -148,7 +151,7 @@ INLINE void clear_rows(__global float *sums, const struct layout *at)
             sums[row_offset(at, row) + x] = 0.0f;
 }
 
-/* A vector of c to each row that exists, as far as that has elements. */
+/* Adds scale c to the rows of sums, for rows and elements that exist. */
 INLINE void add_block(__global float *sums, const struct layout *at, long first, int x, const int width,
                       lane_f c[BLOCK_ROWS][BLOCK_COLS], float scale)
 {
@@ -169,7 +172,8 @@ INLINE void add_block(__global float *sums, const struct layout *at, long first,
     }
 }
 
-/* sums += scale x dS^T[BLOCK_ROWS][K] x B[K][width], panel by panel of dS; rows of B are b_row vectors long. */
+/* sums += scale x dS^T[BLOCK_ROWS][K] x B[K][width], panel by panel of dS; rows of B are b_row
+ * vectors long. */
 INLINE void add_product(__global float *sums, const struct layout *at, long first, int x, const int width,
                         const __local lane_f *dS, const __local lane_f *B, const int b_row, int K, float scale)
 {
@@ -183,7 +187,8 @@ INLINE void add_product(__global float *sums, const struct layout *at, long firs
     add_block(sums, at, first, x, width, c, scale);
 }
 
-/* Streamed rows w + c += scale x dS^T x stationary rows, over the stationary rows in `rows`; dS is a score array. */
+/* Sums of streamed rows from w on += scale x dS^T x stationary rows, over the stationary rows in
+ * `rows`. dS is a score array. */
 INLINE void add_walked(__global float *sums, const struct layout *at, long w, const __local lane_f *dS,
                        const __local lane_f *stationary_rows, const int depth, float scale, const struct span *rows,
                        int cols)

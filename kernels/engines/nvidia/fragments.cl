@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accumulators as NVIDIA's matrix instructions leave them in a warp, and what follows from that: engines nvidia_mma
- * and nvidia_wgmma. A block is 16 rows of one warp; lane l has, of every 16 x 8 of it,
+/* Accumulators in the layout of NVIDIA's matrix instructions, and what depends on it, for engines
+ * nvidia_mma and nvidia_wgmma. A block is 16 rows of one warp. Of each 16 x 8 of a block, lane l
+ * has
  *
  *   rows l / 4 and l / 4 + 8, columns 2 (l % 4) and 2 (l % 4) + 1: four floats, row by row
  *
- * Before it: STATIONARY_WARP (of the warps that own rows, counted from 0), ROW_BLOCKS (of a warp, one after the other),
- * COLUMNS of the streamed tile that a warp has scores with, from FIRST_COLUMN on, nvidia_ptx.cl. A row's values lie in
- * four neighbouring lanes, which all keep its m, l and so on. */
+ * Defined before: STATIONARY_WARP, the warp's number among those with stationary rows; ROW_BLOCKS,
+ * consecutive blocks of a warp; COLUMNS, the columns of the score tile that a warp has, from
+ * FIRST_COLUMN on; nvidia_ptx.cl. A row is in four neighbouring lanes; all four keep its m, l and
+ * so on. */
 #ifndef FRAGMENTS_CL
 #define FRAGMENTS_CL
 
@@ -31,7 +33,7 @@ typedef float out_f;
 #define COL_TILE(name) __local float name[2 * TILE_COLS]
 #define SCORES(name) float name[ROWS * COLS]
 #define OUTPUT(name) float name[ROWS * OUT_COLS]
-/* Of 16 x 8 blocks, `columns` of them side by side. */
+/* Index in an accumulator of 16 x 8 blocks, `columns` of them side by side. */
 #define FRAGMENT(r, c, columns) ((((r) / 2 * (columns) + (c) / 2) * 2 + (r) % 2) * 2 + (c) % 2)
 #define SCORE(r, c) FRAGMENT(r, c, COLUMNS / 8)
 #define OUT(r, x) FRAGMENT(r, x, OUT_BLOCK / 8)
@@ -40,8 +42,8 @@ typedef float out_f;
 #define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
 #define LATE_SCALE 1
-/* The largest P of a row is 1, which 16 bits hold as it is: a maximum that may stay behind costs out 4 percent of its
- * accuracy (bench/NOTES.md). */
+/* Rescaling at once keeps a row's largest P at 1, exact in 16 bits; skipping it costs out 4 percent
+ * of its accuracy (bench/NOTES.md). */
 #define RESCALES_LATE 0
 #define NEEDS_RESCALE(factor) ((factor) != 1.0f)
 
@@ -62,7 +64,7 @@ INLINE lane_i tile_col(int c)
     return FIRST_COLUMN + fragment_column(c);
 }
 
-/* A warp's lanes work on whole tiles. */
+/* Warps compute whole tiles. */
 INLINE void rows_in_use(struct span *rows, long left)
 {
     rows->begin = 0;
@@ -87,7 +89,7 @@ INLINE lane_f lane_exp2(lane_f x)
 
 #include "attention/scalar_lane.cl"
 
-/* The 16 columns 16 k .. of P as a left operand, of block b of the rows. */
+/* Columns 16 k .. 16 k + 15 of P as a left operand, of row block b. */
 INLINE void pack_block(uint *a, const float *P, const int b, const int k)
 {
     FOR_UNROLLED (i, 4) {
@@ -96,13 +98,15 @@ INLINE void pack_block(uint *a, const float *P, const int b, const int k)
     }
 }
 
-/* Where the stats of the streamed rows from w on are in their tile: those of one step and of the next. */
+/* Offset in the stats tile of the streamed rows from w on. The tile has room for this step and the
+ * next. */
 INLINE int stats_of(long w)
 {
     return (int)((ulong)w / TILE_COLS % 2) * TILE_COLS;
 }
 
-/* Those of a step are there after a wait and a barrier. */
+/* Starts fetching the stats of the streamed rows from w on. They have arrived after ptx_copies_wait
+ * and a barrier. */
 INLINE void fetch_stats(const struct stats *of, long w)
 {
     for (int i = (int)get_local_id(0); i < TILE_COLS; i += WG_SIZE)
@@ -117,7 +121,7 @@ INLINE lane_f col_stat(const struct stats *of, long first, int c)
     return of->tile[stats_of(first) + tile_col(c)];
 }
 
-/* Combine what the four lanes of a row hold. `tile`: see EXCHANGE_TILE. */
+/* Reductions over the four lanes of a row. `tile`: see EXCHANGE_TILE. */
 INLINE void reduce_max(ACC float *value, __local uint *tile, const struct span *rows)
 {
     FOR_ROWS (r, rows) {
@@ -134,7 +138,7 @@ INLINE void reduce_sum(ACC float *value, __local uint *tile, const struct span *
     }
 }
 
-/* Two neighbours of an output row; `pairs`: they may be written as one. */
+/* Stores two neighbours of an output row. `pairs`: the alignment allows one store. */
 INLINE void store_pair(__global result *data, long to, float x, float y, int left, bool pairs)
 {
 #if !(defined(SPLIT) && SPLIT)
@@ -149,7 +153,8 @@ INLINE void store_pair(__global result *data, long to, float x, float y, int lef
         STORE_RESULT(data, to + 1, y);
 }
 
-/* y of a lane whose number lacks the bit of mask, and x of the one that has it, change places. */
+/* Swaps y of the lane with the mask's bit clear in its number and x of the lane with that bit
+ * set. */
 INLINE void swap_between(uint *x, uint *y, int mask, __local uint *tile)
 {
     const bool upper = LANE & mask;
@@ -160,7 +165,7 @@ INLINE void swap_between(uint *x, uint *y, int mask, __local uint *tile)
         *y = other;
 }
 
-/* Word i of the a-th of four neighbouring lanes becomes word a of the i-th. */
+/* Transposes words between four neighbouring lanes: word i of lane a becomes word a of lane i. */
 INLINE void transpose_words(uint *w, __local uint *tile)
 {
     swap_between(w, w + 1, 1, tile);
@@ -169,14 +174,14 @@ INLINE void transpose_words(uint *w, __local uint *tile)
     swap_between(w + 1, w + 3, 2, tile);
 }
 
-/* Whether 16 bytes can be written at once: then of 32 columns a lane has 8 that are neighbours. */
+/* Whether rows are stored in vec16: of 32 columns, each lane then has 8 neighbours. */
 #if OUT_BLOCK % 32 == 0 && !(defined(SPLIT) && SPLIT)
 #define STORES_VEC16(data, at) has_vec16(data, at)
 #else
 #define STORES_VEC16(data, at) false
 #endif
 
-/* Whole rows, 32 columns at a time: lane i of four writes 8 of them. */
+/* Stores whole rows, 32 columns at a time; lane i of four stores 8 of them. */
 INLINE void store_vec16(const float *out, const ACC float *factor, __local uint *tile, __global result *data,
                         const struct layout *at, long first, int d, const struct span *rows)
 {
@@ -216,12 +221,12 @@ INLINE void store_output(const float *out, const ACC float *factor, __local uint
     }
 }
 
-/* Which warps write a row's values, where several have them. */
+/* Whether this warp stores row r, if several warps have it. */
 #ifndef STORES_ROW
 #define STORES_ROW(r) true
 #endif
 
-/* One float32 a row, written by one lane of the four. */
+/* Stores one float32 a row, by one of its four lanes. */
 INLINE void store_stat(const ACC float *value, __global float *data, const struct layout *at, long first,
                        const struct span *rows)
 {

@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The instructions of NVIDIA GPUs from sm_80 on that OpenCL C has no words for. Where PTX_FILE is defined, that file
- * takes their place: the tests have one in plain OpenCL C. There lanes exchange values through local memory, and so the
- * functions between lanes are given some; they are called in uniform control flow of the whole work-group.
+/* Instructions of NVIDIA GPUs from sm_80 on that OpenCL C lacks. If PTX_FILE is defined, that file
+ * replaces them: the tests have one in plain OpenCL C. There, lanes exchange values through local
+ * memory. Functions between lanes therefore take a tile for it, and are called in uniform control
+ * flow of the whole work-group.
  *
- *   EXCHANGE_TILE(name), EXCHANGE(tile)    such memory; at kernel scope, or as words more that a tile has behind its own
- *   ptx_exp2(x)                            2^x, about 2 units in the last place; denormals are 0
- *   ptx_at_most_zero(x)                    the smaller of x and 0; NaN stays
- *   ptx_pack(x, y), ptx_unpack(pair)       two floats as stored elements, x in the lower half, and back
- *   ptx_from_lane(x, mask, tile)           x of the lane whose number differs in the bits of mask
- *   ptx_copy(to, from)                     16 bytes from global to local memory, on their way until ptx_copies_wait()
- *   ptx_copy_if(to, from, there)           or zeros instead
- *   ptx_copy_word(to, from)                the same of 4 bytes
- *   PTX_READ(m, tile, place, a, b), PTX_READ_TRANSPOSED(..)    four 8 x 8 matrices of stored elements; lane l names row
- *                                          l % 8 of matrix l / 8, 8 elements from tile + place(l, a, b)
- *   ptx_multiply(d, a, b, tile)            d += a b, 16 x 16 times 16 x 8 */
+ *   EXCHANGE_TILE(name)           that memory, declared at kernel scope; EXCHANGE_WORDS: its words,
+ *                                 which stationary tiles append instead
+ *   ptx_exp2(x)                   2^x to about 2 units in the last place; denormals are 0
+ *   ptx_at_most_zero(x)           the smaller of x and 0; NaN stays
+ *   ptx_pack(x, y), ptx_unpack(pair)   two floats as stored elements, x in the lower half, and back
+ *   ptx_from_lane(x, mask, tile)  x of the lane with a number that differs in the bits of mask
+ *   ptx_copy(to, from)            starts copying 16 bytes from global to local memory;
+ *                                 ptx_copies_wait() waits
+ *   ptx_copy_if(to, from, there)  the same, or zeros unless `there`
+ *   ptx_copy_word(to, from)       the same for 4 bytes
+ *   PTX_READ(m, tile, place, a, b), PTX_READ_TRANSPOSED(..)   four 8 x 8 matrices of stored
+ *                                 elements; lane l names row l % 8 of matrix l / 8: 8 elements from
+ *                                 tile + place(l, a, b)
+ *   ptx_multiply(d, a, b, tile)   d += a b, 16 x 16 times 16 x 8 */
 #ifndef NVIDIA_PTX_CL
 #define NVIDIA_PTX_CL
 
 #if STORAGE != STORAGE_FLOAT16 && STORAGE != STORAGE_BFLOAT16
-#error "this engine is for types of 16 bits"
+#error "this engine needs 16-bit types"
 #endif
 
 #ifdef PTX_FILE
 #include PTX_FILE
 #elif !defined(cl_nv_pragma_unroll)
-#error "the compiler takes no PTX"
+#error "the compiler has no inline PTX"
 #else
 
 #define EXCHANGE_WORDS 0

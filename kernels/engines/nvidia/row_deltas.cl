@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delta_i = sum_d dO_id O_id of a tile's own rows, made by the kernel of dQ on its way: for engines whose accumulators
- * are those of fragments.cl. The four lanes of a row read 16 bytes each, side by side. */
+/* delta_i = sum_d dO_id O_id of a tile's stationary rows, computed by the kernel of dQ, for engines
+ * with the accumulators of fragments.cl. The four lanes of a row read neighbouring vec16. */
 #ifndef ROW_DELTAS_CL
 #define ROW_DELTAS_CL
 
 #define ROW_VECTORS ((DV_PAD + 31) / 32)
 
-/* Of 8 elements of O and dO each. */
+/* The dot product of 8 elements of O and of dO. */
 INLINE float vec16_product(uint4 x, uint4 y)
 {
     const uint xs[4] = {x.x, x.y, x.z, x.w}, ys[4] = {y.x, y.y, y.z, y.w};
@@ -16,8 +16,8 @@ INLINE float vec16_product(uint4 x, uint4 y)
     return sum.x + sum.y;
 }
 
-/* A lane's shares of rows in vectors: all loads are on their way before the first is needed. What lies behind the end of
- * a row is loaded from its last vector, and left out. */
+/* A lane's shares of the rows' sums, by vec16. All loads are issued before the first is used.
+ * Vectors past the end of a row are loaded from its last one, and not added. */
 INLINE void vec16_shares(float *sums, const struct delta_rows *of, const long *row_of)
 {
     uint4 x[ROWS * ROW_VECTORS], y[ROWS * ROW_VECTORS];
@@ -43,7 +43,7 @@ INLINE void shares_of_rows(float *sums, const struct delta_rows *of, const long 
 INLINE void row_deltas(float *values, const struct delta_rows *of, long first, bool keep, __local uint *tile,
                        const struct span *rows)
 {
-    long row_of[ROWS]; /* of those that do not exist, the last */
+    long row_of[ROWS]; /* the last row for those that do not exist */
     FOR_ROWS (r, rows) {
         row_of[r] = min(first + tile_row(r), of->out_at.count - 1);
         values[r] = 0.0f;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* forward.cl for few query rows: the same grid, arguments and results, in the schedule of engine_decode_mma.cl. Keys are
- * on their way while a warp takes exponentials, values while it computes scores; nobody waits for another before the
- * end. */
+/* forward.cl for few query rows: the same grid, arguments and results, by the schedule of
+ * engine_decode.cl. Keys are loaded while a warp computes exponentials, values while it computes
+ * scores. Warps wait for each other only at the end. */
 #include "attention/finish.cl"
 #include "attention/parameters.cl"
 #include "attention/softmax.cl"

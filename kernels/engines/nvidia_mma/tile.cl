@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Products of engine `nvidia_mma`, and how tiles come to local memory ahead of them. */
+/* Products of engine `nvidia_mma`, and fetching of tiles ahead of them. */
 #ifndef TILE_NVIDIA_MMA_CL
 #define TILE_NVIDIA_MMA_CL
 
 #define FETCHES_AHEAD
 
-/* Elements of a chunk of which `left` are there, one by one. */
+/* Copies a chunk element by element: `left` elements exist, the others become 0. */
 INLINE void load_chunk(__local stored *to, const __global stored *from, int left)
 {
     FOR_UNROLLED (i, 8)
         to[i] = i < left ? from[i] : (stored)0;
 }
 
-/* Whole rows that have all chunks, as nearly all do: an item copies the same chunk of several. */
+/* Copies whole rows with all chunks, as nearly all are. A work-item copies the same chunk of
+ * several rows. */
 INLINE void copy_rows(__local stored *tile, const struct rows *from, long first, const int count, const int depth)
 {
     const int chunks = depth / 8, step = WG_SIZE / chunks;
@@ -27,8 +28,8 @@ INLINE void copy_rows(__local stored *tile, const struct rows *from, long first,
     }
 }
 
-/* Rows first .. first + count - 1 of `depth` elements; what does not exist becomes 0. They are there after a wait and a
- * barrier. */
+/* Starts copying rows first .. first + count - 1, `depth` elements each; what does not exist
+ * becomes 0. They have arrived after ptx_copies_wait and a barrier. */
 INLINE void fetch_rows(__local stored *tile, const struct rows *from, long first, const int count, const int depth)
 {
     const int chunks = depth / 8;
@@ -56,7 +57,7 @@ INLINE void fetch_stationary(__local stored *tile, const struct rows *stationary
     fetch_rows(tile, stationary, first, TILE_ROWS, depth);
 }
 
-/* Which half of its tile the streamed rows from w on are in. */
+/* Offset of the buffer for the streamed rows from w on. */
 INLINE int buffer_of(long w)
 {
     return (int)((ulong)w / TILE_COLS % 2) * BUFFER;
@@ -65,7 +66,7 @@ INLINE int buffer_of(long w)
 INLINE void fetch_first(__local stored *a_tile, const struct rows *a, const int a_depth, __local stored *b_tile,
                         const struct rows *b, const int b_depth, const struct range *range)
 {
-    barrier(CLK_LOCAL_MEM_FENCE); /* another visit may have used the tiles */
+    barrier(CLK_LOCAL_MEM_FENCE); /* another visit may still read the tiles */
     fetch_rows(a_tile + buffer_of(range->begin), a, range->begin, TILE_COLS, a_depth);
     fetch_rows(b_tile + buffer_of(range->begin), b, range->begin, TILE_COLS, b_depth);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loads and products of engine_decode_mma.cl. */
+/* Loads and products of the schedule in engine_decode.cl. */
 #ifndef TILE_DECODE_MMA_CL
 #define TILE_DECODE_MMA_CL
 
@@ -8,13 +8,13 @@
 #include "attention/merge.cl"
 #include "attention/vec16.cl"
 
-#define KEY_VECTORS (D_PAD / 32) /* of a lane, in a row of Q or K */
+#define KEY_VECTORS (D_PAD / 32) /* vec16 of a lane, in a row of Q or K */
 #define VALUE_VECTORS (DV_PAD / 64)
 #define QUERIES(name) uint4 name[2 * KEY_VECTORS]
 #define KEYS(name) uint4 name[COLUMNS / 8 * KEY_VECTORS]
 #define VALUES(name) uint4 name[COLUMNS / 4 * VALUE_VECTORS]
 
-/* Vectors first, first + step .. of a row that begins at `row`; those past its end are 0. */
+/* Loads vectors first, first + step, .. of a row that begins at `row`; those past its end are 0. */
 INLINE void load_vec16s(uint4 *to, const __global stored *row, int depth, int first, const int step, const int count)
 {
     FOR_UNROLLED (i, count) {
@@ -37,7 +37,7 @@ INLINE void load_queries(uint4 *queries, const struct rows *Q, long first)
         }
 }
 
-/* The same of row `row` of K or V; where there is none, of the last. */
+/* The same for row `row` of K or V, or for the last row if that does not exist. */
 INLINE void load_streamed(uint4 *to, const struct rows *t, long row, int first, const int step, const int count)
 {
     const long there = min(row, t->at.count - 1);
@@ -61,7 +61,7 @@ INLINE int value_row(int n)
     return FIRST_COLUMN + n / 4 * 16 + n % 4 / 2 * 8 + LANE % 4 * 2 + n % 2;
 }
 
-/* The lane's of the keys first .. first + TILE_COLS - 1; what does not exist is 0. */
+/* Loads the lane's vectors of keys first .. first + TILE_COLS - 1; keys that do not exist are 0. */
 INLINE void load_keys(uint4 *keys, const struct rows *K, long first)
 {
     FOR_UNROLLED (n, COLUMNS / 8)
@@ -80,7 +80,8 @@ INLINE void load_values(uint4 *values, const struct rows *V, long first)
             blank_if(!row_exists(V, first + value_row(n)), values + n * VALUE_VECTORS, VALUE_VECTORS);
 }
 
-/* S = Q K^T; of each vector the two products are added up apart, so that not all wait for each other. */
+/* S = Q K^T. The two products of each vector have separate sums, so that fewer wait for each
+ * other. */
 INLINE void multiply_keys(float *S, const uint4 *queries, const uint4 *keys, __local uint *exchange)
 {
     SCORES(second);
@@ -100,7 +101,7 @@ INLINE void multiply_keys(float *S, const uint4 *queries, const uint4 *keys, __l
         S[s] += second[s];
 }
 
-/* Of two words the lower halves, or the upper ones. */
+/* lower_halves packs the lower halves of two words, upper_halves the upper ones. */
 INLINE uint lower_halves(uint x, uint y)
 {
     return (x & 0xffffu) | y << 16;
@@ -111,7 +112,8 @@ INLINE uint upper_halves(uint x, uint y)
     return x >> 16 | (y & 0xffff0000u);
 }
 
-/* O of products 2 w and 2 w + 1 += P V, of sixteen keys; word w of the lane's vectors of four keys. */
+/* O of products 2 w and 2 w + 1 += P V over sixteen keys. v0 .. v9: word w of the lane's vectors of
+ * four keys. */
 INLINE void multiply_words(float *O, const uint *P, uint v0, uint v1, uint v8, uint v9, __local uint *exchange)
 {
     const uint even[2] = {lower_halves(v0, v1), lower_halves(v8, v9)},
@@ -137,9 +139,9 @@ INLINE void multiply_values(float *O, const float *P, const uint4 *values, __loc
     }
 }
 
-/* A row of O in local memory: its lanes' x-th elements side by side, and a row is so long that eight rows lie in
- * different banks. Where the one of depth d is: lane a of the row has 64 i + 16 a + 8 (x % 2) + x % 16 / 2 as number x
- * = 16 i + x % 16. */
+/* A row of O in local memory: element x of its four lanes are neighbours, and padding puts eight
+ * rows in different banks. place_of_depth: the index of depth d. Element x = 16 i + x % 16 of lane
+ * a has depth 64 i + 16 a + 8 (x % 2) + x % 16 / 2. */
 #define SUM_ROW (DV_PAD + 4)
 INLINE int place_of_depth(int d)
 {
@@ -147,8 +149,8 @@ INLINE int place_of_depth(int d)
     return 4 * x + a;
 }
 
-/* From m and l of the warps those of the tile, in m and l of every lane, and what the warp's O counts in it. `stats`: m
- * of the warps' rows, and behind them l. */
+/* Merges m and l of the warps, into m and l of every lane. weight: the merge weight of each row of
+ * the warp's O. `stats`: m of the warps' rows, then l. */
 INLINE void join_stats(float *m, float *l, float *weight, __local float *stats, const struct call *a)
 {
     __local float *maxima = stats, *sums = stats + WARPS * TILE_ROWS;
@@ -164,7 +166,8 @@ INLINE void join_stats(float *m, float *l, float *weight, __local float *stats, 
     }
 }
 
-/* data rows = the sum of the warps' factor O; only elements that exist are written. `tile`: (WARPS, TILE_ROWS, SUM_ROW). */
+/* data rows = the sum of factor O over the warps; only elements that exist are written. `tile`:
+ * (WARPS, TILE_ROWS, SUM_ROW). */
 INLINE void store_sum(const float *O, const float *factor, __local float *tile, __global result *data,
                       const struct layout *at, long first)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a work-group of backward_dkdv_wgmma.cl visits the queries: what lies where in local memory, and what its producer
- * brings there. */
+/* The producer of backward_dkdv_wgmma.cl, and the layout of local memory. */
 #ifndef BACKWARD_DKDV_PRODUCER_CL
 #define BACKWARD_DKDV_PRODUCER_CL
 
@@ -11,11 +10,11 @@
 #endif
 
 #if OUT_BLOCK != MAX_PAD || TILE_COLS % 32
-#error "a work-group has the whole depth, and a warp the statistics of TILE_COLS queries"
+#error "OUT_BLOCK must be MAX_PAD, the whole depth; 32 must divide TILE_COLS, as one warp loads its statistics"
 #endif
 
 #define DK_DV_SPLITS (WANT_DK && WANT_DV && D_PAD + DV_PAD > 256 ? 2 : 1)
-/* Whether registers have room for everything that the products of two tiles in a row read and write. */
+/* Whether registers hold all operands and accumulators of the products of two consecutive tiles. */
 #define OVERLAPPED (WANT_DK && WANT_DV && DK_DV_SPLITS == 1 && (D_PAD + DV_PAD) / 2 + TILE_COLS + TILE_COLS / 2 <= 192)
 #define K_BYTES TILE_BYTES(TILE_ROWS, D_PAD)
 #define V_BYTES (WANT_DK ? TILE_BYTES(TILE_ROWS, DV_PAD) : 0)
@@ -26,9 +25,9 @@
 
 /* Addresses in local memory. */
 struct smem_layout {
-    uint k, v, q, dout; /* tiles; of Q and dO the first stage's */
-    __local float *lse; /* of the first stage's queries, in units of log2; delta behind them */
-    __local int *edge;  /* the first stage's, see put_edge */
+    uint k, v, q, dout; /* tiles; q, dout: of the first stage */
+    __local float *lse; /* of the first stage's queries, in units of log2; their delta follows */
+    __local int *edge;  /* of the first stage, see put_edge */
     uint full, empty;   /* barriers, of the first stage */
 };
 #define BARRIERS (SCHEDULER_BARRIERS + 2 * STAGES)
@@ -62,7 +61,7 @@ INLINE void put_work(__local struct work_tile *w, const struct call *a, long gro
     put_first_edge(w, a, &job, w->begin, given);
 }
 
-/* Brings the tiles of one work tile. */
+/* Issues the copies of one work tile. */
 INLINE void load_tiles(const struct smem_layout *p, const struct tile_scheduler *d, struct ring *stage,
                        const __local struct work_tile *w, uint stationary_parity, const struct call *a,
                        const __global uchar *tensor_maps)
@@ -89,7 +88,7 @@ INLINE void load_tiles(const struct smem_layout *p, const struct tile_scheduler 
         }
 }
 
-/* One work-item brings all tiles; with PERSISTENT it also finds out what there is to do. */
+/* One work-item issues all copies; with PERSISTENT it also computes the work tiles. */
 INLINE void produce(const struct smem_layout *p, const struct tile_scheduler *d, const struct call *a,
                     const struct score_inputs *given, const __global int *kv_lengths, __global uchar *tensor_maps)
 {
@@ -116,8 +115,9 @@ INLINE void produce(const struct smem_layout *p, const struct tile_scheduler *d,
     }
 }
 
-/* A warp brings LSE of each tile's queries, or delta, of which one is `row` behind the one before; queries past the last
- * one that sees a key have no P. Without dK nobody made delta, and nobody reads it: zeros arrive in its place. */
+/* A warp loads LSE of each tile's queries, another delta, from `stats` with strides `v`. Queries
+ * past the last one that sees a key have no P. Without dK, delta is neither computed nor read:
+ * zeros are stored instead. */
 INLINE void produce_stats(const struct smem_layout *p, const struct tile_scheduler *d, const struct call *a,
                           const __global float *stats, const struct view *v, const bool of_delta)
 {
@@ -148,7 +148,8 @@ INLINE void produce_stats(const struct smem_layout *p, const struct tile_schedul
     }
 }
 
-/* The producer leaves an edge beside the tile, in EDGE ints: then consumers need no registers for what it follows from. */
+/* The producer stores an edge beside each tile, in EDGE ints: consumers then need no registers to
+ * derive it. */
 #define EDGE (3 + KEPT_EDGE)
 
 INLINE void put_edge(__local int *to, const struct edge *e, bool full)
@@ -170,7 +171,7 @@ INLINE void get_edge(struct edge *e, const __local int *from, const __local stru
     kept_edge(e, from + 3, a, w->batch, from[2], from[1], w->first, given);
 }
 
-/* A warp brings each tile's edge. */
+/* A warp computes each tile's edge. */
 INLINE void produce_edges(const struct smem_layout *p, const struct tile_scheduler *d, const struct call *a,
                           const struct score_inputs *given)
 {

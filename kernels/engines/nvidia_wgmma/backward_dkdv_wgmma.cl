@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dV = P^T dO and dK = scale dS^T Q by the schedule of engine nvidia_wgmma, column-tiled as backward_dkdv.cl is, which
- * says more.
+/* dV = P^T dO and dK = scale dS^T Q by the schedule of engine nvidia_wgmma, column-tiled as in
+ * backward_dkdv.cl.
  *
- * A stationary tile is TILE_ROWS keys of one (batch, key head), which visits the queries that see them, of every query head of the
- * group. K (TILE_ROWS, D) and V (TILE_ROWS, Dv) stay; Q (TILE_COLS, D), dO (TILE_COLS, Dv), LSE and delta (TILE_COLS) pass through STAGES;
- * dK and dV (TILE_ROWS, ..) accumulate. Score arrays are transposed: keys are rows. The products of a tile into dV and dK
- * are made together with S of the next one; its dP only when S is there, unless registers have room for all (OVERLAPPED).
- * Where they have none for dK beside dV, each has stationary tiles of its own, parts 0 and 1. */
+ * A work tile is TILE_ROWS keys of one (batch, key head). It visits the queries that see these
+ * keys, of every query head of the group. K (TILE_ROWS, D) and V (TILE_ROWS, Dv) are stationary. Q
+ * (TILE_COLS, D), dO (TILE_COLS, Dv), LSE and delta (TILE_COLS) are streamed through STAGES. dK and
+ * dV (TILE_ROWS, ..) accumulate. Score arrays are transposed: keys are rows.
+ *
+ * The products of a tile into dV and dK are issued together with S of the next tile. The next dP is
+ * issued only when that S is complete, unless registers hold everything (OVERLAPPED). If registers
+ * cannot hold dK beside dV, each has separate work tiles: split 0 is dV, split 1 dK. */
 #include "attention/parameters.cl"
 #include "engines/nvidia_wgmma/backward_dkdv_producer.cl"
 
-/* The value of score columns 8 n + 2 (lane % 4) + 0, 1. */
+/* The values of score columns 8 n + 2 (lane % 4) + 0, 1. */
 INLINE float2 column_pair(const __local float *values, int n)
 {
     return *(const __local float2 *)(values + 8 * n + (int)get_local_id(0) % 4 * 2);
 }
 
-/* S^T becomes P^T. */
+/* Replaces S^T by P^T. */
 INLINE void dkdv_probabilities(float *S, const __local float *lse, const struct call *a)
 {
     FOR_UNROLLED (n, TILE_COLS / 8) {
@@ -47,8 +50,8 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
         gradient_scores(S, a, &e, false, ROWS_ARE_KEYS, &rows, COLS);
 }
 
-/* S of the tile in stage `stage` becomes P and the operand of dV, then dS and the operand of dK. Its dP is asked for
- * here, and what follows it is the other consumer's turn. */
+/* Replaces S of the tile in stage `stage` by P, packed as operand of dV, then by dS, packed as
+ * operand of dK. Its dP is issued here; after that it is the other consumer's turn. */
 #define DKDV_SCORES()                                                                                                  \
     do {                                                                                                               \
         const __local float *const row_lse = p->lse + stage->stage * 2 * TILE_COLS;                                    \
@@ -79,7 +82,7 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
             OUTPUT_PRODUCT(dK, dS, p->q + (at_stage)*STAGE_BYTES, D_PAD);                                              \
     } while (0)
 
-/* After the last tile's scores. */
+/* After the last tile's scores: releases the stationary tiles, and adds the last products. */
 #define DKDV_END()                                                                                                     \
     do {                                                                                                               \
         release_stage(d->stationary_empty);                                                                            \
@@ -95,7 +98,7 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
         ring_next(stage, STAGES);                                                                                      \
     } while (0)
 
-/* dK and dV of a consumer's 64 keys. */
+/* Computes dK and dV of a consumer's 64 keys. */
 INLINE void visit_tiles(float *dK, float *dV, const struct smem_layout *p, const struct tile_scheduler *d,
                         const __local struct work_tile *w, struct ring *stage, const struct call *a,
                         const struct score_inputs *given, const bool want_dk, const bool want_dv)
@@ -127,8 +130,8 @@ INLINE void visit_tiles(float *dK, float *dV, const struct smem_layout *p, const
     DKDV_END();
 }
 
-/* The same where OVERLAPPED: S and dP of a tile are asked for at once, with the products of the one before behind them, so
- * that the tensor cores have work while S becomes P, and dP becomes dS. */
+/* The same with OVERLAPPED: S and dP of a tile are issued at once, followed by the output products
+ * of the previous tile. The tensor cores then work while S becomes P, and dP becomes dS. */
 #define DKDV_SCORES_TOGETHER(s_pending, dp_pending)                                                                    \
     do {                                                                                                               \
         const __local float *const row_lse = p->lse + stage->stage * 2 * TILE_COLS;                                    \
@@ -146,7 +149,7 @@ INLINE void visit_tiles_overlapped(float *dK, float *dV, const struct smem_layou
                                    const __local struct work_tile *w, struct ring *stage, const struct call *a,
                                    const struct score_inputs *given)
 {
-    const bool want_dk = true, want_dv = true; /* else there is no OVERLAPPED */
+    const bool want_dk = true, want_dv = true; /* OVERLAPPED implies both */
     const int consumer = (int)get_local_id(0) / WARPGROUP;
     const uint rows = warp_uniform(consumer) * PANEL_BYTES(64), k_rows = p->k + rows, v_rows = p->v + rows;
     float S[TILE_COLS / 2], dP[TILE_COLS / 2];
@@ -186,7 +189,7 @@ INLINE void work_on(const struct smem_layout *p, const struct tile_scheduler *d,
                     struct ring *stage, const struct call *a, const struct score_inputs *given, __global stored *dk,
                     __global stored *dv, const bool want_dk, const bool want_dv)
 {
-    OUTPUT(dK); /* of which the products fill D_PAD and DV_PAD */
+    OUTPUT(dK); /* OUT_BLOCK deep; products fill D_PAD and DV_PAD */
     OUTPUT(dV);
     struct layout to;
     FOR_UNROLLED (n, OUT_BLOCK / 2)
@@ -243,7 +246,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
     const int item = (int)get_local_id(0), warp = (item - CONSUMER_ITEMS) / 32;
     if (item == 0) {
         init_scheduler(&d, WORK_READERS);
-        init_ring(p.full, p.empty, STAGES, 4, CONSUMER_ITEMS / 32); /* tiles, edge, LSE, delta */
+        init_ring(p.full, p.empty, STAGES, 4, CONSUMER_ITEMS / 32); /* arrivals at full: tiles, edge, LSE, delta */
         barriers_ready();
         if (!PERSISTENT)
             put_work(&works[0], &a, group_number(&a), &given, kv_lengths);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dQ = scale dS K by the schedule of engine nvidia_wgmma, row-tiled as backward_dq.cl is, which says the formula.
+/* dQ = scale dS K by the schedule of engine nvidia_wgmma, row-tiled as in backward_dq.cl, which has
+ * the formula.
  *
- * Grid: one work-group for TILE_ROWS query rows of one (batch, head); it visits the keys that they see. Q (TILE_ROWS, D) and dO
- * (TILE_ROWS, Dv) stay; K (TILE_COLS, D) passes through K_STAGES, V (TILE_COLS, Dv) through V_STAGES; dQ (TILE_ROWS, D) accumulates. S and dP
- * of a tile are made together with the product of the dS before: K stays a tile longer than V. */
+ * Grid: one work-group for TILE_ROWS query rows of one (batch, head). It visits the keys that these
+ * rows see. Q (TILE_ROWS, D) and dO (TILE_ROWS, Dv) are stationary. K (TILE_COLS, D) is streamed
+ * through K_STAGES, V (TILE_COLS, Dv) through V_STAGES. dQ (TILE_ROWS, D) accumulates. S and dP of
+ * a tile are issued together with dS K of the previous tile, so K stays a tile longer than V. */
 #include "attention/parameters.cl"
 #include "engines/nvidia_wgmma/gradient_wgmma.cl"
 
 #if OUT_BLOCK != D_PAD
-#error "a work-group has the whole depth"
+#error "a work-group computes the whole depth: OUT_BLOCK must be D_PAD"
 #endif
 
 #define K_STAGES (STAGES + 1)
@@ -20,8 +22,8 @@
 
 /* Addresses in local memory. */
 struct smem_layout {
-    uint q, dout, k, v;                                /* tiles; of K and V the first stage's */
-    uint stationary, full_k, empty_k, full_v, empty_v; /* barriers; of rings the first stage's */
+    uint q, dout, k, v;                                /* tiles; k, v: of the first stage */
+    uint stationary, full_k, empty_k, full_v, empty_v; /* barriers; of rings those of the first stage */
 };
 
 INLINE void make_smem_layout(struct smem_layout *p, uint tiles, uint barriers)
@@ -45,7 +47,7 @@ INLINE void init_barriers(const struct smem_layout *p)
     barriers_ready();
 }
 
-/* One work-item brings all tiles. */
+/* One work-item issues all copies. */
 INLINE void produce(const struct smem_layout *p, const struct call *a, const __global uchar *tensor_maps,
                     const struct job *job, int begin, int tiles)
 {
@@ -73,7 +75,7 @@ INLINE void produce(const struct smem_layout *p, const struct call *a, const __g
     }
 }
 
-/* S becomes P. */
+/* Replaces S by P. */
 INLINE void dq_probabilities(float *S, const float *lse, const struct call *a)
 {
     FOR_UNROLLED (r, ROWS)
@@ -81,7 +83,7 @@ INLINE void dq_probabilities(float *S, const float *lse, const struct call *a)
             S[SCORE(r, c)] = probability(a, S[SCORE(r, c)], lse[r]);
 }
 
-/* dP becomes dS. */
+/* Replaces dP by dS. */
 INLINE void dq_gradients(float *dP, const float *P, const float *delta)
 {
     FOR_UNROLLED (r, ROWS)
@@ -89,8 +91,8 @@ INLINE void dq_gradients(float *dP, const float *P, const float *delta)
             dP[SCORE(r, c)] = score_gradient(true, P[SCORE(r, c)], dP[SCORE(r, c)], delta[r]);
 }
 
-/* S of tile t becomes P, and dP becomes dS, while products are under way: `s_pending` groups younger than S, `dp_pending`
- * younger than dP. */
+/* Replaces S of tile t by P, and dP by dS, while younger products run: `s_pending` groups younger
+ * than S, `dp_pending` younger than dP. */
 #define DQ_SCORES(s_pending, dp_pending)                                                                               \
     do {                                                                                                               \
         WGMMA_WAIT(TILE_COLS, s_pending, S);                                                                           \

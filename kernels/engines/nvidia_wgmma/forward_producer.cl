@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the producer and the consumers of forward_wgmma.cl share, and the producer. */
+/* The producer of forward_wgmma.cl, and what it shares with the consumers. */
 #ifndef FORWARD_PRODUCER_CL
 #define FORWARD_PRODUCER_CL
 
@@ -15,20 +15,20 @@
 #define TILES_BYTES (Q_BYTES + STAGES * (K_BYTES + V_BYTES))
 #define BARRIER_COUNT (6 + 4 * STAGES)
 
-/* Without PERSISTENT everybody finds the one work tile. With it the producer does, which is one vector ahead of the
- * consumers, and leaves it in one of two places alternately. */
+/* Without PERSISTENT, every work-item computes the one work tile. With it, the producer computes
+ * them, one ahead of the consumers, and writes them into a double buffer. */
 #if PERSISTENT
 #define WORK const __local struct work_tile
 #else
 #define WORK const struct work_tile
 #endif
 
-/* A job, as far as it has to be known, and how many tiles of keys it visits. */
+/* The members of a job that are needed, and the number of key tiles that it visits. */
 struct work_tile {
     long first, M;
     int batch, head;
     int count;
-    int more; /* 0: there is no more work, nor anything else here */
+    int more; /* 0: no work tile is left, and the other members are not set */
 };
 
 INLINE void find_work(struct work_tile *w, const struct call *a, long tile, const __global int *kv_lengths)
@@ -47,7 +47,7 @@ INLINE void find_work(struct work_tile *w, const struct call *a, long tile, cons
     w->more = 1;
 }
 
-/* The job again; of its rows there are none. */
+/* The job of a work tile, without the rows of tensors. */
 INLINE void job_of_work(struct job *job, WORK *w)
 {
     job->batch = w->batch;
@@ -57,7 +57,7 @@ INLINE void job_of_work(struct job *job, WORK *w)
     job->M = w->M;
 }
 
-/* First key of the visit of the query rows from `first` on, of a batch with M keys. */
+/* First key of the visit of the query rows from `first` on; M: the batch's keys. */
 INLINE long walk_begin(const struct call *a, int batch, long M, long first)
 {
     struct range keys;
@@ -65,9 +65,9 @@ INLINE long walk_begin(const struct call *a, int batch, long M, long first)
     return keys.begin;
 }
 
-/* Where things are in local memory. */
+/* The layout of local memory. */
 struct headroom {
-    const __local uchar *tiles;                                                    /* Q's first */
+    const __local uchar *tiles;                                                    /* tiles, Q first */
     __local struct work_tile *works;                                               /* with PERSISTENT */
     uint q, k, v;                                                                  /* tiles */
     uint q_full, q_empty, work_full, work_empty, k_full, k_empty, v_full, v_empty; /* barriers */
@@ -101,7 +101,7 @@ INLINE void make_smem_layout(struct headroom *p, const __local uchar *tiles, __l
 
 /* ---- producer ---- */
 
-/* Copies of one tile of queries and of the keys that it sees. */
+/* Issues the copies of one tile of queries and of the keys that it sees. */
 INLINE void load_tiles(const struct headroom *p, struct ring *ring, uint *q_parity, const struct work_tile *w,
                        const struct call *a, const __global uchar *tensor_maps)
 {
@@ -133,7 +133,7 @@ INLINE void acquire_maps(const struct call *a, const __global uchar *tensor_maps
         acquire_map(map_address(tensor_maps, a, which, batch));
 }
 
-/* One work-item asks for all copies, and finds the work. */
+/* One work-item issues all copies, and computes the work tiles. */
 INLINE void produce(const struct headroom *p, const struct call *a, const __global int *kv_lengths,
                     __global uchar *tensor_maps)
 {

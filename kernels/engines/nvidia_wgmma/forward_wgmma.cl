@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* forward.cl for engine nvidia_wgmma: the same O and L, by another schedule.
  *
- * A tile is TILE_ROWS query rows of one (batch, head); a work-group has one, or with PERSISTENT takes one after the other. Its
- * producer brings Q (TILE_ROWS, D), and K and V (TILE_COLS rows) through rings of STAGES tiles, and is ahead of the consumers,
- * also into the next tile. Each consumer has 64 of the query rows, and multiplies the next S = Q K^T beside O += P V
- * of the tile before, so that the tensor cores work while it takes exponentials; with PINGPONG, two consumers do so by
- * turns. The last tile of keys comes first: those with an edge come before those without. A consumer leaves out tiles
- * of keys that only the others' rows see. */
+ * A work tile is TILE_ROWS query rows of one (batch, head). A work-group has one; with PERSISTENT
+ * it takes several in turn. Its producer loads Q (TILE_ROWS, D), and K and V (TILE_COLS rows)
+ * through rings of STAGES tiles, and runs ahead of the consumers, also into the next work tile.
+ * Each consumer has 64 of the query rows. It issues the next S = Q K^T together with O += P V of
+ * the previous tile, so that the tensor cores work while it computes exponentials; with PINGPONG,
+ * two consumers alternate. Tiles of keys are visited from the last to the first: those with a
+ * causal edge come before full ones. A consumer skips tiles of keys that only the others' rows
+ * see. */
 #include "attention/finish.cl"
 #include "attention/parameters.cl"
 #include "attention/softmax.cl"
@@ -14,13 +16,13 @@
 
 /* ---- consumers ---- */
 
-/* A consumer, its place in both rings, and the parity of the phase that its next wait for Q is for. */
+/* A consumer: its position in both rings, and the parity of its next wait for Q. */
 struct consumer {
     int number;
     struct ring k, v;
     uint q_parity;
     uint q_rows;      /* its rows of Q in local memory */
-    int turn;         /* its barrier of turns; the other's is 3 - turn */
+    int turn;         /* its ping-pong barrier; the other's is 3 - turn */
     struct span rows; /* of accumulators */
 };
 
@@ -38,7 +40,7 @@ INLINE void pass(const struct consumer *c)
 #endif
 }
 
-/* S = Q K^T under way, of the 64 rows of this warpgroup. */
+/* Issues S = Q K^T for the 64 rows of this warpgroup. */
 INLINE void begin_scores(float *S, const uint *q, uint q_tile, uint k_tile)
 {
     FOR_UNROLLED (k, D_PAD / 16) {
@@ -52,7 +54,7 @@ INLINE void begin_scores(float *S, const uint *q, uint q_tile, uint k_tile)
     WGMMA_COMMIT();
 }
 
-/* O += P V under way. */
+/* Issues O += P V. */
 INLINE void begin_output(float *O, const uint *P, uint v_tile)
 {
     FOR_UNROLLED (k, TILE_COLS / 16)
@@ -60,7 +62,8 @@ INLINE void begin_output(float *O, const uint *P, uint v_tile)
     WGMMA_COMMIT();
 }
 
-/* Late tiles seldom move the maximum of any of the eight rows that a warp has as its r-th. */
+/* Rescales O. A warp skips its r-th rows, eight of them, if none needs it: the usual case in late
+ * tiles. */
 INLINE void rescale(float *O, const float *factor, const struct span *rows)
 {
     FOR_ROWS (r, rows)
@@ -69,12 +72,13 @@ INLINE void rescale(float *O, const float *factor, const struct span *rows)
                 O[OUT(r, x)] *= factor[r];
 }
 
-/* S of a tile, and with it, unless it is the first, O of the tile before; then P of the tile. */
+/* Computes S and P of a tile. Except for the first tile, O += P V of the previous tile runs beside
+ * it. */
 INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, float *l, const uint *q,
                  const struct headroom *p, const struct call *a, const struct edge *e, const bool first,
                  const bool full)
 {
-    float origin[ROWS], factor[ROWS]; /* of S: first the maxima of rows; of O */
+    float origin[ROWS], factor[ROWS]; /* of S, at first the row maxima; of O */
     barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
     await(c);
     WGMMA_FENCE();
@@ -98,7 +102,7 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
         take_origins(S, origin, &c->rows, TILE_COLS);
     FOR_ROWS (r, &c->rows)
         softmax_row(S, l, origin[r], factor[r], a, r, TILE_COLS);
-    if (!first) { /* exponentials are taken beside P V, not behind it */
+    if (!first) { /* exponentials are computed beside P V, not after it */
         barrier_knowing(2 + c->turn, as_uint(l[0]) | as_uint(l[1]), a->B);
         WGMMA_WAIT(DV_PAD, 0, O);
         release_stage(p->v_empty + 8 * c->v.stage);
@@ -108,7 +112,7 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
     pack_operand(P, S, TILE_COLS);
 }
 
-/* Tiles of the work-group's visit that a consumer's 64 rows see, which may be fewer. */
+/* The tiles of the work-group's visit that a consumer's 64 rows see, all or fewer. */
 INLINE void find_tiles(struct tiles *tiles, WORK *w, const struct call *a, long begin, int consumer)
 {
     const long first = w->first + 64 * consumer, N = query_count(a, w->batch);
@@ -119,13 +123,13 @@ INLINE void find_tiles(struct tiles *tiles, WORK *w, const struct call *a, long 
         tiles->first = tiles->end = 0;
 }
 
-/* Of a tile that none of this consumer's rows sees. */
+/* Releases a tile that none of this consumer's rows sees. */
 INLINE void release_tile(struct consumer *c, const struct headroom *p)
 {
     await(c);
     pass(c);
     barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
-    warp_barrier(); /* nobody still waits for this phase when it may end */
+    warp_barrier(); /* no lane still waits for this phase when it may end */
     release_stage(p->k_empty + 8 * c->k.stage);
     ring_next(&c->k, STAGES);
     barrier_wait(p->v_full + 8 * c->v.stage, c->v.parity);
@@ -141,7 +145,7 @@ INLINE void load_queries(uint *q, const struct headroom *p)
     release_stage(p->q_empty);
 }
 
-/* O, m and l of this warpgroup's rows. */
+/* Computes O, m and l of this warpgroup's rows. */
 INLINE void visit_tiles(struct consumer *c, float *S, float *O, float *m, float *l, const struct headroom *p, WORK *w,
                         const struct call *a, const struct score_inputs *given)
 {
@@ -256,7 +260,7 @@ INLINE void consume(const struct headroom *p, const struct call *a, const struct
     do_work(&c, S, p, &w, a, given, out, lse);
 #endif
     if (c.turn == 1)
-        await(&c); /* the turn that is left */
+        await(&c); /* the last turn, not yet awaited */
 }
 
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_wgmma(PARAMETERS(FORWARD_ARGS))

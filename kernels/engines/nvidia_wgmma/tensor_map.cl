@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes the maps by which the copy engine finds tiles of q, k, v and dout: one work-item for each of them, each batch,
- * and each set that there may be, of which a set without rows is none.
+/* Writes the tensor maps by which the copy engine finds tiles of q, k, v and dout: one work-item
+ * for each tensor, batch and set of maps. A set without rows is skipped.
  *
- * A map describes a batch of a tensor as (head, row, depth) with its strides, and a tile as PANEL elements of depth
- * and a number of rows; the tile's layout in local memory is that of wgmma.cl. Keys that a batch does not have are no
- * rows of its k and v, nor are the last ones where no query sees them; nor the last queries that see none of its q and
- * dout: they come as zeros, whatever is in memory. Tensors begin at multiples of 16 bytes, and so do their rows, heads and
- * batches. */
+ * A map describes a batch of a tensor as (head, row, depth) with its strides, and a tile as PANEL
+ * elements of depth and a number of rows; wgmma.cl has the tile's layout in local memory. Maps of k
+ * and v end at the last of the batch's keys that a query sees, those of q and dout at the last
+ * query that sees a key. Rows past the end are copied as zeros, independent of memory. Tensors
+ * begin at multiples of 16 bytes, and so do their rows, heads and batches. */
 #include "attention/parameters.cl"
 #include "attention/position.cl"
 #include "engines/nvidia_wgmma/tensor_copy.cl"
@@ -23,7 +23,7 @@
     __asm__ volatile("//@ tensormap.replace.tile." field ".shared::cta.b1024.b32 [%0], " value ";" ::"r"(map)          \
                      : "memory")
 
-/* The element types and layouts as the instruction numbers them. */
+/* Numbers of element types and layouts in the instruction. */
 #if STORAGE == STORAGE_FLOAT16
 #define MAP_ELEMENT "6"
 #else
@@ -33,7 +33,8 @@
 
 #define MAP_WORDS (MAP_BYTES / 16)
 
-/* `data` begins at the batch. The map is put together in local memory, and then written to address `to`. */
+/* `data`: the first element of the batch. The map is built in local memory, then copied to address
+ * `to`. */
 INLINE void make_map(__local uint4 *words, ulong to, const __global stored *data, const struct view *v, int heads,
                      long rows, int depth, int rows_of_tile)
 {
@@ -41,7 +42,7 @@ INLINE void make_map(__local uint4 *words, ulong to, const __global stored *data
     for (int i = 0; i < MAP_WORDS; ++i)
         words[i] = 0;
     SET_64("global_address", "", (ulong)data);
-    SET_32("rank", "", 2); /* less one */
+    SET_32("rank", "", 2); /* rank - 1 */
     SET_32("box_dim", "0, ", PANEL);
     SET_32("box_dim", "1, ", rows_of_tile);
     SET_32("box_dim", "2, ", 1);
@@ -73,7 +74,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void tensor_map(PARAMETE
     const ulong map = map_address(tensor_maps, &a, which, b);
     if (group % each_set == 0)
         *(__global uint *)counter_address(tensor_maps, &a) = 0;
-    /* A tensor has a row; without keys, or queries that see any, none is asked for. */
+    /* A map has at least one row. Without keys, or queries that see any, its rows are never
+     * copied. */
     const long N = query_count(&a, b), M = key_count(&a, kv_lengths, b);
     const long keys = max(seen_end(&a, N, M), 1L), queries = max(seeing_end(&a, N, M), 1L);
     if (which == MAP_Q)
@@ -82,6 +84,6 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void tensor_map(PARAMETE
         make_map(words, map, k + a.k.offset + b * a.k.batch, &a.k, a.Hk, keys, a.D, key_rows);
     else if (which == MAP_V)
         make_map(words, map, v + a.v.offset + b * a.v.batch, &a.v, a.Hk, keys, a.Dv, key_rows);
-    else if (dout) /* there is none in a forward */
+    else if (dout) /* NULL in a forward */
         make_map(words, map, dout + a.dout.offset + b * a.dout.batch, &a.dout, a.Hq, queries, a.Dv, query_rows);
 }

@@ -1,32 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a work-group of engine nvidia_wgmma has to do, stationary tile after stationary tile, for the warps that do it. With PERSISTENT it
- * takes several in turn, and the producer is ahead of the consumers, also into the next one. */
+/* The tile scheduler of engine nvidia_wgmma: passes a work-group's work tiles to the warps that
+ * process them. With PERSISTENT a work-group takes several in turn, and the producer runs ahead of
+ * the consumers, also into the next one. */
 #ifndef TILE_SCHEDULER_CL
 #define TILE_SCHEDULER_CL
 
 #include "engines/nvidia_wgmma/gradient_wgmma.cl"
 
 #if TILE_ROWS > 128
-#error "registers are shared out for one or two consumers"
+#error "registers are divided for one or two consumers: TILE_ROWS up to 128"
 #endif
 
-/* Registers of a work-item: the producer's warps do more than ask for copies. */
+/* Registers of a work-item. The producer's warps do more than issue copies. */
 #define TAKEN_REGISTERS 232
 #define LEFT_REGISTERS 40
 
-/* What is done with a stationary tile. Of the visit, tiles full_begin to full_end - 1 need no predicate. */
+/* A stationary tile and its visit. Of the visit, tiles full_begin to full_end - 1 need no
+ * predicate. */
 struct work_tile {
-    int more;                      /* 0: there is no more work, nor anything else here */
+    int more;                      /* 0: no work tile is left, and the other members are not set */
     int first, head, batch, split; /* see struct job */
-    int begin, tiles; /* the visited range's first row, and how many tiles it has; of each head of a group */
+    int begin, tiles;              /* the visit's first row and number of tiles, the same for each head of a group */
     int full_begin, full_end;
-    int queries;         /* that see any key, of each head: statistics of others are not read */
-    int edge[KEPT_EDGE]; /* of the first tile */
+    int queries;         /* queries of a head that see any key; statistics of others are not read */
+    int edge[KEPT_EDGE]; /* of the visit's first tile */
 };
 
-/* One work-item finds it out and leaves it in local memory, in one of two places alternately, for the warps that read it;
- * and has the stationary tiles brought, which consumers leave when their last scores are made. Without PERSISTENT there is but one
- * work tile, which is there before the roles part. */
+/* The producer writes the next work tile into a double buffer in local memory, and issues the
+ * copies of the stationary tiles. Consumers release those when their last scores are computed.
+ * Without PERSISTENT there is one work tile, written before the warps take their roles. */
 struct tile_scheduler {
     __local struct work_tile *works;
     uint work_full, work_empty, stationary_full, stationary_empty;
@@ -42,14 +44,14 @@ INLINE void make_scheduler(struct tile_scheduler *d, __local struct work_tile *w
     d->stationary_empty = barriers + 40;
 }
 
-/* `readers`: warps that read work. */
+/* `readers`: warps that read work tiles. */
 INLINE void init_scheduler(const struct tile_scheduler *d, const int readers)
 {
     init_ring(d->work_full, d->work_empty, 2, 1, readers);
     init_ring(d->stationary_full, d->stationary_empty, 1, 1, CONSUMER_ITEMS / 32);
 }
 
-/* The work at place `at`, when it is there. */
+/* Waits for the work tile at `at`, and returns it. */
 INLINE const __local struct work_tile *await_work(const struct tile_scheduler *d, const struct ring *at)
 {
     if (PERSISTENT)
@@ -57,7 +59,7 @@ INLINE const __local struct work_tile *await_work(const struct tile_scheduler *d
     return d->works + at->stage;
 }
 
-/* A warp has read it. */
+/* A warp releases the work tile, and moves `at` to the next. */
 INLINE void release_work(const struct tile_scheduler *d, struct ring *at)
 {
     if (PERSISTENT) {
@@ -67,11 +69,12 @@ INLINE void release_work(const struct tile_scheduler *d, struct ring *at)
     }
 }
 
-/* For a warp: each work tile, as w. `at` begins as {0, 0}. */
+/* Loops over the work tiles, as w, in a warp. `at` begins as {0, 0}. */
 #define FOR_WORK(w, d, at)                                                                                             \
     for (int done = 0; w = await_work(d, at), PERSISTENT ? w->more : !done; release_work(d, at), ++done)
 
-/* Work is put down member by member: a producer has few registers, and what lies in local memory needs none. */
+/* Work tiles are written member by member: a producer has few registers, and members in local
+ * memory need none. */
 INLINE void compiler_barrier(void)
 {
     __asm__ volatile("" ::: "memory");
@@ -97,7 +100,7 @@ INLINE void put_range(__local struct work_tile *w, const struct range *range)
     compiler_barrier();
 }
 
-/* The edge of the visited range's first tile, whose query rows begin at i. */
+/* The edge of the visit's first tile; its query rows begin at i. */
 INLINE void put_first_edge(__local struct work_tile *w, const struct call *a, const struct job *job, long i,
                            const struct score_inputs *given)
 {

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The products of Hopper's tensor cores, by inline PTX: a warpgroup of 128 work-items multiplies (64, 16) x (16, n)
- * per instruction, and goes on while the product is made.
+/* The products of Hopper's tensor cores, by inline PTX. One instruction multiplies
+ * (64, 16) x (16, n) for a warpgroup of 128 work-items, which continue while it runs.
  *
- * Only target sm_90a has these instructions, and OpenCL compilers write PTX for sm_90: what stands in a PTX comment
- * that begins with @ becomes an instruction when host/opencl/ptx.c edits the text.
+ * Only target sm_90a has these instructions, and OpenCL compilers write PTX for sm_90. They are
+ * written as PTX comments that begin with @; host/opencl/ptx.c turns these into instructions in the
+ * compiled text.
  *
- * An accumulator is a float[n / 2] of each work-item, n a multiple of 16 up to 256 that is a plain number. Warp w of
- * the warpgroup holds rows 16 w to 16 w + 15; a work-item of lane t has, as elements 4 i to 4 i + 3, columns 8 i + 2
- * (t % 4) + 0, 1 of row t / 4 and of row t / 4 + 8. Of 16 columns these are, packed in pairs, a uint[4]: the operand A
- * of another product.
+ * An accumulator is a float[n / 2] of each work-item; n is a plain number, a multiple of 16 up to
+ * 256. Warp w of the warpgroup holds rows 16 w to 16 w + 15. Elements 4 i to 4 i + 3 of lane t are
+ * columns 8 i + 2 (t % 4) + 0, 1 of row t / 4 and of row t / 4 + 8. Sixteen columns of them, packed
+ * in pairs, are a uint[4]: operand A of another product.
  *
- * Order: WGMMA_FENCE, products, WGMMA_COMMIT; later WGMMA_WAIT. Registers of an accumulator or of A must not be
- * touched in between, or the products run one by one (ptxas says C7510 to C7514). */
+ * Order: WGMMA_FENCE, products, WGMMA_COMMIT; later WGMMA_WAIT. Registers of an accumulator or of A
+ * must not be touched in between, or the products run one by one (ptxas says C7510 to C7514). */
 #ifndef WGMMA_CL
 #define WGMMA_CL
 
@@ -27,11 +28,11 @@
 #elif STORAGE == STORAGE_BFLOAT16
 #define WGMMA_TYPES "k16.f32.bf16.bf16 "
 #else
-#error "tensor cores take 16-bit types"
+#error "tensor cores need 16-bit types"
 #endif
 
-/* For each n: the n / 2 places of an accumulator in an asm text, its elements as operands, and the places of the six
- * operands behind them. */
+/* For each n, in an asm text: PLACES, the n / 2 placeholders of an accumulator; ELEMENTS, its
+ * elements as operands; BEHIND, the placeholders of the six operands after them. */
 #define PLACES_16 "%0,%1,%2,%3,%4,%5,%6,%7"
 #define PLACES_32 PLACES_16 ",%8,%9,%10,%11,%12,%13,%14,%15"
 #define PLACES_48 PLACES_32 ",%16,%17,%18,%19,%20,%21,%22,%23"
@@ -94,12 +95,12 @@
 #define ELEMENTS(n, d) JOIN(ELEMENTS_, n)(d)
 #define BEHIND(n, pick) JOIN(BEHIND_, n)(pick)
 
-/* Which way B lies in local memory: (n, 16) with neighbours along the depth of 16, as K does for Q K^T; or (16, n) with
- * neighbours along n, as V does for P V. */
+/* Layout of B in local memory: (n, 16), contiguous along the depth of 16, as K in Q K^T; or
+ * (16, n), contiguous along n, as V in P V. */
 #define B_ALONG_DEPTH 0
 #define B_ALONG_COLUMNS 1
 
-/* acc (64, n) = keep * acc + A (64, 16) B, with keep 0 or 1. A and B by descriptors of local memory. */
+/* acc (64, n) = keep * acc + A (64, 16) B, keep 0 or 1. A and B are descriptors of local memory. */
 #define WGMMA_LOCAL(n, b_along, keep, acc, a_at, b_at)                                                                 \
     __asm__ volatile(                                                                                                  \
         "//@ {.reg .pred p; setp.ne.b32 p, " BEHIND(n, THIRD) ", 0; wgmma.mma_async.sync.aligned.m64n" STRING(n)       \
@@ -117,46 +118,49 @@
         : "r"((a)[0]), "r"((a)[1]), "r"((a)[2]), "r"((a)[3]), "l"(b_at), "r"((uint)(keep))                             \
         : "memory")
 
-/* Before the first product, and after other instructions wrote registers that a product reads. */
+/* Needed before the first product, and after other instructions wrote registers that a product
+ * reads. */
 #define WGMMA_FENCE() __asm__ volatile("//@ wgmma.fence.sync.aligned;" ::: "memory")
 /* Closes a group of products. */
 #define WGMMA_COMMIT() __asm__ volatile("//@ wgmma.commit_group.sync.aligned;" ::: "memory")
-/* Waits until no more than the `pending` newest groups are under way. Names the accumulator that it waits for, or the
- * compiler would read it before. */
+/* Waits until at most the `pending` newest groups are unfinished. Takes the accumulator that it
+ * waits for as an operand, or the compiler would read it before. */
 #define WGMMA_WAIT(n, pending, acc)                                                                                    \
     __asm__ volatile("//@ wgmma.wait_group.sync.aligned " STRING(pending) ";" : ELEMENTS(n, acc)::"memory")
 
 /* ---- operands in local memory ----
  *
- * A tile of r rows lies in panels of 64 elements of depth, (r, 64) each: rows of 128 bytes, in which the 16-byte
- * chunk c of row i stands at c ^ i % 8. Panels begin at multiples of 1024 bytes. `at` is an address of local memory. */
+ * A tile of r rows is stored in panels of 64 elements of depth, (r, 64) each: rows of 128 bytes,
+ * with the 16-byte chunk c of row i at c ^ i % 8. Panels begin at multiples of 1024 bytes. `at` is
+ * an address of local memory. */
 #define PANEL 64
 #define PANEL_BYTES(rows) ((rows)*128)
 #define PANELS(depth) (((depth) + PANEL - 1) / PANEL)
 #define TILE_BYTES(rows, depth) (PANELS(depth) * PANEL_BYTES(rows))
 
-/* Of what begins `bytes` behind `at`: an addition, as no tile ends where an address has more bits. */
+/* Descriptor of what is `bytes` after `at`. An addition suffices: no tile ends past the address
+ * bits of a descriptor. */
 INLINE ulong tile_descriptor(uint at, uint stride, uint bytes)
 {
     const uint low = ((at & 0x3ffffu) >> 4 | stride >> 4 << 16) + (bytes >> 4);
     return (ulong)low | (ulong)(1024 >> 4) << 32 | (ulong)1 << 62;
 }
 
-/* The same address, of which the compiler does not know that: what is computed from it in a loop stays there, where a
- * descriptor is an addition, instead of dozens of them in registers. */
+/* The same address, hidden from the compiler. Descriptors derived from it in a loop are then
+ * computed there, an addition each, instead of dozens of them being kept in registers. */
 INLINE uint opaque(uint at)
 {
     __asm__ volatile("mov.u32 %0, %0;" : "+r"(at));
     return at;
 }
 
-/* Depth 16 k to 16 k + 15 of a tile of `rows` rows, as A or as B_ALONG_DEPTH. */
+/* Descriptor of depth 16 k to 16 k + 15 of a tile with `rows` rows, as A or as B_ALONG_DEPTH. */
 INLINE ulong out_block_depth(uint tile, const int rows, const int k)
 {
     return tile_descriptor(tile, 16, k / 4 * PANEL_BYTES(rows) + k % 4 * 32);
 }
 
-/* Rows 16 k to 16 k + 15 of it, all depth, as B_ALONG_COLUMNS. */
+/* Descriptor of rows 16 k to 16 k + 15 of such a tile, all depth, as B_ALONG_COLUMNS. */
 INLINE ulong row_slice(uint tile, const int rows, const int k)
 {
     return tile_descriptor(tile, PANEL_BYTES(rows), k * 2048);
@@ -164,11 +168,12 @@ INLINE ulong row_slice(uint tile, const int rows, const int k)
 
 /* ---- roles ---- */
 
-/* Work-items of a warpgroup give registers back, or ask for some. */
+/* A warpgroup releases registers, or requests more, until each work-item has `to`. */
 #define GIVE_REGISTERS(to) __asm__ volatile("//@ setmaxnreg.dec.sync.aligned.u32 " STRING(to) ";")
 #define TAKE_REGISTERS(to) __asm__ volatile("//@ setmaxnreg.inc.sync.aligned.u32 " STRING(to) ";")
 
-/* Turns of two warpgroups, at barrier `id` (1 to 15): one waits until the other has passed. */
+/* Ping-pong of two warpgroups, at barrier `id` (1 to 15): await_turn waits for the other's
+ * pass_turn. */
 INLINE void await_turn(int id)
 {
     __asm__ volatile("bar.sync %0, 256;" ::"r"(id) : "memory");
@@ -179,8 +184,9 @@ INLINE void pass_turn(int id)
     __asm__ volatile("bar.arrive %0, 256;" ::"r"(id) : "memory");
 }
 
-/* x, which a warp's lanes have in common, so that the compiler knows it: descriptors made of it are then in registers
- * that a warp has once, where products want them, and need not be moved there for each. By all lanes. */
+/* x, equal in all lanes of a warp, made known as such to the compiler. Descriptors derived from it
+ * are then in a warp's uniform registers, where products read them, and need no move for each
+ * product. All lanes must call this. */
 INLINE int warp_uniform(int x)
 {
     int y;
@@ -188,7 +194,7 @@ INLINE int warp_uniform(int x)
     return y;
 }
 
-/* Whether x is true in any lane of the warp; by all lanes. */
+/* Whether x is true in any lane of the warp. All lanes must call this. */
 INLINE bool any_in_warp(bool x)
 {
     int y;
@@ -198,9 +204,11 @@ INLINE bool any_in_warp(bool x)
     return y != 0;
 }
 
-/* Barrier `id` (3 to 15; 1 and 2 are of turns) of one warpgroup, when `bits` are known. ptxas moves what is independent
- * of a wait for products behind it, even exponentials that were to be taken meanwhile; not past a barrier whose number
- * seems to follow from them. It does not, since `positive` is, but compilers cannot tell. */
+/* Barrier `id` of one warpgroup (3 to 15; 1 and 2 are for ping-pong), after `bits` are computed.
+ * ptxas moves code that is independent of a wait for products behind that wait, even exponentials
+ * meant to overlap with the products. It does not move them past a barrier with a number that seems
+ * to depend on them. The number does not, as `positive` is positive, but compilers cannot know
+ * that. */
 INLINE void barrier_knowing(int id, uint bits, int positive)
 {
     __asm__ volatile("bar.sync %0, 128;" ::"r"(id + (int)((bits & (uint)positive) >> 31)) : "memory");
@@ -213,7 +221,8 @@ INLINE void warp_barrier(void)
 
 /* ---- registers ---- */
 
-/* A of depth step k from the accumulator of an earlier product: a[4 k] to a[4 k + 3] for all its columns. */
+/* Packs an accumulator as A of another product: a[4 k] to a[4 k + 3] are its columns 16 k to 16 k +
+ * 15. */
 INLINE void pack_operand(uint *a, const float *acc, const int columns)
 {
     FOR_UNROLLED (i, columns / 8) {
@@ -222,7 +231,7 @@ INLINE void pack_operand(uint *a, const float *acc, const int columns)
     }
 }
 
-/* A of depth step k from 16 rows of a warp in a tile of local memory, from `row` on. */
+/* Loads A of depth 16 k to 16 k + 15: a warp's 16 rows from `row` on of a tile in local memory. */
 INLINE void load_operand(uint *a, const __local uchar *tile, const int rows, int row, const int k)
 {
     const int lane = (int)get_local_id(0) % 32, at = row + lane % 16, chunk = (k % 4 * 2 + lane / 16) ^ at % 8;

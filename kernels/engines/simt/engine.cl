@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Engine `simt`: a work-group of WG_SIZE items as TY x TX. An item holds ROWS x COLS scores and ROWS x OUT_BLOCK / TX
- * outputs in registers, and multiplies as a matrix product does: for each step along the sum it reads ROWS elements of
- * one operand and COLS, or OUT_BLOCK / TX, of the other from local memory, four at a time, which the items of its row or
- * column share.
+/* Engine `simt`: a work-group of WG_SIZE items as TY x TX. An item holds ROWS x COLS scores and
+ * ROWS x OUT_BLOCK / TX outputs in registers, and multiplies by register blocks: for each step
+ * along the sum it reads ROWS elements of one operand and COLS, or OUT_BLOCK / TX, of the other
+ * from local memory, four at a time. The items of a row or column share these reads.
  *
- *   item (ty, tx): score rows 4 (ty + TY g) + 0..3 (in runs of 2 or 1 where 4 does not divide ROWS),
+ *   item (ty, tx): score rows 4 (ty + TY g) + 0..3 (runs of 2 or 1 if 4 does not divide ROWS),
  *                  score columns tx + TX c, output depth 4 (tx + TX x) + 0..3
  *
- * So operands of scores are staged transposed, depth by depth, and P is put down transposed, key by key; the streamed
- * rows of a depth are permuted so that the columns of an item are neighbours. What is staged is picked up from global
- * memory into registers while the items multiply what was put down before: for scores a DEPTH_STEP of the depth, for the
- * output a STRIP of streamed rows.
+ * Operands of scores are staged transposed, depth by depth, and P is stored transposed, key by key.
+ * Within a depth, streamed rows are permuted so that the columns of an item are neighbours. While
+ * items multiply what is staged, they load the next piece from global memory into registers: for
+ * scores a DEPTH_STEP of the depth, for the output a STRIP of streamed rows.
  *
- * Local memory in floats, LD = TILE_ROWS + PAD: D LD a stationary tile that stays; REDUCE: TILE_ROWS TX; the pool: for scores
- * DEPTH_STEP (TILE_COLS + PAD), and DEPTH_STEP LD where the stationary side does not stay, for the output TILE_COLS LD of P and STRIP OUT_BLOCK. */
+ * Local memory in floats, LD = TILE_ROWS + PAD: a resident stationary tile D LD; REDUCE_TILE
+ * TILE_ROWS TX; the pool, the larger of two uses: for scores DEPTH_STEP (TILE_COLS + PAD), and
+ * DEPTH_STEP LD if the stationary tile is not resident; for the output TILE_COLS LD of P and STRIP
+ * OUT_BLOCK. */
 #ifndef ENGINE_SIMT_CL
 #define ENGINE_SIMT_CL
 
@@ -25,7 +27,7 @@
 #define COLS (TILE_COLS / TX)
 #if TILE_ROWS % TY || TILE_COLS % TX || TILE_COLS % STRIP || OUT_BLOCK % (4 * TX) || DEPTH_STEP % 4 || TX % 4 ||       \
     TILE_ROWS % 4 || TILE_COLS % 4
-#error "TY and 4 must divide TILE_ROWS, TX, STRIP and 4 TILE_COLS, 4 TX OUT_BLOCK, 4 DEPTH_STEP and TX"
+#error "TY and 4 must divide TILE_ROWS; TX, STRIP and 4 TILE_COLS; 4 TX OUT_BLOCK; 4 DEPTH_STEP and TX"
 #endif
 
 typedef float lane_f;
@@ -35,7 +37,8 @@ typedef float stationary_f;
 #define LANES 1
 #define ACC __private
 #define OUT_COLS (OUT_BLOCK / (4 * TX))
-#define ROW_RUN (ROWS % 4 == 0 ? 4 : ROWS % 2 == 0 ? 2 : 1) /* neighbouring rows, and columns in the tile, of an item */
+#define ROW_RUN                                                                                                        \
+    (ROWS % 4 == 0 ? 4 : ROWS % 2 == 0 ? 2 : 1) /* neighbouring rows of an item; COL_RUN: columns, in the staged tile */
 #define COL_RUN (COLS % 4 == 0 ? 4 : COLS % 2 == 0 ? 2 : 1)
 #define PAD 4
 #define STATIONARY_LD (TILE_ROWS + PAD)
@@ -66,13 +69,13 @@ typedef float stationary_f;
 #define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
 #define FOR_COLS(c, cols) FOR_UNROLLED (c, COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
-/* Steps of a product; unrolled too far, some compilers run out of registers. */
+/* Steps of a product. UNROLL is limited, as some compilers run out of registers. */
 #define FOR_STEPS(k, count) PRAGMA(unroll UNROLL) for (int k = 0; k < (count); ++k)
 #define STATS_AHEAD false
 #define fetch_stats(of, w) ((void)0)
 #define LATE_SCALE 0
 #define RESCALES_LATE 0
-#define NEEDS_RESCALE(factor) true /* cheaper than asking */
+#define NEEDS_RESCALE(factor) true /* multiplying is cheaper than testing */
 
 INLINE int item_x(void)
 {
@@ -99,7 +102,7 @@ INLINE int out_depth(int x)
     return 4 * (item_x() + x * TX);
 }
 
-/* Items work on whole tiles. */
+/* Items compute whole tiles. */
 INLINE void rows_in_use(struct span *rows, long left)
 {
     rows->begin = 0;
@@ -144,11 +147,11 @@ INLINE void store_output(const float4 *out, const ACC float *factor, __local flo
 }
 
 #if KEEPS_TOTALS
-/* Totals are kept where the output goes, which is float32. */
+/* Totals are kept in the output itself, which is float32. */
 #define TOTALS(name) float4 *const name = 0
 
-/* *total becomes by *settled + *x, and *x what that lost (Dekker's sum, as the total is mostly the larger); or, to
- * `join`, *x becomes the sum. There is no total yet where `by` is 0. */
+/* Flush: *total = by *total + *x, and *x = the rounding error (Dekker's sum, as the total is mostly
+ * the larger). With `join`: *x = by *total + *x. If `by` is 0 there is no total yet. */
 #define ADD_TO_TOTAL(type, total, by, x, join)                                                                         \
     do {                                                                                                               \
         type before = 0.0f;                                                                                            \
@@ -165,8 +168,8 @@ INLINE void flush_float(__global result *total, float by, float *x, const bool j
     ADD_TO_TOTAL(float, total, by, x, join);
 }
 
-/* Of a whole tile of whole vectors, as nearly all are. Instructions that run this seldom are fetched anew each time, and
- * that takes longer than they do: so they are few. */
+/* For whole tiles of whole vectors, nearly all there are. Code that runs so seldom is fetched anew
+ * each time, and fetching takes longer than running: the code is kept short. */
 INLINE void flush_whole(float4 *out, const float *factor, __global result *data, const struct layout *at, long first,
                         int d, const bool join)
 {
@@ -205,7 +208,7 @@ INLINE void flush_elements(float4 *out, const float *factor, __global result *da
     ((void)(total), flush_elements(out, factor, data, at, first, d, true))
 #endif
 
-/* One float32 a row, written by one item of those that share the row. */
+/* Stores one float32 a row, by one of the items that share the row. */
 INLINE void store_stat(const ACC float *value, __global float *data, const struct layout *at, long first,
                        const struct span *rows)
 {
@@ -231,7 +234,8 @@ INLINE lane_f col_stat(const struct stats *of, long first, int c)
     return stat(of->data, &of->at, first + tile_col(c), of->otherwise);
 }
 
-/* Combine what the TX items of a row hold; the caller must reach a barrier before the tile is written again. */
+/* Reductions over the TX items of a row. The caller must reach a barrier before `tile` is written
+ * again. */
 INLINE void share_rows(const float *value, __local float *tile, const struct span *rows)
 {
     FOR_ROWS (r, rows)

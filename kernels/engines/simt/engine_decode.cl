@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Engine `simt` where a tile has few stationary rows, as decoding does: a schedule of its own (forward_decode.cl), since each key
- * is used little and all time goes into loading. The WG_SIZE items are TY groups of TX. A group owns GROUP_KEYS of a
- * tile's keys: it has its own m, l and O for them, and the groups' are added up at the end.
+/* Engine `simt` for tiles with few stationary rows, as in decoding. This is a separate schedule
+ * (forward_decode.cl): each key is used little, so loading takes all the time. The WG_SIZE items
+ * are TY groups of TX. A group has GROUP_KEYS of a tile's keys, with separate m, l and O, which are
+ * merged at the end.
  *
- *   item (ty, tx): scores of keys ty GROUP_KEYS + tx + TX c with all TILE_ROWS rows; of the group's O, all rows,
- *                  depth 4 (tx + TX x) + 0..3
+ *   item (ty, tx): scores of keys ty GROUP_KEYS + tx + TX c with all TILE_ROWS rows; of the group's
+ *                  O, all rows, depth 4 (tx + TX x) + 0..3
  *
- * Keys come to local memory as they are stored, by a DEPTH_STEP of the depth, in vectors of 16 bytes, the next depth step being on
- * its way in registers; an item reads the vectors of its keys, and the rows of Q as all others do at that moment. Values
- * go from global memory straight to the one item that needs them, STRIP keys ahead.
+ * Keys are staged in local memory as stored, a DEPTH_STEP at a time, in vec16, while the next depth
+ * step is loaded into registers. An item reads the vectors of its keys; all items read the same
+ * rows of Q at the same time. Values are loaded from global memory straight by the one item that
+ * needs them, STRIP keys ahead.
  *
- * Local memory in bytes: Q 4 TILE_ROWS D_PAD; the pool, the larger of TILE_COLS KEY_LD vectors and, at the end, TY OUT_BLOCK floats;
- * floats for TILE_ROWS rows of WG_SIZE items, and of TILE_COLS keys. */
+ * Local memory: Q, 4 TILE_ROWS D_PAD bytes; the pool, the larger of TILE_COLS KEY_LD vec16 and, at
+ * the end, TY OUT_BLOCK floats; reductions, WG_SIZE TILE_ROWS floats; P, TILE_COLS TILE_ROWS
+ * floats. */
 #ifndef ENGINE_DECODE_CL
 #define ENGINE_DECODE_CL
 
@@ -24,13 +27,13 @@
 #define COLS (GROUP_KEYS > TX ? GROUP_KEYS / TX : 1)
 #define OUT_COLS (OUT_BLOCK / (4 * TX))
 #define STEP_VECTORS (DEPTH_STEP / VEC16)
-#define KEY_LD (STEP_VECTORS | 1) /* odd: neighbouring keys lie in other banks */
+#define KEY_LD (STEP_VECTORS | 1) /* odd: neighbouring keys are in different banks */
 #if TILE_COLS % TY || (TILE_COLS / TY > TX && TILE_COLS / TY % TX) || TILE_COLS / TY < 2 || TILE_COLS / TY % STRIP ||  \
     OUT_BLOCK % (4 * TX) || DEPTH_STEP % 8
-#error "TY divides TILE_COLS into two keys a group at least, TX or STRIP these, 4 TX divides OUT_BLOCK, 8 DEPTH_STEP"
+#error "TY must divide TILE_COLS; GROUP_KEYS >= 2; STRIP (and TX, if less) must divide it; 4 TX OUT_BLOCK, 8 DEPTH_STEP"
 #endif
 #if (TILE_ROWS & (TILE_ROWS - 1)) || TILE_ROWS > 16 || !STATIONARY_RESIDENT
-#error "TILE_ROWS is 1, 2, 4, 8 or 16, and the stationary rows stay"
+#error "TILE_ROWS must be 1, 2, 4, 8 or 16, and STATIONARY_RESIDENT 1"
 #endif
 
 typedef float lane_f;
@@ -52,11 +55,12 @@ typedef float4 out_f;
 #define OUT(r, x) ((r)*OUT_COLS + (x))
 
 #define FOR_ROWS(r, rows) FOR_UNROLLED (r, ROWS)
-/* Where a group has more items than keys, some have no key. */
+/* If a group has more items than keys, some items have no key. */
 #define FOR_COLS(c, cols) FOR_UNROLLED (c, GROUP_KEYS < TX ? (cols) : COLS)
 #define FOR_OUT(x) FOR_UNROLLED (x, OUT_COLS)
 #define FOR_STEPS(k, count) PRAGMA(unroll UNROLL) for (int k = 0; k < (count); ++k)
-/* Registers are for what is on its way: some compilers unroll by themselves until they have none left. */
+/* Not unrolled: registers are for loads in flight, and some compilers unroll until none are
+ * left. */
 #define FOR_ROLLED(i, from, to, step) PRAGMA(unroll 1) for (int i = (from); i < (to); i += (step))
 #define LATE_SCALE 0
 #define RESCALES_LATE 0
@@ -104,7 +108,7 @@ INLINE lane_f lane_weight(lane_f x, const struct call *a)
 
 #include "attention/scalar_lane.cl"
 
-/* One float of each row, four at a time where there are. */
+/* One float of each row, four at a time if ROWS allows. */
 INLINE void read_rows(float *values, const __local float *at)
 {
     if (ROWS % 4 == 0) {
@@ -133,7 +137,8 @@ INLINE void write_rows(__local float *at, const float *values)
     }
 }
 
-/* Combine what the items of a group hold; the caller must reach a barrier before the tile is written again. */
+/* Reductions over the items of a group. The caller must reach a barrier before `tile` is written
+ * again. */
 INLINE void reduce_max(float *value, __local float *tile)
 {
     write_rows(tile + (int)get_local_id(0) * ROWS, value);
@@ -162,7 +167,7 @@ INLINE void reduce_sum(float *value, __local float *tile)
     }
 }
 
-/* One float32 a row. */
+/* Stores one float32 a row. */
 INLINE void store_stat(const float *value, __global float *data, const struct layout *at, long first,
                        const struct span *rows)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* forward.cl for few query rows: the same grid, arguments and results, in the schedule of engine_decode.cl. All that a
- * work-group waits for is on its way a depth step of keys and a strip of values ahead, into the next tile. */
+/* forward.cl for few query rows: the same grid, arguments and results, by the schedule of
+ * engine_decode.cl. A depth step of keys and a strip of values are always loaded ahead, at the end
+ * of a tile those of the next one. */
 #include "attention/finish.cl"
 #include "attention/parameters.cl"
 #include "attention/softmax.cl"
@@ -57,7 +58,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_decod
             S[s] = 0.0f;
         FOR_ROLLED(d, 0, D_PAD, DEPTH_STEP)
         {
-            if (d > 0) /* else the last tile's barriers came after its keys were read */
+            if (d > 0) /* at d = 0, barriers have passed since the previous tile's keys were read */
                 barrier(CLK_LOCAL_MEM_FENCE);
             put_down_keys(pool, next_keys, &job.K, vectors, j, d);
             barrier(CLK_LOCAL_MEM_FENCE);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Products of engine `simt`, and how their operands come to local memory. */
+/* Products of engine `simt`, and the staging of their operands in local memory. */
 #ifndef TILE_SIMT_CL
 #define TILE_SIMT_CL
 
-/* What one item carries of `count` rows, `depth` deep: quads, four neighbours along the depth. */
+/* Quads that one item loads of `count` rows, `depth` elements deep; a quad is four neighbours along
+ * the depth. */
 #define CARRIED(count, depth) (((count) * (depth) / 4 + WG_SIZE - 1) / WG_SIZE)
 
-/* Row and quad of the `at`-th that the group carries. Along the depth first, so that items read what lies together;
- * or `across`: as many rows as there are banks, so that a transposed tile's columns are written side by side, while the
- * second of two quads is still in the cache. */
+/* Row and quad of the work-group's quad number `at`. Numbers run along the depth first, so that
+ * items read contiguous memory. With `across` they run along rows first, as many as there are
+ * banks, so that items write neighbours in a transposed tile; the second of each pair of quads is
+ * then still in the cache. */
 INLINE void find_quad(int at, const int count, const int depth, const bool across, int *row, int *quad)
 {
     const int quads = depth / 4, low = count % 32 == 0 ? 32 : count % 16 == 0 ? 16 : 4, pair = quads % 2 == 0 ? 2 : 1;
@@ -22,8 +24,8 @@ INLINE void find_quad(int at, const int count, const int depth, const bool acros
     *quad = rest / (count / low) * pair + at / low % pair;
 }
 
-/* Rows first + row at depth d onwards into registers. Whole tiles of whole vectors, nearly all there are, need no
- * question but this one. */
+/* Loads rows from `first` on, from depth d on, into registers. Whole tiles of whole vectors, nearly
+ * all there are, need only one check. */
 INLINE void pick_up(stored4 *carried, const struct rows *from, long first, const int count, int d, const int depth,
                     const bool across)
 {
@@ -45,7 +47,7 @@ INLINE void pick_up(stored4 *carried, const struct rows *from, long first, const
     }
 }
 
-/* And into a tile, row by row. */
+/* Stores what pick_up loaded in a tile, row by row. */
 INLINE void put_down(__local float *tile, const stored4 *carried, const int count, const int depth)
 {
     FOR_UNROLLED (n, CARRIED(count, depth)) {
@@ -55,14 +57,16 @@ INLINE void put_down(__local float *tile, const stored4 *carried, const int coun
     }
 }
 
-/* Where column `column` of a tile stands among the streamed rows of a depth: those of an item beside each other. */
+/* Index of column `column` within a depth of a streamed tile: the columns of an item are
+ * neighbours. */
 INLINE int column_place(int column)
 {
     const int c = column / TX;
     return (column % TX + c / COL_RUN * TX) * COL_RUN + c % COL_RUN;
 }
 
-/* Or transposed, as tile[x][row]; `permuted` for streamed rows. */
+/* The same transposed, as tile[x][row]. `permuted`: in the order of column_place, for streamed
+ * rows. */
 INLINE void put_across(__local float *tile, const int ld, const stored4 *carried, const int count, const int depth,
                        const bool permuted)
 {
@@ -99,7 +103,7 @@ INLINE void fetch_stationary(__local float *tile, const struct rows *stationary,
     }
 }
 
-/* `count` elements in runs of `run`, which lie `apart` from each other. */
+/* Reads `count` elements in runs of `run`, `stride` apart. */
 INLINE void read_runs(float *values, const __local float *at, const int count, const int run, const int stride)
 {
     FOR_UNROLLED (g, count / run) {
@@ -116,13 +120,14 @@ INLINE void read_runs(float *values, const __local float *at, const int count, c
     }
 }
 
-/* The item's stationary rows of a step; `at` is that step of a stationary tile or of P. */
+/* Reads the item's stationary rows of one step along the sum. `at`: that step of a stationary tile
+ * or of P. */
 INLINE void read_rows(float *values, const __local float *at)
 {
     read_runs(values, at + item_y() * ROW_RUN, ROWS, ROW_RUN, TY * ROW_RUN);
 }
 
-/* S += stationary side[d ..] x streamed^T over DEPTH_STEP. */
+/* S += stationary x streamed^T over a depth step. */
 INLINE void multiply_scores(float *S, const __local float *stationary, const __local float *streamed)
 {
     FOR_STEPS (k, DEPTH_STEP) {
@@ -135,7 +140,7 @@ INLINE void multiply_scores(float *S, const __local float *stationary, const __l
     }
 }
 
-/* Stores S transposed, where every item of the group can read it. */
+/* Stores S transposed in local memory, for all items of the work-group. */
 INLINE void put_operand(__local float *tile, const float *S)
 {
     FOR_UNROLLED (c, COLS)
@@ -150,7 +155,7 @@ INLINE void put_operand(__local float *tile, const float *S)
         }
 }
 
-/* out += P x streamed, STRIP rows of it, all of OUT_BLOCK. */
+/* out += P x streamed, for STRIP streamed rows and the whole output block. */
 INLINE void multiply_strip(float4 *out, const __local float *P, const __local float *streamed)
 {
     FOR_STEPS (k, STRIP) {
@@ -164,7 +169,8 @@ INLINE void multiply_strip(float4 *out, const __local float *P, const __local fl
     }
 }
 
-/* S = stationary x streamed^T over `depth`. The next depth step is on its way while this one is multiplied. */
+/* S = stationary x streamed^T over `depth`. The next depth step is loaded while this one is
+ * multiplied. */
 INLINE void tile_scores(float *S, __local float *stationary_tile, const struct rows *stationary, long o,
                         __local float *streamed_tile, const struct rows *streamed, long w, const int depth,
                         const struct span *rows, int cols)
@@ -190,8 +196,8 @@ INLINE void tile_scores(float *S, __local float *stationary_tile, const struct r
     }
 }
 
-/* out += P x streamed for the output block from d, strip by strip. Of a long sum each tile is added up alone first, in
- * registers that scores do not need meanwhile. */
+/* out += P x streamed for the output block from d, strip by strip. For long sums, each tile is
+ * summed separately first, in registers that scores do not need at that time. */
 INLINE void tile_output(float4 *out, const float *P, __local float *p_tile, __local float *streamed_tile,
                         const struct rows *streamed, long w, int d, const int staged, const int depth,
                         const struct span *rows, int cols)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loads and products of engine_decode.cl. */
+/* Loads and products of the schedule in engine_decode.cl. */
 #ifndef TILE_DECODE_CL
 #define TILE_DECODE_CL
 
@@ -7,8 +7,9 @@
 #include "attention/merge.cl"
 #include "attention/vec16.cl"
 
-/* Four elements of a vector, or of a value: there are as many to convert as to multiply, so by what the device has for
- * one element, which widen4 does not trust every compiler to find. */
+/* WIDEN_VEC16 converts a vec16, WIDEN_QUAD four elements of a value. As many elements are converted
+ * as multiplied, so float16 takes the device's conversion of one element; not every compiler finds
+ * it for widen4. */
 #if STORAGE == STORAGE_FLOAT32
 #define WIDEN_VEC16(to, bits) ((to)[0] = as_float4(bits))
 #define WIDEN_QUAD(to, quad) (*(to) = (quad))
@@ -41,8 +42,9 @@ INLINE void fetch_queries(__local float4 *tile, const struct rows *Q, long first
     }
 }
 
-/* What an item carries of a depth step of the tile's keys: the n-th vector is `at` = n WG_SIZE + its number. Said so that
- * addresses are one and a step, not as many as there are vectors. */
+/* Vectors that an item loads of a depth step of the tile's keys. The n-th is vector n WG_SIZE +
+ * item of the step. Its key and its index in the key's row are written so that addresses are one
+ * base and one constant step, not a register for each vector. */
 #define CARRIED ((TILE_COLS * STEP_VECTORS + WG_SIZE - 1) / WG_SIZE)
 #define ALL_CARRY (TILE_COLS * STEP_VECTORS % WG_SIZE == 0)
 #define IS_CARRIED(n) (ALL_CARRY || (int)get_local_id(0) + (n)*WG_SIZE < TILE_COLS * STEP_VECTORS)
@@ -52,8 +54,8 @@ INLINE void fetch_queries(__local float4 *tile, const struct rows *Q, long first
              : ((int)get_local_id(0) + (n)*WG_SIZE) / STEP_VECTORS)
 #define VEC16_AT(n) (((int)get_local_id(0) + (IN_STEP ? 0 : (n)*WG_SIZE)) % STEP_VECTORS)
 
-/* Whether that depth step of the keys first .. first + TILE_COLS - 1 from depth d goes through registers: whole tiles of whole
- * vectors, nearly all there are. */
+/* Whether the depth step from d of keys first .. first + TILE_COLS - 1 is loaded ahead into
+ * registers: whole tiles of whole vectors, nearly all there are. */
 INLINE bool carries_keys(const struct rows *K, bool vectors, long first, int d)
 {
     return vectors && all_exist(K, first) && d + DEPTH_STEP <= K->at.depth;
@@ -71,7 +73,8 @@ INLINE void pick_up_keys(uint4 *carried, const struct rows *K, bool vectors, lon
     }
 }
 
-/* And into local memory, or what was not carried, from where it is. */
+/* Stores the depth step in local memory: from registers if it was loaded ahead, else from global
+ * memory. */
 INLINE void put_down_keys(__local uint4 *tile, const uint4 *carried, const struct rows *K, bool vectors, long first,
                           int d)
 {
@@ -91,7 +94,7 @@ INLINE void put_down_keys(__local uint4 *tile, const uint4 *carried, const struc
     }
 }
 
-/* S += Q K^T over a depth step; `q` is that of row 0. */
+/* S += Q K^T over a depth step. `q`: that step of row 0. */
 INLINE void multiply_keys(float *S, const __local float4 *q, const __local uint4 *keys, int cols)
 {
     FOR_STEPS (p, STEP_VECTORS) {
@@ -111,7 +114,7 @@ INLINE void multiply_keys(float *S, const __local float4 *q, const __local uint4
     }
 }
 
-/* P where the items of the group can read it, key by key. */
+/* Stores P in local memory, key by key, for all items of the group. */
 INLINE void put_operand(__local float *tile, const float *P, int cols)
 {
     FOR_COLS (c, cols) {
@@ -122,13 +125,14 @@ INLINE void put_operand(__local float *tile, const float *P, int cols)
     }
 }
 
-/* Whether the values of keys first .. first + TILE_COLS - 1 go through registers, for the output block from d. */
+/* Whether the values of keys first .. first + TILE_COLS - 1 are loaded ahead into registers, for
+ * the output block from d. */
 INLINE bool carries_values(const struct rows *V, long first, int d)
 {
     return V->quads && all_exist(V, first) && d + OUT_BLOCK <= V->at.depth;
 }
 
-/* Where the item's values of a key begin. */
+/* The item's first value of a key. */
 INLINE const __global stored *values_at(const struct rows *V, long key, int d)
 {
     return V->data + V->at.origin + key * V->at.row + d + out_depth(0);
@@ -140,7 +144,7 @@ INLINE void pick_up_value(stored4 *carried, const __global stored *data)
         carried[x] = *(const __global stored4 *)(data + 4 * TX * x);
 }
 
-/* The first STRIP values of the group's keys of the tile from `first`. */
+/* Loads the values of the group's first STRIP keys in the tile from `first`. */
 INLINE void pick_up_values(stored4 *carried, const struct rows *V, long first, int d)
 {
     const __global stored *data = values_at(V, first + item_y() * GROUP_KEYS, d);
@@ -150,7 +154,7 @@ INLINE void pick_up_values(stored4 *carried, const struct rows *V, long first, i
     }
 }
 
-/* O += P V for a key of the group; `p` is its P. */
+/* O += P V for one key of the group. `P`: the key's P, of all rows. */
 INLINE void multiply_value(float4 *O, const __local float *P, const stored4 *value)
 {
     float p[ROWS];
@@ -163,8 +167,8 @@ INLINE void multiply_value(float4 *O, const __local float *P, const stored4 *val
     }
 }
 
-/* The same for all keys of the group in the tile from `first`, whose first strip is in `carried`; leaves that of the
- * next tile there, if there are `more`. */
+/* The same for all keys of the group in the tile from `first`. `carried` holds the first strip of
+ * this tile, and afterwards that of the next tile, if there are `more`. */
 INLINE void multiply_values(float4 *O, const __local float *P, stored4 *carried, const struct rows *V, long first,
                             int d, bool more)
 {
@@ -198,7 +202,8 @@ INLINE void multiply_values(float4 *O, const __local float *P, stored4 *carried,
     }
 }
 
-/* From m and l of the groups those of the tile, in m and l of every item, and what each group's O counts in it. */
+/* Merges m and l of the groups, into m and l of every item. weight: the merge weight of each row of
+ * the group's O. */
 INLINE void join_groups(float *m, float *l, float *weight, __local float *items, __local float *stats,
                         const struct call *a)
 {
@@ -213,7 +218,8 @@ INLINE void join_groups(float *m, float *l, float *weight, __local float *items,
         weight[r] = merge_row(m + r, l + r, maxima + r, sums + r, TY, ROWS, a);
 }
 
-/* data row = the sum of the groups' weight O, for the output block from d; one row of the tile. */
+/* data row = the sum of weight O over the groups, for one row of the tile and the output block from
+ * d. */
 INLINE void store_row(const float4 *O, float weight, __local float *tile, __global result *data,
                       const struct layout *at, long row, int d)
 {
