@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a kernel may have LOCAL_BYTES of local memory, which some devices allow though their query says less: one
- * work-group fills them, and counts what another work-item's words are not. */
+/* Tests whether a kernel may use LOCAL_BYTES of local memory; some devices allow more than they
+ * report. One work-group fills them. Each work-item counts the words of its neighbour that differ
+ * from what was written. */
 #ifndef LOCAL_BYTES
 #error "LOCAL_BYTES must be given with -D"
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A copy of rows, those blanked whose partner is 0 throughout:
+/* A copy of rows; rows with an all-zero partner become 0:
  *
- *   to_r = 0 where partner_r = 0, else from_r     r a row; partner (rows,partner_width), from and to (rows,width)
+ *   to_r = 0 where partner_r = 0, else from_r     for rows r; partner (rows,partner_width),
+ *                                                 from and to (rows,width)
  *
- * for sums over rows of products dy_r x_r, as gradients of weights are. A row that nothing sees has dy_r = 0, or x_r = 0
- * where x is O: it adds nothing, whatever the other holds. A product that multiplies all the same would make NaN of 0
- * times NaN or infinity.
+ * Used before sums over rows of products dy_r x_r, such as gradients of weights. A row that
+ * attention ignores has dy_r = 0, or x_r = 0 where x is O. It must add nothing, but a matrix
+ * product would turn 0 times NaN or infinity into NaN.
  *
- * Grid: a work-group of any size for each row. All tensors are float32 and contiguous, and begin at the element of
- * their buffer that is given with them. */
+ * Grid: one work-group of any size for each row. All tensors are float32 and contiguous, and begin
+ * at the given element of their buffers. */
 __kernel void blank_rows(const __global float *partner, long partner_at, long partner_width, const __global float *from,
                          long from_at, __global float *to, long to_at, long width)
 {
