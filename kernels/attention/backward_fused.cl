@@ -93,7 +93,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_fuse
                         dkdv_scores(S, dP, column_lse, column_delta, &a, &e, false, &seen, cols);
                     tile_output(dV, S, operand_tile, dout_tile, &job.dO, i, 0, STAGED_LAST, DV_PAD, &seen, cols);
                     tile_output(dK, dP, operand_tile, q_tile, &job.Q, i, 0, STAGED_BEFORE, D_PAD, &seen, cols);
-                    add_walked(sums, &sums_at, i, dP, k_rows, D_PAD, gradient_scale(&a), &seen, cols);
+                    add_streamed(sums, &sums_at, i, dP, k_rows, D_PAD, gradient_scale(&a), &seen, cols);
                 }
                 since_flush += (int)min(end - run, (long)RUN_ROWS);
                 if (KEEPS_TOTALS && since_flush >= RUN_ROWS) {

@@ -147,15 +147,15 @@ INLINE stored4 load_quad(const __global stored *row, int x, int depth)
 }
 
 /* The type of a kernel's output elements, and their stores: as stored in tensors, but float32 for
- * partial results (SPLIT). RESULT(out, parts): the buffer that a forward writes. */
+ * partial results (SPLIT). RESULT(out, partials): the buffer that a forward writes. */
 #if defined(SPLIT) && SPLIT
 typedef float result;
-#define RESULT(out, parts) (parts)
+#define RESULT(out, partials) (partials)
 #define STORE_RESULT(data, i, x) ((data)[i] = (x))
 #define STORE_RESULT_LANES(n, data, x) JOIN(vstore, n)(x, 0, data)
 #else
 typedef stored result;
-#define RESULT(out, parts) (out)
+#define RESULT(out, partials) (out)
 #define STORE_RESULT STORE
 #define STORE_RESULT_LANES STORE_LANES
 #endif

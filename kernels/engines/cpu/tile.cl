@@ -189,9 +189,9 @@ INLINE void add_product(__global float *sums, const struct layout *at, long firs
 
 /* Sums of streamed rows from w on += scale x dS^T x stationary rows, over the stationary rows in
  * `rows`. dS is a score array. */
-INLINE void add_walked(__global float *sums, const struct layout *at, long w, const __local lane_f *dS,
-                       const __local lane_f *stationary_rows, const int depth, float scale, const struct span *rows,
-                       int cols)
+INLINE void add_streamed(__global float *sums, const struct layout *at, long w, const __local lane_f *dS,
+                         const __local lane_f *stationary_rows, const int depth, float scale, const struct span *rows,
+                         int cols)
 {
     const int vectors = depth / LANES, K = (rows->end - rows->begin) * LANES;
     const __local lane_f *B = stationary_rows + rows->begin * LANES * vectors;

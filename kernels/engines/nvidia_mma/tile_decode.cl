@@ -140,10 +140,10 @@ INLINE void multiply_values(float *O, const float *P, const uint4 *values, __loc
 }
 
 /* A row of O in local memory: element x of its four lanes are neighbours, and padding puts eight
- * rows in different banks. place_of_depth: the index of depth d. Element x = 16 i + x % 16 of lane
+ * rows in different banks. index_of_depth: the index of depth d. Element x = 16 i + x % 16 of lane
  * a has depth 64 i + 16 a + 8 (x % 2) + x % 16 / 2. */
 #define SUM_ROW (DV_PAD + 4)
-INLINE int place_of_depth(int d)
+INLINE int index_of_depth(int d)
 {
     const int x = d / 64 * 16 + d % 8 * 2 + d % 16 / 8, a = d % 64 / 16;
     return 4 * x + a;
@@ -181,7 +181,7 @@ INLINE void store_sum(const float *O, const float *factor, __local float *tile, 
         const int row = i / DV_PAD, d = i % DV_PAD;
         float sum = 0.0f;
         FOR_UNROLLED (w, WARPS)
-            sum += tile[(w * TILE_ROWS + row) * SUM_ROW + place_of_depth(d)];
+            sum += tile[(w * TILE_ROWS + row) * SUM_ROW + index_of_depth(d)];
         if (first + row < at->count && d < at->depth)
             STORE_RESULT(data, row_offset(at, first + row) + d, sum);
     }

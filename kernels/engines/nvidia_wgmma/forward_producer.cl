@@ -58,7 +58,7 @@ INLINE void job_of_work(struct job *job, WORK *w)
 }
 
 /* First key of the visit of the query rows from `first` on; M: the batch's keys. */
-INLINE long walk_begin(const struct call *a, int batch, long M, long first)
+INLINE long visit_begin(const struct call *a, int batch, long M, long first)
 {
     struct range keys;
     visible_keys(&keys, a, query_count(a, batch), M, first, TILE_ROWS);
@@ -66,14 +66,14 @@ INLINE long walk_begin(const struct call *a, int batch, long M, long first)
 }
 
 /* The layout of local memory. */
-struct headroom {
+struct smem_layout {
     const __local uchar *tiles;                                                    /* tiles, Q first */
     __local struct work_tile *works;                                               /* with PERSISTENT */
     uint q, k, v;                                                                  /* tiles */
     uint q_full, q_empty, work_full, work_empty, k_full, k_empty, v_full, v_empty; /* barriers */
 };
 
-INLINE void make_smem_layout(struct headroom *p, const __local uchar *tiles, __local struct work_tile *works,
+INLINE void make_smem_layout(struct smem_layout *p, const __local uchar *tiles, __local struct work_tile *works,
                              const __local ulong *barriers)
 {
     p->tiles = tiles;
@@ -102,7 +102,7 @@ INLINE void make_smem_layout(struct headroom *p, const __local uchar *tiles, __l
 /* ---- producer ---- */
 
 /* Issues the copies of one tile of queries and of the keys that it sees. */
-INLINE void load_tiles(const struct headroom *p, struct ring *ring, uint *q_parity, const struct work_tile *w,
+INLINE void load_tiles(const struct smem_layout *p, struct ring *ring, uint *q_parity, const struct work_tile *w,
                        const struct call *a, const __global uchar *tensor_maps)
 {
     const int batch = w->batch, kv_head = w->head / (a->Hq / a->Hk);
@@ -113,7 +113,7 @@ INLINE void load_tiles(const struct headroom *p, struct ring *ring, uint *q_pari
     *q_parity ^= 1;
     barrier_expect(p->q_full, Q_BYTES);
     copy_tile(p->q, map_address(tensor_maps, a, MAP_Q, batch), TILE_ROWS, D_PAD, (int)w->first, w->head, p->q_full);
-    const int begin = (int)walk_begin(a, batch, w->M, w->first);
+    const int begin = (int)visit_begin(a, batch, w->M, w->first);
     for (int t = w->count - 1; t >= 0; --t) {
         const uint s = 8 * ring->stage;
         barrier_wait(p->k_empty + s, ring->parity ^ 1);
@@ -134,7 +134,7 @@ INLINE void acquire_maps(const struct call *a, const __global uchar *tensor_maps
 }
 
 /* One work-item issues all copies, and computes the work tiles. */
-INLINE void produce(const struct headroom *p, const struct call *a, const __global int *kv_lengths,
+INLINE void produce(const struct smem_layout *p, const struct call *a, const __global int *kv_lengths,
                     __global uchar *tensor_maps)
 {
     struct ring ring = {0, 0};

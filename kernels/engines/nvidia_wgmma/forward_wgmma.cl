@@ -45,10 +45,10 @@ INLINE void begin_scores(float *S, const uint *q, uint q_tile, uint k_tile)
 {
     FOR_UNROLLED (k, D_PAD / 16) {
 #if STATIONARY_REGISTERS
-        WGMMA_REGISTERS(TILE_COLS, B_ALONG_DEPTH, k > 0, S, q + 4 * k, out_block_depth(k_tile, TILE_COLS, k));
+        WGMMA_REGISTERS(TILE_COLS, B_ALONG_DEPTH, k > 0, S, q + 4 * k, depth_descriptor(k_tile, TILE_COLS, k));
 #else
-        WGMMA_LOCAL(TILE_COLS, B_ALONG_DEPTH, k > 0, S, out_block_depth(q_tile, TILE_ROWS, k),
-                    out_block_depth(k_tile, TILE_COLS, k));
+        WGMMA_LOCAL(TILE_COLS, B_ALONG_DEPTH, k > 0, S, depth_descriptor(q_tile, TILE_ROWS, k),
+                    depth_descriptor(k_tile, TILE_COLS, k));
 #endif
     }
     WGMMA_COMMIT();
@@ -58,7 +58,7 @@ INLINE void begin_scores(float *S, const uint *q, uint q_tile, uint k_tile)
 INLINE void begin_output(float *O, const uint *P, uint v_tile)
 {
     FOR_UNROLLED (k, TILE_COLS / 16)
-        WGMMA_REGISTERS(DV_PAD, B_ALONG_COLUMNS, 1, O, P + 4 * k, row_slice(v_tile, TILE_COLS, k));
+        WGMMA_REGISTERS(DV_PAD, B_ALONG_COLUMNS, 1, O, P + 4 * k, row_descriptor(v_tile, TILE_COLS, k));
     WGMMA_COMMIT();
 }
 
@@ -75,7 +75,7 @@ INLINE void rescale(float *O, const float *factor, const struct span *rows)
 /* Computes S and P of a tile. Except for the first tile, O += P V of the previous tile runs beside
  * it. */
 INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, float *l, const uint *q,
-                 const struct headroom *p, const struct call *a, const struct edge *e, const bool first,
+                 const struct smem_layout *p, const struct call *a, const struct edge *e, const bool first,
                  const bool full)
 {
     float origin[ROWS], factor[ROWS]; /* of S, at first the row maxima; of O */
@@ -124,7 +124,7 @@ INLINE void find_tiles(struct tiles *tiles, WORK *w, const struct call *a, long 
 }
 
 /* Releases a tile that none of this consumer's rows sees. */
-INLINE void release_tile(struct consumer *c, const struct headroom *p)
+INLINE void release_tile(struct consumer *c, const struct smem_layout *p)
 {
     await(c);
     pass(c);
@@ -138,7 +138,7 @@ INLINE void release_tile(struct consumer *c, const struct headroom *p)
     ring_next(&c->v, STAGES);
 }
 
-INLINE void load_queries(uint *q, const struct headroom *p)
+INLINE void load_queries(uint *q, const struct smem_layout *p)
 {
     FOR_UNROLLED (k, D_PAD / 16)
         load_operand(q + 4 * k, p->tiles, TILE_ROWS, (int)get_local_id(0) / 32 * 16, k);
@@ -146,15 +146,15 @@ INLINE void load_queries(uint *q, const struct headroom *p)
 }
 
 /* Computes O, m and l of this warpgroup's rows. */
-INLINE void visit_tiles(struct consumer *c, float *S, float *O, float *m, float *l, const struct headroom *p, WORK *w,
-                        const struct call *a, const struct score_inputs *given)
+INLINE void visit_tiles(struct consumer *c, float *S, float *O, float *m, float *l, const struct smem_layout *p,
+                        WORK *w, const struct call *a, const struct score_inputs *given)
 {
     uint P[TILE_COLS / 4], q[STATIONARY_REGISTERS ? D_PAD / 4 : 1];
     struct tiles tiles;
     struct edge e;
     struct job job;
     job_of_work(&job, w);
-    const long begin = walk_begin(a, job.batch, job.M, job.first);
+    const long begin = visit_begin(a, job.batch, job.M, job.first);
     find_tiles(&tiles, w, a, begin, c->number);
     barrier_wait(p->q_full, c->q_parity);
     c->q_parity ^= 1;
@@ -217,7 +217,7 @@ INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call 
     store_row_stats(m, l, a, &job, lse, 0, rows);
 }
 
-INLINE void do_work(struct consumer *c, float *S, const struct headroom *p, WORK *w, const struct call *a,
+INLINE void do_work(struct consumer *c, float *S, const struct smem_layout *p, WORK *w, const struct call *a,
                     const struct score_inputs *given, __global stored *out, __global float *lse)
 {
     OUTPUT(O);
@@ -234,7 +234,7 @@ INLINE void do_work(struct consumer *c, float *S, const struct headroom *p, WORK
     store_tile(O, m, l, w, a, &c->rows, out, lse);
 }
 
-INLINE void consume(const struct headroom *p, const struct call *a, const struct score_inputs *given,
+INLINE void consume(const struct smem_layout *p, const struct call *a, const struct score_inputs *given,
                     const __global int *kv_lengths, __global stored *out, __global float *lse)
 {
     SCORES(S);
@@ -274,7 +274,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_wgmma
 #else
     __local struct work_tile *const works = 0;
 #endif
-    struct headroom p;
+    struct smem_layout p;
     make_smem_layout(&p, tiles, works, barriers);
     barrier(CLK_LOCAL_MEM_FENCE);
     if (get_local_id(0) < CONSUMER_ITEMS) {

@@ -15,8 +15,8 @@
     do {                                                                                                               \
         const uint a_tile = opaque(stationary_rows), b_tile = streamed;                                                \
         FOR_UNROLLED (k, (depth) / 16)                                                                                 \
-            WGMMA_LOCAL(TILE_COLS, B_ALONG_DEPTH, k > 0, acc, out_block_depth(a_tile, TILE_ROWS, k),                   \
-                        out_block_depth(b_tile, TILE_COLS, k));                                                        \
+            WGMMA_LOCAL(TILE_COLS, B_ALONG_DEPTH, k > 0, acc, depth_descriptor(a_tile, TILE_ROWS, k),                  \
+                        depth_descriptor(b_tile, TILE_COLS, k));                                                       \
         WGMMA_COMMIT();                                                                                                \
     } while (0)
 
@@ -24,7 +24,8 @@
 #define OUTPUT_PRODUCT(acc, operand, streamed, depth)                                                                  \
     do {                                                                                                               \
         FOR_UNROLLED (k, TILE_COLS / 16)                                                                               \
-            WGMMA_REGISTERS(depth, B_ALONG_COLUMNS, 1, acc, &(operand)[4 * k], row_slice(streamed, TILE_COLS, k));     \
+            WGMMA_REGISTERS(depth, B_ALONG_COLUMNS, 1, acc, &(operand)[4 * k],                                         \
+                            row_descriptor(streamed, TILE_COLS, k));                                                   \
         WGMMA_COMMIT();                                                                                                \
     } while (0)
 

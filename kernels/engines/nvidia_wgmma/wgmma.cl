@@ -87,7 +87,7 @@
 #define BEHIND_240(pick) pick("%120", "%121", "%122", "%123", "%124", "%125")
 #define BEHIND_256(pick) pick("%128", "%129", "%130", "%131", "%132", "%133")
 
-#define FIRST_THREE(a, b, c, d, e, f) a ", " b
+#define FIRST_TWO(a, b, c, d, e, f) a ", " b
 #define THIRD(a, b, c, d, e, f) c
 #define FIRST_FIVE(a, b, c, d, e, f) "{" a "," b "," c "," d "}, " e
 #define SIXTH(a, b, c, d, e, f) f
@@ -104,7 +104,7 @@
 #define WGMMA_LOCAL(n, b_along, keep, acc, a_at, b_at)                                                                 \
     __asm__ volatile(                                                                                                  \
         "//@ {.reg .pred p; setp.ne.b32 p, " BEHIND(n, THIRD) ", 0; wgmma.mma_async.sync.aligned.m64n" STRING(n)       \
-            WGMMA_TYPES "{" PLACES(n) "}, " BEHIND(n, FIRST_THREE) ", p, 1, 1, 0, " STRING(b_along) ";}"               \
+            WGMMA_TYPES "{" PLACES(n) "}, " BEHIND(n, FIRST_TWO) ", p, 1, 1, 0, " STRING(b_along) ";}"                 \
         : ELEMENTS(n, acc)                                                                                             \
         : "l"(a_at), "l"(b_at), "r"((uint)(keep))                                                                      \
         : "memory")
@@ -155,13 +155,13 @@ INLINE uint opaque(uint at)
 }
 
 /* Descriptor of depth 16 k to 16 k + 15 of a tile with `rows` rows, as A or as B_ALONG_DEPTH. */
-INLINE ulong out_block_depth(uint tile, const int rows, const int k)
+INLINE ulong depth_descriptor(uint tile, const int rows, const int k)
 {
     return tile_descriptor(tile, 16, k / 4 * PANEL_BYTES(rows) + k % 4 * 32);
 }
 
 /* Descriptor of rows 16 k to 16 k + 15 of such a tile, all depth, as B_ALONG_COLUMNS. */
-INLINE ulong row_slice(uint tile, const int rows, const int k)
+INLINE ulong row_descriptor(uint tile, const int rows, const int k)
 {
     return tile_descriptor(tile, PANEL_BYTES(rows), k * 2048);
 }

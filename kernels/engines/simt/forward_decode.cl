@@ -44,12 +44,12 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_decod
 
     struct range keys;
     job_keys(&keys, &a, &job);
-    uint4 next_keys[CARRIED];
+    uint4 next_keys[PREFETCHED];
     stored4 next_values[STRIP * OUT_COLS];
     if (keys.begin < keys.end) {
-        pick_up_keys(next_keys, &job.K, vectors, keys.begin, 0);
+        prefetch_keys(next_keys, &job.K, vectors, keys.begin, 0);
         if (carries_values(&job.V, keys.begin, d_out))
-            pick_up_values(next_values, &job.V, keys.begin, d_out);
+            prefetch_values(next_values, &job.V, keys.begin, d_out);
     }
     for (long j = keys.begin; j < keys.end; j += TILE_COLS) {
         const bool more = j + TILE_COLS < keys.end;
@@ -60,12 +60,12 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_decod
         {
             if (d > 0) /* at d = 0, barriers have passed since the previous tile's keys were read */
                 barrier(CLK_LOCAL_MEM_FENCE);
-            put_down_keys(pool, next_keys, &job.K, vectors, j, d);
+            store_prefetched_keys(pool, next_keys, &job.K, vectors, j, d);
             barrier(CLK_LOCAL_MEM_FENCE);
             if (d + DEPTH_STEP < D_PAD)
-                pick_up_keys(next_keys, &job.K, vectors, j, d + DEPTH_STEP);
+                prefetch_keys(next_keys, &job.K, vectors, j, d + DEPTH_STEP);
             else if (more)
-                pick_up_keys(next_keys, &job.K, vectors, j + TILE_COLS, 0);
+                prefetch_keys(next_keys, &job.K, vectors, j + TILE_COLS, 0);
             multiply_keys(S, q_tile + d / 4, pool, cols);
         }
         struct edge e;

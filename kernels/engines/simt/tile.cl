@@ -5,7 +5,7 @@
 
 /* Quads that one item loads of `count` rows, `depth` elements deep; a quad is four neighbours along
  * the depth. */
-#define CARRIED(count, depth) (((count) * (depth) / 4 + WG_SIZE - 1) / WG_SIZE)
+#define PREFETCHED(count, depth) (((count) * (depth) / 4 + WG_SIZE - 1) / WG_SIZE)
 
 /* Row and quad of the work-group's quad number `at`. Numbers run along the depth first, so that
  * items read contiguous memory. With `across` they run along rows first, as many as there are
@@ -26,58 +26,58 @@ INLINE void find_quad(int at, const int count, const int depth, const bool acros
 
 /* Loads rows from `first` on, from depth d on, into registers. Whole tiles of whole vectors, nearly
  * all there are, need only one check. */
-INLINE void pick_up(stored4 *carried, const struct rows *from, long first, const int count, int d, const int depth,
-                    const bool across)
+INLINE void prefetch(stored4 *prefetched, const struct rows *from, long first, const int count, int d, const int depth,
+                     const bool across)
 {
     const bool whole =
         from->quads && !has_padding(from) && first + count <= from->at.count && d + depth <= from->at.depth;
     const __global stored *data = from->data + from->at.origin + first * from->at.row + d;
-    FOR_UNROLLED (n, CARRIED(count, depth)) {
+    FOR_UNROLLED (n, PREFETCHED(count, depth)) {
         const int at = (int)get_local_id(0) + n * WG_SIZE;
         int row, quad;
         find_quad(at, count, depth, across, &row, &quad);
         if (count * depth / 4 % WG_SIZE != 0 && at >= count * depth / 4)
-            carried[n] = 0;
+            prefetched[n] = 0;
         else if (whole)
-            carried[n] = *(const __global stored4 *)(data + row * from->at.row + 4 * quad);
+            prefetched[n] = *(const __global stored4 *)(data + row * from->at.row + 4 * quad);
         else if (row_exists(from, first + row))
-            carried[n] = load_quad(from->data + row_offset(&from->at, first + row), d + 4 * quad, from->at.depth);
+            prefetched[n] = load_quad(from->data + row_offset(&from->at, first + row), d + 4 * quad, from->at.depth);
         else
-            carried[n] = 0;
+            prefetched[n] = 0;
     }
 }
 
-/* Stores what pick_up loaded in a tile, row by row. */
-INLINE void put_down(__local float *tile, const stored4 *carried, const int count, const int depth)
+/* Stores what prefetch loaded in a tile, row by row. */
+INLINE void store_prefetched(__local float *tile, const stored4 *prefetched, const int count, const int depth)
 {
-    FOR_UNROLLED (n, CARRIED(count, depth)) {
+    FOR_UNROLLED (n, PREFETCHED(count, depth)) {
         const int at = (int)get_local_id(0) + n * WG_SIZE;
         if (count * depth / 4 % WG_SIZE == 0 || at < count * depth / 4)
-            *(__local float4 *)(tile + 4 * at) = widen4(carried[n]);
+            *(__local float4 *)(tile + 4 * at) = widen4(prefetched[n]);
     }
 }
 
 /* Index of column `column` within a depth of a streamed tile: the columns of an item are
  * neighbours. */
-INLINE int column_place(int column)
+INLINE int column_index(int column)
 {
     const int c = column / TX;
     return (column % TX + c / COL_RUN * TX) * COL_RUN + c % COL_RUN;
 }
 
-/* The same transposed, as tile[x][row]. `permuted`: in the order of column_place, for streamed
+/* The same transposed, as tile[x][row]. `permuted`: in the order of column_index, for streamed
  * rows. */
-INLINE void put_across(__local float *tile, const int ld, const stored4 *carried, const int count, const int depth,
-                       const bool permuted)
+INLINE void store_transposed(__local float *tile, const int ld, const stored4 *prefetched, const int count,
+                             const int depth, const bool permuted)
 {
-    FOR_UNROLLED (n, CARRIED(count, depth)) {
+    FOR_UNROLLED (n, PREFETCHED(count, depth)) {
         const int at = (int)get_local_id(0) + n * WG_SIZE;
         int row, quad;
         find_quad(at, count, depth, true, &row, &quad);
         if (count * depth / 4 % WG_SIZE != 0 && at >= count * depth / 4)
             continue;
-        __local float *to = tile + 4 * quad * ld + (permuted ? column_place(row) : row);
-        const float4 value = widen4(carried[n]);
+        __local float *to = tile + 4 * quad * ld + (permuted ? column_index(row) : row);
+        const float4 value = widen4(prefetched[n]);
         to[0] = value.x;
         to[ld] = value.y;
         to[2 * ld] = value.z;
@@ -175,22 +175,22 @@ INLINE void tile_scores(float *S, __local float *stationary_tile, const struct r
                         __local float *streamed_tile, const struct rows *streamed, long w, const int depth,
                         const struct span *rows, int cols)
 {
-    stored4 of_stationary[CARRIED(TILE_ROWS, DEPTH_STEP)], of_streamed[CARRIED(TILE_COLS, DEPTH_STEP)];
+    stored4 of_stationary[PREFETCHED(TILE_ROWS, DEPTH_STEP)], of_streamed[PREFETCHED(TILE_COLS, DEPTH_STEP)];
     if (!STATIONARY_RESIDENT)
-        pick_up(of_stationary, stationary, o, TILE_ROWS, 0, DEPTH_STEP, true);
-    pick_up(of_streamed, streamed, w, TILE_COLS, 0, DEPTH_STEP, true);
+        prefetch(of_stationary, stationary, o, TILE_ROWS, 0, DEPTH_STEP, true);
+    prefetch(of_streamed, streamed, w, TILE_COLS, 0, DEPTH_STEP, true);
     FOR_UNROLLED (s, ROWS * COLS)
         S[s] = 0.0f;
     for (int d = 0; d < depth; d += DEPTH_STEP) {
         barrier(CLK_LOCAL_MEM_FENCE);
         if (!STATIONARY_RESIDENT)
-            put_across(stationary_tile, STATIONARY_LD, of_stationary, TILE_ROWS, DEPTH_STEP, false);
-        put_across(streamed_tile, SCORES_LD, of_streamed, TILE_COLS, DEPTH_STEP, true);
+            store_transposed(stationary_tile, STATIONARY_LD, of_stationary, TILE_ROWS, DEPTH_STEP, false);
+        store_transposed(streamed_tile, SCORES_LD, of_streamed, TILE_COLS, DEPTH_STEP, true);
         barrier(CLK_LOCAL_MEM_FENCE);
         if (d + DEPTH_STEP < depth) {
             if (!STATIONARY_RESIDENT)
-                pick_up(of_stationary, stationary, o, TILE_ROWS, d + DEPTH_STEP, DEPTH_STEP, true);
-            pick_up(of_streamed, streamed, w, TILE_COLS, d + DEPTH_STEP, DEPTH_STEP, true);
+                prefetch(of_stationary, stationary, o, TILE_ROWS, d + DEPTH_STEP, DEPTH_STEP, true);
+            prefetch(of_streamed, streamed, w, TILE_COLS, d + DEPTH_STEP, DEPTH_STEP, true);
         }
         multiply_scores(S, stationary_tile + (STATIONARY_RESIDENT ? d * STATIONARY_LD : 0), streamed_tile);
     }
@@ -203,8 +203,8 @@ INLINE void tile_output(float4 *out, const float *P, __local float *p_tile, __lo
                         const struct span *rows, int cols)
 {
     __local float *strip = streamed_tile + TILE_COLS * STATIONARY_LD;
-    stored4 of_streamed[CARRIED(STRIP, OUT_BLOCK)];
-    pick_up(of_streamed, streamed, w, STRIP, d, OUT_BLOCK, false);
+    stored4 of_streamed[PREFETCHED(STRIP, OUT_BLOCK)];
+    prefetch(of_streamed, streamed, w, STRIP, d, OUT_BLOCK, false);
     barrier(CLK_LOCAL_MEM_FENCE);
     put_operand(p_tile, P);
 #if LONG_SUMS
@@ -217,10 +217,10 @@ INLINE void tile_output(float4 *out, const float *P, __local float *p_tile, __lo
     for (int s = 0; s < TILE_COLS; s += STRIP) {
         if (s > 0)
             barrier(CLK_LOCAL_MEM_FENCE);
-        put_down(strip, of_streamed, STRIP, OUT_BLOCK);
+        store_prefetched(strip, of_streamed, STRIP, OUT_BLOCK);
         barrier(CLK_LOCAL_MEM_FENCE);
         if (s + STRIP < TILE_COLS)
-            pick_up(of_streamed, streamed, w + s + STRIP, STRIP, d, OUT_BLOCK, false);
+            prefetch(of_streamed, streamed, w + s + STRIP, STRIP, d, OUT_BLOCK, false);
         multiply_strip(sum, p_tile + s * STATIONARY_LD, strip);
     }
 #if LONG_SUMS

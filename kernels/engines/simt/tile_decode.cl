@@ -45,9 +45,9 @@ INLINE void fetch_queries(__local float4 *tile, const struct rows *Q, long first
 /* Vectors that an item loads of a depth step of the tile's keys. The n-th is vector n WG_SIZE +
  * item of the step. Its key and its index in the key's row are written so that addresses are one
  * base and one constant step, not a register for each vector. */
-#define CARRIED ((TILE_COLS * STEP_VECTORS + WG_SIZE - 1) / WG_SIZE)
-#define ALL_CARRY (TILE_COLS * STEP_VECTORS % WG_SIZE == 0)
-#define IS_CARRIED(n) (ALL_CARRY || (int)get_local_id(0) + (n)*WG_SIZE < TILE_COLS * STEP_VECTORS)
+#define PREFETCHED ((TILE_COLS * STEP_VECTORS + WG_SIZE - 1) / WG_SIZE)
+#define ALL_PREFETCH (TILE_COLS * STEP_VECTORS % WG_SIZE == 0)
+#define IS_PREFETCHED(n) (ALL_PREFETCH || (int)get_local_id(0) + (n)*WG_SIZE < TILE_COLS * STEP_VECTORS)
 #define IN_STEP (WG_SIZE % STEP_VECTORS == 0)
 #define VEC16_KEY(n)                                                                                                   \
     (IN_STEP ? (int)get_local_id(0) / STEP_VECTORS + (n) * (WG_SIZE / STEP_VECTORS)                                    \
@@ -61,27 +61,27 @@ INLINE bool carries_keys(const struct rows *K, bool vectors, long first, int d)
     return vectors && all_exist(K, first) && d + DEPTH_STEP <= K->at.depth;
 }
 
-INLINE void pick_up_keys(uint4 *carried, const struct rows *K, bool vectors, long first, int d)
+INLINE void prefetch_keys(uint4 *prefetched, const struct rows *K, bool vectors, long first, int d)
 {
     if (!carries_keys(K, vectors, first, d))
         return;
     const __global stored *data = K->data + K->at.origin + (first + VEC16_KEY(0)) * K->at.row + d + VEC16_AT(0) * VEC16;
-    FOR_UNROLLED (n, CARRIED) {
-        if (IS_CARRIED(n))
-            carried[n] = *(const __global uint4 *)data;
+    FOR_UNROLLED (n, PREFETCHED) {
+        if (IS_PREFETCHED(n))
+            prefetched[n] = *(const __global uint4 *)data;
         data += (VEC16_KEY(n + 1) - VEC16_KEY(n)) * K->at.row + (VEC16_AT(n + 1) - VEC16_AT(n)) * VEC16;
     }
 }
 
 /* Stores the depth step in local memory: from registers if it was loaded ahead, else from global
  * memory. */
-INLINE void put_down_keys(__local uint4 *tile, const uint4 *carried, const struct rows *K, bool vectors, long first,
-                          int d)
+INLINE void store_prefetched_keys(__local uint4 *tile, const uint4 *prefetched, const struct rows *K, bool vectors,
+                                  long first, int d)
 {
     if (carries_keys(K, vectors, first, d)) {
-        FOR_UNROLLED (n, CARRIED)
-            if (IS_CARRIED(n))
-                tile[VEC16_KEY(n) * KEY_LD + VEC16_AT(n)] = carried[n];
+        FOR_UNROLLED (n, PREFETCHED)
+            if (IS_PREFETCHED(n))
+                tile[VEC16_KEY(n) * KEY_LD + VEC16_AT(n)] = prefetched[n];
         return;
     }
     FOR_ROLLED(at, (int)get_local_id(0), TILE_COLS * STEP_VECTORS, WG_SIZE)
@@ -138,18 +138,18 @@ INLINE const __global stored *values_at(const struct rows *V, long key, int d)
     return V->data + V->at.origin + key * V->at.row + d + out_depth(0);
 }
 
-INLINE void pick_up_value(stored4 *carried, const __global stored *data)
+INLINE void prefetch_value(stored4 *prefetched, const __global stored *data)
 {
     FOR_OUT (x)
-        carried[x] = *(const __global stored4 *)(data + 4 * TX * x);
+        prefetched[x] = *(const __global stored4 *)(data + 4 * TX * x);
 }
 
 /* Loads the values of the group's first STRIP keys in the tile from `first`. */
-INLINE void pick_up_values(stored4 *carried, const struct rows *V, long first, int d)
+INLINE void prefetch_values(stored4 *prefetched, const struct rows *V, long first, int d)
 {
     const __global stored *data = values_at(V, first + item_y() * GROUP_KEYS, d);
     FOR_UNROLLED (k, STRIP) {
-        pick_up_value(carried + OUT(k, 0), data);
+        prefetch_value(prefetched + OUT(k, 0), data);
         data += V->at.row;
     }
 }
@@ -167,9 +167,9 @@ INLINE void multiply_value(float4 *O, const __local float *P, const stored4 *val
     }
 }
 
-/* The same for all keys of the group in the tile from `first`. `carried` holds the first strip of
+/* The same for all keys of the group in the tile from `first`. `prefetched` holds the first strip of
  * this tile, and afterwards that of the next tile, if there are `more`. */
-INLINE void multiply_values(float4 *O, const __local float *P, stored4 *carried, const struct rows *V, long first,
+INLINE void multiply_values(float4 *O, const __local float *P, stored4 *prefetched, const struct rows *V, long first,
                             int d, bool more)
 {
     const __local float *own = P + item_y() * GROUP_KEYS * ROWS;
@@ -181,9 +181,9 @@ INLINE void multiply_values(float4 *O, const __local float *P, stored4 *carried,
             const long key = (last ? first + TILE_COLS : first + s + STRIP) + item_y() * GROUP_KEYS;
             const __global stored *data = values_at(V, key, d);
             FOR_UNROLLED (k, STRIP) {
-                multiply_value(O, own + (s + k) * ROWS, carried + OUT(k, 0));
+                multiply_value(O, own + (s + k) * ROWS, prefetched + OUT(k, 0));
                 if (!last || next)
-                    pick_up_value(carried + OUT(k, 0), data);
+                    prefetch_value(prefetched + OUT(k, 0), data);
                 data += V->at.row;
             }
         }
