@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the public functions share. */
+/* Shared by the public functions. */
 #ifndef CLATTN_API_H
 #define CLATTN_API_H
 
@@ -12,13 +12,13 @@ void clattn__context_release(clattn_context *context);
 
 /* ---- problem.c ---- */
 
-/* Takes the caller's problem, and checks it. */
+/* Copies the caller's problem, and checks it. */
 clattn_status clattn__problem_take(const clattn_problem *problem, clattn_problem *taken);
 clattn_status clattn__problem_check(const clattn_problem *problem);
 
 /* ---- plan.c ---- */
 
-/* Some passes, and no others. */
+/* Fails for no pass, or unknown bits. */
 clattn_status clattn__passes_check(unsigned passes);
 
 #endif

@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-/* Options that let a compiler take infinity and NaN for numbers that never come up, or exchange exact operations for
- * others: hidden scores are infinite, and results were wrong without a word. */
+/* Refuses options that let a compiler assume that infinity and NaN never occur, or replace exact
+ * operations. Hidden scores are infinite, so results would be silently wrong. */
 static clattn_status check_build_options(const char *build_options)
 {
     static const char *const refused[] = {"-cl-fast-relaxed-math", "-cl-finite-math-only",
@@ -26,7 +26,7 @@ static clattn_status check_build_options(const char *build_options)
     return CLATTN_SUCCESS;
 }
 
-/* The caller's options, which may be NULL, checked. */
+/* Copies and checks the caller's options, which may be NULL. */
 static clattn_status take_options(const clattn_options *given, clattn_options *options)
 {
     *options = (clattn_options)CLATTN_OPTIONS_INIT;
@@ -47,7 +47,7 @@ static clattn_status take_options(const clattn_options *given, clattn_options *o
     return check_build_options(options->build_options);
 }
 
-/* Whether device is one of cl's. */
+/* Fails if the device does not belong to cl. */
 static clattn_status check_device(const clattn_allocator *allocator, cl_context cl, cl_device_id device)
 {
     size_t bytes = 0;
@@ -99,7 +99,7 @@ static clattn_status copy_build_options(clattn_context *context, const char *bui
                                   : clattn__fail(CLATTN_OUT_OF_MEMORY, "no memory for options.build_options");
 }
 
-/* Under engines_lock. */
+/* Hold engines_lock. */
 static void describe(clattn_context *context)
 {
     const struct clattn__device *device = &context->device;
@@ -242,7 +242,8 @@ const char *clattn_context_describe(const clattn_context *context)
 {
     if (!context)
         return "";
-    clattn_context *known = (clattn_context *)context; /* what is found out now is no change that a caller sees */
+    /* A cache of the description: no change that a caller sees. */
+    clattn_context *known = (clattn_context *)context;
     if (clattn__engines_try_all(known))
         return "";
     pthread_mutex_lock(&known->engines_lock);

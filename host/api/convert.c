@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arrays of the host from float32 to 16 bits and back, by whole numbers alone: neither the rounding mode nor what a
- * processor does with denormal numbers matters. */
+/* Converts host arrays between float32 and 16 bits. Integer arithmetic only, so the rounding mode
+ * and the processor's handling of denormal numbers do not matter. */
 #include "base/base.h"
 
 #include <string.h>
 
 enum { HALF_INFINITY = 0x7c00, SIGN = 0x8000 };
 
-/* The upper bits without the lowest `count`, to nearest, ties to even. A carry runs into the exponent, as it must. */
+/* Drops the lowest `count` bits and rounds to nearest, ties to even. A carry into the exponent
+ * gives the right result. */
 static uint32_t round_off(uint32_t bits, uint32_t count)
 {
     const uint32_t kept = bits >> count, rest = bits & ((UINT32_C(1) << count) - 1);
@@ -15,7 +16,8 @@ static uint32_t round_off(uint32_t bits, uint32_t count)
     return kept + (rest > tie || (rest == tie && kept % 2 == 1));
 }
 
-/* A format's infinity with as much of a NaN's fraction as it has room for; where nothing of that is left, another. */
+/* A NaN: the format's infinity with the upper bits of the fraction, or with another bit if those
+ * are 0. */
 static uint32_t shorten_nan(uint32_t infinity, uint32_t fraction, uint32_t fraction_bits)
 {
     const uint32_t left = fraction >> (23 - fraction_bits);
@@ -28,7 +30,8 @@ static uint16_t half_of(uint32_t bits)
     uint32_t half;
     if (size > 0x7f800000)
         half = shorten_nan(HALF_INFINITY, size & 0x7fffff, 10);
-    else if (size >= 0x47800000) /* 2^16; what lies below and rounds to it becomes infinity by its carry */
+    /* 2^16. Smaller numbers that round to 2^16 become infinity by the carry. */
+    else if (size >= 0x47800000)
         half = HALF_INFINITY;
     else if (size >= 0x38800000) /* 2^-14, the smallest normal number */
         half = round_off(size - ((127u - 15u) << 23), 23 - 10);
@@ -58,7 +61,7 @@ static uint16_t bfloat16_of(uint32_t bits)
     return (uint16_t)(sign | (size > 0x7f800000 ? shorten_nan(infinity, size & 0x7fffff, 7) : round_off(size, 16)));
 }
 
-/* Floats are read and written as bits: some processors change a NaN that passes through their registers. */
+/* Floats are copied as bits: some processors change a NaN that passes through a register. */
 
 void clattn_float_to_float16(const float *from, uint16_t *to, size_t count)
 {

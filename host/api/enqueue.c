@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The passes, as a program enqueues them. */
+/* Public functions that enqueue a pass. */
 #include "launch/launch.h"
 
 clattn_status clattn_enqueue_forward(const clattn_plan *plan, cl_command_queue queue, const clattn_tensors *tensors,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the header's CLATTN_..._INIT macros give, for programs in languages without them. */
+/* The header's CLATTN_..._INIT macros as functions, for languages without macros. */
 #include "base/sizes.h"
 
 #include <string.h>
 
-/* Copied whole, so that padding is 0 as in the macro's: a runner compares problems byte by byte. */
+/* Copies whole structs, so that padding is 0 as in the macro's: a runner compares problems byte by
+ * byte. */
 #define DEFINE_INIT(type, value)                                                                                       \
     void type##_init(type *object, size_t struct_size)                                                                 \
     {                                                                                                                  \

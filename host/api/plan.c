@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plans, as a program has them: each keeps its context. */
+/* Public functions of plans; each plan retains its context. */
 #include "api/api.h"
 
 #include "api/trial.h"

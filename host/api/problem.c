@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is a problem one that clattn can compute? */
+/* Checks whether clattn can compute a problem. */
 #include "api/api.h"
 
 #include "base/sizes.h"
@@ -26,7 +26,8 @@ static clattn_status check_flag(const char *name, int value)
 /* FLT_MAX / log2(e), rounded down. */
 #define MAX_SCALE 2.358e38f
 
-/* Largest number of elements of a tensor or of N + M: far enough from 2^63 that sums and byte counts hold. */
+/* Most elements of a tensor, and most of N + M: small enough that sums and byte counts do not
+ * overflow. */
 #define MAX_ELEMENTS ((int64_t)1 << 58)
 
 static clattn_status check_product(const char *what, const int64_t *sizes, size_t count)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether an engine is right on a device: a small causal problem in float16, forward or gradients, against the same in
- * double. */
+/* Tests an engine on a device: a small causal float16 problem, forward or gradients, compared with
+ * the same computed in double. */
 #include "api/trial.h"
 
 #include "plan/plan.h"
@@ -11,7 +11,7 @@
 
 enum { QUERIES = 40, KEYS = 100, DEPTH = 64 };
 
-/* Tensors as the device has them, and what it should make of them. */
+/* The device's tensors, and the exact results. */
 struct test {
     cl_ushort q[QUERIES * DEPTH], k[KEYS * DEPTH], v[KEYS * DEPTH], dout[QUERIES * DEPTH];
     cl_ushort out[QUERIES * DEPTH], dq[QUERIES * DEPTH], dk[KEYS * DEPTH], dv[KEYS * DEPTH];
@@ -27,7 +27,7 @@ static cl_ushort half_of(double x)
     int exponent;
     frexp(x, &exponent); /* |x| in [2^(exponent - 1), 2^exponent) */
     exponent = exponent < -13 ? -13 : exponent;
-    const int units = (int)nearbyint(ldexp(fabs(x), 11 - exponent)); /* 2048 is the first of the next exponent */
+    const int units = (int)nearbyint(ldexp(fabs(x), 11 - exponent)); /* 2048: the next exponent */
     const int bits = units < 1024 ? units : ((exponent + 14) << 10) + units - 1024;
     return (cl_ushort)(bits | (x < 0.0 ? 0x8000 : 0));
 }
@@ -41,7 +41,7 @@ static double value_of(cl_ushort half)
     return half & 0x8000 ? -magnitude : magnitude;
 }
 
-/* From -most to most, by a sequence that has no pattern over rows of DEPTH. */
+/* Pseudo-random numbers from -most to most, without a pattern over rows of DEPTH. */
 static void fill(cl_ushort *data, size_t count, double most, unsigned seed)
 {
     for (size_t i = 0; i < count; ++i) {
@@ -50,7 +50,7 @@ static void fill(cl_ushort *data, size_t count, double most, unsigned seed)
     }
 }
 
-/* Of row i of x and row j of y. */
+/* Dot product of row i of x and row j of y. */
 static double dot(const cl_ushort *x, int i, const cl_ushort *y, int j)
 {
     double sum = 0.0;
@@ -59,7 +59,7 @@ static double dot(const cl_ushort *x, int i, const cl_ushort *y, int j)
     return sum;
 }
 
-/* Row i of P, over the keys that it sees; returns their number, and the row's log-sum-exp. */
+/* Row i of P over the keys that it sees. Returns their number, and the row's log-sum-exp. */
 static int exact_row(const struct test *t, int i, double p[KEYS], double *lse)
 {
     double most = -INFINITY, sum = 0.0;
@@ -76,7 +76,7 @@ static int exact_row(const struct test *t, int i, double p[KEYS], double *lse)
     return seen;
 }
 
-/* What row i adds to dQ, dK and dV; out is there already, as the device gets it. */
+/* Adds row i's share of dQ, dK and dV. `out` must be set already, as the device gets it. */
 static void add_gradients(struct test *t, int i, const double p[KEYS], int seen)
 {
     const double scale = 1.0 / sqrt((double)DEPTH), delta = dot(t->dout, i, t->out, i);
@@ -110,7 +110,7 @@ static void make(struct test *t)
     }
 }
 
-/* P and dS are rounded to 16 bits on the way, which is good for a part in a thousand. */
+/* P and dS are rounded to 16 bits, which costs about a thousandth. */
 static clattn_status compare(const char *name, const cl_ushort *found, const double *exact, int count)
 {
     double most = 0.0;
@@ -154,7 +154,7 @@ static clattn_status enqueue(cl_command_queue queue, const clattn_plan *plan, un
                                                                                        0, NULL, NULL);
 }
 
-/* Results overwrite those that the device was given. */
+/* Reads the results back, over the inputs of the same tensors. */
 static clattn_status read_back(cl_command_queue queue, unsigned pass, const cl_mem *buffers, void *const *data,
                                const size_t *bytes)
 {

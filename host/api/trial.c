@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which engines a context's device can run: never by its name, always by trying. */
+/* Finds which engines a device can run: by trying, never by the device's name. */
 #include "api/trial.h"
 
 #include "select/engine.h"
@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of the last error the line that says most: a compiler's first complaint, or else the first. */
+/* Copies the most useful line of the last error: a compiler's first complaint, else the first
+ * line. */
 static void keep_reason(char *reason, size_t size)
 {
     const char *line = clattn_last_error(), *complaint = strstr(line, "error: ");
@@ -20,7 +21,8 @@ static bool is_gradient(enum clattn__kernel kernel)
     return kernel == KERNEL_DQ || kernel == KERNEL_DKDV;
 }
 
-/* Under engines_lock, so that threads which need the engine wait for one test. A success leaves no error behind. */
+/* Tests an engine once. Hold engines_lock, so that threads that need the engine wait for one test.
+ * If the test can be completed, the last error is restored. */
 static clattn_status try_once(clattn_context *context, clattn_engine id, enum clattn__kernel kernel)
 {
     struct clattn__engine_state *state = &context->engines[id][is_gradient(kernel)];
@@ -74,7 +76,7 @@ clattn_status clattn__engines_try_all(clattn_context *context)
     return status;
 }
 
-/* "available", or for what it is not, and why. */
+/* "available", or the passes that are not, and why. */
 static void describe_trials(const clattn_context *context, clattn_engine id, struct clattn__text *text)
 {
     const struct clattn__engine_state *forward = &context->engines[id][0], *gradients = &context->engines[id][1];
