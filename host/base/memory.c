@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Host memory, through the caller's allocator where there is one. */
+/* Host memory, from the caller's allocator if there is one. */
 #include "base/base.h"
 
 #include <stdlib.h>

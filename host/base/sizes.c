@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Structs of programs that were built with another version of the header: what the library takes of them, and what it
- * writes to them. */
+/* Reads and writes structs of programs that were built with another version of the header. */
 #include "base/sizes.h"
 
 #include <string.h>
 
-/* No struct is ever larger: such a struct_size was never set, and what it counts is not looked at. */
+/* Larger than any struct of any version: a larger struct_size is uninitialised memory, so the bytes
+ * that it counts must not be read. */
 enum { MOST_BYTES = 4096 };
 
 clattn_status clattn__struct_check(const struct clattn__struct *type, const char *what, size_t given)

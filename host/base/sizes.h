@@ -9,11 +9,12 @@
 
 struct clattn__struct {
     const char *name;
-    size_t size;  /* here */
-    size_t least; /* of 0.2.0, from which on structs grow; a smaller one is refused */
+    size_t size;  /* in this library */
+    size_t least; /* in 0.2.0, the first version whose structs may grow; a smaller one is refused */
 };
 
-/* Each struct that has a struct_size, and the element of an array that comes with one: its last member in 0.2.0. */
+/* Each struct with a struct_size, and the array element clattn_tuned_kernel, with its last member
+ * in 0.2.0. */
 #define CLATTN__STRUCT_LIST(X)                                                                                         \
     X(clattn_options, build_options)                                                                                   \
     X(clattn_problem, score.mask_dim)                                                                                  \
@@ -31,15 +32,15 @@ struct clattn__struct {
 enum { CLATTN__STRUCT_LIST(CLATTN__LEAST) };
 #define CLATTN__STRUCT(type) (&(const struct clattn__struct){#type, sizeof(type), type##__least})
 
-/* Whether the struct_size that the caller gave `what` ("problem") can be right. */
+/* Fails if the caller's struct_size of `what` ("problem") cannot be right. */
 clattn_status clattn__struct_check(const struct clattn__struct *type, const char *what, size_t given);
-/* Copies a caller's struct into one of the library's size: what the caller's lacks is 0, what the library does not know
- * must be. struct_size becomes the library's. */
+/* Copies a caller's struct to a struct of the library's size. Members that the caller's lacks
+ * become 0; bytes that the library does not know must be 0. struct_size becomes the library's. */
 clattn_status clattn__struct_take(const struct clattn__struct *type, const char *what, const void *from, void *into);
-/* Writes a struct of the library's, `size` bytes, to a caller's, whose struct_size is set and stays: what the caller's
- * lacks is left out, what the library does not know becomes 0. */
+/* Writes the library's struct of `size` bytes to the caller's, whose struct_size is set and kept.
+ * Members that the caller's lacks are dropped; bytes that the library does not know become 0. */
 void clattn__struct_give(const void *from, size_t size, void *to);
-/* The same for an element of an array, which has no struct_size of its own. */
+/* The same for an array element, which has no struct_size. */
 void clattn__element_give(const void *from, size_t size, void *to, size_t given);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strings that grow. A failed allocation is remembered and asked for once, at the end. */
+/* Growing strings. A failed allocation sets `failed`; the caller checks it once, at the end. */
 #include "base/base.h"
 
 #include <stdio.h>
