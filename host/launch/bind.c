@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A caller's queue, tensors and workspace: are they of this context, and large enough? */
+/* Checks a caller's queue, tensors and workspace: are they of this context, and large enough? */
 #include "launch/bind.h"
 
 #include <string.h>
@@ -30,8 +30,10 @@ clattn_status clattn__check_wait_list(cl_uint wait_count, const cl_event *wait_l
     return CLATTN_SUCCESS;
 }
 
-/* Where a buffer of the caller's host memory begins, else NULL. OpenCL has the sub-buffer say so itself, which PoCL 3.1 does
- * not; and Intel's runtime for CPUs says nothing of a parent that its owner has released. */
+/* Host address of a buffer on the caller's memory (CL_MEM_USE_HOST_PTR), else NULL. A sub-buffer
+ * should report its own address, but on PoCL 3.1 it does not, so the parent is asked first. Intel's
+ * CPU runtime does not answer for a parent that its owner has released; then the sub-buffer is
+ * asked. */
 static cl_int query_host(cl_mem mem, cl_mem parent, size_t origin, void **host)
 {
     if (parent) {
@@ -44,8 +46,9 @@ static cl_int query_host(cl_mem mem, cl_mem parent, size_t origin, void **host)
     return clGetMemObjectInfo(mem, CL_MEM_HOST_PTR, sizeof *host, host, NULL);
 }
 
-/* Size of a buffer, its root (itself, or what it is a sub-buffer of), and its byte within that. Fails where it begins at
- * no multiple of `alignment` bytes, as far as can be seen: OpenCL's own memory is aligned for every type. */
+/* Size of a buffer, its root (itself, or the parent of a sub-buffer) and its first byte in the
+ * root. Fails if the buffer starts at no multiple of `alignment` bytes, as far as can be seen:
+ * memory that OpenCL allocates is aligned for every type. */
 static clattn_status query_buffer(const clattn_context *context, const char *name, size_t alignment, cl_mem mem,
                                   size_t *size, cl_mem *root, size_t *origin)
 {
@@ -86,10 +89,11 @@ bool clattn__tensor_given(const clattn_tensor *tensor)
     return tensor->mem || tensor->svm;
 }
 
-/* What all tensors in shared virtual memory have in common: addresses. */
+/* The common `memory` of all tensors in SVM: their bases are addresses. */
 static const char address_space;
 
-/* Finds the tensor's memory: what two tensors must share to overlap, its first byte there, and how many there are. */
+/* Finds the tensor's memory (tensors of different memory do not overlap), its first byte there, and
+ * its size. */
 static clattn_status find_memory(const clattn_context *context, const struct clattn__tensor_slot *slot,
                                  const clattn_tensor *tensor, const void **memory, int64_t *base, uint64_t *size)
 {
@@ -99,7 +103,7 @@ static clattn_status find_memory(const clattn_context *context, const struct cla
     if (tensor->svm) {
         *memory = &address_space;
         *base = (int64_t)(intptr_t)tensor->svm;
-        *size = UINT64_MAX; /* nobody knows */
+        *size = UINT64_MAX; /* unknown */
         return clattn__svm_check(context, slot->name, tensor->svm);
     }
     size_t bytes = 0, origin = 0;
@@ -140,7 +144,7 @@ clattn_status clattn__bind_tensor(const clattn_context *context, const struct cl
     return CLATTN_SUCCESS;
 }
 
-/* Kernels read parts of a split forward four floats at a time. */
+/* Kernels read the partial results of split keys four floats at a time. */
 enum { WORKSPACE_ALIGNMENT = 16 };
 
 clattn_status clattn__bind_workspace(const clattn_context *context, size_t needed, cl_mem workspace,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a caller brings to a call: is it of this context, and large enough? */
+/* Checks a caller's objects: are they of this context, and large enough? */
 #ifndef CLATTN_LAUNCH_BIND_H
 #define CLATTN_LAUNCH_BIND_H
 
@@ -11,7 +11,7 @@ bool clattn__tensor_given(const clattn_tensor *tensor);
 
 clattn_status clattn__check_queue(const clattn_context *context, cl_command_queue queue);
 clattn_status clattn__check_wait_list(cl_uint wait_count, const cl_event *wait_list);
-/* Fits a tensor to its buffer, and makes its view for the overlap check. */
+/* Checks a tensor against its buffer, and makes its view for the overlap check. */
 clattn_status clattn__bind_tensor(const clattn_context *context, const struct clattn__tensor_slot *slot,
                                   const clattn_tensor *tensor, struct clattn__view *view);
 /* The same for the `needed` bytes of a workspace. */

@@ -12,15 +12,16 @@
 #include <stddef.h>
 #include <string.h>
 
-/* A call being enqueued: its tensors checked, its events collected. */
+/* A call being enqueued. */
 struct launch {
     const clattn_plan *plan;
     cl_command_queue queue;
     cl_uint wait_count;
     const cl_event *wait_list;
-    struct clattn__memory mem[BUFFER_COUNT];          /* of each tensor that the caller gave, and the workspace */
-    bool svm;                                         /* some of it is in SVM */
-    const struct clattn__stage *stages[KERNEL_COUNT]; /* what is launched, in order */
+    /* of the tensors that the caller gave, and the workspace */
+    struct clattn__memory mem[BUFFER_COUNT];
+    bool svm;                                         /* a tensor is in SVM */
+    const struct clattn__stage *stages[KERNEL_COUNT]; /* to launch, in order */
     size_t stage_count;
     cl_event *done; /* events of the launches so far */
     size_t done_count;
@@ -28,15 +29,17 @@ struct launch {
 
 /* ---- the call ---- */
 
-/* Sums of dQ in the workspace, (B,Hq,N,D) behind delta. */
+/* dQ sums in the workspace, (B,Hq,N,D) after delta. */
 static struct view contiguous_sums(const clattn_problem *p)
 {
     const arg_long head = p->q_len * p->qk_dim, batch = p->q_heads * head;
     return (struct view){.offset = p->batch * p->q_heads * p->q_len, .batch = batch, .head = head, .row = p->qk_dim};
 }
 
-/* By how many powers of two P is made smaller, so that a sum of P V is no larger than the largest V: as many as there are
- * keys, and those that a row's maximum may be left behind by (kernels/attention/softmax.cl). No float16 is that large. */
+/* log2 of the factor that P is scaled down by, so that no sum of P V exceeds the largest V: log2 M,
+ * plus the powers of two that the maximum may grow by before rescaling
+ * (kernels/attention/softmax.cl). 0 for float16, whose values are too small for the sum to
+ * overflow. */
 static int softmax_headroom(const clattn_problem *p)
 {
     int headroom = 8;
@@ -45,13 +48,14 @@ static int softmax_headroom(const clattn_problem *p)
     return p->dtype == CLATTN_FLOAT16 ? 0 : headroom;
 }
 
-/* Query i sees the keys i + offset - left <= j <= i + offset + right, as far as that has a begin and an end. */
+/* Query i sees the keys i + offset - left <= j <= i + offset + right, where the window begins and
+ * ends. */
 struct window {
     bool begins, ends;
     int64_t left, right;
 };
 
-/* Causality ends any at the diagonal. */
+/* Causality ends every window at the diagonal. */
 static struct window window_of(const clattn_score *score)
 {
     struct window window = {.begins = score->window && score->window_left >= 0,
@@ -68,7 +72,8 @@ bool clattn__diagonal_hides_rows(const clattn_score *score, int64_t q_len, int64
         offset = score->align == CLATTN_ALIGN_OFFSET ? score->offset : 0;
     const struct window window = window_of(score);
     const int64_t first = offset - window.left, last = offset + window.right;
-    /* The first query sees nothing, or nothing sees the last key; nothing sees the first key, or the last query nothing. */
+    /* In order: the first query sees no key, or no query sees the last key; no query sees the first
+     * key, or the last query sees no key. */
     return (window.ends && (last < 0 || last < kv_len - q_len)) ||
            (window.begins && (first > 0 || first > kv_len - q_len));
 }
@@ -100,11 +105,14 @@ static void fill_call(const clattn_plan *plan, struct call *call)
     call->scale = plan->scale;
     call->scale_log2 = fabsf(plan->scale) * 1.44269504088896340736f;
     call->headroom_log2 = -(arg_float)softmax_headroom(p);
-    call->large = 1024.0f / call->scale_log2; /* P of the maximum is within 2^-14 of 1, and so 1 in 16 bits */
+    /* With scores up to 1024 powers of two, rounding leaves P of the maximum within 2^-14 of 1,
+     * which is 1 in 16 bits. */
+    call->large = 1024.0f / call->scale_log2;
     call->headroom = ldexpf(1.0f, -softmax_headroom(p));
 }
 
-/* Where a kernel finds the tensor; key lengths, which have no heads, have a place of their own. */
+/* Sets the tensor's view in struct call, or for key lengths, which have no heads, their two
+ * members. */
 static void set_view(struct call *call, const struct clattn__tensor_slot *slot, size_t offset,
                      const struct clattn__view *placed)
 {
@@ -182,7 +190,7 @@ static clattn_status check(const clattn_plan *plan, unsigned pass, cl_command_qu
     return clattn__check_queue(plan->context, queue);
 }
 
-/* Room in launch->done for an event of every launch, so that nothing can run short once the first is enqueued. */
+/* Reserves an event per launch, so that memory cannot run out after the first enqueue. */
 static clattn_status reserve_events(struct launch *launch)
 {
     uint64_t count = 0;
@@ -195,9 +203,10 @@ static clattn_status reserve_events(struct launch *launch)
 
 /* ---- launches ---- */
 
-/* Tensor maps, by which the copy engine of engine nvidia_wgmma finds tiles (its tensor_map.cl): a kernel writes a set of
- * them into the workspace for each stage that finds its tensors there. Here is where the stage's set begins, or all of
- * them, with what the kernel that makes them has to know of each; one that is not wanted has no rows. */
+/* Sets the position of the stage's tensor maps in the workspace, and the tile rows of each map.
+ * Tensor maps describe tensors to the copy engine of nvidia_wgmma (its tensor_map.cl). One kernel
+ * writes a set of them for each stage that uses them; for that kernel, the position is the first
+ * set's. Sets that are not needed have 0 rows. */
 static void set_maps(const clattn_plan *plan, unsigned pass, const struct clattn__stage *stage, struct call *call)
 {
     const struct clattn__stage *readers[CLATTN__MAP_SETS];
@@ -214,8 +223,8 @@ static void set_maps(const clattn_plan *plan, unsigned pass, const struct clattn
     }
 }
 
-/* The kernel that a call sets the arguments of. One with tensors in SVM has an object of its own, for a driver may never
- * again let an argument be a buffer that was a pointer once. */
+/* Gets the kernel object for this call. With tensors in SVM it is a new object: after an argument
+ * was a pointer once, some drivers never accept a buffer for it again. */
 static clattn_status begin_kernel(const struct launch *launch, const struct clattn__stage *stage, cl_kernel *kernel)
 {
     cl_int error = CL_SUCCESS;
@@ -229,8 +238,8 @@ static void end_kernel(const struct launch *launch, cl_kernel kernel)
         clReleaseKernel(kernel);
 }
 
-/* Enqueues a stage behind the first `after` events of launch->done (behind the call's own wait list where that is 0);
- * its events join launch->done. */
+/* Enqueues a stage after the first `after` events of launch->done (0: after the call's own wait
+ * list), and adds its events to launch->done. */
 static clattn_status launch_stage(struct launch *launch, const struct clattn__stage *stage, struct call *call,
                                   size_t after)
 {
@@ -240,7 +249,7 @@ static clattn_status launch_stage(struct launch *launch, const struct clattn__st
     for (uint64_t first = 0; !status && first < stage->groups; first += stage->groups_per_launch) {
         const uint64_t left = stage->groups - first;
         const uint64_t groups = left < stage->groups_per_launch ? left : stage->groups_per_launch;
-        /* The counter by which work-groups take turns is for one launch. */
+        /* The tile scheduler's counter serves a single launch. */
         const bool persistent = stage->most_groups && groups == stage->groups && groups > stage->most_groups;
         const size_t local = stage->config.group_size,
                      global = (persistent ? stage->most_groups : (size_t)groups) * local;
@@ -263,10 +272,10 @@ static clattn_status launch_stage(struct launch *launch, const struct clattn__st
     return status;
 }
 
-/* Each stage behind those that make what it reads, and side by side with the others. */
+/* Launches each stage after the stages whose results it reads, concurrently with the others. */
 static clattn_status launch_stages(struct launch *launch, unsigned pass, struct call *call)
 {
-    size_t end[KERNEL_COUNT]; /* of the events of each stage */
+    size_t end[KERNEL_COUNT]; /* end of each stage's events in launch->done */
     clattn_status status = CLATTN_SUCCESS;
     for (size_t i = 0; !status && i < launch->stage_count; ++i) {
         const struct clattn__stage *stage = launch->stages[i];
@@ -281,7 +290,8 @@ static clattn_status launch_stages(struct launch *launch, unsigned pass, struct 
     return status;
 }
 
-/* Gives the caller one event for everything in launch->done, and releases those. Passes `status` through. */
+/* Gives the caller one event for all of launch->done, and releases those. Returns `status`, or the
+ * marker's error. */
 static clattn_status end(struct launch *launch, clattn_status status, cl_event *event)
 {
     if (!status && event && launch->done_count == 1) {

@@ -5,15 +5,15 @@
 
 #include "plan/plan.h"
 
-/* Whether there are queries that see no key, or keys that no query sees, by where they stand alone. */
+/* Whether causality or the window hides all keys from a query, or a key from all queries. */
 bool clattn__diagonal_hides_rows(const clattn_score *score, int64_t q_len, int64_t kv_len);
 
-/* Enqueues the stages that the pass needs for these tensors, after everything is checked. `given` and what follows are as
- * clattn_enqueue_forward and _backward have them. */
+/* Checks everything, then enqueues the stages that the pass needs for these tensors. Arguments from
+ * `given` on are those of clattn_enqueue_forward and clattn_enqueue_backward. */
 clattn_status clattn__launch(const clattn_plan *plan, unsigned pass, cl_command_queue queue,
                              const clattn_tensors *given, cl_mem workspace, cl_uint wait_count,
                              const cl_event *wait_list, cl_event *event);
-/* The kernel's stage that contiguous tensors have. */
+/* The kernel's stage for contiguous tensors. */
 const struct clattn__stage *clattn__stage_for_contiguous(const clattn_plan *plan, enum clattn__kernel kernel);
 
 #endif
