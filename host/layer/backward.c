@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layer, backward: from dout through out's projection, attention, and the projections of q, k and v. */
+/* The layer's backward: from dout through the output projection, attention, and the projections to
+ * Q, K and V. */
 #include "layer/pass.h"
 
-/* Which of attention's gradients the call needs. */
+/* The gradients of attention that the call needs. */
 struct needed {
     bool q, kv;
 };
@@ -15,13 +16,13 @@ static struct needed find_needed(const struct clattn__layer_pass *pass)
                            .kv = dx_from_kv || t->dcontext.mem || t->dwkv.mem || t->dbkv.mem};
 }
 
-/* A part of the workspace. */
+/* A block of the workspace. */
 static clattn_block part(const struct clattn__layer_pass *pass, int64_t offset)
 {
     return (clattn_block){pass->workspace, (size_t)offset};
 }
 
-/* dQ, dK and dV of all heads, as far as they are needed, from dO. */
+/* dQ, dK and dV of all heads from dO, as needed. */
 static clattn_status attend(struct clattn__layer_pass *pass, struct needed needed)
 {
     const clattn_layer_plan *plan = pass->plan;
@@ -46,8 +47,9 @@ static clattn_status attend(struct clattn__layer_pass *pass, struct needed neede
     return status;
 }
 
-/* Replaces `from` (rows,width), one factor of a gradient of weights, by a copy without the rows for which
- * `partner`, the other, is 0: where there may be such rows, and the gradient is asked for. */
+/* If the gradient dw is requested and there may be rows that nothing sees: replaces `from`
+ * (rows,width), one factor of dw, by a copy. A row of the copy is 0 if the same row of `partner`,
+ * the other factor, is 0. */
 static clattn_status blank(struct clattn__layer_pass *pass, int64_t rows, clattn_block dw, clattn_block partner,
                            int64_t partner_width, clattn_block *from, int64_t width)
 {
@@ -64,7 +66,7 @@ static clattn_status blank(struct clattn__layer_pass *pass, int64_t rows, clattn
     return clattn__blank_enqueue(&plan->blank, &pass->sequence, &blanked);
 }
 
-/* dw and db of a projection of x; rows with a gradient of 0 add nothing. */
+/* dw and db of the projection of x. Rows whose gradient is 0 add nothing. */
 static clattn_status enqueue_dw(struct clattn__layer_pass *pass, const struct clattn__projection *projection,
                                 clattn_block dy, clattn_block x, clattn_block dw, clattn_block db)
 {
@@ -73,7 +75,7 @@ static clattn_status enqueue_dw(struct clattn__layer_pass *pass, const struct cl
                   : clattn__projection_dw(&pass->sequence, projection, dy, x, dw, db, pass->tensors.accumulate);
 }
 
-/* dwo and dbo. A query that sees no key has O = 0, and its dout is dbo's alone. */
+/* dwo and dbo. A query that sees no key has O = 0: its row of dout goes into dbo only. */
 static clattn_status enqueue_dwo(struct clattn__layer_pass *pass)
 {
     const struct clattn__projection *out = &pass->plan->out;
@@ -88,7 +90,7 @@ static clattn_status enqueue_dwo(struct clattn__layer_pass *pass)
     return status;
 }
 
-/* The gradients of what goes into Q, K and V. */
+/* The gradients of the inputs and weights of Q, K and V. */
 static clattn_status enqueue_inputs(struct clattn__layer_pass *pass, struct needed needed)
 {
     const clattn_layer_plan *plan = pass->plan;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows that nothing sees, left out of the gradients of weights (kernels/layer/blank_rows.cl). */
+/* Excludes rows that nothing sees from the gradients of weights (kernels/layer/blank_rows.cl). */
 #include "layer/layer.h"
 
 #include "launch/launch.h"
@@ -11,7 +11,7 @@ bool clattn__layer_hides_rows(const clattn_layer *layer)
            clattn__diagonal_hides_rows(&layer->score, layer->len, layer->context_len);
 }
 
-/* Work-items that share a row. */
+/* Chooses the work-items per row. */
 static clattn_status choose_group(const clattn_context *context, struct clattn__blank *blank)
 {
     const size_t group = context->device.type & CL_DEVICE_TYPE_CPU ? 1 : 64;
@@ -76,7 +76,8 @@ static cl_int set_arguments(cl_kernel kernel, const struct clattn__blank_rows *r
 clattn_status clattn__blank_enqueue(const struct clattn__blank *blank, struct clattn__sequence *sequence,
                                     const struct clattn__blank_rows *rows)
 {
-    pthread_mutex_t *lock = (pthread_mutex_t *)&blank->lock; /* of the kernel's arguments, which no caller sees */
+    /* Guards the kernel's arguments: no change that a caller sees. */
+    pthread_mutex_t *lock = (pthread_mutex_t *)&blank->lock;
     const size_t local = blank->group, global = (size_t)rows->count * local;
     cl_uint wait_count;
     const cl_event *wait_list;

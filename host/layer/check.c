@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is a layer one that clattn can compute? */
+/* Checks whether clattn can compute a layer. */
 #include "layer/layer.h"
 
 #include "api/api.h"
@@ -115,7 +115,7 @@ clattn_status clattn__layer_check(clattn_layer *layer)
         return status;
     const clattn_problem problem = clattn__layer_problem(layer);
     status = clattn__problem_check(&problem);
-    if (status) { /* of what the two structs share: the names are the same */
+    if (status) { /* members have the same names in both structs */
         char reason[512];
         strncpy(reason, clattn_last_error(), sizeof reason - 1);
         reason[sizeof reason - 1] = '\0';

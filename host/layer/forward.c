@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layer, forward: three projections and attention between them. */
+/* The layer's forward: projections to Q, K and V, attention, output projection. */
 #include "layer/pass.h"
 
-/* O of all heads, and L. */
+/* Computes O of all heads, and L. */
 static clattn_status attend(struct clattn__layer_pass *pass)
 {
     cl_uint wait_count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checking a call of the layer, and finding what is where. */
+/* Checks a call of the layer, and locates its tensors. */
 #include "layer/pass.h"
 
 #include "base/sizes.h"
@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* Every member as a tensor; blocks are contiguous. */
+/* Lists every member as a tensor; blocks are contiguous. */
 static void list_tensors(const clattn_layer_tensors *tensors, clattn_tensor list[LAYER_TENSOR_SLOT_COUNT])
 {
 #define BLOCK(slot, member, ...)                                                                                       \
@@ -18,10 +18,11 @@ static void list_tensors(const clattn_layer_tensors *tensors, clattn_tensor list
 #undef BLOCK
 }
 
-/* CLBlast computes with 32-bit indices. */
+/* CLBlast uses 32-bit indices. */
 static clattn_status check_reach(const struct clattn__tensor_slot *slot, const clattn_tensor *tensor)
 {
-    const bool strided = slot->index > LAYER_CONTEXT && slot->index < LAYER_WQ; /* attention's alone */
+    /* Used by attention only, not by CLBlast. */
+    const bool strided = slot->index > LAYER_CONTEXT && slot->index < LAYER_WQ;
     if (strided || tensor->offset <= (size_t)(INT32_MAX - slot->depth))
         return CLATTN_SUCCESS;
     return clattn__fail(CLATTN_INVALID_SIZE, "offset of %s is %zu; its %lld elements must end before element 2^31",
@@ -89,7 +90,7 @@ clattn_tensor clattn__layer_heads(const clattn_layer_plan *plan, cl_mem mem, siz
         .mem = mem, .offset = offset, .stride = {(size_t)(len * width), (size_t)plan->layer.dim_head, (size_t)width}};
 }
 
-/* The parts of saved, and attention's views of them. */
+/* Locates the tensors in `saved`, and attention's views of them. */
 static void find_parts(struct clattn__layer_pass *pass, clattn_block saved)
 {
     const clattn_layer *layer = &pass->plan->layer;

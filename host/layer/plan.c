@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plans of a layer: its projections, and plans of the attention between them. */
+/* Plans of a layer: its projections, and the plans of its attention. */
 #include "layer/layer.h"
 
 #include "api/api.h"
@@ -28,7 +28,7 @@ static clattn_status plan_attention(clattn_layer_plan *plan)
 
 /* ---- workspace ---- */
 
-/* Elements that the widest command of the pass wants at the start of the workspace. */
+/* Elements at the start of the workspace: the most that a command of the pass needs. */
 static clattn_status front_elements(const clattn_layer_plan *plan, unsigned pass, cl_command_queue queue,
                                     int64_t *elements)
 {
@@ -45,7 +45,7 @@ static clattn_status front_elements(const clattn_layer_plan *plan, unsigned pass
             most = bytes > most ? bytes : most;
         }
     }
-    const size_t line = 64; /* what is behind it starts on a boundary that vector loads like */
+    const size_t line = 64; /* alignment for vector loads of what follows */
     *elements = (int64_t)((most / sizeof(float) + line - 1) / line * line);
     return status;
 }
@@ -55,7 +55,8 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Elements of the place of dO: also of the rows that are blanked before it is written, and when it is read no more. */
+/* Elements of dO's block, which also holds the copies with blanked rows before dO is written and
+ * after it is read. */
 static int64_t dout_elements(const clattn_layer_plan *plan)
 {
     const struct clattn__projection *q = &plan->q, *kv = &plan->kv, *out = &plan->out;
@@ -91,7 +92,7 @@ static clattn_status plan_space(clattn_layer_plan *plan, unsigned pass, cl_comma
     return CLATTN_SUCCESS;
 }
 
-/* Everything that asks CLBlast, on a queue of its own. */
+/* Everything that calls CLBlast, on its own queue. */
 static clattn_status plan_projections(clattn_layer_plan *plan)
 {
     clattn_status status = CLATTN_SUCCESS;

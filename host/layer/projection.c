@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Linear maps by matrix products. A bias is a product too: ones (rows,1) times b (1,out) forward, ones (1,rows) times
- * dy (rows,out) backward. */
+/* Projections by matrix products. A bias is a product too: forward ones (rows,1) times b (1,out),
+ * backward ones (1,rows) times dy (rows,out). */
 #include "layer/projection.h"
 
 /* ---- order ---- */
@@ -30,7 +30,8 @@ void clattn__sequence_advance(struct clattn__sequence *sequence, cl_event event)
     sequence->last = event;
 }
 
-/* Makes a command that takes no wait list wait, where the queue's own order does not. */
+/* Enqueues a barrier before a command that takes no wait list, unless the queue's order
+ * suffices. */
 static clattn_status hold(struct clattn__sequence *sequence)
 {
     cl_uint wait_count;
@@ -110,7 +111,7 @@ size_t clattn__projection_gemms(const struct clattn__projection *projection, uns
     return count;
 }
 
-/* c = a b, added to c with `add`, after everything that is in the sequence. */
+/* c = a b, or c += a b with `add`, after all commands of the sequence. */
 static clattn_status multiply(struct clattn__sequence *sequence, struct clattn__gemm gemm, clattn_block a,
                               clattn_block b, clattn_block c, bool add)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tensors of a layer's calls: their shapes, what lies in `saved`, and the attention between the projections. */
+/* The tensors of a layer's calls: their shapes, the layout of `saved`, and the layer's attention as
+ * a problem. */
 #include "layer/layer.h"
 
 #include <string.h>
@@ -39,7 +40,7 @@ static const struct line {
     const char *name;
     unsigned read, written, absent;
     enum when when;
-    size_t attention; /* TENSOR_SLOT_.. of attention's, or TENSOR_SLOT_COUNT */
+    size_t attention; /* TENSOR_SLOT_.. for attention's tensors, else TENSOR_SLOT_COUNT */
 } lines[LAYER_TENSOR_SLOT_COUNT] = {
 #define BLOCK(line, member, read, written, absent, when, m, n)                                                         \
     {#member, read, written, absent, when, TENSOR_SLOT_COUNT},
@@ -54,7 +55,7 @@ bool clattn__layer_is_gradient(size_t index)
     return lines[index].written == CLATTN_BACKWARD;
 }
 
-/* Floats of each block. */
+/* Floats of each block; 0 for attention's tensors. */
 static void count_floats(const clattn_layer *layer, int64_t count[LAYER_TENSOR_SLOT_COUNT])
 {
     const int64_t rows = layer->batch * layer->len, keys = layer->batch * layer->context_len;
@@ -67,7 +68,7 @@ static void count_floats(const clattn_layer *layer, int64_t count[LAYER_TENSOR_S
 #undef BLOCK
 }
 
-/* A tensor of attention's, as that takes it; false: the layer has none. */
+/* Attention's slot for one of its tensors; false: the layer does not have it. */
 static bool find_attention_slot(const clattn_layer *layer, size_t index, struct clattn__tensor_slot *slot)
 {
     const clattn_problem problem = clattn__layer_problem(layer);

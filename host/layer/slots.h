@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tensors of the layer, a line each: whoever goes through them goes by this list. */
+/* The tensors of the layer, one line each: the one list for all code that loops over them. */
 #ifndef CLATTN_LAYER_SLOTS_H
 #define CLATTN_LAYER_SLOTS_H
 
 #include "tensor/slots.h"
 
-/* BLOCK(SLOT, member of clattn_layer_tensors and clattn_layer_arrays, passes that read it, passes that write it, passes in
- * which it may be absent, when it is there, rows, columns); a DEVICE_BLOCK is a member of the first alone, and a TENSOR is
- * attention's, with what its list says of it. */
+/* BLOCK(SLOT, member of clattn_layer_tensors and clattn_layer_arrays, passes that read it, passes
+ * that write it, passes in which it may be absent, when the layer has it, rows, columns). A
+ * DEVICE_BLOCK is a member of clattn_layer_tensors only. A TENSOR is attention's, as in its
+ * list. */
 #define CLATTN__LAYER_TENSORS(BLOCK, DEVICE_BLOCK, TENSOR)                                                             \
     BLOCK(X, x, BOTH_PASSES, 0, 0, ALWAYS, rows, dim)                                                                  \
     BLOCK(CONTEXT, context, BOTH_PASSES, 0, 0, WITH_CONTEXT, keys, context_dim)                                        \

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CLBlast compiles at the first call that needs a kernel, and some CPU drivers at the first launch of each. Here every
- * product of a layer runs once, on scratch, so that the calls that count compile nothing. */
+/* CLBlast compiles a kernel at the first call that needs it, some CPU drivers at its first launch.
+ * So every product of a layer runs once here, on scratch buffers, and later calls compile
+ * nothing. */
 #include "layer/layer.h"
 
-enum { ROWS = 1024 }; /* enough of the layer's rows for any kernel that they would need */
+enum { ROWS = 1024 }; /* enough rows to use every kernel that the layer's rows need */
 
 struct scratch {
     cl_command_queue queue;
     cl_mem operands[3], temporary;
 };
 
-/* As many rows as can matter: the same remainder for every tile size. */
+/* Reduces the rows to as many as matter, with the same remainder for every tile size. */
 static struct clattn__projection shorten(struct clattn__projection projection)
 {
     if (projection.rows > 2 * ROWS)
@@ -18,7 +19,7 @@ static struct clattn__projection shorten(struct clattn__projection projection)
     return projection;
 }
 
-/* Bytes of a, b and c of the product. */
+/* Bytes of a, b and c of a product. */
 static void operand_bytes(const struct clattn__gemm *gemm, size_t bytes[3])
 {
     bytes[0] = (size_t)(gemm->m * gemm->k) * sizeof(float);
@@ -39,7 +40,7 @@ static clattn_status make_zeroed(const clattn_context *context, cl_command_queue
     return error ? clattn__fail_opencl(error, "clEnqueueFillBuffer(scratch of CLBlast)") : CLATTN_SUCCESS;
 }
 
-/* Buffers as large as the largest product wants them, with room for an offset. */
+/* Buffers for the largest product, with room for an offset. */
 static clattn_status make_scratch(const clattn_context *context, const struct clattn__gemm *gemms, size_t count,
                                   struct scratch *scratch)
 {
@@ -60,7 +61,7 @@ static clattn_status make_scratch(const clattn_context *context, const struct cl
     return status;
 }
 
-/* With operands at the start of their buffers, and not: CLBlast has kernels for either. */
+/* Runs each product with operands at offset 0 and at another: CLBlast has kernels for both. */
 static clattn_status run(const struct scratch *scratch, const struct clattn__gemm *gemms, size_t count)
 {
     clattn_status status = CLATTN_SUCCESS;

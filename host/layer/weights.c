@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Initial weights of a layer, as PyTorch's nn.Linear draws them. */
+/* Draws a layer's initial weights as PyTorch's nn.Linear does. */
 #include "layer/layer.h"
 
 #include "base/sizes.h"
 
 #include <math.h>
 
-/* SplitMix64 (Steele, Lea and Flood 2014): the whole state is a counter, so each tensor has a stream of its own. */
+/* SplitMix64 (Steele, Lea and Flood 2014). Its state is a counter, so each tensor can have its own
+ * stream. */
 static uint64_t next(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
@@ -15,7 +16,7 @@ static uint64_t next(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* `count` numbers, uniform within +-1/sqrt(fan_in); `tensor` tells apart those of one seed. */
+/* Draws `count` numbers, uniform within +-1/sqrt(fan_in). `tensor` selects the stream of a seed. */
 static void draw(float *numbers, int64_t count, int64_t fan_in, uint64_t seed, uint64_t tensor)
 {
     if (!numbers)
@@ -24,7 +25,7 @@ static void draw(float *numbers, int64_t count, int64_t fan_in, uint64_t seed, u
     state = next(&state);
     const double bound = 1.0 / sqrt((double)fan_in);
     for (int64_t i = 0; i < count; ++i) {
-        const double unit = (double)(next(&state) >> 11) * 0x1p-53; /* 0 to 1 */
+        const double unit = (double)(next(&state) >> 11) * 0x1p-53; /* in [0, 1) */
         numbers[i] = (float)((2.0 * unit - 1.0) * bound);
     }
 }
