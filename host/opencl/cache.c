@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiled programs on disk.
  *
- * File <cache_dir>/<key>.clbin: the 8 bytes "CLATTN02", the SHA-256 of all that follows, the key, the binary. The key
- * is the SHA-256 of source, build options, device, driver, platform and library version, so a file never needs to be
- * invalidated; that it is in the file too shows when files were swapped. Files appear by rename, whole or not at all;
- * processes need no lock. Whatever fails, the program is built from source instead. */
+ * File <cache_dir>/<key>.clbin: the 8 bytes "CLATTN02", the SHA-256 of everything after it, the
+ * key, the binary. The key is the SHA-256 of source, build options, device, driver, platform and
+ * library version, so no file ever becomes stale. It is also stored in the file, to detect files
+ * that were swapped. A file is written elsewhere and renamed, so it appears whole or not at all,
+ * and processes need no lock. Whatever fails, the program is built from source instead. */
 #if defined(CLATTN_SECURE_GETENV)
 #define _GNU_SOURCE /* secure_getenv */
 #endif
@@ -21,11 +22,12 @@ static const char magic[8] = {'C', 'L', 'A', 'T', 'T', 'N', '0', '2'};
 enum {
     KEY_BYTES = SHA256_DIGEST_LENGTH,
     HEADER_BYTES = 8 + SHA256_DIGEST_LENGTH + KEY_BYTES,
-    MAX_BINARY_BYTES = 64 << 20, /* a quarter of what a folder keeps (sweep.c) */
+    MAX_BINARY_BYTES = 64 << 20, /* a quarter of a folder's limit (sweep.c) */
     MAX_ENTRY_BYTES = HEADER_BYTES + MAX_BINARY_BYTES
 };
 
-/* NULL also in a process that acts for another user than the one who started it, and set the environment. */
+/* A variable's value. NULL also if the process acts for another user than the one who started it
+ * and set the environment. */
 static const char *environment(const char *name)
 {
     if (getuid() != geteuid() || getgid() != getegid())
@@ -51,7 +53,7 @@ char *clattn__cache_default_dir(const clattn_allocator *allocator)
 static void add_to_hash(SHA2_CTX *hash, const char *chars, size_t length)
 {
     SHA256Update(hash, (const uint8_t *)chars, length);
-    SHA256Update(hash, (const uint8_t *)"", 1); /* "ab","c" is not "a","bc" */
+    SHA256Update(hash, (const uint8_t *)"", 1); /* so that "ab","c" and "a","bc" differ */
 }
 
 static void hash_parts(const char *const *parts, size_t count, uint8_t digest[SHA256_DIGEST_LENGTH])
@@ -82,7 +84,7 @@ struct clattn__text clattn__cache_path(const clattn_allocator *allocator, const 
     return path_of(allocator, folder, digest, suffix);
 }
 
-/* cache_dir/key.clbin, or a text that failed. */
+/* cache_dir/key.clbin; check `failed`. */
 static struct clattn__text entry_path(const clattn_context *context, const struct clattn__text *source,
                                       const char *options, uint8_t key[KEY_BYTES])
 {
@@ -111,7 +113,7 @@ static bool is_entry(const uint8_t key[KEY_BYTES], const unsigned char *bytes, s
            memcmp(bytes + sizeof magic + sizeof digest, key, KEY_BYTES) == 0;
 }
 
-/* The program, if the driver takes it and it has the kernel. */
+/* The program, if the driver accepts the binary and it has the kernel; else NULL. */
 static cl_program take(const clattn_context *context, const unsigned char *binary, size_t size, const char *kernel,
                        const char *options)
 {
@@ -144,7 +146,7 @@ cl_program clattn__cache_load(clattn_context *context, const struct clattn__text
     return program;
 }
 
-/* A program has a binary for each device of its cl_context. */
+/* A program has one binary for each device of its cl_context. */
 unsigned char *clattn__program_binary(clattn_context *context, cl_program program, size_t *size)
 {
     const clattn_allocator *allocator = &context->allocator;
@@ -153,7 +155,8 @@ unsigned char *clattn__program_binary(clattn_context *context, cl_program progra
         return NULL;
     cl_device_id *devices = clattn__allocate(allocator, count * sizeof *devices);
     size_t *sizes = clattn__allocate(allocator, count * sizeof *sizes);
-    unsigned char **binaries = clattn__allocate(allocator, count * sizeof *binaries); /* NULL: not copied out */
+    /* NULL: not copied. */
+    unsigned char **binaries = clattn__allocate(allocator, count * sizeof *binaries);
     unsigned char *binary = NULL;
     if (devices && sizes && binaries &&
         !clGetProgramInfo(program, CL_PROGRAM_DEVICES, count * sizeof *devices, devices, NULL) &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Facts about a device. The one place outside an engine's own file that may look at names. */
+/* Facts about a device. Only this file, and an engine's own, may depend on names. */
 #include "opencl/device.h"
 #include "attention/args.h"
 #include "attention/args_list.h"
@@ -14,7 +14,8 @@ static cl_int query(cl_device_id device, cl_device_info what, void *value, size_
     return clGetDeviceInfo(device, what, bytes, value, NULL);
 }
 
-/* To `bytes` at most; what would move a terminal's cursor, or end a line of a file, is no part of a name. */
+/* Copies at most `bytes`, with '?' for control characters: they would move a terminal's cursor or
+ * end a line of a file. */
 static void keep_text(char *text, size_t bytes, const char *whole)
 {
     size_t length = 0;
@@ -23,7 +24,8 @@ static void keep_text(char *text, size_t bytes, const char *whole)
     text[length] = '\0';
 }
 
-/* A device's text, or its platform's where one is given, cut to `bytes`: OpenCL refuses a query that is too short. */
+/* A text of the device, or of its platform if given, cut to `bytes`. OpenCL refuses a query into a
+ * buffer that is too short. */
 static cl_int query_text(cl_device_id device, cl_platform_id platform, cl_uint what, char *text, size_t bytes)
 {
     size_t needed = 0;
@@ -56,9 +58,9 @@ static clattn_status query_platform(cl_device_id device, struct clattn__device *
     return CLATTN_SUCCESS;
 }
 
-/* ---- whether a device is one that kernels can run on ---- */
+/* ---- whether kernels can run on a device ---- */
 
-/* Buffers of the kernel that takes most of them. */
+/* Buffer arguments of the kernel that has most. */
 #define COUNT(when, kind, name) +1
 enum { MOST_BUFFERS = BACKWARD_FUSED_ARGS(COUNT) };
 
@@ -120,7 +122,7 @@ clattn_status clattn__device_check(cl_device_id device)
 
 /* ---- facts ---- */
 
-/* The smaller of two limits on the items of a work-group that has one dimension. */
+/* Most items of a one-dimensional work-group: the smaller of two limits. */
 static cl_int query_max_group(cl_device_id device, size_t *most)
 {
     size_t along[16]; /* each dimension; OpenCL has three */
@@ -132,7 +134,7 @@ static cl_int query_max_group(cl_device_id device, size_t *most)
     return error;
 }
 
-/* Past any machine; keeps what is reckoned with it far from where numbers end. */
+/* Above any machine; keeps sums that use it from overflowing. */
 enum { MOST_UNITS = 1 << 20 };
 
 clattn_status clattn__device_query(cl_device_id device, struct clattn__device *facts)

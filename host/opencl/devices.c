@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finding a device: the only file that enumerates platforms, for the runner and for tools. */
+/* Finds devices: the only file that enumerates platforms, for the runner and for tools. */
 #include "opencl/device.h"
 
 #include <ctype.h>
@@ -8,18 +8,20 @@
 
 static const clattn_allocator heap = {NULL, NULL, NULL};
 
-/* CL_PLATFORM_NOT_FOUND_KHR of the loader: no platform at all. */
+/* The loader's CL_PLATFORM_NOT_FOUND_KHR: no platform at all. */
 enum { PLATFORM_NOT_FOUND = -1001 };
 
-/* What a scan of all platforms found, and why it passed others over. */
+/* Devices found by a scan of all platforms, and why others were skipped. */
 struct scan {
     cl_device_id *devices;
     size_t capacity, count;
-    clattn_status passed_over; /* of the first platform or device that failed, or else of the first that is no use */
+    /* Of the first platform or device that failed; if none did, of the first unusable device. */
+    clattn_status passed_over;
     struct clattn__error error;
 };
 
-/* One driver that is broken, or a device that kernels cannot run on, must not hide the others. */
+/* Notes why a platform or device is skipped: a broken driver or an unusable device must not hide
+ * the others. */
 static void pass_over(struct scan *scan, clattn_status status)
 {
     if (scan->passed_over && (scan->passed_over != CLATTN_DEVICE_LIMIT || status == CLATTN_DEVICE_LIMIT))
@@ -40,7 +42,7 @@ static void add_device(struct scan *scan, cl_device_id device)
     ++scan->count;
 }
 
-/* Fails only where the host's memory is out. */
+/* Fails only if host memory is out. */
 static clattn_status add_platform(struct scan *scan, cl_platform_id platform)
 {
     cl_uint count = 0;
@@ -82,7 +84,7 @@ static clattn_status add_platforms(struct scan *scan)
     return status;
 }
 
-/* Fails where nothing is left because something failed; a device that is no use is none. */
+/* Fails if no device is left and something failed; an unusable device is no failure. */
 static clattn_status scan_all(struct scan *scan, cl_device_id *devices, size_t capacity)
 {
     struct clattn__error before;
@@ -123,7 +125,7 @@ static bool contains_word(const char *text, const char *part)
     return false;
 }
 
-/* The first device of the best type there is; one that does not tell its type is passed over. */
+/* The first device of the best type; devices that do not report their type are skipped. */
 static clattn_status best_device(const cl_device_id *devices, size_t count, cl_device_id *device)
 {
     clattn_status status = CLATTN_NO_DEVICE;

@@ -11,14 +11,15 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- what is safe ---- */
+/* ---- safety ---- */
 
 static bool is_safe(const struct stat *info)
 {
     return info->st_uid == geteuid() && !(info->st_mode & (S_IWGRP | S_IWOTH));
 }
 
-/* The folder of a path, which has one, and *name behind it. NULL: no memory. */
+/* The folder of a path, up to its last slash; *name is the rest. The path must have a slash. NULL:
+ * no memory. */
 static char *folder_of(const clattn_allocator *allocator, const char *path, const char **name)
 {
     char *folder = clattn__copy_string(allocator, path);
@@ -28,7 +29,7 @@ static char *folder_of(const clattn_allocator *allocator, const char *path, cons
     return folder;
 }
 
-/* -1: there is none that is safe. */
+/* Opens a safe folder; -1: none. */
 static int open_folder(const char *folder)
 {
     struct stat info;
@@ -41,7 +42,7 @@ static int open_folder(const char *folder)
 
 /* ---- reading ---- */
 
-/* Opening for reading would wait for whoever writes to a pipe. */
+/* Opens a safe regular file. O_NONBLOCK: opening a pipe would wait for its writer. */
 static FILE *open_file(int folder, const char *name, struct stat *info)
 {
     const int descriptor = openat(folder, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
@@ -54,11 +55,12 @@ static FILE *open_file(int folder, const char *name, struct stat *info)
     return file;
 }
 
-/* By the time of change, for many mounts keep no time of access. Once an hour is near enough to tell what is used. */
+/* Notes the use as the time of modification, because many mounts do not keep access times. Once an
+ * hour is precise enough. */
 static void note_use(int descriptor, const struct stat *info)
 {
     if (time(NULL) - info->st_mtime > 3600)
-        (void)futimens(descriptor, NULL); /* where it cannot be written, nothing is swept either */
+        (void)futimens(descriptor, NULL); /* if this fails, the folder cannot be swept either */
 }
 
 static unsigned char *read_file(const clattn_allocator *allocator, FILE *file, size_t size)
@@ -96,7 +98,8 @@ unsigned char *clattn__file_read(const clattn_allocator *allocator, const char *
 
 /* ---- writing ---- */
 
-/* Makes the folder, whose name ends in a slash, and its parents; whether that worked shows when it is opened. */
+/* Creates the folder (the name ends in a slash) and its parents. Failure shows when it is
+ * opened. */
 static void make_folder(char *folder)
 {
     for (char *c = folder + 1; *c; ++c)
@@ -107,10 +110,10 @@ static void make_folder(char *folder)
         }
 }
 
-/* Room for the name of a file of the cache, and for that of a temporary file, which has a dot and 16 digits more. */
+/* For the name of a cache file, or of a temporary one: a dot and 16 digits more. */
 enum { NAME_BYTES = 128 };
 
-/* Opens a file of a new name, which goes to `temporary`. */
+/* Creates a file with a new name, which it writes to `temporary`. */
 static int make_temporary(int folder, const char *name, char temporary[NAME_BYTES])
 {
     enum { ATTEMPTS = 16 };

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of the cache folder, read and written whole. What they hold is run, so a folder or a file is only used where it
- * belongs to the effective user and nobody else may write it (access lists included: they show in the group's bits).
- * What is judged is what was opened, and files are opened within the folder that was judged. The folders above it do
- * not matter: whoever can put something else in its place can only put something that is the user's too. */
+/* Reads and writes whole files of the cache folder.
+ *
+ * Their contents are executed. So a folder or file is used only if it belongs to the effective user
+ * and nobody else may write to it. Access control lists count too: they show in the group's bits.
+ * The checks are on open descriptors, and files are opened relative to the checked folder. Parent
+ * folders do not matter: whoever can replace something in them can only put another folder of the
+ * same user there. */
 #ifndef CLATTN_OPENCL_FILES_H
 #define CLATTN_OPENCL_FILES_H
 
 #include "base/base.h"
 
-/* The whole file with a NUL behind it. NULL with *size 0: there is none that is regular, safe, not empty, and no larger
- * than `most` bytes; NULL with another *size: it could not be read, or memory is short. Never waits for a pipe. With
- * `note` its time of change becomes that of its last use, which the sweep goes by. */
+/* The whole file and a NUL. NULL with *size 0: no file that is regular, safe, not empty and at most
+ * `most` bytes. NULL with another *size: it could not be read, or memory is out. Never waits for a
+ * pipe. `note` sets the file's modification time to now, as its last use for the sweep. */
 unsigned char *clattn__file_read(const clattn_allocator *allocator, const char *path, size_t most, bool note,
                                  size_t *size);
 
@@ -19,15 +22,16 @@ struct clattn__part {
     size_t size;
 };
 
-/* Writes the parts one after the other to a file that appears by rename, whole or not at all, makes its folder where it
- * is missing, and sweeps it. False: not written, or the folder is not safe. */
+/* Writes the parts to a temporary file and renames it, so that the file appears whole or not at
+ * all. Creates the folder if missing, and sweeps it. False: not written, or the folder is not
+ * safe. */
 bool clattn__file_replace(const clattn_allocator *allocator, const char *path, const struct clattn__part *parts,
                           size_t count);
 
 /* ---- sweep.c ---- */
 
-/* Removes from an open folder what processes that died have left, and of compiled programs those that were used longest
- * ago, until they keep its bound; never `newest`. */
+/* Deletes temporary files of processes that died, and the least recently used compiled programs
+ * until the folder is within its limits; never `newest`. */
 void clattn__folder_sweep(int folder, const char *newest);
 
 #endif

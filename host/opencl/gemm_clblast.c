@@ -14,11 +14,14 @@ const char *clattn__gemm_library(void)
 
 /* ---- parameters for CPU devices ----
  *
- * CLBlast compiles all its GEMM kernels as one program, unrolled as its parameters say. What it knows for CPUs are
- * work-groups that share tiles, which OpenCL runtimes for CPUs turn into loops over spilled registers: 25 s to compile
- * and 12 to 36 GFLOP/s on PoCL 3.1 with two AVX-512 cores, where those here take 6 s and reach 45 to 90
- * (bench/NOTES.md). One work-item a work-group, no local memory, a block of 2 x 8 vectors in registers; kernels for
- * transposing and padding as small as they come; the kernel for small matrices, which needs work-groups, never used. */
+ * CLBlast compiles all its GEMM kernels as one program, unrolled by its parameters. Its defaults
+ * for CPUs use work-groups that share tiles, which OpenCL runtimes for CPUs turn into loops over
+ * spilled registers. With the defaults, PoCL 3.1 on two AVX-512 cores takes 25 s to compile and
+ * reaches 12 to 36 GFLOP/s; with the parameters below 6 s, and 45 to 90 GFLOP/s (bench/NOTES.md).
+ *
+ * They are: one work-item per work-group, no local memory, a block of 2 x 8 vectors in registers,
+ * and the smallest kernels for transposing and padding. The kernel for small matrices, which needs
+ * work-groups, is never used. */
 
 struct parameter {
     const char *name;
@@ -27,7 +30,7 @@ struct parameter {
 
 enum { MAX_PARAMETERS = 16 };
 
-/* A kernel's parameters; the list ends with a NULL name. */
+/* Parameters of a kernel; a NULL name ends the list. */
 struct parameters {
     const char *kernel;
     struct parameter list[MAX_PARAMETERS + 1];
@@ -41,11 +44,12 @@ static void override(cl_device_id device, const struct parameters *parameters)
         names[count] = p->name;
         values[count] = p->value;
     }
-    /* A version of CLBlast that has other parameters refuses these and keeps its own, which are as right. */
+    /* A CLBlast with other parameters refuses these and keeps its own, which are just as
+     * correct. */
     CLBlastOverrideParameters(device, parameters->kernel, CLBlastPrecisionSingle, count, names, values);
 }
 
-/* `width`: floats of a vector that suits the device. */
+/* `width`: vector length in floats. */
 static void override_for_cpu(cl_device_id device, size_t width)
 {
     const struct parameters all[] = {
@@ -123,7 +127,7 @@ static CLBlastTranspose transpose(bool transposed)
 clattn_status clattn__gemm_temporary(cl_command_queue queue, const struct clattn__gemm *gemm, size_t *bytes)
 {
     const size_t m = (size_t)gemm->m, n = (size_t)gemm->n, k = (size_t)gemm->k;
-    const size_t anywhere = 1; /* operands at offset 0 can need less */
+    const size_t anywhere = 1; /* operands at offset 0 may need */
     return check(CLBlastSGemmTempBufferSize(CLBlastLayoutRowMajor, transpose(gemm->a_transposed),
                                             transpose(gemm->b_transposed), m, n, k, anywhere,
                                             gemm->a_transposed ? m : k, anywhere, gemm->b_transposed ? k : n, anywhere,

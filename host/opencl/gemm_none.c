@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matrix products where the library was built without CLBlast. */
+/* Stubs of the matrix products, for a library without CLBlast. */
 #include "opencl/gemm.h"
 
 static clattn_status fail(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Local memory beyond what CL_DEVICE_LOCAL_MEM_SIZE says: some GPUs let a kernel's own array have more. What a device
- * can do is tried, once a context; whatever fails means that it cannot. */
+/* Finds local memory beyond CL_DEVICE_LOCAL_MEM_SIZE: some GPUs allow a kernel's own array more.
+ * Tried once per context; any failure means no. */
 #include "opencl/program.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 enum { ITEMS = 64 }; /* as in kernels/device/probe_local.cl */
 
-/* Runs the kernel on `queue`; true if each work-item found what another wrote. */
+/* Runs the kernel on `queue`; true if each work-item read what another wrote. */
 static bool run_on(cl_command_queue queue, cl_kernel kernel, cl_mem result)
 {
     const size_t items = ITEMS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs: found in the context's list, on disk, or built from source. */
+/* Gets programs: from the context's list, from disk, or built from source. */
 #include "opencl/program.h"
 
 #include "opencl/ptx.h"
@@ -48,7 +48,7 @@ static clattn_status build(clattn_context *context, const struct clattn__text *s
     return status;
 }
 
-/* Replaces a program by its edited self. */
+/* Replaces a program by its edited binary. */
 static clattn_status retarget(clattn_context *context, const char *kernel, const char *options, cl_program *program)
 {
     size_t size = 0;
@@ -113,7 +113,7 @@ static clattn_status load_or_build(clattn_context *context, bool edit, const cha
     return status;
 }
 
-/* Adds an entry, which takes program and key over. */
+/* Adds an entry, which then owns program and key. */
 static clattn_status remember(clattn_context *context, char *key, cl_program program)
 {
     struct clattn__program *entry = clattn__allocate(&context->allocator, sizeof *entry);
@@ -126,7 +126,8 @@ static clattn_status remember(clattn_context *context, char *key, cl_program pro
     return CLATTN_SUCCESS;
 }
 
-/* The entry of `key`, whose second word on are the build options; it takes the key over when it is new. */
+/* Finds or creates the entry of `key`: kernel name, then build options. A new entry owns the
+ * key. */
 static clattn_status find_or_make(clattn_context *context, bool edit, const char *kernel, struct clattn__text *key,
                                   cl_program *program)
 {
@@ -147,8 +148,8 @@ static clattn_status find_or_make(clattn_context *context, bool edit, const char
     return status;
 }
 
-/* Builds under the context's lock: threads that want the same program wait for one build. With -w, since some compilers
- * count their warnings on stderr. */
+/* Builds under the context's lock, so that threads that want the same program wait for one build.
+ * -w because some compilers print the number of their warnings to stderr. */
 clattn_status clattn__program_get(clattn_context *context, bool edit, const char *kernel, const char *options,
                                   cl_program *program)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PTX text for sm_90 becomes PTX text for sm_90a; see ptx.h. A scanner of tokens that knows comments and strings. */
+/* Turns PTX for sm_90 into PTX for sm_90a; see ptx.h. A token scanner that knows comments and
+ * strings. */
 #include "opencl/ptx.h"
 
 #include <ctype.h>
@@ -13,12 +14,12 @@
 static const char limit[] = "\n.minnctapersm 1";
 
 struct edit {
-    const char *at, *end; /* what is left to read */
-    const char *kept;     /* from here to `at` is not in the result yet */
+    const char *at, *end; /* the text left to read */
+    const char *kept;     /* start of the text that is read but not in the result yet */
     struct clattn__text *result;
     int targets, entries, revealed;
-    bool wants_limit;  /* the entry that is being read does, and has none yet */
-    const char *wrong; /* NULL, or what is not as expected */
+    bool wants_limit;  /* the current entry still needs .minnctapersm */
+    const char *wrong; /* NULL, or the complaint */
 };
 
 static bool is_word(char c)
@@ -32,14 +33,14 @@ static bool starts(const struct edit *e, const char *token)
     return (size_t)(e->end - e->at) >= length && memcmp(e->at, token, length) == 0;
 }
 
-/* Whether the directive stands here, and no longer word. */
+/* Whether the text goes on with this directive, and not with a longer word. */
 static bool stands(const struct edit *e, const char *directive)
 {
     const size_t length = strlen(directive);
     return starts(e, directive) && ((size_t)(e->end - e->at) == length || !is_word(e->at[length]));
 }
 
-/* Where `token` next begins, or the end. */
+/* Next position of `token`, or the end. */
 static const char *find(const char *from, const char *end, const char *token)
 {
     const size_t length = strlen(token);
@@ -49,7 +50,7 @@ static const char *find(const char *from, const char *end, const char *token)
     return end;
 }
 
-/* Goes on behind `token`. */
+/* Skips to the end of the next `token`. */
 static void skip_past(struct edit *e, const char *token)
 {
     const char *found = find(e->at, e->end, token);
@@ -61,7 +62,7 @@ static void skip_line(struct edit *e)
     e->at = find(e->at, e->end, "\n");
 }
 
-/* Puts what was read and then `text` into the result, and leaves `instead` characters out. */
+/* Appends the text read so far and `text` to the result, then skips `instead` characters. */
 static void put(struct edit *e, const char *text, size_t instead)
 {
     clattn__text_add(e->result, "%.*s%s", (int)(e->at - e->kept), e->kept, text);
@@ -91,7 +92,7 @@ static void end_entry(struct edit *e)
         e->wrong = "an entry that hands registers over does not say how many work-items it has";
 }
 
-/* An entry reaches to the next one. */
+/* An entry ends at the next entry. */
 static void read_entry(struct edit *e)
 {
     end_entry(e);

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The edit by which compiled kernels get at the instructions of target sm_90a. */
+/* Edits compiled kernels, so that they may use the instructions of target sm_90a. */
 #ifndef CLATTN_OPENCL_PTX_H
 #define CLATTN_OPENCL_PTX_H
 
 #include "base/base.h"
 
-/* OpenCL compilers for Hopper write PTX for target sm_90, which has no wgmma; sm_90a has. Of the `length` bytes at
- * `ptx`, a program's binary, makes a text that differs in this:
+/* OpenCL compilers for Hopper write PTX for target sm_90, which lacks wgmma; sm_90a has it. Copies
+ * the `length` bytes at `ptx`, a program's binary, to a text with three changes:
  *
- *   .target sm_90      is .target sm_90a
- *   //@ instruction    is an instruction: each comment that begins with @ loses those three characters to spaces
- *   .minnctapersm 1    follows .reqntid of each entry in which a setmaxnreg was revealed; that is ignored without
+ *    .target sm_90      becomes .target sm_90a
+ *    //@ instruction    becomes an instruction: "//@" is replaced by three spaces
+ *    .minnctapersm 1    is added after .reqntid in entries that use setmaxnreg, which is ignored
+ *                       otherwise
  *
- * NULs at the end, which are part of some binaries, do not count. CLATTN_BUILD_FAILED if the text is not as expected:
- * no PTX, another target, nothing to reveal; then, as when memory runs out, result is empty. Otherwise the caller
- * frees it. */
+ * NULs at the end, which some binaries have, are dropped. CLATTN_BUILD_FAILED if the text is not as
+ * expected: no PTX, another target, no //@ comment. Then, and when memory runs out, `result` is
+ * empty. Otherwise the caller frees it. */
 clattn_status clattn__ptx_retarget(const clattn_allocator *allocator, const char *ptx, size_t length,
                                    struct clattn__text *result);
 

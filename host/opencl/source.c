@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernel text. The files of kernels/ are embedded as they are, under their paths there; here one is put together with what
- * it includes, since a driver has no folder to include from. #line marks keep file and line in its log.
+/* Assembles kernel text. The files of kernels/ are embedded unchanged, under their paths there.
+ * Drivers have no folder to include from, so a kernel's includes are expanded here; #line
+ * directives keep file and line in the compiler's log.
  *
- * A file with an include guard is left out where it has been before, as drivers take long to read what a guard makes
- * nothing of. That is where no other branch of an #if may have taken it: what a branch includes counts to its end. */
+ * A file with an include guard is expanded once, because drivers take long to read text that a
+ * guard then discards. Once is enough only if the first copy is sure to be compiled: a file
+ * included in a branch of an #if counts until the branch ends. */
 #include "opencl/program.h"
 
 #include "opencl/embedded.h"
 
 #include <string.h>
 
-enum { MAX_DEPTH = 16, MAX_FILES = 128 }; /* of includes and branches */
+enum { MAX_DEPTH = 16, MAX_FILES = 128 }; /* of nested includes and branches */
 
-/* The text, and the guarded files that it surely has at this place. */
+/* The text, and the guarded files that it is sure to contain at this point. */
 struct assembly {
     struct clattn__text *text;
     const struct clattn__embedded *files[MAX_FILES];
@@ -27,7 +29,7 @@ static const struct clattn__embedded *find(const char *name, size_t length)
     return NULL;
 }
 
-/* kernels/../NAME.cl, whatever folder it is in. */
+/* The kernel file NAME.cl, in any folder. */
 static const struct clattn__embedded *find_kernel(const char *name)
 {
     for (size_t i = 0; i < clattn__embedded_count; ++i) {
@@ -69,14 +71,14 @@ static bool is_guarded(const struct clattn__embedded *file)
     return begins(line, (size_t)(end - line), "#ifndef ");
 }
 
-/* The branches of a file that are open: how many files there were when each began. */
+/* A file's open #if branches, with the number of files when each began. */
 struct branches {
     size_t began[MAX_DEPTH];
     size_t depth;
-    bool guarded; /* the first is the guard, behind which all that it has stays */
+    bool guarded; /* the first branch is the include guard: its files stay */
 };
 
-/* What a branch had is not sure behind it. False where there are too many in each other. */
+/* At the end of a branch, drops its files. False if branches are nested too deep. */
 static bool follow_branches(struct branches *branches, struct assembly *to, const char *line, size_t length)
 {
     const bool ends = begins(line, length, "#endif"), opens = begins(line, length, "#if");

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors in shared virtual memory: all of the library that needs more than OpenCL 1.2. */
+/* Tensors in shared virtual memory: the only code that needs more than OpenCL 1.2. */
 #undef CL_TARGET_OPENCL_VERSION
 #define CL_TARGET_OPENCL_VERSION 200
 #include "opencl/svm.h"
 
-/* Kernels read and write up to so many bytes at a time; what OpenCL allocates is aligned for all of them. */
+/* Kernels read and write up to 16 bytes at once. Memory that OpenCL allocates is aligned for
+ * that. */
 enum { ALIGNMENT = 16 };
 
 #if defined(CLATTN_SVM)
@@ -13,7 +14,7 @@ static bool has_svm(cl_device_id device)
 {
     cl_device_svm_capabilities can = 0;
     if (clGetDeviceInfo(device, CL_DEVICE_SVM_CAPABILITIES, sizeof can, &can, NULL))
-        return false; /* before OpenCL 2.0 there is no such question */
+        return false; /* OpenCL before 2.0 does not have this query */
     return (can & CL_DEVICE_SVM_COARSE_GRAIN_BUFFER) != 0;
 }
 

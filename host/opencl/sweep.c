@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bound of a cache folder. It is kept by whoever writes a compiled program, after the seconds that compiling took;
- * files whose names are not the library's are never touched. */
+/* Keeps a cache folder within its limits. The process that writes a compiled program sweeps the
+ * folder, after the seconds that compiling took. Files with other names than the library's are
+ * never touched. */
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -15,9 +16,9 @@
 
 enum { HASH_DIGITS = 64, MOST_ENTRIES = 4096, ROUNDS = 64 };
 static const int64_t most_bytes = 256 << 20;
-static const time_t abandoned_seconds = 3600; /* writing one takes less than a second */
+static const time_t abandoned_seconds = 3600; /* writing takes less than a second */
 
-/* What is behind the hash in a name of the library's, or NULL. */
+/* What follows the hash in a file name of the library; NULL for other names. */
 static const char *suffix_of(const char *name)
 {
     return strspn(name, "0123456789abcdef") == HASH_DIGITS && name[HASH_DIGITS] == '.' ? name + HASH_DIGITS : NULL;
@@ -34,7 +35,7 @@ struct sweep {
     const char *newest;
     int64_t bytes; /* of all compiled programs */
     size_t count;
-    char oldest[HASH_DIGITS + 8]; /* "": there is none that may go */
+    char oldest[HASH_DIGITS + 8]; /* "": no file may be deleted */
     time_t oldest_use;
 };
 
@@ -71,7 +72,7 @@ static bool see_all(struct sweep *sweep)
     return true;
 }
 
-/* One at a time: in a folder that is full, one program more is one too many. */
+/* Deletes one file a round: a full folder is usually one program over its limit. */
 void clattn__folder_sweep(int folder, const char *newest)
 {
     for (int i = 0; i < ROUNDS; ++i) {
