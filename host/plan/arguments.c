@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a configuration to the arguments that its kernel has, and their places. */
+/* A kernel's arguments, by its configuration, and their positions. */
 #include "plan/arguments.h"
 
 #include "attention/args_list.h"
 #include "select/engine.h"
 
-/* What has to be compiled in. Of features that are, IF_NAME comes from their list. */
+/* When a kernel has an argument. IF_NAME of a feature comes from the list of features. */
 #define IF_FEATURE(name, text) IF_##name = IF_FEATURES + FEATURE_##name,
 enum condition {
     ALWAYS,
@@ -17,7 +17,7 @@ enum condition {
     IF_SUMS,
     IF_MAKES_DELTA,
     IF_TENSOR_MAPS,
-    IF_FEATURES, /* the first of them */
+    IF_FEATURES, /* of the first feature */
     CLATTN__FEATURE_LIST(IF_FEATURE)
 };
 

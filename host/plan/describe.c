@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A plan, for people. */
+/* The description of a plan. */
 #include "plan/plan.h"
 
 #include "select/engine.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plans: a checked problem with a configuration and a kernel for each pass asked for. */
+/* Plans: a checked problem, with a configuration and a kernel for each requested pass. */
 #include "plan/plan.h"
 
 #include "opencl/program.h"
@@ -32,7 +32,7 @@ static bool stage_wanted(const clattn_plan *plan, enum clattn__kernel kernel)
     }
 }
 
-/* Multiply-adds count 2; a product of the pass costs 2 N M D for each query head. */
+/* A multiply-add counts 2. A product of the pass costs 2 N M D per query head. */
 static double stage_flops(const struct clattn__stage *stage, const clattn_problem *p)
 {
     const double scores = (double)p->batch * (double)p->q_heads * (double)p->q_len * (double)p->kv_len;
@@ -57,7 +57,7 @@ static double stage_flops(const struct clattn__stage *stage, const clattn_proble
 
 static void limit_launch(const clattn_context *context, const clattn_problem *problem, struct clattn__stage *stage)
 {
-    /* A launch's work-items are counted by the device's size_t. */
+    /* The device counts a launch's work-items in its size_t. */
     const size_t items = context->device.address_bits < 64 && SIZE_MAX > INT32_MAX ? INT32_MAX : SIZE_MAX / 2;
     const uint64_t most = items / stage->config.group_size;
     stage->groups = clattn__config_groups(&stage->config, problem);
@@ -71,7 +71,8 @@ static void limit_launch(const clattn_context *context, const clattn_problem *pr
     }
 }
 
-/* Whether the built kernel can run with its work-group and local memory; false is no failure, *status is. */
+/* Whether the built kernel can run with its work-group and local memory. False is no error unless
+ * *status is set. */
 static bool kernel_fits(const clattn_context *context, const struct clattn__config *config, cl_kernel kernel,
                         struct clattn__misfit *misfit, clattn_status *status)
 {
@@ -84,14 +85,14 @@ static bool kernel_fits(const clattn_context *context, const struct clattn__conf
         *status = clattn__fail_opencl(error, "clGetKernelWorkGroupInfo");
         return false;
     }
-    /* A program edited for sm_90a was compiled for its work-group, or not at all; the driver counts as if no work-item
-     * gave registers to others. */
+    /* A program edited for sm_90a was compiled for its work-group or not at all, and the driver's
+     * limit ignores that some work-items give registers to others. */
     const bool sized = clattn__engine_find(config->engine)->retarget || group >= config->group_size;
     *misfit = (struct clattn__misfit){config->group_size, group, local};
     return sized && local <= context->device.local_bytes;
 }
 
-/* Engines that the plan's stages try in turn. What works on no tiles is the last one's. */
+/* Engines that the plan's stages try in turn. The last one runs the kernels without tiles. */
 static size_t engine_order(const clattn_plan *plan, clattn_engine order[CLATTN__ENGINE_COUNT])
 {
     if (!plan->only)
@@ -101,14 +102,15 @@ static size_t engine_order(const clattn_plan *plan, clattn_engine order[CLATTN__
     return 2;
 }
 
-/* Where among the `count` of them the engine is that the device would have if none had to be tried: it does what works
- * on no tiles, and decides whether gradients are made in one walk. On a GPU engine cpu stands behind it. */
+/* Index in `order` of the device's own engine: the one it would use without self-tests. It runs the
+ * kernels without tiles, and decides whether backward is fused. On a GPU, engine cpu follows it. */
 static size_t own_engine(const clattn_engine *order, size_t count)
 {
     return count > 1 && order[count - 1] == CLATTN_ENGINE_CPU ? count - 2 : count - 1;
 }
 
-/* Builds a configuration, and adds it as a stage; *made stays NULL where the device cannot run what came of it. */
+/* Builds a configuration and adds it as a stage. *made stays NULL if the device cannot run the
+ * kernel. */
 static clattn_status try_config(clattn_plan *plan, const struct clattn__config *config, bool tuned,
                                 const struct clattn__stage **made)
 {
@@ -138,14 +140,15 @@ static clattn_status try_config(clattn_plan *plan, const struct clattn__config *
     return clattn__warm(plan, *made, program);
 }
 
-/* Tries an engine's configurations, the best first, until one builds to a kernel that the device can run. A tuned one
- * that does not is passed over as if there were none; a self-test is not for what a file says. *made stays NULL
- * where there is none. */
+/* Tries an engine's configurations, best first, until the device can run one. A tuned configuration
+ * that fails is skipped; a self-test uses no tuned ones, because it must not depend on a file.
+ * *made stays NULL if none works. */
 static clattn_status try_engine(clattn_plan *plan, enum clattn__kernel kernel, clattn_engine engine,
                                 const struct clattn__stage **made)
 {
     clattn_context *context = plan->context;
-    const bool split = kernel == KERNEL_FORWARD && plan->splits; /* by a stage before, for the same workspace */
+    /* An earlier stage chose the splits; the workspace is shared. */
+    const bool split = kernel == KERNEL_FORWARD && plan->splits;
     struct clattn__config config = {.kernel = kernel};
     config.want_dk = plan->passes & CLATTN_BACKWARD_DK;
     config.want_dv = plan->passes & CLATTN_BACKWARD_DV;
@@ -166,14 +169,14 @@ static clattn_status try_engine(clattn_plan *plan, enum clattn__kernel kernel, c
     return CLATTN_SUCCESS;
 }
 
-/* Whether the plan may use the engine for the kernel. */
+/* *may: whether the plan may use the engine for the kernel. */
 static clattn_status check_engine(clattn_plan *plan, enum clattn__kernel kernel, clattn_engine engine, bool *may)
 {
     *may = clattn__engine_supports(engine, &plan->context->device, &plan->problem, kernel);
     return *may && !plan->only ? plan->may_use(plan->context, engine, kernel, may) : CLATTN_SUCCESS;
 }
 
-/* For the engine whose stages need them. */
+/* Makes the stage that writes tensor maps, in the engine whose stages use them. */
 static clattn_status make_maps(clattn_plan *plan)
 {
     const struct clattn__stage *made = NULL, *reader = plan->stages;
@@ -200,8 +203,8 @@ static clattn_status fail_misfit(const clattn_plan *plan, enum clattn__kernel ke
                         clattn__kernel_names[kernel], device->name, device->local_bytes, device->max_group, compiled);
 }
 
-/* None of the engines has a solver. Says which features are to blame: those that none supports, or all, which none
- * supports together or at these sizes. */
+/* Fails because no engine has a solver. The error names the features that no solver supports; if
+ * each is supported by some, all of them: the combination or the sizes are not supported. */
 static clattn_status fail_unsupported(const clattn_plan *plan, enum clattn__kernel kernel, const clattn_engine *order,
                                       size_t count)
 {
@@ -218,8 +221,8 @@ static clattn_status fail_unsupported(const clattn_plan *plan, enum clattn__kern
     return CLATTN_DEVICE_LIMIT;
 }
 
-/* The engines in turn: each that can makes a stage, until one takes all tensors. What does not build is passed over where
- * the engine had to be tried, unless it was asked for. */
+/* Tries the engines in turn: each that can adds a stage, until one accepts all tensors. A build
+ * failure is skipped if the engine needs a self-test and was not forced. */
 static clattn_status make_stages(clattn_plan *plan, enum clattn__kernel kernel)
 {
     const clattn_context *context = plan->context;
@@ -263,7 +266,7 @@ static clattn_status make_lock(clattn_plan *plan)
 clattn_status clattn__plan_build(clattn_context *context, clattn_engine only, clattn__may_use *may_use,
                                  const clattn_problem *problem, unsigned passes, clattn_plan **result)
 {
-    struct clattn__error before; /* what was passed over on the way to a plan is no failure */
+    struct clattn__error before; /* failed attempts before the plan succeeds are no error */
     clattn__error_keep(&before);
     *result = NULL;
     clattn_plan *plan = clattn__allocate(&context->allocator, sizeof *plan);

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A plan's stages: their order, what they have of each other, and which of them a call needs. */
+/* A plan's stages: their order, what they write for each other, and which a call needs. */
 #include "plan/plan.h"
 
 #include "plan/arguments.h"
 
 #include <string.h>
 
-/* ---- what they have of each other ---- */
+/* ---- what they write for each other ---- */
 
-/* Whether the kernel does nothing but what others read: it is chosen behind them, and launched before them. */
+/* Whether the kernel only writes what other stages read. It is chosen after them, and launched
+ * before them. */
 static bool helps(enum clattn__kernel kernel)
 {
     return kernel == KERNEL_DELTA || kernel == KERNEL_TENSOR_MAPS;
 }
 
-/* What the stage's kernel has of the workspace. */
+/* The workspace buffers among the kernel's arguments. */
 static unsigned has(const struct clattn__stage *stage)
 {
     struct clattn__argument arguments[BUFFER_COUNT];
@@ -25,7 +26,7 @@ static unsigned has(const struct clattn__stage *stage)
     return bits;
 }
 
-/* What of that it makes, and does not read. */
+/* Those that it writes; it reads the rest. */
 static unsigned makes(const struct clattn__stage *stage)
 {
     static const unsigned made[KERNEL_COUNT] = {
@@ -39,7 +40,8 @@ static unsigned makes(const struct clattn__stage *stage)
 
 unsigned clattn__plan_lacks(const clattn_plan *plan)
 {
-    unsigned read = 0, made[KERNEL_COUNT] = {0}, all = 0; /* made: by whichever of a kernel's stages is launched */
+    /* made: what every stage of the kernel writes, whichever a call uses. */
+    unsigned read = 0, made[KERNEL_COUNT] = {0}, all = 0;
     for (size_t i = 0; i < plan->stage_count; ++i) {
         const struct clattn__stage *stage = &plan->stages[i];
         const enum clattn__kernel kernel = stage->config.kernel;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Some drivers compile a kernel to its end only when it is launched, for the work-group of that launch. Here each
- * kernel of a plan is launched once, on next to nothing, so that building a plan builds all of it and an enqueue nothing. */
+/* Some drivers finish compiling a kernel at its first launch, for that launch's work-group. So each
+ * kernel of a plan is launched once, with almost no work: creating a plan compiles everything, an
+ * enqueue nothing. */
 #include "plan/plan.h"
 
 #include "plan/arguments.h"
@@ -9,11 +10,13 @@
 
 enum {
     SCRATCH_BYTES = 1 << 20, /* a row of 512 floats; two floats for each of 2^16 batches */
-    SMALL_ITEMS = 65535      /* PoCL compiles once for launches of fewer work-items, and once for larger ones */
+    /* PoCL compiles once for launches with fewer work-items, and once for larger ones. */
+    SMALL_ITEMS = 65535
 };
 
-/* One query and one key of one head, each row at the start of the scratch whatever its batch, with parts of no depth:
- * nothing reaches further than a row, or than two floats for each batch. It is safe to do, and means nothing. */
+/* The smallest call: one query and one key of one head. Strides are 0, so every batch's rows are at
+ * the start of the scratch buffer, and partial results have no depth: nothing reaches further than
+ * a row, or two floats per batch. Its results are meaningless. */
 static void next_to_nothing(const clattn_problem *problem, int batches, struct call *call)
 {
     *call = (struct call){.N = 1, .M = 1, .B = batches, .Hq = 1, .Hk = 1, .pack = 1, .splits = 1, .store_lse = 1};
@@ -22,7 +25,7 @@ static void next_to_nothing(const clattn_problem *problem, int batches, struct c
     call->end_group = batches;
 }
 
-/* Every buffer that the kernel has is the scratch. */
+/* Launches the kernel with the scratch buffer for every buffer argument. */
 static clattn_status launch(cl_command_queue queue, const struct clattn__stage *stage, const struct call *call,
                             cl_mem scratch)
 {
@@ -37,7 +40,7 @@ static clattn_status launch(cl_command_queue queue, const struct clattn__stage *
     return error ? clattn__fail_opencl(error, "clEnqueueNDRangeKernel") : CLATTN_SUCCESS;
 }
 
-/* Waits for it, whatever failed. */
+/* Always waits for the launch. */
 static clattn_status launch_on_scratch(const clattn_context *context, cl_command_queue queue,
                                        const struct clattn__stage *stage, const struct call *call)
 {
@@ -56,7 +59,7 @@ static clattn_status launch_on_scratch(const clattn_context *context, cl_command
     return status;
 }
 
-/* For launches of so many work-groups. */
+/* Warms up for launches of `groups` work-groups. */
 static clattn_status warm(const clattn_plan *plan, const struct clattn__stage *stage, cl_program program,
                           uint64_t groups)
 {
@@ -77,7 +80,7 @@ static clattn_status warm(const clattn_plan *plan, const struct clattn__stage *s
         clReleaseCommandQueue(queue);
     }
     if (status)
-        clattn__program_warm(context, program, large, 0); /* the next plan tries again */
+        clattn__program_warm(context, program, large, 0); /* the next plan tries */
     return status;
 }
 

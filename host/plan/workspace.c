@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What lies in the workspace of a pass: sums and parts, and behind them a set of tensor maps for each kernel that has
- * them. */
+/* Layout of a pass's workspace: sums or partial results, then a set of tensor maps for each kernel
+ * that uses them. */
 #include "plan/plan.h"
 
 #include "select/split.h"
 
-/* ---- sums and parts ---- */
+/* ---- sums and partial results ---- */
 
-/* Bytes of what a pass adds up; all but the maps. */
+/* Bytes of everything except the maps. */
 static size_t sums_bytes(const clattn_plan *plan, unsigned pass)
 {
     const clattn_problem *p = &plan->problem;
@@ -30,7 +30,7 @@ size_t clattn__maps_readers(const clattn_plan *plan, unsigned pass,
     return count;
 }
 
-/* Bytes of a set and its counter, and what it takes to begin at a multiple of a map's size. */
+/* Bytes of a set, its counter, and padding to align it to a map's size. */
 static size_t set_bytes(const clattn_plan *plan)
 {
     return ((size_t)plan->problem.batch * CLATTN__MAPS_A_BATCH + 2) * CLATTN__MAP_BYTES;
