@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layer on arrays of the host. */
+/* The layer on host arrays. */
 #include "runner/runner.h"
 
 #include "base/sizes.h"
@@ -16,7 +16,7 @@ struct run {
 
 /* ---- arrays ---- */
 
-/* The role's array. Inputs are not written. */
+/* The slot's array. Inputs are never written. */
 static clattn_array array_at(const clattn_layer_arrays *arrays, size_t index)
 {
     switch (index) {
@@ -36,7 +36,7 @@ static clattn_array array_at(const clattn_layer_arrays *arrays, size_t index)
     }
 }
 
-/* The member of the role. */
+/* Sets the slot's member. */
 static void set_tensor(clattn_layer_tensors *tensors, size_t index, cl_mem mem, const size_t stride[4])
 {
     switch (index) {
@@ -62,7 +62,7 @@ static bool is_weight_gradient(size_t index)
     return index >= LAYER_DWQ && index <= LAYER_DBO;
 }
 
-/* Adds a role that is not there yet. */
+/* Adds a slot unless it is in the list. */
 static void add_slot(struct clattn__transfer *transfer, const struct clattn__tensor_slot *slot)
 {
     for (size_t i = 0; i < transfer->count; ++i)
@@ -71,8 +71,8 @@ static void add_slot(struct clattn__transfer *transfer, const struct clattn__ten
     transfer->slots[transfer->count++] = *slot;
 }
 
-/* Forward's tensors, and with CLATTN_BACKWARD in passes its own besides; `saved` and, backward, out may be on the
- * device alone. */
+/* Lists forward's tensors, and with CLATTN_BACKWARD in `passes` also backward's. `saved` and, in
+ * backward, out may exist on the device only. */
 static clattn_status place_arrays(struct run *run, const clattn_layer *layer, const clattn_layer_arrays *arrays,
                                   unsigned passes)
 {
@@ -98,7 +98,7 @@ static clattn_status place_arrays(struct run *run, const clattn_layer *layer, co
     return clattn__transfer_place(transfer);
 }
 
-/* What would not be found while placing: arrays that the layer has no use for. */
+/* Checks what placing does not: arrays that the layer does not use. */
 static clattn_status check_arrays(const clattn_layer *layer, const clattn_layer_arrays *arrays, unsigned passes)
 {
     if (!layer->context_len && (arrays->context || arrays->dcontext))
@@ -134,7 +134,7 @@ static clattn_status make_plan(struct run *run, const clattn_layer *layer, unsig
     return status;
 }
 
-/* One workspace for both passes. */
+/* One workspace for both passes, which run one after the other. */
 static clattn_status make_workspace(struct run *run)
 {
     const clattn_layer_plan *plan = run->runner->layer_plan;
@@ -217,7 +217,7 @@ static clattn_status run_all(clattn_runner *runner, const clattn_layer *given_la
     struct run run = {.runner = runner, .transfer = {.runner = runner}, .tensors = CLATTN_LAYER_TENSORS_INIT};
     status = run_passes(&run, &layer, &arrays, passes);
     if (status)
-        clFinish(runner->queue); /* copies from the caller's arrays may be under way */
+        clFinish(runner->queue); /* copies from the caller's arrays may still be running */
     clattn__transfer_release(&run.transfer);
     if (run.workspace)
         clReleaseMemObject(run.workspace);

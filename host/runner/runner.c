@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The runner: attention on arrays of the host, on the public functions of the first layer. */
+/* The runner: attention on host arrays, by the library's public functions. */
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -97,7 +97,7 @@ struct run {
     clattn_run_info info;
 };
 
-/* The arrays that the pass has; out and lse of a backward without them are made on the device. */
+/* Lists the arrays of the pass. A backward without out or lse computes them on the device. */
 static clattn_status place_arrays(struct run *run, const clattn_problem *problem, const clattn_arrays *arrays,
                                   unsigned pass)
 {
@@ -111,12 +111,12 @@ static clattn_status place_arrays(struct run *run, const clattn_problem *problem
         if (!transfer->arrays[i].data && !slot->optional && !(backward && made))
             return clattn__fail(CLATTN_INVALID_ARGUMENT, "array %s is missing: its data is NULL", slot->name);
         if (backward && made && (!arrays->out.data || !arrays->lse.data))
-            slot->use = TENSOR_OUTPUT; /* the forward runs first */
+            slot->use = TENSOR_OUTPUT; /* forward runs first */
     }
     return clattn__transfer_place(transfer);
 }
 
-/* Buffers for all arrays, and the tensors in them. */
+/* Creates buffers for all arrays, and the tensors in them. */
 static clattn_status upload(struct run *run)
 {
     struct clattn__transfer *transfer = &run->transfer;
@@ -146,7 +146,7 @@ static clattn_status make_plan(struct run *run, const clattn_problem *problem, u
     return status;
 }
 
-/* One for both passes, which run one after the other. */
+/* One workspace for both passes, which run one after the other. */
 static clattn_status make_workspace(struct run *run, unsigned passes)
 {
     const clattn_plan *plan = run->runner->plan;
@@ -177,7 +177,7 @@ static clattn_status run_kernels(struct run *run, unsigned passes)
     return status;
 }
 
-/* passes: what is enqueued; the gradients among them are those wanted. */
+/* passes: what to enqueue; its gradients are those requested. */
 static clattn_status run_passes(struct run *run, const clattn_problem *problem, const clattn_arrays *arrays,
                                 unsigned passes)
 {
@@ -208,7 +208,7 @@ static clattn_status run_all(clattn_runner *runner, const clattn_problem *proble
     struct run run = {.runner = runner, .transfer = {.runner = runner}, .tensors = CLATTN_TENSORS_INIT};
     clattn_status status = run_passes(&run, problem, arrays, passes);
     if (status)
-        clFinish(runner->queue); /* copies from the caller's arrays may be under way */
+        clFinish(runner->queue); /* copies from the caller's arrays may still be running */
     clattn__transfer_release(&run.transfer);
     if (run.workspace)
         clReleaseMemObject(run.workspace);

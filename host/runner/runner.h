@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the runner's files share: its device, and the arrays of one run on their way there and back. */
+/* Shared by the runner's files: its device, and the transfer of a run's arrays to the device and
+ * back. */
 #ifndef CLATTN_RUNNER_H
 #define CLATTN_RUNNER_H
 
@@ -11,38 +12,38 @@ struct clattn_runner {
     cl_device_id device;
     cl_command_queue queue;
     clattn_context *context;
-    /* of the last run of each kind: the next one is often the same */
+    /* of the last run of each kind: often the next run is the same */
     clattn_plan *plan;
-    clattn_problem problem; /* what plan was asked for */
+    clattn_problem problem; /* of plan */
     unsigned passes;
     clattn_layer_plan *layer_plan;
-    clattn_layer layer; /* what layer_plan was asked for */
+    clattn_layer layer; /* of layer_plan */
 };
 
 /* ---- transfer.c ---- */
 
-/* The tensors of a run: for each an array of the host, or none, and a buffer. */
+/* The tensors of a run: for each a host array, or none, and a buffer. */
 struct clattn__transfer {
     clattn_runner *runner;
     size_t count;
     struct clattn__tensor_slot slots[LAYER_TENSOR_SLOT_COUNT];
-    clattn_array arrays
-        [LAYER_TENSOR_SLOT_COUNT]; /* inputs are not written; data NULL: left out where optional, else on the device alone */
-    bool updated[LAYER_TENSOR_SLOT_COUNT]; /* an output that is read, too */
+    /* Inputs are not written. data NULL: skipped if optional, else on the device only. */
+    clattn_array arrays[LAYER_TENSOR_SLOT_COUNT];
+    bool updated[LAYER_TENSOR_SLOT_COUNT]; /* an output that is also read */
     struct clattn__view views[LAYER_TENSOR_SLOT_COUNT];
     cl_mem buffers[LAYER_TENSOR_SLOT_COUNT];
-    size_t device_bytes; /* of all buffers that were made */
+    size_t device_bytes; /* of all buffers created */
 };
 
 clattn_array clattn__input_array(const clattn_const_array *array);
-/* Fills in strides and views; sees that no output shares bytes of the host with anything. */
+/* Fills in strides and views. Fails if an output shares host bytes with another array. */
 clattn_status clattn__transfer_place(struct clattn__transfer *transfer);
-/* A buffer for each tensor, with what is read in it. Enqueued only. */
+/* Creates a buffer per tensor and enqueues the copies of those that are read; does not wait. */
 clattn_status clattn__transfer_upload(struct clattn__transfer *transfer);
-/* Another buffer, for the caller to release. `name` is for the error. */
+/* Creates another buffer, which the caller releases. `name` is for the error. */
 clattn_status clattn__transfer_buffer(struct clattn__transfer *transfer, const char *name, size_t bytes,
                                       cl_mem *buffer);
-/* Writes every output's array, or none of them. */
+/* Writes all output arrays, or none on failure. */
 clattn_status clattn__transfer_download(const struct clattn__transfer *transfer);
 void clattn__transfer_release(struct clattn__transfer *transfer);
 
@@ -50,7 +51,7 @@ void clattn__transfer_release(struct clattn__transfer *transfer);
 
 double clattn__seconds_now(void);
 clattn_status clattn__runner_finish(const clattn_runner *runner);
-/* The struct_size of a caller's `info`, which may be NULL. */
+/* Checks the struct_size of a caller's `info`, which may be NULL. */
 clattn_status clattn__check_info(const clattn_run_info *info);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arrays of the host to buffers of the device and back. */
+/* Copies host arrays to device buffers and back. */
 #include "runner/runner.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ clattn_array clattn__input_array(const clattn_const_array *array)
     return input;
 }
 
-/* Describes one array as a view, judged by host addresses. */
+/* Makes the view of an array, by host addresses. */
 static clattn_status place_array(struct clattn__transfer *transfer, size_t at)
 {
     const struct clattn__tensor_slot *slot = &transfer->slots[at];
@@ -33,7 +33,7 @@ static clattn_status place_array(struct clattn__transfer *transfer, size_t at)
 
 clattn_status clattn__transfer_place(struct clattn__transfer *transfer)
 {
-    size_t given = 0; /* only what has data can overlap on the host */
+    size_t given = 0; /* only arrays with data can overlap on the host */
     struct clattn__view present[LAYER_TENSOR_SLOT_COUNT];
     for (size_t i = 0; i < transfer->count; ++i) {
         const clattn_status status = place_array(transfer, i);
@@ -79,7 +79,7 @@ clattn_status clattn__transfer_upload(struct clattn__transfer *transfer)
     return CLATTN_SUCCESS;
 }
 
-/* Copies the elements of an output, and nothing between them, from the span it had on the device. */
+/* Copies an output's elements, and nothing between them, from its span on the device. */
 static void scatter(const struct clattn__view *view, const char *span, char *data)
 {
     for (int64_t b = 0; b < view->count[0]; ++b)
@@ -90,7 +90,8 @@ static void scatter(const struct clattn__view *view, const char *span, char *dat
             }
 }
 
-/* Reads every output before the first is written, so that a failure leaves the caller's arrays as they were. */
+/* Reads all outputs before it writes the first, so that a failure does not change the caller's
+ * arrays. */
 clattn_status clattn__transfer_download(const struct clattn__transfer *transfer)
 {
     const clattn_allocator *allocator = &transfer->runner->allocator;
