@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which tiles a kernel uses on a device: the engine's choice, or a configuration from elsewhere that is checked. */
+/* Chooses a kernel's tiles on a device: the engine's choice, or a given configuration after a
+ * check. */
 #include "select/choose.h"
 
 #include "select/engine.h"
 #include "select/split.h"
 #include "select/tunables.h"
 
-/* So many terms float32 adds up well enough, one by one. */
+/* Terms that float32 sums one by one with enough precision. */
 enum { DECODE_TERMS = 512 };
 
 bool clattn__config_backward_fused(const struct clattn__device *device, clattn_engine engine,
@@ -14,25 +15,28 @@ bool clattn__config_backward_fused(const struct clattn__device *device, clattn_e
 {
     struct clattn__config config = {.kernel = KERNEL_BACKWARD_FUSED, .want_dk = true, .want_dv = true};
     const uint64_t units = (uint64_t)device->compute_units, heads = (uint64_t)(problem->batch * problem->kv_heads);
-    /* Five products by as many workers as there are heads, the last of which may leave some idle, or seven by all. */
+    /* Fused: five products on one compute unit per head, some idle in the last round. Separate:
+     * seven products on all units. */
     const bool faster = 5 * units * ((heads - 1) / units + 1) <= 7 * heads;
     return faster && clattn__config_choose(device, engine, problem, 0, &config) &&
-           problem->kv_len / config.tile_rows <= DECODE_TERMS; /* dQ is added to by every tile of keys */
+           /* Every tile of keys adds to dQ. */
+           problem->kv_len / config.tile_rows <= DECODE_TERMS;
 }
 
 /* ---- choosing ---- */
 
-/* Rows that a sum of the kernel goes over, at most. */
+/* Most rows that a sum of the kernel goes over. */
 static int64_t streamed_rows(const clattn_problem *problem, enum clattn__kernel kernel)
 {
     return clattn__config_keys_stationary(kernel) ? problem->q_len * (problem->q_heads / problem->kv_heads)
                                                   : problem->kv_len;
 }
 
-enum { TILE_SUMS_RUN = 131072 }; /* rows that sums of tiles go over before they are flushed: as few terms as in a run */
+/* Rows after which sums of whole tiles are flushed: as few terms as a run has. */
+enum { TILE_SUMS_RUN = 131072 };
 
-/* What a configuration does against the loss of long sums. They are flushed in local memory, or else in the output, where
- * that is float32. */
+/* The configuration's long_sums. Sums are flushed to local memory, or else to the output if that is
+ * float32. */
 static int long_sums(const clattn_problem *problem, const struct clattn__config *c)
 {
     const struct clattn__engine *engine = clattn__engine_find(c->engine);
@@ -47,7 +51,8 @@ static int long_sums(const clattn_problem *problem, const struct clattn__config 
 static void set_problem(clattn_engine engine, const clattn_problem *problem, struct clattn__config *config)
 {
     config->engine = engine;
-    const int run = clattn__engine_find(engine)->run; /* before the tiles are known: their local memory goes by it */
+    /* Set before the tiles are known, because their local memory depends on it. */
+    const int run = clattn__engine_find(engine)->run;
     config->long_sums = streamed_rows(problem, config->kernel) > run ? run : 0;
     config->dtype = problem->dtype;
     config->compiled = clattn__features(problem) & CLATTN__COMPILED;
@@ -55,7 +60,7 @@ static void set_problem(clattn_engine engine, const clattn_problem *problem, str
     config->mask = clattn__config_mask(problem);
 }
 
-/* What follows once the tiles are known: parts of the keys, and how sums go. */
+/* Sets what depends on the tiles: splits and long_sums. */
 static void set_sums(const struct clattn__solver *solver, const struct clattn__device *device,
                      const clattn_problem *problem, struct clattn__config *config)
 {
@@ -99,7 +104,8 @@ bool clattn__config_complete(const struct clattn__device *device, clattn_engine 
     if (!solver || !solver->complete || !clattn__tunables_in_range(c) ||
         !clattn__solver_supports(solver, device, problem))
         return false;
-    clattn_problem unbounded = *problem; /* a tile that was asked for refuses a taller one, and does not shrink it */
+    /* A requested tile rejects a larger one; it does not shrink it. */
+    clattn_problem unbounded = *problem;
     unbounded.q_tile = unbounded.k_tile = 0;
     int64_t tile_rows, tile_cols;
     clattn__tile_limits(&unbounded, c->kernel, &tile_rows, &tile_cols);

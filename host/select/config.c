@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a configuration and a problem make of each other: rows, depths, work-groups. */
+/* What follows from a configuration and a problem: rows, depths, work-groups. */
 #include "select/config.h"
 
 const char *const clattn__kernel_names[KERNEL_COUNT] = {
@@ -15,7 +15,7 @@ const unsigned clattn__kernel_passes[KERNEL_COUNT] = {
     [KERNEL_TENSOR_MAPS] = CLATTN_FORWARD | CLATTN_BACKWARD,
 };
 
-/* The others see no scores: one program serves all problems. */
+/* The other kernels have no scores: one program serves all problems. */
 bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {
     return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE && kernel != KERNEL_TENSOR_MAPS;
@@ -24,7 +24,7 @@ bool clattn__config_has_tiles(enum clattn__kernel kernel)
 int clattn__config_pack(const clattn_problem *problem)
 {
     const int64_t group = problem->q_heads / problem->kv_heads;
-    /* A padding mask of its own for each head: heads that share staged keys would blank each other's. */
+    /* Each head has its own padding mask: heads that share staged keys would blank each other's. */
     const bool own_padding = problem->score.mask_dim[1] > 1 && problem->score.mask_dim[2] == 1;
     return group > 1 && problem->q_len < 64 && !own_padding ? (int)group : 1;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engines, their order on a device, and their solvers. */
+/* The engines, the order in which a device tries them, and their solvers. */
 #include "select/engine.h"
 
 #include "select/engines/engines.h"
 
-/* The fastest first, where a device can run several. */
+/* Fastest first, for a device that can run several. */
 static const struct clattn__engine table[] = {
     {.id = CLATTN_ENGINE_NVIDIA_WGMMA, .solvers = clattn__wgmma_solvers, .tested = true, .retarget = true},
     {.id = CLATTN_ENGINE_NVIDIA_MMA, .solvers = clattn__mma_solvers, .tested = true},
@@ -40,13 +40,14 @@ size_t clattn__engine_order(const clattn_context *context, clattn_engine order[C
     if (first != CLATTN_ENGINE_SIMT && first != CLATTN_ENGINE_CPU)
         order[count++] = CLATTN_ENGINE_SIMT;
     if (!context->engine && first == CLATTN_ENGINE_SIMT)
-        order[count++] = CLATTN_ENGINE_CPU; /* slow on a GPU, but right on one that has no work-groups of 64 */
+        /* Slow on a GPU, but correct on one without work-groups of 64. */
+        order[count++] = CLATTN_ENGINE_CPU;
     return count;
 }
 
 /* ---- solvers ---- */
 
-/* The first of the kernel in a list. */
+/* The first solver of the kernel in a list. */
 static const struct clattn__solver *first_of(const struct clattn__solver *list, enum clattn__kernel kernel)
 {
     while (list->program && list->kernel != kernel)

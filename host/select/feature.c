@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The feature word of a problem. */
+/* The features of a problem. */
 #include "select/feature.h"
 
 #include "select/config.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a solver does not name, it does not do. */
+/* A solver supports only the features that it names. */
 #include "select/solver.h"
 
 bool clattn__solver_supports(const struct clattn__solver *solver, const struct clattn__device *device,

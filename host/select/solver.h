@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Solvers: a row for each program, with what it can do. A plan is made of them. */
+/* Solvers: one row per program, with what it supports. Plans are built from them. */
 #ifndef CLATTN_SELECT_SOLVER_H
 #define CLATTN_SELECT_SOLVER_H
 
@@ -9,33 +9,36 @@
 struct call;
 
 enum clattn__solver_trait {
-    SOLVER_DECODE = 1,      /* its schedule is for few query rows: configurations have `few` */
-    SOLVER_SPLITS = 2,      /* its work-groups may share the keys out, with parts of the result in the workspace */
-    SOLVER_TENSOR_MAPS = 4, /* it finds tensors by maps in the workspace (plan/workspace.c) */
-    SOLVER_MAKES_DELTA = 8, /* it leaves delta in the workspace: kernels/engines/nvidia/row_deltas.cl */
+    SOLVER_DECODE = 1, /* schedule for few query rows: its configurations have `decode` */
+    /* May split the keys among work-groups, with partial results in the workspace. */
+    SOLVER_SPLITS = 2,
+    SOLVER_TENSOR_MAPS = 4, /* uses tensor maps in the workspace (plan/workspace.c) */
+    /* Writes delta to the workspace (kernels/engines/nvidia/row_deltas.cl). */
+    SOLVER_MAKES_DELTA = 8,
 };
 
 struct clattn__solver {
-    const char *program;        /* its file in kernels/, and the function in it; NULL ends a list */
-    enum clattn__kernel kernel; /* what of a plan it does */
-    uint64_t features;          /* that it supports. What is not named here is refused. */
+    const char *program;        /* its file in kernels/ and its kernel function; NULL ends a list */
+    enum clattn__kernel kernel; /* the kernel of a plan that it implements */
+    uint64_t features;          /* supported; all others are refused */
     unsigned traits;
-    /* Whether it has the sizes; NULL: all. */
+    /* Whether it supports the sizes; NULL: all. */
     bool (*serves)(const struct clattn__device *device, const clattn_problem *problem, enum clattn__kernel kernel);
-    /* The next best configuration that fits device and problem after *attempt others, which is counted down by each
-     * that there is; false when there is none left. */
+    /* The best configuration that fits device and problem, after skipping *attempt better ones;
+     * each skipped one decrements *attempt. False: none left. */
     bool (*choose)(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
                    struct clattn__config *config);
-    /* Fills in what follows from the tunable numbers, with tiles no taller than the rows there are; false where the
-     * kernel's #error lines refuse them. NULL: there is nothing to tune. */
+    /* Fills in what follows from the tunables, and shrinks tiles to the rows that exist. False if
+     * the kernel's #error lines would reject them. NULL: nothing to tune. */
     bool (*complete)(const clattn_problem *problem, int64_t tile_rows, int64_t tile_cols,
                      struct clattn__config *config);
-    /* Whether it can read and write the tensors of a call, whose offsets and strides are in it; NULL: all. Else a plan
-     * has another engine's solver to fall back to. */
+    /* Whether it can use the tensors of a call, by their offsets and strides; NULL: any. A plan
+     * that uses it also has another engine's solver as fallback. */
     bool (*accepts_layout)(const clattn_problem *problem, enum clattn__kernel kernel, const struct call *call);
 };
 
-/* The check that every use of a solver passes: it names each feature of the problem, and has its sizes. */
+/* The check before any use of a solver: it names each feature of the problem and supports its
+ * sizes. */
 bool clattn__solver_supports(const struct clattn__solver *solver, const struct clattn__device *device,
                              const clattn_problem *problem);
 /* "causal, key lengths" */

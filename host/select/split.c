@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a forward shares the keys out among its work-groups. Where queries are few, so are the tiles of their rows,
- * and most of a device would idle while a few work-groups visit all keys. The number of parts depends on problem and
- * device alone: results are the same from run to run. */
+/* Chooses the number of splits of the keys in forward. With few queries there are few tiles: a few
+ * work-groups would visit all keys while most of the device is idle. The number depends on problem
+ * and device only, so results are the same from run to run. */
 #include "select/split.h"
 
-/* Work-items that a compute unit of a GPU should have: enough to load while others multiply. */
+/* Work-items per compute unit of a GPU: enough to load while others multiply. Tiles per core of a
+ * CPU. */
 enum { ITEMS_A_UNIT = 384, TILES_A_CORE = 4 };
-/* And work-groups of simt's schedule for few query rows, of 64 items with many registers each: four fill a unit. */
+/* The same in work-groups of simt's decode: each has 64 items with many registers, so four fill a
+ * unit. No split from ENOUGH_ROUNDS rounds on. */
 enum { DECODE_GROUPS_A_UNIT = 4, ENOUGH_ROUNDS = 4 };
-/* Keys that a part has at least, or combining costs what splitting gains. */
+/* Fewest keys of a split: with fewer, combining costs what splitting gains. */
 enum { LEAST_KEYS_GPU = 256, LEAST_KEYS_CPU = 512 };
 
 static int64_t at_most(int64_t a, int64_t b)
@@ -16,9 +18,9 @@ static int64_t at_most(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* With the schedule for few query rows all work-groups take equally long. A device that takes `at_once` of them is busy
- * to the end where that divides their number, or nearly does: the fewest parts that waste no more than a tenth of
- * it. */
+/* In decode all work-groups take equally long. A device that runs `at_once` of them is busy until
+ * the end if their number is a multiple of that, or nearly so. Returns the fewest splits that waste
+ * at most a tenth of the device. */
 static int64_t full_rounds(uint64_t groups, uint64_t at_once)
 {
     const uint64_t first = groups < at_once ? at_once / groups : 1, last = first + 8;
@@ -35,7 +37,7 @@ static int64_t full_rounds(uint64_t groups, uint64_t at_once)
     return (int64_t)best;
 }
 
-/* As many as make the device busy, and none where it is already. */
+/* As many splits as keep the device busy; 1 if it is busy without. */
 static int64_t tuned(const struct clattn__device *device, const clattn_problem *problem, const struct clattn__config *c)
 {
     struct clattn__config whole = *c;
@@ -43,7 +45,8 @@ static int64_t tuned(const struct clattn__device *device, const clattn_problem *
     const bool cpu = c->engine == CLATTN_ENGINE_CPU;
     const uint64_t groups = clattn__config_groups(&whole, problem), units = (uint64_t)device->compute_units;
     if (c->decode) {
-        const bool mma = c->engine == CLATTN_ENGINE_NVIDIA_MMA; /* it has no groups of keys, nor float32 */
+        /* nvidia_mma has no groups of keys, and no float32. */
+        const bool mma = c->engine == CLATTN_ENGINE_NVIDIA_MMA;
         const int64_t least =
             mma || c->dtype != CLATTN_FLOAT32 ? 1 : problem->kv_len / (CLATTN__DECODE_GROUP_KEYS * c->ty);
         const uint64_t at_once = units * (uint64_t)(mma ? CLATTN__DECODE_MMA_WARPS / c->warps : DECODE_GROUPS_A_UNIT);
@@ -64,9 +67,10 @@ int clattn__split_count(const struct clattn__device *device, const clattn_proble
     const int64_t rows = problem->batch * problem->q_heads * problem->q_len,
                   tiles = (problem->kv_len - 1) / c->tile_cols + 1;
     const int64_t part = rows * (clattn__split_depth(problem) + 2);
-    const int64_t most = INT64_MAX / 16 / part; /* parts that bytes can count */
+    const int64_t most = INT64_MAX / 16 / part; /* more would overflow a byte count */
     int64_t splits = problem->kv_splits ? problem->kv_splits : tuned(device, problem, c);
-    if (!problem->kv_splits && device->max_alloc_bytes) /* nobody asked for a workspace that is no buffer */
+    /* By default the workspace must fit into a buffer. */
+    if (!problem->kv_splits && device->max_alloc_bytes)
         splits = at_most(splits, (int64_t)(device->max_alloc_bytes / sizeof(float) / (cl_ulong)part));
     splits = at_most(at_most(splits, CLATTN_MAX_KV_SPLITS), at_most(tiles, most));
     return splits > 1 ? (int)splits : 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One table of the tunable numbers: the build options, the tune file and the tuner go by it, so that a new number is a
- * line here and a member of struct clattn__config. */
+/* The tunables, in one table that build options, tune file and tuner use. A new one is a line here
+ * and a member of struct clattn__config. */
 #include "select/tunables.h"
 
 #include "select/feature.h"
@@ -87,7 +87,7 @@ bool clattn__tunables_in_range(const struct clattn__config *config)
     return good;
 }
 
-/* " -DNAME=1" of each feature; its length. */
+/* Prints " -DNAME=1" for each feature; returns the length. */
 static int print_compiled(uint64_t features, char *text, size_t size)
 {
 #define NAME(name, sentence) #name,

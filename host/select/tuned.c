@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tuned configurations of a context's device: one file for each device and driver in the cache folder. A row of it is
- * believed no more than a caller is: it has to pass clattn__config_complete. */
+/* Tuned configurations of a context's device: one file per device and driver in the cache folder. A
+ * row is trusted no more than a caller: it must pass clattn__config_complete. */
 #include "select/tuned.h"
 
 #include "opencl/files.h"
@@ -117,8 +117,9 @@ static clattn_status write_table(const clattn_context *context, const struct cla
     return status;
 }
 
-/* Other processes write the same file: what it holds now is merged with the new rows, not what it held. Between reading
- * and writing another's rows may be lost; no row is ever torn. */
+/* Other processes write the same file, so the new rows are merged with what it holds now, not with
+ * what was read earlier. Rows that another process writes between the read and the write may be
+ * lost; no row is ever torn. */
 clattn_status clattn__tuned_store(clattn_context *context, const struct clattn__tuned *rows, size_t count)
 {
     struct clattn__tuned_table *table = clattn__allocate(&context->allocator, sizeof *table);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The text of a file of tuned configurations.
+/* Reads and writes the text of a file of tuned configurations.
  *
- *   clattn-tuned 2
- *   # device: NAME; driver: VERSION; platform: NAME
- *   engine=simt kernel=forward features=FLOAT32,CAUSAL D=64 ... log_heads=5 TILE_ROWS=64 TILE_COLS=64 ...
+ *    clattn-tuned 2
+ *    # device: NAME; driver: VERSION; platform: NAME
+ *    engine=simt kernel=forward features=FLOAT32,CAUSAL D=64 ... log_heads=5 TILE_ROWS=64 ...
  *
- * A row has every part of its key and every tunable of its engine (tunables.c) exactly once, engine first. Whatever else a
- * line says, it is no row. */
+ * A row has every part of its key and every tunable of its engine (tunables.c) exactly once, engine
+ * first. Any other line is ignored. */
 #include "select/tuned.h"
 
 #include "select/engine.h"
@@ -21,12 +21,12 @@ static const char *const features[FEATURE_COUNT] = {CLATTN__FEATURE_LIST(NAME)};
 
 static const struct part {
     const char *name;
-    const char *const *words; /* of the values from `least` on; NULL: numbers */
+    const char *const *words; /* names of the values from `least` on; NULL: numbers */
     int least, most;
 } parts[TUNED_PARTS] = {
     {"engine", clattn__engine_names + CLATTN_ENGINE_SIMT, CLATTN_ENGINE_SIMT, CLATTN__ENGINE_COUNT - 1},
     {"kernel", clattn__kernel_names, 0, KERNEL_COUNT - 1},
-    {"features", features, 0, 0}, /* some of the words, with commas between them */
+    {"features", features, 0, 0}, /* some of the words, separated by commas */
     {"D", NULL, 1, CLATTN_MAX_HEAD_DIM},
     {"Dv", NULL, 1, CLATTN_MAX_HEAD_DIM},
     {"log_rows", NULL, 0, 63},
@@ -57,7 +57,7 @@ static uint64_t feature_named(const char *text, size_t length)
     return 0;
 }
 
-/* Each once, in the order of the list, so that a word is written in one way. */
+/* Each feature once, in the order of the list, so that a set has one spelling. */
 static bool parse_features(const char *text, int64_t *value)
 {
     uint64_t word = 0;
@@ -92,7 +92,8 @@ static bool parse_part(enum clattn__tuned_part at, const char *text, int64_t *va
     return number <= part->most;
 }
 
-/* The bit of a name in what a row has seen; *value is where it goes. 0: no such name. */
+/* Parses NAME=TEXT into the row. Returns the bit of the name, for the set of names seen; 0: not
+ * valid. */
 static uint64_t parse_word(const char *name, const char *text, struct clattn__tuned *row)
 {
     for (int i = 0; i < TUNED_PARTS; ++i)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Solvers of all engines, which see no scores: their work-groups are as large as the device has them. */
+/* Solvers common to all engines. Their kernels have no scores; their work-groups are as large as
+ * the device allows. */
 #include "select/engines/engines.h"
 
-/* One work-item a work-group. */
+/* One work-item per work-group. */
 static bool works_alone(const struct clattn__device *device, const struct clattn__config *config)
 {
     return device->max_group < 64 || config->engine == CLATTN_ENGINE_CPU;
 }
 
-/* Parts from which on combine shares them out among more work-items, and what an item of it has in local memory. */
+/* Number of splits from which on combine uses more work-items, and local memory per work-item. */
 enum { MANY_PARTS = 16, COMBINE_ITEMS = 256, COMBINE_BYTES = 6 * sizeof(float) };
 
-/* Where a compiled kernel does not run with the work-group that its device could have, the next attempt has half of it.
- */
+/* If the compiled kernel does not run with this work-group, the next attempt halves it. */
 static bool choose_combine(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
                            struct clattn__config *config)
 {
@@ -31,7 +31,7 @@ static bool choose_delta(const struct clattn__device *device, const clattn_probl
 {
     (void)problem;
     const bool alone = works_alone(device, config);
-    config->tx = alone ? 1 : 8; /* vectors of 16 bytes: 128 bytes of a row side by side */
+    config->tx = alone ? 1 : 8; /* vec16: 128 bytes of a row */
     config->ty = alone ? 1 : clattn__min_int((int64_t)device->max_group / 8, 16);
     for (int left = *attempt; left > 0; --left) {
         int *side = config->ty > 1 ? &config->ty : &config->tx;
@@ -39,13 +39,13 @@ static bool choose_delta(const struct clattn__device *device, const clattn_probl
             return false;
         *side /= 2;
     }
-    config->tile_rows = 4 * config->ty; /* so many loads of an item are on their way at once */
+    config->tile_rows = 4 * config->ty; /* 4 loads in flight per work-item */
     config->group_size = (size_t)(config->tx * config->ty);
     config->local_bytes = sizeof(float) * (size_t)(config->tx * config->tile_rows);
     return true;
 }
 
-/* What becomes of a score is nothing to them; what changes a row's sums would be. */
+/* They support every feature, because none changes how a row is summed here. */
 #define FEATURES                                                                                                       \
     (CLATTN__FEATURE(FLOAT32) | CLATTN__16_BITS | CLATTN__SCORES | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) |     \
      CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_SPLITS))

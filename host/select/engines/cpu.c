@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Engine cpu: tiles, by what caches hold and by how many workers there are, and solvers. */
+/* Engine cpu: solvers, and tiles that fit the caches and keep all workers busy. */
 #include "select/engines/engines.h"
 
-/* Of an stationary row, or of those of both stationary rows. */
+/* Depth of a stationary row that is staged; of both rows where there are two. */
 static size_t stationary_depth(const struct clattn__config *config)
 {
     if (!config->stationary_resident)
@@ -34,9 +34,10 @@ static void cpu_set_depth_step(const clattn_problem *problem, int most, struct c
     c->out_block = clattn__output_depth(c);
 }
 
-/* Stationary rows of a tile, as measured for 4, 8 and 16 lanes (bench/NOTES.md): few widths, so that problems of many lengths
- * share programs. Wide tiles copy less, narrow ones make the `wanted_tiles` that keep every compute unit busy and waste
- * less on the last rows. `rows` are there in each of `heads`; `requested` (0: none) must not be exceeded. */
+/* Stationary rows of a tile, as measured for 4, 8 and 16 lanes (bench/NOTES.md). There are few
+ * sizes, so that problems of many lengths share programs. Large tiles copy less; small ones make
+ * the `wanted_tiles` that keep every compute unit busy, and waste less in the last tile. `rows`:
+ * per head. `requested`: upper bound, 0: none. */
 static int cpu_tile_rows(int64_t wanted_tiles, int lanes, int64_t heads, int64_t rows, int64_t requested)
 {
     int tile_rows = lanes == 16 ? 128 : 256;
@@ -46,7 +47,7 @@ static int cpu_tile_rows(int64_t wanted_tiles, int lanes, int64_t heads, int64_t
     return tile_rows;
 }
 
-/* The same for the streamed rows, in whole register blocks. */
+/* The same for streamed rows, in multiples of the register block. */
 static int cpu_tile_cols(int block_rows, int64_t rows, int64_t requested)
 {
     int tile_cols = 8 * block_rows;
@@ -55,8 +56,8 @@ static int cpu_tile_cols(int block_rows, int64_t rows, int64_t requested)
     return tile_cols;
 }
 
-/* Starts from the tuned tile and gives up, in this order, width, depth step, the resident stationary side, streamed rows and
- * output block. */
+/* Shrinks the tuned tile to the budget, in this order: stationary rows, depth step, the resident
+ * stationary tile, streamed rows, output block. */
 static void cpu_fit(size_t budget, const clattn_problem *problem, struct clattn__config *c)
 {
     while (cpu_local_bytes(c) > budget && c->tile_rows > c->lanes)
@@ -76,7 +77,7 @@ static void cpu_fit(size_t budget, const clattn_problem *problem, struct clattn_
 static bool cpu_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
                        struct clattn__config *c)
 {
-    const size_t cached = 1024 * 1024; /* of a core's own cache */
+    const size_t cached = 1024 * 1024; /* of a core's private cache */
     const size_t most = (device->local_bytes < cached ? device->local_bytes : cached) >> *attempt;
     const bool swapped = clattn__config_keys_stationary(c->kernel), one_walk = c->kernel == KERNEL_BACKWARD_FUSED;
     const int pack = clattn__config_pack(problem);
@@ -117,7 +118,7 @@ static bool cpu_complete(const clattn_problem *problem, int64_t tile_rows, int64
 
 /* ---- solvers ---- */
 
-/* Everything that a problem can ask for. */
+/* All features. */
 #define FEATURES                                                                                                       \
     (CLATTN__FEATURE(FLOAT32) | CLATTN__16_BITS | CLATTN__SCORES | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) |     \
      CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_SPLITS))

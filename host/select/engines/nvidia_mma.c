@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Engine nvidia_mma: tiles, by a table of rows that were measured, and solvers. */
+/* Engine nvidia_mma: a table of measured tiles, and solvers. */
 #include "select/engines/engines.h"
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV, ON_ALL = ~0 };
 enum { BLOCK = 16, MOST_DEPTH = 256, DECODE_ROWS = 4 };
 
-/* Rows of preference, the more specific first; the last needs 49 KiB of local memory. A row serves heads up to `depth`
- * deep; tiles are cut to the rows that there are and to those asked for. Measured on an H200, see bench/NOTES.md: 32
- * stationary rows a warp halve what it reads from local memory for each product, as long as their outputs leave it
- * registers. */
+/* Preferred tiles, the more specific first; the last needs 49 KiB of local memory. A row serves D
+ * and Dv up to `depth`. Tiles are cut to the rows that exist and to those requested. Measured on an
+ * H200, see bench/NOTES.md: 32 stationary rows per warp halve the reads of local memory per
+ * product, if registers remain for their outputs. */
 static const struct mma_row {
     int kernels, depth, tile_rows, tile_cols, warps, out_block;
 } mma_rows[] = {
@@ -18,7 +18,8 @@ static const struct mma_row {
     {ON_ALL, 128, 64, 32, 4, 128},      {ON_ALL, 256, 16, 16, 1, 128},
 };
 
-/* Most of a block would be empty: for the schedule for few rows, where it serves, and else for simt's. */
+/* Whether query rows are so few that most of a block would be empty. Then decode serves the forward
+ * if it can, else simt. */
 static bool are_few(const clattn_problem *problem, enum clattn__kernel kernel)
 {
     return kernel == KERNEL_FORWARD && problem->q_len * clattn__config_pack(problem) <= DECODE_ROWS;
@@ -30,8 +31,8 @@ static bool mma_serves(const struct clattn__device *device, const clattn_problem
     return problem->qk_dim <= MOST_DEPTH && problem->v_dim <= MOST_DEPTH && !are_few(problem, kernel);
 }
 
-/* As kernels/engines/nvidia_mma/engine.cl declares it: stationary tiles, and two streamed ones with two buffers each; where keys are stationary rows,
- * LSE and delta of the streamed queries as well. */
+/* As declared in kernels/engines/nvidia_mma/engine.cl: stationary tiles, two double-buffered
+ * streamed tiles and, with keys stationary, LSE and delta of the streamed queries. */
 static size_t local_bytes(const struct clattn__config *c)
 {
     const size_t depths = (size_t)(clattn__stationary_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad);
@@ -40,7 +41,7 @@ static size_t local_bytes(const struct clattn__config *c)
            stats;
 }
 
-/* No taller than the rows there are, in whole blocks a warp. */
+/* Halves the tile and its warps: whole blocks per warp. */
 static void halve(struct clattn__config *c)
 {
     c->tile_rows /= 2;
@@ -54,7 +55,7 @@ static void fit_rows(int64_t tile_rows, int64_t tile_cols, struct clattn__config
     c->tile_cols = clattn__shrink(c->tile_cols, tile_cols, BLOCK);
 }
 
-/* The same for what was asked for; false where the least that there can be is more. */
+/* Shrinks the tiles to those requested; false if even the smallest tile is larger. */
 static bool fit_request(const clattn_problem *problem, struct clattn__config *c)
 {
     const bool keys_stationary = clattn__config_keys_stationary(c->kernel);
@@ -114,7 +115,8 @@ static bool mma_complete(const clattn_problem *problem, int64_t tile_rows, int64
 
 /* ---- solvers ---- */
 
-/* Scaling and taking m away are one instruction (LATE_SCALE), which wants a positive scale. */
+/* No NEGATIVE_SCALE: one instruction scales S and subtracts m (LATE_SCALE), which needs a positive
+ * scale. */
 #define FEATURES                                                                                                       \
     (CLATTN__16_BITS | CLATTN__SCORES | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) | CLATTN__FEATURE(KEY_SPLITS))
 

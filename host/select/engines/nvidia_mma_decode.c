@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles of engine nvidia_mma for few query rows, in the schedule of kernels/engines/nvidia_mma/engine_decode.cl. */
+/* Tiles for decode in engine nvidia_mma (kernels/engines/nvidia_mma/engine_decode.cl). */
 #include "attention/args.h"
 #include "select/engines/engines.h"
 #include "select/split.h"
 
 enum { MOST_ROWS = 16, MOST_DEPTH = 128, VEC16 = 8, KEY_BLOCK = 16, D_UNIT = 32, DV_UNIT = 64 };
 
-/* Rows of preference; one serves heads up to `depth` deep, with `visit` keys a tile shared out among `warps`. Measured
- * on an H200, see bench/NOTES.md: a compute unit has registers for eight warps, which are one work-group where all of a
- * problem's run at once, and its keys need not be shared out among more. */
+/* Preferred tiles: a row serves D and Dv up to `depth`, with `tile_cols` keys split among `warps`.
+ * Measured on an H200, see bench/NOTES.md: a compute unit has registers for eight warps. They form
+ * one work-group if all work-groups of a problem run at once; otherwise keys need not be split
+ * among so many. */
 static const struct decode_mma_row {
     int depth, tile_cols, warps;
 } decode_mma_rows[] = {
@@ -29,7 +30,7 @@ bool clattn__decode_mma_serves(const struct clattn__device *device, const clattn
            problem->v_dim <= MOST_DEPTH && problem->qk_dim % VEC16 == 0 && problem->v_dim % VEC16 == 0;
 }
 
-/* Vectors of 16 bytes are loaded as they are. */
+/* Keys and values are loaded as aligned vec16. */
 static bool in_vec16(const struct view *view)
 {
     return ((view->offset | view->batch | view->head | view->row) & (VEC16 - 1)) == 0;
@@ -43,19 +44,19 @@ bool clattn__decode_mma_accepts_layout(const clattn_problem *problem, enum clatt
     return in_vec16(&call->k) && in_vec16(&call->v);
 }
 
-/* As the kernel declares it: of each warp O, m and l. */
+/* As the kernel declares it: O, m and l of each warp. */
 static size_t local_bytes(const struct clattn__config *c)
 {
     return sizeof(float) * (size_t)(c->warps * c->tile_rows) * (size_t)(c->dv_pad + 6);
 }
 
-/* Whether half of the warps, if there are several, would do for all keys. */
+/* Whether half of the warps, if more than one, would hold all keys. */
 static bool is_longer(int tile, int warps, int64_t keys)
 {
     return tile / 2 >= keys && warps % 2 == 0;
 }
 
-/* Fills in what follows from the tunable numbers. */
+/* Fills in what follows from the tunables. */
 static void follow(const clattn_problem *problem, struct clattn__config *c)
 {
     c->stationary_resident = 1;

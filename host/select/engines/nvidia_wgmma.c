@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Engine nvidia_wgmma: tiles, by a table of rows that were measured, and solvers. */
+/* Engine nvidia_wgmma: a table of measured tiles, and solvers. */
 #include "attention/args.h"
 #include "select/engines/engines.h"
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV };
-enum { PANEL = 64, UNIT = 16, MAX_DEPTH = 256 }; /* depth of a panel in local memory, of a product, and of a tile */
+enum {
+    PANEL = 64,
+    UNIT = 16,
+    MAX_DEPTH = 256
+}; /* Depth of a panel in local memory, of a product, and the largest depth of a tile. */
 enum { WARP = 32, DECODE_ROWS = 16 };
 
-/* Rows of preference; a row serves heads up to `depth` deep and, unless `most` is 0, problems of no more queries. The
- * last of a depth is for few rows, and for tiles that were asked for. Measured on an H200 (bench/NOTES.md). There a
- * forward whose work-groups stay is 4 to 6 percent faster at length 2048, where a tile is done soon, and was 2 to 9
- * slower at 8192: the compiler has to keep some of its registers in memory. dK and dV of D = 64 are 3 to 11 percent
- * faster so, of D = 128 1 slower to none, and dQ 0 to 7 slower. */
+/* Preferred tiles. A row serves D and Dv up to `depth` and at most `most` queries (0: any number).
+ * The last rows of a depth are for few rows and for requested tiles. Measured on an H200
+ * (bench/NOTES.md). There a persistent forward is 4 to 6 percent faster at length 2048, where a
+ * tile takes little time, but 2 to 9 slower at 8192, because the compiler spills registers.
+ * Persistent dK and dV are 3 to 11 percent faster with D = 64, and 0 to 1 slower with D = 128;
+ * persistent dQ is 0 to 7 slower. */
 static const struct wgmma_row {
     int kernels, depth, tile_rows, tile_cols, stages;
     bool pingpong, stationary_registers, persistent;
@@ -35,22 +40,23 @@ static const struct wgmma_row {
     {ON_DKDV, 256, 128, 32, 2, true, false, true, 0},      {ON_DKDV, 256, 64, 32, 3, false, false, true, 0},
 };
 
-/* ---- what the engine does ---- */
+/* ---- what the engine supports ---- */
 
-/* Groups of tiles of 128 rows that leave half of the device idle are for an engine that shares the keys out. */
+/* Whether tiles of 128 rows leave half of the device idle: then an engine that splits the keys is
+ * better. */
 static bool wants_split(const struct clattn__device *device, const clattn_problem *p)
 {
     const int64_t tiles = (p->q_len + 127) / 128 * p->q_heads * p->batch;
     return p->kv_splits == 0 && p->kv_len >= 1024 && 2 * tiles < device->compute_units;
 }
 
-/* Rows of a streamed tile come in multiples of this: a warp brings statistics of queries. */
+/* Streamed rows of a tile are multiples of this: a warp loads the statistics of queries. */
 static int tile_cols_unit(enum clattn__kernel kernel)
 {
     return clattn__config_keys_stationary(kernel) ? WARP : UNIT;
 }
 
-/* A forward of few rows, which would leave most of a tile empty, is for engines with lower tiles. */
+/* Forwards of few queries would leave most of a tile empty: left to engines with smaller tiles. */
 static bool wgmma_serves(const struct clattn__device *device, const clattn_problem *p, enum clattn__kernel kernel)
 {
     const bool forward = kernel == KERNEL_FORWARD, keys_stationary = clattn__config_keys_stationary(kernel);
@@ -61,8 +67,9 @@ static bool wgmma_serves(const struct clattn__device *device, const clattn_probl
            !(forward && (p->q_len <= DECODE_ROWS || wants_split(device, p)));
 }
 
-/* The copy engine wants multiples of 16 bytes. A row that stands for many, or a head, is left to others: that was never
- * tried. A tensor that has only one of them has a stride of 0 there. */
+/* Whether the copy engine can load the tensor: offset and strides are multiples of 16 bytes. A
+ * stride of 0 between several rows or heads was never tested, so other engines serve it; with a
+ * single row or head the stride is 0 anyway. */
 static bool can_copy(const struct view *view, int64_t heads, int64_t rows)
 {
     return ((view->offset | view->batch | view->head | view->row) & 7) == 0 && (view->head != 0 || heads == 1) &&
@@ -83,13 +90,13 @@ static size_t tile_bytes(int rows, int depth)
     return (size_t)rows * (size_t)clattn__round_up(depth, PANEL) * 2;
 }
 
-/* As the kernels declare it: tiles of the stationary side, rings of stages, statistics, barriers. */
+/* As the kernels declare it: stationary tiles, rings of stages, statistics, barriers. */
 static size_t local_bytes(const struct clattn__config *c)
 {
     const size_t stages = (size_t)c->stages, d = tile_bytes(c->tile_cols, c->d_pad),
                  dv = tile_bytes(c->tile_cols, c->dv_pad);
     const size_t stationary = tile_bytes(c->tile_rows, c->d_pad), second = tile_bytes(c->tile_rows, c->dv_pad);
-    const size_t work = 2 * (c->kernel == KERNEL_FORWARD ? 40 : 52); /* two of its struct work */
+    const size_t work = 2 * (c->kernel == KERNEL_FORWARD ? 40 : 52); /* two struct work_tile */
     if (c->kernel == KERNEL_DQ)
         return stationary + second + (stages + 1) * d + stages * dv + 8 * (1 + 2 * (2 * stages + 1));
     if (c->kernel == KERNEL_DKDV)
@@ -98,13 +105,13 @@ static size_t local_bytes(const struct clattn__config *c)
     return stationary + stages * (d + dv) + 8 * (6 + 4 * stages) + (c->persistent ? work : 0);
 }
 
-/* PARTS of backward_dkdv_wgmma.cl: registers do not hold both. */
+/* As DK_DV_SPLITS in the kernel: registers cannot hold both dK and dV. */
 static bool splits_dk_from_dv(const struct clattn__config *c)
 {
     return c->kernel == KERNEL_DKDV && c->want_dk && c->want_dv && c->d_pad + c->dv_pad > MAX_DEPTH;
 }
 
-/* As the #error lines of kernels/engines/nvidia_wgmma/engine.cl ask for. */
+/* As the #error lines of kernels/engines/nvidia_wgmma/engine.cl require. */
 static bool divides(const struct clattn__config *c)
 {
     const int most = c->kernel == KERNEL_FORWARD ? 192 : 128;
@@ -114,7 +121,7 @@ static bool divides(const struct clattn__config *c)
            (!c->persistent || c->kernel != KERNEL_DQ);
 }
 
-/* Fills in what follows from the tunable numbers. */
+/* Fills in what follows from the tunables. */
 static void follow(struct clattn__config *c)
 {
     c->split_dk_dv = splits_dk_from_dv(c);
@@ -141,7 +148,7 @@ static void fill(const struct wgmma_row *row, const clattn_problem *problem, str
     follow(c);
 }
 
-/* Nor most of a tile empty. */
+/* Also avoids tiles that would be mostly empty. */
 static bool keeps_busy(const struct clattn__device *device, const clattn_problem *problem,
                        const struct clattn__config *c)
 {
@@ -176,7 +183,7 @@ static bool wgmma_complete(const clattn_problem *problem, int64_t tile_rows, int
     return divides(c) && (c->tile_rows <= 64 || tile_rows > c->tile_rows / 2);
 }
 
-/* One work-item a map. */
+/* One work-item per map. */
 static bool maps_choose(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
                         struct clattn__config *c)
 {
@@ -189,7 +196,7 @@ static bool maps_choose(const struct clattn__device *device, const clattn_proble
 
 /* ---- solvers ---- */
 
-/* Its forward has no parts of keys. */
+/* Its forward does not split the keys. */
 #define FEATURES (CLATTN__16_BITS | CLATTN__SCORES)
 #define GRADIENT_FEATURES (FEATURES | CLATTN__FEATURE(KEY_SPLITS))
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Engine simt: tiles, by a table of rows that were measured, and solvers. */
+/* Engine simt: a table of measured tiles, and solvers. */
 #include "select/engines/engines.h"
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_ALL = ~0 };
 
-/* Rows of preference, the more specific first; the last fits every device with 8 KiB of local memory. A row serves
- * heads up to `depth` deep; depth step and output block are cut to the depth at hand. Measured on an H200, see bench/NOTES.md;
- * tiles of 64 rows, which other GPUs need, so that their compilers keep them in registers (tests/offline_budget.csv).
- * Few query rows have a table of their own, simt_decode.c. */
+/* Preferred tiles, the more specific first; the last fits every device with 8 KiB of local memory.
+ * A row serves D and Dv up to `depth`; depth step and output block are cut to the actual depth.
+ * Measured on an H200, see bench/NOTES.md. The tiles of 64 rows are for other GPUs, whose compilers
+ * can keep them in registers (tests/offline_budget.csv). Decode has its own table in
+ * simt_decode.c. */
 static const struct simt_row {
     int kernels, depth, tile_rows, tile_cols, tx, ty, depth_step, out_block, strip, unroll;
     bool resident;
@@ -87,7 +88,8 @@ static bool simt_choose(const struct clattn__device *device, const clattn_proble
     return false;
 }
 
-/* As the #error lines of engine_simt.cl ask for, and what a work-group may be. */
+/* As the #error lines of kernels/engines/simt/engine.cl require, within the limits of a
+ * work-group. */
 static bool simt_divides(const struct clattn__config *c)
 {
     const int group = c->tx * c->ty;
@@ -109,7 +111,7 @@ static bool simt_complete(const clattn_problem *problem, int64_t tile_rows, int6
 
 /* ---- solvers ---- */
 
-/* Everything that a problem can ask for. */
+/* All features. */
 #define FEATURES                                                                                                       \
     (CLATTN__FEATURE(FLOAT32) | CLATTN__16_BITS | CLATTN__SCORES | CLATTN__MASKS | CLATTN__FEATURE(PACKED_HEADS) |     \
      CLATTN__FEATURE(NEGATIVE_SCALE) | CLATTN__FEATURE(KEY_SPLITS))

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles of engine simt for few query rows, in the schedule of kernels/engines/simt/engine_decode.cl. */
+/* Tiles for decode in engine simt (kernels/engines/simt/engine_decode.cl). */
 #include "select/engines/engines.h"
 #include "select/split.h"
 
 enum { MOST_ROWS = 16 };
 
-/* Rows of preference; one serves problems of no more stationary rows than `most` in heads up to `depth` deep. Chunks are in
- * bytes of a key's row, strips in keys: of float32 an item carries 4 values at most. Measured on an H200, see
- * bench/NOTES.md: few items that have much on its way are faster than many. */
+/* Preferred tiles: a row serves up to `most` query rows with D and Dv up to `depth`. chunk_bytes is
+ * the staged part of a key's row; strips are in keys, at most 4 with float32. Measured on an H200,
+ * see bench/NOTES.md: few work-items with many loads in flight are faster than many. */
 static const struct decode_row {
     int most, depth, tile_cols, tx, ty, chunk_bytes, strip, unroll;
 } decode_rows[] = {
@@ -30,7 +30,7 @@ static int element_bytes(const struct clattn__config *c)
     return c->dtype == CLATTN_FLOAT32 ? 4 : 2;
 }
 
-/* As kernels/engines/simt/engine_decode.cl says. */
+/* As declared in kernels/engines/simt/engine_decode.cl. */
 static size_t decode_local_bytes(const struct clattn__config *c)
 {
     const size_t tile_rows = (size_t)c->tile_rows, tile_cols = (size_t)c->tile_cols, group = (size_t)(c->tx * c->ty);
@@ -42,7 +42,8 @@ static size_t decode_local_bytes(const struct clattn__config *c)
 
 static bool decode_divides(const struct clattn__config *c)
 {
-    const int keys = c->tile_cols / c->ty, group = c->tx * c->ty; /* keys of a group of work-items */
+    /* Keys of a group of work-items. */
+    const int keys = c->tile_cols / c->ty, group = c->tx * c->ty;
     return c->stationary_resident && c->tile_rows <= MOST_ROWS && (c->tile_rows & (c->tile_rows - 1)) == 0 &&
            c->tile_cols % c->ty == 0 && keys >= 2 && (keys <= c->tx || keys % c->tx == 0) && keys % c->strip == 0 &&
            c->out_block % (4 * c->tx) == 0 && c->out_block < clattn__output_depth(c) + 4 * c->tx &&
@@ -56,7 +57,8 @@ static int decode_fit(int tile, int64_t rows, int least)
     return tile;
 }
 
-/* A power of two, so that vectors are, unless more than an eighth of what is staged were padding. */
+/* A power of two, so that vectors are too, unless more than an eighth of what is staged were
+ * padding. */
 static int decode_chunk(int depth, int most)
 {
     int depth_step = most;
@@ -89,8 +91,9 @@ static void decode_fill(const struct decode_row *row, const clattn_problem *prob
     c->local_bytes = decode_local_bytes(c);
 }
 
-/* This schedule does not flush long sums (kernels/attention/long_sums.cl), but shares them among groups of work-items, and parts of
- * the keys: as many as keep them short in float32 (split.c), unless the caller wants fewer. */
+/* Decode does not flush long sums (kernels/attention/long_sums.cl). It divides them among groups of
+ * work-items and splits of the keys: enough to keep float32 sums short (split.c), unless the caller
+ * wants fewer. */
 static bool decode_adds_up(const clattn_problem *problem, int groups)
 {
     return problem->dtype != CLATTN_FLOAT32 || !problem->kv_splits ||
@@ -127,7 +130,8 @@ bool clattn__decode_complete(const clattn_problem *problem, int64_t tile_rows, i
     (void)problem;
     c->tile_rows = clattn__shrink(c->tile_rows, tile_rows, 1);
     c->tile_cols = clattn__shrink(c->tile_cols, tile_cols, 2 * c->ty);
-    if (c->tile_cols < c->ty) /* no key for a group of work-items, and a strip of none divides nothing */
+    /* A group of work-items would have no key, and the strip would be 0. */
+    if (c->tile_cols < c->ty)
         return false;
     clattn__simt_fit_strip(c, clattn__min_int(c->tile_cols / c->ty, c->strip));
     c->group_size = (size_t)(c->tx * c->ty);
