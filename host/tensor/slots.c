@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tensors that a pass has: their shapes, and where structs have them. */
+/* The tensors of a pass: their shapes, and their members in the structs. */
 #include "tensor/slots.h"
 
 #include <stddef.h>
@@ -19,7 +19,7 @@ static const struct line {
 #undef SLOT
 };
 
-/* Of a problem: whether it has the tensor, and which shape that has. */
+/* Whether a problem has the tensor, and its shape. */
 struct extent {
     bool there;
     int64_t dim[4];
@@ -84,7 +84,7 @@ clattn_tensor *clattn__tensor_at(const clattn_tensors *tensors, size_t index)
     return (clattn_tensor *)((uintptr_t)tensors + lines[index].tensor);
 }
 
-/* An input's array has the same members, but for a const. */
+/* clattn_const_array has the same members as clattn_array, except for a const. */
 clattn_array clattn__array_at(const clattn_arrays *arrays, size_t index)
 {
     clattn_array array;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tensors of attention, a line each: whoever goes through tensors goes by this list. */
+/* The tensors of attention, one line each: the one list for all code that loops over tensors. */
 #ifndef CLATTN_TENSOR_SLOTS_H
 #define CLATTN_TENSOR_SLOTS_H
 
 #include "tensor/tensor.h"
 
-/* TENSOR(SLOT, member of clattn_tensors, clattn_arrays and struct call, passes that read it, passes that write it, whether
- * problem p has it, shape (B, H, rows, depth), elements). Passes are bits of CLATTN_FORWARD and CLATTN_BACKWARD. */
+/* TENSOR(SLOT, member of clattn_tensors, clattn_arrays and struct call, passes that read it, passes
+ * that write it, whether problem p has it, shape (B, H, rows, depth), elements). Passes are bits of
+ * CLATTN_FORWARD and CLATTN_BACKWARD. */
 #define CLATTN__TENSORS(TENSOR)                                                                                        \
     TENSOR(Q, q, BOTH_PASSES, 0, true, SHAPE(p->batch, p->q_heads, p->q_len, p->qk_dim), STORED)                       \
     TENSOR(K, k, BOTH_PASSES, 0, true, SHAPE(p->batch, p->kv_heads, p->kv_len, p->qk_dim), STORED)                     \
@@ -19,7 +20,7 @@
     TENSOR(DK, dk, 0, CLATTN_BACKWARD_DK, true, SHAPE(p->batch, p->kv_heads, p->kv_len, p->qk_dim), STORED)            \
     TENSOR(DV, dv, 0, CLATTN_BACKWARD_DV, true, SHAPE(p->batch, p->kv_heads, p->kv_len, p->v_dim), STORED)
 
-/* What a score is made of besides Q and K: a layer's calls have these too, under the same names. */
+/* Inputs of a score besides Q and K. A layer's calls have them too, under the same names. */
 #define CLATTN__SCORE_TENSORS(TENSOR)                                                                                  \
     TENSOR(MASK, mask, BOTH_PASSES, 0, p->score.mask_dim[0] != 0,                                                      \
            SHAPE(p->score.mask_dim[0], p->score.mask_dim[1], p->score.mask_dim[2], p->score.mask_dim[3]), BYTE)        \
@@ -30,11 +31,12 @@
 #define CLATTN__TENSOR_SLOT(slot, member, read, written, when, shape, elements) TENSOR_SLOT_##slot,
 enum { CLATTN__TENSORS(CLATTN__TENSOR_SLOT) TENSOR_SLOT_COUNT };
 
-/* Fills roles[] for a forward or the gradients in `pass`; returns how many. */
+/* Lists the tensors that `pass` (CLATTN_FORWARD or gradients) reads or writes. Returns their
+ * number. */
 size_t clattn__slots(const clattn_problem *problem, unsigned pass, struct clattn__tensor_slot slots[TENSOR_SLOT_COUNT]);
-/* The passes that write tensor TENSOR_SLOT_.. */
+/* The passes that write tensor TENSOR_SLOT_... */
 unsigned clattn__written_by(size_t index);
-/* Its member of the struct, which may be written where the struct may be. */
+/* Member TENSOR_SLOT_.. of the struct. It may be written if the struct may be. */
 clattn_tensor *clattn__tensor_at(const clattn_tensors *tensors, size_t index);
 clattn_array clattn__array_at(const clattn_arrays *arrays, size_t index);
 

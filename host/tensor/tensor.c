@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors as strided views: how far they reach, whether they share bytes. */
+/* Tensors as strided views: their extent, and whether they share bytes. */
 #include "tensor/tensor.h"
 
 #include <string.h>
@@ -47,10 +47,10 @@ int64_t clattn__view_extent(const struct clattn__view *view)
 
 /* ---- overlap ----
  *
- * Views A and B share a byte when  base_A - base_B + sum a_i s_i - sum b_i t_i  lies in (-run_A, run_B)  for some
- * indices a, b. Equal strides of both merge into one term, so there are at most six terms c_i u_i, c_i in a range. They
- * are searched with the largest stride first: what the smaller ones can still reach leaves few c_i to try, one or two
- * for the usual layouts. */
+ * Views A and B share a byte if base_A - base_B + sum a_i s_i - sum b_i t_i lies in (-run_A, run_B)
+ * for some indices a, b. Equal strides of A and B merge into one term. So there are at most six
+ * terms c_i u_i, with c_i in a range. The search takes the largest stride first: the reach of the
+ * smaller ones leaves few c_i to try, one or two for the usual layouts. */
 
 struct term {
     int64_t stride, low, high;
@@ -59,9 +59,9 @@ struct term {
 struct search {
     struct term terms[6];
     size_t count;
-    int64_t low, high; /* the sum must fall in here */
+    int64_t low, high; /* interval that the sum must reach */
     int steps;         /* left before giving up */
-    bool nonzero;      /* some c must not be 0: a view against itself */
+    bool nonzero;      /* some c must not be 0: for a view against itself */
 };
 
 static int64_t floor_divide(int64_t a, int64_t b)
@@ -69,7 +69,8 @@ static int64_t floor_divide(int64_t a, int64_t b)
     return a / b - (a % b < 0 ? 1 : 0);
 }
 
-/* Whether terms[at ..] can bring sum into the interval. Gives up with true: sharing cannot be ruled out. */
+/* Whether terms[at ..] can move `sum` into the interval. Returns true when steps run out: sharing
+ * cannot be ruled out. */
 static bool reaches(struct search *search, size_t at, int64_t sum, bool all_zero)
 {
     if (at == search->count)
@@ -119,7 +120,7 @@ static bool views_share(const struct clattn__view *a, const struct clattn__view 
     return reaches(&search, 0, a->base - b->base, true);
 }
 
-/* Whether two different elements of a view are one. */
+/* Whether two different elements of a view share a byte. */
 static bool view_shares_with_itself(const struct clattn__view *view)
 {
     struct search search = {.steps = SEARCH_STEPS, .low = -view->run + 1, .high = view->run - 1, .nonzero = true};
