@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The search goes from good configurations to their neighbours: the rows of the built-in table first, then neighbours
- * of the fastest. Legal ones only, each once. */
+/* The search starts with the rows of the built-in table, and continues with neighbours of the
+ * fastest configurations. It tries only usable configurations, each once. */
 #include "tune/candidates.h"
 
 #include "select/choose.h"
 #include "select/tunables.h"
 
-/* Numbers that are worth doubling and halving together. */
+/* Tunables that are worth doubling and halving together. */
 static const char *const pairs[][2] = {{"TILE_ROWS", "TY"}, {"TILE_ROWS", "WARPS"}, {"TILE_ROWS", "TILE_COLS"},
                                        {"TILE_COLS", "TX"}, {"TILE_COLS", "STRIP"}, {"DEPTH_STEP", "OUT_BLOCK"}};
 
-/* A work-item with more scores or outputs than this has no registers left for them on any GPU, and takes long to
- * compile. */
+/* With more scores or outputs, a work-item has too few registers on any GPU, and its kernel takes
+ * long to compile. */
 static bool is_sensible(const struct clattn__config *c)
 {
     const int most_scores = 64, most_outputs = 128;
@@ -21,7 +21,7 @@ static bool is_sensible(const struct clattn__config *c)
         return true;
     if (c->engine == CLATTN_ENGINE_SIMT)
         return scores <= most_scores && outputs <= most_outputs;
-    const int most_registers = 208; /* of the 255 that there are; the table's rows take 192 */
+    const int most_registers = 208; /* of 255; the table's rows use 192 */
     return scores * clattn__stationary_count(c) + outputs * clattn__output_count(c) <= most_registers;
 }
 
@@ -36,7 +36,7 @@ static void add_once(struct clattn__candidates *candidates, struct clattn__confi
         candidates->list[candidates->count++] = (struct clattn__candidate){config, promise, tried};
 }
 
-/* Another value beside the field's; what is out of bounds is found out later. */
+/* Changes a tunable by one step. Values out of bounds are rejected later. */
 static void step(const struct clattn__tunable *tunable, bool up, struct clattn__config *config)
 {
     int *value = clattn__tunable_value(tunable, config);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A problem's tensors on the device, and runs of its kernels: checked, or timed. */
+/* A problem's tensors on the device, and runs of its kernels for checking or timing. */
 #include "tune/trial.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@ unsigned clattn__trial_pass(const struct clattn__trial *trial, enum clattn__kern
 
 /* ---- numbers ---- */
 
-/* A multiple of 1/32 below 2, which every dtype holds exactly. */
+/* Stores a multiple of 1/32 below 2 in magnitude, which every dtype holds exactly. */
 static void put_element(clattn_dtype dtype, void *data, size_t at, int thirty_seconds)
 {
     const float x = (float)thirty_seconds / 32.0f;
@@ -22,7 +22,7 @@ static void put_element(clattn_dtype dtype, void *data, size_t at, int thirty_se
         ((uint32_t *)data)[at] = bits;
     else if (dtype == CLATTN_BFLOAT16)
         ((uint16_t *)data)[at] = (uint16_t)(bits >> 16);
-    else /* never subnormal: the exponent is rebiased, from 127 to 15 */
+    else /* never subnormal: the exponent's bias changes from 127 to 15 */
         ((uint16_t *)data)[at] =
             thirty_seconds ? (uint16_t)((bits >> 16 & 0x8000) | ((bits & 0x7fffffff) - (112u << 23)) >> 13) : 0;
 }
@@ -58,8 +58,8 @@ static clattn_dtype slot_dtype(const clattn_problem *problem, const struct clatt
     return slot->elements == FLOAT ? CLATTN_FLOAT32 : problem->dtype;
 }
 
-/* Key lengths are M; three of four scores of a mask may be attended to; what is float32 whatever the dtype goes with
- * distances, and is 0 or 1/32; all else is random, uniform within +-2. */
+/* Key lengths are M; three of four mask elements are 1. Float32 inputs are ALiBi slopes, which are
+ * multiplied by distances: 0 or 1/32. All else is random, uniform within +-2. */
 static void fill(const clattn_problem *problem, const struct clattn__tensor_slot *slot, void *data)
 {
     uint32_t state = (uint32_t)slot->index + 1;
@@ -77,8 +77,9 @@ static void fill(const clattn_problem *problem, const struct clattn__tensor_slot
     }
 }
 
-/* Both come from the same inputs by float32 sums in another order, rounded once. NaN differs from everything. Inputs
- * are of the size of 1: where all results are small, they are what is left of larger terms, and so are their errors. */
+/* Both results are float32 sums of the same inputs in another order, rounded once. NaN differs from
+ * everything. Inputs have a size of about 1: if all results are small, they are differences of
+ * larger terms, with the errors of those. */
 static bool agree(const clattn_problem *problem, const struct clattn__tensor_slot *slot, const void *found,
                   const void *expected)
 {
@@ -104,7 +105,7 @@ static clattn_status open_device(struct clattn__trial *trial, const clattn_conte
 {
     clattn_options options = CLATTN_OPTIONS_INIT;
     options.allocator = context->allocator;
-    options.cache_dir = ""; /* hundreds of kernels that nobody will want again */
+    options.cache_dir = ""; /* hundreds of kernels that nobody needs again */
     options.engine = context->engine;
     options.max_launch_flops = context->max_launch_flops;
     options.build_options = context->build_options;
@@ -122,7 +123,8 @@ static clattn_status open_device(struct clattn__trial *trial, const clattn_conte
     return CLATTN_SUCCESS;
 }
 
-/* Host memory for every tensor: of inputs until they are on the device, of outputs for good. */
+/* Host memory for every tensor: of inputs until they are on the device, of outputs until the
+ * end. */
 static clattn_status make_arrays(struct clattn__trial *trial)
 {
     struct clattn__transfer *transfer = &trial->transfer;
@@ -131,7 +133,7 @@ static clattn_status make_arrays(struct clattn__trial *trial)
         struct clattn__tensor_slot *slot = &transfer->slots[i];
         const size_t bytes = slot_elements(slot) * slot->element_bytes;
         if (slot->index == TENSOR_SLOT_OUT || slot->index == TENSOR_SLOT_LSE)
-            slot->use = TENSOR_OUTPUT; /* a forward runs before any backward */
+            slot->use = TENSOR_OUTPUT; /* forward runs before any backward */
         trial->found[i] = clattn__allocate(allocator, bytes);
         trial->expected[i] = slot->use == TENSOR_OUTPUT ? clattn__allocate(allocator, bytes) : NULL;
         if (!trial->found[i] || (slot->use == TENSOR_OUTPUT && !trial->expected[i]))
@@ -226,7 +228,7 @@ static bool writes(const struct clattn__trial *trial, enum clattn__kernel kernel
     return (clattn__written_by(trial->transfer.slots[at].index) & clattn__trial_pass(trial, kernel)) != 0;
 }
 
-/* Runs into buffers full of NaN, and reads back what the kernel writes. */
+/* Fills the kernel's outputs with NaN, runs it, and reads them back. */
 static clattn_status run_once(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel)
 {
     struct clattn__transfer *transfer = &trial->transfer;
@@ -271,8 +273,9 @@ clattn_status clattn__trial_verify(struct clattn__trial *trial, const clattn_pla
     return status;
 }
 
-/* Timed by the host's clock around whole runs, launches included, as a caller sees them: an event of a backward stands
- * for two kernels, and not every driver stamps such events. Short runs are repeated to some milliseconds. */
+/* Times whole runs by the host's clock, launches included, as a caller sees them: an event of a
+ * backward covers two kernels, and not every driver sets its time stamps. Short runs are repeated
+ * for some milliseconds. */
 clattn_status clattn__trial_time(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel,
                                  double give_up, double *seconds)
 {
@@ -291,7 +294,7 @@ clattn_status clattn__trial_time(struct clattn__trial *trial, const clattn_plan 
         }
         if (count == 0 && now > 0.5)
             samples = 3;
-        int at = count++; /* sorted as they come */
+        int at = count++; /* insertion sort */
         for (; at > 0 && sample[at - 1] > now; --at)
             sample[at] = sample[at - 1];
         sample[at] = now;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Running a problem over and over on the device: what the tuner measures with. */
+/* Runs a problem's kernels repeatedly on the device, for the tuner's measurements. */
 #ifndef CLATTN_TUNE_TRIAL_H
 #define CLATTN_TUNE_TRIAL_H
 
@@ -10,7 +10,7 @@
 struct clattn__trial {
     clattn_problem problem;
     unsigned passes;
-    struct clattn_runner runner; /* a context and a queue of its own */
+    struct clattn_runner runner; /* with its own context and queue */
     struct clattn__transfer transfer;
     void *found[TENSOR_SLOT_COUNT], *expected[TENSOR_SLOT_COUNT]; /* of the transfer's outputs */
     clattn_tensors tensors;
@@ -18,20 +18,21 @@ struct clattn__trial {
     size_t workspace_bytes;
 };
 
-/* What of the passes a kernel does. */
+/* The passes of the trial that the kernel serves; 0: it has no tunables. */
 unsigned clattn__trial_pass(const struct clattn__trial *trial, enum clattn__kernel kernel);
 
-/* Makes the context (without files), the queue, and buffers of random numbers. Must be closed in any case. */
+/* Creates the context (without files), the queue, and buffers of random numbers. Must be closed,
+ * even after a failure. */
 clattn_status clattn__trial_open(struct clattn__trial *trial, const clattn_context *context,
                                  const clattn_problem *problem, unsigned passes);
 void clattn__trial_close(struct clattn__trial *trial);
 
-/* Runs the plan, which has the kernel's pass, and keeps what comes out as what is right. */
+/* Runs the plan, which must have the kernel's pass, and stores its results as the expected ones. */
 clattn_status clattn__trial_expect(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel);
-/* Runs it and compares. */
+/* Runs the plan and compares its results with the expected ones. */
 clattn_status clattn__trial_verify(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel,
                                    bool *right);
-/* The median time of a run; where the first takes more than `give_up`, that one. */
+/* The median time of a run; the first time if it exceeds `give_up`. */
 clattn_status clattn__trial_time(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel,
                                  double give_up, double *seconds);
 

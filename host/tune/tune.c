@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clattn_tune: the fastest configuration of each kernel, by trying. */
+/* clattn_tune: finds the fastest configuration of each kernel by trying. */
 #include "api/api.h"
 #include "base/sizes.h"
 #include "launch/launch.h"
@@ -14,13 +14,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A gain below this is not worth a row of its own: the clock is no better. */
+/* A smaller gain is not worth a row: timing is no more precise. */
 static const double least_gain = 0.98;
 
 struct search {
     clattn_context *context; /* the caller's */
     clattn_tune_options options;
-    double seconds;         /* of a kernel */
+    double seconds;         /* per kernel */
     double start, deadline; /* of the kernel's search */
     bool stopped;
     enum clattn__kernel kernel;
@@ -28,12 +28,13 @@ struct search {
     struct clattn__candidates candidates;
     struct clattn__config builtin, best;
     clattn_tuned_kernel found, all[KERNEL_COUNT];
-    size_t count; /* of all */
+    size_t count; /* of `all` */
 };
 
 /* ---- one configuration ---- */
 
-/* A plan of the trial's own context, where this is the one tuned configuration; NULL: there is no such plan. */
+/* A plan in the trial's context, with this as the only tuned configuration; NULL: no plan uses
+ * it. */
 static clattn_status make_plan(struct search *s, const struct clattn__config *config, clattn_plan **plan)
 {
     clattn_context *context = s->trial.runner.context;
@@ -51,7 +52,8 @@ static clattn_status make_plan(struct search *s, const struct clattn__config *co
     return status;
 }
 
-/* Seconds of a run; infinite where it is not built, not run or not right. Only a lack of host memory is an error. */
+/* Seconds of a run; infinite if it does not build or run, or is wrong. Only a lack of host memory
+ * is an error. */
 static clattn_status try_config(struct search *s, const struct clattn__config *config, double give_up, double *seconds)
 {
     clattn_plan *plan;
@@ -68,7 +70,7 @@ static clattn_status try_config(struct search *s, const struct clattn__config *c
     return status == CLATTN_OUT_OF_MEMORY ? status : CLATTN_SUCCESS;
 }
 
-/* What a plan takes without tuning: its results are what is right. */
+/* Runs the configuration that a plan uses without tuning; its results are the expected ones. */
 static clattn_status try_builtin(struct search *s)
 {
     clattn_plan *plan;
@@ -108,7 +110,7 @@ static clattn_status try_candidates(struct search *s)
 {
     const double near_best = 1.1, hopeless = 1.3;
     clattn_status status = CLATTN_SUCCESS;
-    struct clattn__config known = s->builtin; /* what an earlier search found */
+    struct clattn__config known = s->builtin; /* an earlier search's result */
     const bool is_known = clattn__tuned_find(s->context, s->builtin.engine, &s->trial.problem, &known);
     s->start = clattn__seconds_now();
     s->deadline = s->start + s->seconds;
@@ -130,7 +132,8 @@ static clattn_status try_candidates(struct search *s)
     return status;
 }
 
-/* The fastest of many is partly the luckiest of many: it has to win once more, against the built-in one. */
+/* The fastest of many is partly the luckiest: it must win once more, against the built-in
+ * configuration. */
 static clattn_status confirm(struct search *s)
 {
     double builtin = INFINITY, best = INFINITY;
@@ -168,7 +171,7 @@ static clattn_status store(struct search *s)
     return clattn__tuned_store(s->context, &row, 1);
 }
 
-/* Backward reads what a forward wrote, and the last candidate may have been wrong. */
+/* Runs forward, because backward reads its results, and the last candidate may have been wrong. */
 static clattn_status run_forward(struct search *s)
 {
     clattn_plan *plan;
@@ -187,7 +190,8 @@ static clattn_status tune_kernel(struct search *s)
         status = try_candidates(s);
     if (!status)
         status = confirm(s);
-    if (!status && s->candidates.tried > 1) /* else nothing was learnt, and an earlier search may have */
+    /* Without a candidate nothing is known, and an earlier search may have stored a row. */
+    if (!status && s->candidates.tried > 1)
         status = store(s);
     if (!status)
         describe(s);
@@ -196,7 +200,7 @@ static clattn_status tune_kernel(struct search *s)
 
 /* ---- the call ---- */
 
-/* Which kernels a plan of these passes has that a search can do something for. */
+/* Lists the kernels of a plan of these passes that can be tuned. */
 static clattn_status list_kernels(struct search *s, unsigned passes, bool tunable[KERNEL_COUNT], int *count)
 {
     clattn_plan *plan;
@@ -218,7 +222,8 @@ static clattn_status tune_all(struct search *s, const clattn_problem *problem, u
         return status;
     s->candidates.context = context;
     s->candidates.problem = &s->trial.problem;
-    bool tunable[KERNEL_COUNT] = {false}, has_forward = false; /* out and lse are what a backward needs */
+    /* has_forward: out and lse are correct, as backward needs them. */
+    bool tunable[KERNEL_COUNT] = {false}, has_forward = false;
     int count = 0;
     status = list_kernels(s, passes, tunable, &count);
     s->seconds = s->options.seconds / (count ? count : 1);
@@ -238,7 +243,7 @@ static clattn_status tune_all(struct search *s, const clattn_problem *problem, u
     return status;
 }
 
-/* What a caller brings, at the library's size. */
+/* The caller's structs, at the library's size. */
 struct tune_call {
     clattn_problem problem;
     clattn_tune_options options;
@@ -308,7 +313,7 @@ clattn_status clattn_tune(clattn_context *context, const clattn_problem *problem
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "the context has no folder for tuned configurations: its "
                                                      "options.cache_dir is \"\", or neither XDG_CACHE_HOME nor HOME "
                                                      "names one");
-    status = clattn__tuned_store(context, NULL, 0); /* better now than after minutes */
+    status = clattn__tuned_store(context, NULL, 0); /* better to fail now than after minutes */
     if (status)
         return status;
     struct search *s = clattn__allocate(&context->allocator, sizeof *s);
