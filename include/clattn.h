@@ -628,8 +628,8 @@ typedef struct clattn_layer_tensors {
     clattn_block saved;
     clattn_block dout; /* backward: in   (B,N,E), the gradient of out */
 
-    /* backward: out, in the shapes of x, context and the weights; absent ones are not computed. */
-    /* without a context: the sum of the gradients as queries and as keys and values */
+    /* backward: out, in the shapes of x, context and the weights; absent ones are not computed.
+     * Without a context, dx is the sum of the gradients as queries and as keys and values. */
     clattn_block dx;
     clattn_block dcontext; /* if the layer has a context */
     clattn_block dwq, dwkv, dwo;
@@ -674,9 +674,10 @@ CLATTN_API clattn_status clattn_layer_enqueue_backward(const clattn_layer_plan *
  *    OPENCL_ERROR, OUT_OF_MEMORY  also if no device is left: the error of the first one skipped */
 CLATTN_API clattn_status clattn_list_devices(cl_device_id *devices, size_t capacity, size_t *count);
 
-/* Finds one of these devices. `which` is NULL or "" for the best (the first GPU, else the first
- * accelerator, else the first device), an index into the list, or text in the name of a device or
- * its platform (ignoring case; only a name's first 127 bytes count): the first match.
+/* Finds one of these devices; *device is NULL on failure. `which` is NULL or "" for the best (the
+ * first GPU, else the first accelerator, else the first device), an index into the list, or text in
+ * the name of a device or its platform (ignoring case; only a name's first 127 bytes count): the
+ * first match.
  *    INVALID_ARGUMENT  device is NULL
  *    NO_DEVICE         no match; the error lists the devices, or says why none is usable
  *    OPENCL_ERROR, OUT_OF_MEMORY */
@@ -685,11 +686,12 @@ CLATTN_API clattn_status clattn_find_device(const char *which, cl_device_id *dev
 /* A runner owns a device, a context, a queue and, during a run, the device buffers. */
 typedef struct clattn_runner clattn_runner;
 
-/* `which` as in clattn_find_device, `options` as in clattn_context_create; so are the errors. */
+/* `which` as in clattn_find_device, `options` as in clattn_context_create, and the errors of both.
+ * *runner is NULL on failure. */
 CLATTN_API clattn_status clattn_runner_create(const char *which, const clattn_options *options, clattn_runner **runner);
 CLATTN_API void clattn_runner_destroy(clattn_runner *runner); /* NULL is ignored */
 
-/* The runner's context and device, for queries; they live as long as the runner. NULL for NULL. */
+/* The runner's context and device; they live as long as the runner. NULL for NULL. */
 CLATTN_API clattn_context *clattn_runner_context(clattn_runner *runner);
 CLATTN_API cl_device_id clattn_runner_device(const clattn_runner *runner);
 
@@ -705,7 +707,8 @@ typedef struct clattn_const_array {
     size_t stride[4];
 } clattn_const_array;
 
-/* As clattn_tensors, member for member. Outputs that are NULL are not computed. */
+/* As clattn_tensors, member for member. lse in forward, dq, dk and dv may be NULL: they are not
+ * computed. */
 typedef struct clattn_arrays {
     size_t struct_size; /* sizeof(clattn_arrays) */
     clattn_const_array q, k, v, mask, kv_lengths;
@@ -758,8 +761,8 @@ CLATTN_API clattn_status clattn_run_forward(clattn_runner *runner, const clattn_
 CLATTN_API clattn_status clattn_run_backward(clattn_runner *runner, const clattn_problem *problem,
                                              const clattn_arrays *arrays, clattn_run_info *info);
 
-/* As clattn_layer_tensors, member for member. Arrays are contiguous, except mask, kv_lengths and
- * alibi, which have strides. */
+/* As clattn_layer_tensors, member for member, without `saved`. Arrays are contiguous, except mask,
+ * kv_lengths and alibi, which have strides. */
 typedef struct clattn_layer_arrays {
     size_t struct_size; /* sizeof(clattn_layer_arrays) */
     int accumulate;
