@@ -35,7 +35,7 @@ static clattn_status check_product(const char *what, const int64_t *sizes, size_
     int64_t product = 1;
     for (size_t i = 0; i < count; ++i) {
         if (sizes[i] > MAX_ELEMENTS / product)
-            return clattn__fail(CLATTN_INVALID_SIZE, "the elements of %s exceed 2^58", what);
+            return clattn__fail(CLATTN_INVALID_SIZE, "%s has more than 2^58 elements", what);
         product *= sizes[i];
     }
     return CLATTN_SUCCESS;
@@ -124,8 +124,8 @@ static clattn_status check_score(const clattn_problem *p)
     if (s->scale != 0.0f && !(fabsf(s->scale) >= FLT_MIN && fabsf(s->scale) <= MAX_SCALE))
         return clattn__fail(
             CLATTN_INVALID_ARGUMENT,
-            "problem.score.scale is %g; allowed are 0, for 1/sqrt(D), and +-%g to +-%g, so that it is a normal "
-            "number in units of powers of two, too",
+            "problem.score.scale is %g; allowed are 0, for 1/sqrt(D), and +-%g to +-%g: scale and scale log2(e) "
+            "must be normal numbers",
             (double)s->scale, (double)FLT_MIN, (double)MAX_SCALE);
     if (s->align != CLATTN_ALIGN_BOTTOM_RIGHT && s->align != CLATTN_ALIGN_TOP_LEFT && s->align != CLATTN_ALIGN_OFFSET)
         return clattn__fail(CLATTN_INVALID_ARGUMENT,

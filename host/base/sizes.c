@@ -38,8 +38,8 @@ clattn_status clattn__struct_take(const struct clattn__struct *type, const char 
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
                             "%s.struct_size is %zu and its byte %zu is not 0; the library (clattn %s) knows the first "
                             "%zu bytes of a %s: this program was built with a later clattn than the library it runs "
-                            "with, and asks for what only that one does. Run it with that library, or leave the later "
-                            "members 0",
+                            "with, and uses a feature of that later one. Run it with the later library, or leave the "
+                            "newer members 0",
                             what, given, at, clattn_version_string(), type->size, type->name);
     memset(into, 0, type->size);
     memcpy(into, from, given < type->size ? given : type->size);

@@ -98,8 +98,7 @@ static clattn_status find_memory(const clattn_context *context, const struct cla
                                  const clattn_tensor *tensor, const void **memory, int64_t *base, uint64_t *size)
 {
     if (tensor->mem && tensor->svm)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensor %s has a mem and an svm; it lies in one of them",
-                            slot->name);
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensor %s has a mem and an svm; set one of them", slot->name);
     if (tensor->svm) {
         *memory = &address_space;
         *base = (int64_t)(intptr_t)tensor->svm;

@@ -59,8 +59,9 @@ static clattn_status check_gradients(const clattn_layer_plan *plan, const clattn
     if (t->accumulate != 0 && t->accumulate != 1)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "tensors.accumulate is %d; allowed are 0 and 1", t->accumulate);
     if (t->dcontext.mem && !plan->has_context)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "dcontext is given, but the layer has no context: dx has the gradient of both ways");
+        return clattn__fail(
+            CLATTN_INVALID_ARGUMENT,
+            "dcontext is given, but the layer has no context: dx is the gradient of queries, keys and values");
     clattn_tensor list[LAYER_TENSOR_SLOT_COUNT];
     list_tensors(t, list);
     for (size_t i = 0; i < LAYER_TENSOR_SLOT_COUNT; ++i)

@@ -103,19 +103,19 @@ clattn_status clattn__device_check(cl_device_id device)
     if (error)
         return clattn__fail_opencl(error, "clGetDeviceInfo");
     const size_t wanted = sizeof(struct call) + MOST_BUFFERS * (u.address_bits / 8);
-    const char *why = u.type & CL_DEVICE_TYPE_CUSTOM ? "is a custom device, which runs kernels of its own only"
+    const char *why = u.type & CL_DEVICE_TYPE_CUSTOM ? "is a custom device, which runs built-in kernels only"
                       : !u.available                 ? "is not available (CL_DEVICE_AVAILABLE)"
                       : !u.compiler                  ? "has no compiler for OpenCL C (CL_DEVICE_COMPILER_AVAILABLE)"
                       : !u.little_endian             ? "is big-endian (CL_DEVICE_ENDIAN_LITTLE)"
                       : !(u.float32 & CL_FP_INF_NAN)
-                          ? "has no infinities in float32 (CL_DEVICE_SINGLE_FP_CONFIG), which masks are made of"
+                          ? "has no infinities in float32 (CL_DEVICE_SINGLE_FP_CONFIG), which masks need"
                           : NULL;
     if (why)
         return clattn__fail(CLATTN_DEVICE_LIMIT, "%s %s", name, why);
     if (u.parameter_bytes < wanted)
         return clattn__fail(CLATTN_DEVICE_LIMIT,
-                            "%s takes %zu bytes of arguments to a kernel (CL_DEVICE_MAX_PARAMETER_SIZE); clattn's have "
-                            "up to %zu",
+                            "%s takes %zu bytes of arguments to a kernel (CL_DEVICE_MAX_PARAMETER_SIZE); clattn's "
+                            "kernels need up to %zu",
                             name, u.parameter_bytes, wanted);
     return CLATTN_SUCCESS;
 }

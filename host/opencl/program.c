@@ -56,7 +56,7 @@ static clattn_status retarget(clattn_context *context, const char *kernel, const
     struct clattn__text text;
     unsigned char *binary = clattn__program_binary(context, *program, &size);
     if (!binary)
-        return clattn__fail(CLATTN_BUILD_FAILED, "the compiler does not give kernel %s out", kernel);
+        return clattn__fail(CLATTN_BUILD_FAILED, "the driver returns no binary of kernel %s", kernel);
     clattn_status status = clattn__ptx_retarget(&context->allocator, (const char *)binary, size, &text);
     clattn__release(&context->allocator, binary);
     if (status)
@@ -68,7 +68,7 @@ static clattn_status retarget(clattn_context *context, const char *kernel, const
     if (error == CL_OUT_OF_HOST_MEMORY)
         return clattn__fail_opencl(error, "clCreateProgramWithBinary");
     if (error)
-        return clattn__fail(CLATTN_BUILD_FAILED, "kernel %s is not taken back when edited: %s", kernel,
+        return clattn__fail(CLATTN_BUILD_FAILED, "the driver rejects the edited binary of kernel %s: %s", kernel,
                             clattn__opencl_error_name(error));
     error = clBuildProgram(edited, 1, &context->id, options, NULL, NULL);
     if (error) {

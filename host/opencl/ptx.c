@@ -89,7 +89,7 @@ static void read_target(struct edit *e)
 static void end_entry(struct edit *e)
 {
     if (e->wants_limit)
-        e->wrong = "an entry that hands registers over does not say how many work-items it has";
+        e->wrong = "an entry with setmaxnreg does not state its number of work-items (.reqntid)";
 }
 
 /* An entry ends at the next entry. */

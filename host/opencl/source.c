@@ -122,7 +122,7 @@ static clattn_status add_file(struct assembly *to, const struct clattn__embedded
         size_t included_length;
         const char *included = included_name(line, length, &included_length);
         if (!follow_branches(&branches, to, line, length))
-            return clattn__fail(CLATTN_BUILD_FAILED, "kernel file %s has branches that are too deep", file->name);
+            return clattn__fail(CLATTN_BUILD_FAILED, "kernel file %s nests #if too deep", file->name);
         if (included) {
             const clattn_status status = add_included(to, included, included_length, depth + 1);
             if (status)

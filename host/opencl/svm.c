@@ -47,7 +47,7 @@ clattn_status clattn__svm_check(const clattn_context *context, const char *name,
                             "for an OpenCL before 2.0",
                             name, context->device.name);
     if ((uintptr_t)svm % ALIGNMENT)
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "svm of %s is %p, no multiple of %d; offset is for what is", name,
-                            svm, ALIGNMENT);
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "svm of %s is %p, no multiple of %d; use offset for smaller steps",
+                            name, svm, ALIGNMENT);
     return CLATTN_SUCCESS;
 }

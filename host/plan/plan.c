@@ -196,7 +196,7 @@ static clattn_status fail_misfit(const clattn_plan *plan, enum clattn__kernel ke
     char compiled[160] = "";
     if (misfit->group_size)
         snprintf(compiled, sizeof compiled,
-                 "; its smallest work-group has %zu work-items and %llu bytes, and %zu are the most as it was compiled",
+                 "; the smallest tried has %zu work-items and %llu bytes, and %zu are the most in the compiled kernel",
                  misfit->group_size, (unsigned long long)misfit->local_bytes, misfit->most_items);
     return clattn__fail(CLATTN_DEVICE_LIMIT,
                         "no configuration of kernel %s fits %s (%zu bytes of local memory, %zu work-items a group)%s",

@@ -142,15 +142,15 @@ clattn_status clattn__views_check_overlap(const struct clattn__view *views, size
         if (views[i].use != TENSOR_OUTPUT)
             continue;
         if (view_shares_with_itself(&views[i]))
-            return clattn__fail(CLATTN_OVERLAP, "the strides of output %s put several of its elements in one place",
+            return clattn__fail(CLATTN_OVERLAP, "the strides of output %s map several of its elements to one address",
                                 views[i].name);
         for (size_t j = 0; j < count; ++j) {
             const bool seen = views[j].use == TENSOR_OUTPUT && j <= i;
             if (!seen && views[i].memory == views[j].memory && views_share(&views[i], &views[j]))
-                return clattn__fail(
-                    CLATTN_OVERLAP,
-                    "output %s shares elements with %s %s; they may interleave in one buffer, not share", views[i].name,
-                    views[j].use == TENSOR_OUTPUT ? "output" : "input", views[j].name);
+                return clattn__fail(CLATTN_OVERLAP,
+                                    "output %s shares elements with %s %s; they may interleave in one buffer, but not "
+                                    "share elements",
+                                    views[i].name, views[j].use == TENSOR_OUTPUT ? "output" : "input", views[j].name);
         }
     }
     return CLATTN_SUCCESS;
