@@ -4,11 +4,8 @@
 #include "select/engines/engines.h"
 
 enum { ON_FORWARD = 1 << KERNEL_FORWARD, ON_DQ = 1 << KERNEL_DQ, ON_DKDV = 1 << KERNEL_DKDV };
-enum {
-    PANEL = 64,
-    UNIT = 16,
-    MAX_DEPTH = 256
-}; /* Depth of a panel in local memory, of a product, and the largest depth of a tile. */
+/* Depth of a panel in local memory, of a product, and the largest depth of a tile. */
+enum { PANEL = 64, UNIT = 16, MAX_DEPTH = 256 };
 enum { WARP = 32, DECODE_ROWS = 16 };
 
 /* Preferred tiles. A row serves D and Dv up to `depth` and at most `most` queries (0: any number).
