@@ -30,8 +30,7 @@ static uint16_t half_of(uint32_t bits)
     uint32_t half;
     if (size > 0x7f800000)
         half = shorten_nan(HALF_INFINITY, size & 0x7fffff, 10);
-    /* 2^16. Smaller numbers that round to 2^16 become infinity by the carry. */
-    else if (size >= 0x47800000)
+    else if (size >= 0x47800000) /* 2^16; smaller numbers that round to it carry into infinity */
         half = HALF_INFINITY;
     else if (size >= 0x38800000) /* 2^-14, the smallest normal number */
         half = round_off(size - ((127u - 15u) << 23), 23 - 10);

@@ -40,8 +40,7 @@ size_t clattn__engine_order(const clattn_context *context, clattn_engine order[C
     if (first != CLATTN_ENGINE_SIMT && first != CLATTN_ENGINE_CPU)
         order[count++] = CLATTN_ENGINE_SIMT;
     if (!context->engine && first == CLATTN_ENGINE_SIMT)
-        /* Slow on a GPU, but correct on one without work-groups of 64. */
-        order[count++] = CLATTN_ENGINE_CPU;
+        order[count++] = CLATTN_ENGINE_CPU; /* slow on a GPU, but correct without groups of 64 */
     return count;
 }
 
