@@ -233,7 +233,7 @@ static int many_keys_split(struct known_scene *s, clattn_dtype dtype, clattn_run
     }
     known_fill(s, SCENE_V, 0, 16, 0.1f, 0.1f);
     known_run(s, runner, 0);
-    known_all_near(s, "out over many keys in parts", SCENE_OUT, 0.1, 0.1 * LOSS);
+    known_all_near(s, "out over many keys in splits", SCENE_OUT, 0.1, 0.1 * LOSS);
     return 0;
 }
 
@@ -404,7 +404,7 @@ static const struct {
     {"the largest scores", last_scores_up},
     {"the largest scores by a negative scale", last_scores_down},
     {"large values", large_values_tile},
-    {"large values, keys in parts", large_values_split},
+    {"large values, keys in splits", large_values_split},
     {"many keys", many_keys_tile},
     {"many keys, two heads", many_keys_heads},
     {"many keys, one query", many_keys_few},

@@ -200,7 +200,7 @@ static int64_t for_short_sums(const clattn_problem *p, const struct clattn__conf
 static void check_splits(const struct clattn__device *device, const clattn_problem *p, const struct clattn__config *c)
 {
     struct clattn__config whole = *c;
-    const size_t bytes = clattn__split_bytes(p, c->splits);
+    const size_t bytes = clattn__partials_bytes(p, c->splits);
     const size_t rows = (size_t)(p->batch * p->q_heads * p->q_len);
 
     whole.splits = 1;

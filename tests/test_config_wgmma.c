@@ -318,14 +318,14 @@ static void test_stages_of_calls(void **state)
     add_stage(&plan, CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_FORWARD);
     add_stage(&plan, CLATTN_ENGINE_SIMT, KERNEL_FORWARD);
     add_stage(&plan, CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_DQ);
-    assert_false(clattn__plan_lacks(&plan) & CLATTN__BIT(BUFFER_delta));
+    assert_false(clattn__plan_missing_buffers(&plan) & CLATTN__BIT(BUFFER_delta));
     add_stage(&plan, CLATTN_ENGINE_SIMT, KERNEL_DQ);
     add_stage(&plan, CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_DKDV);
     add_stage(&plan, CLATTN_ENGINE_SIMT, KERNEL_DKDV);
-    assert_int_equal(clattn__plan_lacks(&plan), CLATTN__BIT(BUFFER_delta) | CLATTN__BIT(BUFFER_tensor_maps));
+    assert_int_equal(clattn__plan_missing_buffers(&plan), CLATTN__BIT(BUFFER_delta) | CLATTN__BIT(BUFFER_tensor_maps));
     add_stage(&plan, CLATTN_ENGINE_SIMT, KERNEL_DELTA);
     add_stage(&plan, CLATTN_ENGINE_NVIDIA_WGMMA, KERNEL_TENSOR_MAPS);
-    assert_int_equal(clattn__plan_lacks(&plan), 0);
+    assert_int_equal(clattn__plan_missing_buffers(&plan), 0);
     expect_stages(&plan, CLATTN_FORWARD, &call, "nvidia_wgmma tensor_map; nvidia_wgmma forward; ");
     expect_stages(&plan, CLATTN_BACKWARD, &call,
                   "nvidia_wgmma tensor_map; nvidia_wgmma backward_dq; nvidia_wgmma backward_dkdv; ");

@@ -43,12 +43,12 @@ static void test_as_asked(void **state)
     const size_t rows = (size_t)(split.batch * split.q_heads * split.q_len);
     clattn_plan *plan = make_plan(device, &split);
 
-    assert_non_null(strstr(clattn_plan_describe(plan), "keys in 3 parts (as asked)"));
+    assert_non_null(strstr(clattn_plan_describe(plan), "keys in 3 splits (as asked)"));
     assert_non_null(strstr(clattn_plan_describe(plan), "forward_combine: "));
     assert_true(workspace_of(plan) >= 4 * PARTS * rows * (size_t)(split.v_dim + 2));
     clattn_plan_destroy(plan);
     plan = make_plan(device, &whole);
-    assert_null(strstr(clattn_plan_describe(plan), "parts"));
+    assert_null(strstr(clattn_plan_describe(plan), "splits"));
     assert_null(strstr(clattn_plan_describe(plan), "forward_combine"));
     assert_int_equal(workspace_of(plan), 0);
     clattn_plan_destroy(plan);
@@ -67,7 +67,7 @@ static void test_by_itself(void **state)
     p.kv_len = 4096;
     p.qk_dim = p.v_dim = 8;
     plan = make_plan(device, &p);
-    assert_int_equal(strstr(clattn_plan_describe(plan), "parts (tuned)") != NULL, units > 1);
+    assert_int_equal(strstr(clattn_plan_describe(plan), "splits (tuned)") != NULL, units > 1);
     assert_int_equal(workspace_of(plan) > 0, units > 1);
     clattn_plan_destroy(plan);
     p.kv_len = 200; /* too few for two parts */

@@ -165,7 +165,7 @@ static void test_older(void **state)
         const void *at = page_put(&page, &older, sizeof older, size, 0);
 
         memset(&taken, 0xff, sizeof taken);
-        assert_success(clattn__struct_take(&type, "problem", at, &taken));
+        assert_success(clattn__struct_read(&type, "problem", at, &taken));
         assert_int_equal(taken.now.struct_size, sizeof taken);
         assert_int_equal(taken.now.batch, 3);
         assert_int_equal(taken.now.score.mask_dim[3], 5);
@@ -186,7 +186,7 @@ static void test_written_to_older(void **state)
         unsigned char *at = page_put(&page, &blank, sizeof blank, size, 0xff);
         size_t given;
 
-        clattn__struct_give(&from, sizeof from, at);
+        clattn__struct_write(&from, sizeof from, at);
         memcpy(&given, at, sizeof given);
         assert_int_equal(given, size);
         assert_memory_equal(at + 8, (const char *)&from + 8, (size < sizeof from ? size : sizeof from) - 8);

@@ -192,7 +192,7 @@ static void test_add(void **state)
     assert_int_equal(table.count, 40);
     for (size_t n = 0; n < table.count; n++) {
         assert_int_equal(table.rows[n].config.unroll, 2);
-        assert_int_equal(table.rows[n].part[TUNED_LOG_TILE_ROWS], n);
+        assert_int_equal(table.rows[n].part[TUNED_LOG_ROWS], n);
     }
     clattn__release(&heap, table.rows);
 }
@@ -298,7 +298,7 @@ static void test_illegal_rows(void **state)
     (void)state;
     rows[0].config.unroll = 1;
     rows[1].config.unroll = 2;
-    rows[1].part[TUNED_LOG_TILE_ROWS] = 3; /* far */
+    rows[1].part[TUNED_LOG_ROWS] = 3; /* far */
     assert_true(find(&table, &p, &unroll));
     assert_int_equal(unroll, 1);
     rows[0].config.tx = 6; /* not a multiple of 4 */

@@ -31,7 +31,7 @@ static clattn_status take_options(const clattn_options *given, clattn_options *o
 {
     *options = (clattn_options)CLATTN_OPTIONS_INIT;
     const clattn_status status =
-        given ? clattn__struct_take(CLATTN__STRUCT(clattn_options), "options", given, options) : CLATTN_SUCCESS;
+        given ? clattn__struct_read(CLATTN__STRUCT(clattn_options), "options", given, options) : CLATTN_SUCCESS;
     if (status)
         return status;
     if (!options->allocator.allocate != !options->allocator.release)

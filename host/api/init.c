@@ -13,7 +13,7 @@
         if (!object || struct_size < sizeof struct_size)                                                               \
             return;                                                                                                    \
         memcpy(object, &struct_size, sizeof struct_size);                                                              \
-        clattn__struct_give(&initial, sizeof initial, object);                                                         \
+        clattn__struct_write(&initial, sizeof initial, object);                                                        \
     }
 
 DEFINE_INIT(clattn_options, CLATTN_OPTIONS_INIT)

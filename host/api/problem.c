@@ -162,6 +162,6 @@ clattn_status clattn__problem_check(const clattn_problem *p)
 
 clattn_status clattn__problem_take(const clattn_problem *problem, clattn_problem *taken)
 {
-    const clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_problem), "problem", problem, taken);
+    const clattn_status status = clattn__struct_read(CLATTN__STRUCT(clattn_problem), "problem", problem, taken);
     return status ? status : clattn__problem_check(taken);
 }

@@ -26,7 +26,7 @@ static size_t first_nonzero(const unsigned char *bytes, size_t from, size_t to)
     return from;
 }
 
-clattn_status clattn__struct_take(const struct clattn__struct *type, const char *what, const void *from, void *into)
+clattn_status clattn__struct_read(const struct clattn__struct *type, const char *what, const void *from, void *into)
 {
     size_t given;
     memcpy(&given, from, sizeof given);
@@ -54,7 +54,7 @@ void clattn__element_give(const void *from, size_t size, void *to, size_t given)
         memset((char *)to + size, 0, given - size);
 }
 
-void clattn__struct_give(const void *from, size_t size, void *to)
+void clattn__struct_write(const void *from, size_t size, void *to)
 {
     size_t given;
     memcpy(&given, to, sizeof given);

@@ -36,10 +36,10 @@ enum { CLATTN__STRUCT_LIST(CLATTN__LEAST) };
 clattn_status clattn__struct_check(const struct clattn__struct *type, const char *what, size_t given);
 /* Copies a caller's struct to a struct of the library's size. Members that the caller's lacks
  * become 0; bytes that the library does not know must be 0. struct_size becomes the library's. */
-clattn_status clattn__struct_take(const struct clattn__struct *type, const char *what, const void *from, void *into);
+clattn_status clattn__struct_read(const struct clattn__struct *type, const char *what, const void *from, void *into);
 /* Writes the library's struct of `size` bytes to the caller's, whose struct_size is set and kept.
  * Members that the caller's lacks are dropped; bytes that the library does not know become 0. */
-void clattn__struct_give(const void *from, size_t size, void *to);
+void clattn__struct_write(const void *from, size_t size, void *to);
 /* The same for an array element, which has no struct_size. */
 void clattn__element_give(const void *from, size_t size, void *to, size_t given);
 

@@ -100,7 +100,7 @@ static void fill_call(const clattn_plan *plan, struct call *call)
     call->bottom_right = p->score.align == CLATTN_ALIGN_BOTTOM_RIGHT;
     call->has_kv_lengths = p->kv_lengths;
     call->splits = plan->splits;
-    call->partial_depth = clattn__split_depth(p);
+    call->partial_depth = clattn__partial_depth(p);
     call->dq_sums = contiguous_sums(p);
     call->scale = plan->scale;
     call->scale_log2 = fabsf(plan->scale) * 1.44269504088896340736f;
@@ -114,12 +114,12 @@ static void fill_call(const clattn_plan *plan, struct call *call)
 /* Sets the tensor's view in struct call, or for key lengths, which have no heads, their two
  * members. */
 static void set_view(struct call *call, const struct clattn__tensor_slot *slot, size_t offset,
-                     const struct clattn__view *placed)
+                     const struct clattn__view *bound)
 {
 #define AT(slot, member, read, written, when, shape, elements) offsetof(struct call, member),
     static const size_t at[TENSOR_SLOT_COUNT] = {CLATTN__TENSORS(AT)};
 #undef AT
-    const int64_t bytes = (int64_t)slot->element_bytes, *stride = placed->stride;
+    const int64_t bytes = (int64_t)slot->element_bytes, *stride = bound->stride;
     const struct view view = {(arg_long)offset, stride[0] / bytes, stride[1] / bytes, stride[2] / bytes};
     if (slot->index == TENSOR_SLOT_KV_LENGTHS) {
         call->kv_lengths = view.offset;
@@ -129,8 +129,8 @@ static void set_view(struct call *call, const struct clattn__tensor_slot *slot, 
     }
 }
 
-static clattn_status place_tensors(struct launch *launch, unsigned pass, const clattn_tensors *tensors,
-                                   cl_mem workspace, struct call *call)
+static clattn_status bind_tensors(struct launch *launch, unsigned pass, const clattn_tensors *tensors, cl_mem workspace,
+                                  struct call *call)
 {
     const clattn_plan *plan = launch->plan;
     struct clattn__tensor_slot slots[TENSOR_SLOT_COUNT];
@@ -179,7 +179,7 @@ static clattn_status check(const clattn_plan *plan, unsigned pass, cl_command_qu
 {
     if (!plan || !queue || !given)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", !plan ? "plan" : !queue ? "queue" : "tensors");
-    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_tensors), "tensors", given, tensors);
+    clattn_status status = clattn__struct_read(CLATTN__STRUCT(clattn_tensors), "tensors", given, tensors);
     if (!status)
         status = clattn__check_wait_list(wait_count, wait_list);
     if (status)
@@ -210,11 +210,11 @@ static clattn_status reserve_events(struct launch *launch)
 static void set_maps(const clattn_plan *plan, unsigned pass, const struct clattn__stage *stage, struct call *call)
 {
     const struct clattn__stage *readers[CLATTN__MAP_SETS];
-    const size_t count = clattn__maps_readers(plan, pass, readers);
+    const size_t count = clattn__stages_with_maps(plan, pass, readers);
     if (!count)
         return;
     call->tensor_maps =
-        (arg_long)clattn__maps_at(plan, pass, stage->config.kernel == KERNEL_TENSOR_MAPS ? readers[0] : stage);
+        (arg_long)clattn__maps_offset(plan, pass, stage->config.kernel == KERNEL_TENSOR_MAPS ? readers[0] : stage);
     for (size_t i = 0; i < ARRAY_SIZE(call->query_rows); ++i) {
         const struct clattn__config *config = i < count ? &readers[i]->config : NULL;
         const bool keys_stationary = config && clattn__config_keys_stationary(config->kernel);
@@ -250,9 +250,10 @@ static clattn_status launch_stage(struct launch *launch, const struct clattn__st
         const uint64_t left = stage->groups - first;
         const uint64_t groups = left < stage->groups_per_launch ? left : stage->groups_per_launch;
         /* The tile scheduler's counter serves a single launch. */
-        const bool persistent = stage->most_groups && groups == stage->groups && groups > stage->most_groups;
+        const bool persistent =
+            stage->persistent_groups && groups == stage->groups && groups > stage->persistent_groups;
         const size_t local = stage->config.group_size,
-                     global = (persistent ? stage->most_groups : (size_t)groups) * local;
+                     global = (persistent ? stage->persistent_groups : (size_t)groups) * local;
         call->first_group = (arg_long)first;
         call->end_group = (arg_long)(first + groups);
         pthread_mutex_lock(launch->plan->lock);
@@ -321,7 +322,7 @@ clattn_status clattn__launch(const clattn_plan *plan, unsigned pass, cl_command_
     if (status)
         return status;
     fill_call(plan, &call);
-    status = place_tensors(&launch, plan->passes & pass, &tensors, workspace, &call);
+    status = bind_tensors(&launch, plan->passes & pass, &tensors, workspace, &call);
     if (status)
         return status;
     launch.stage_count = clattn__stages_for(plan, pass, &call, launch.stages);

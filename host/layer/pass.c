@@ -29,8 +29,8 @@ static clattn_status check_reach(const struct clattn__tensor_slot *slot, const c
                         slot->name, tensor->offset, (long long)slot->depth);
 }
 
-static clattn_status place_tensors(const clattn_layer_plan *plan, unsigned which, const clattn_layer_tensors *tensors,
-                                   cl_mem workspace)
+static clattn_status bind_tensors(const clattn_layer_plan *plan, unsigned which, const clattn_layer_tensors *tensors,
+                                  cl_mem workspace)
 {
     clattn_tensor list[LAYER_TENSOR_SLOT_COUNT];
     struct clattn__tensor_slot slots[LAYER_TENSOR_SLOT_COUNT];
@@ -120,11 +120,11 @@ clattn_status clattn__layer_pass_begin(struct clattn__layer_pass *pass, const cl
     const clattn_layer_tensors *tensors = &pass->tensors;
     if (!plan || !queue || !given)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", !plan ? "plan" : !queue ? "queue" : "tensors");
-    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_layer_tensors), "tensors", given, &pass->tensors);
+    clattn_status status = clattn__struct_read(CLATTN__STRUCT(clattn_layer_tensors), "tensors", given, &pass->tensors);
     if (!status)
         status = check_call(plan, which, queue, tensors, wait_count, wait_list);
     if (!status)
-        status = place_tensors(plan, which, tensors, workspace);
+        status = bind_tensors(plan, which, tensors, workspace);
     if (!status)
         status = clattn__sequence_begin(&pass->sequence, queue, wait_count, wait_list);
     if (status)

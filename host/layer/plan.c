@@ -162,7 +162,7 @@ clattn_status clattn_layer_plan_create(clattn_context *context, const clattn_lay
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
                             "passes is 0x%x; allowed are CLATTN_FORWARD, CLATTN_BACKWARD and both", passes);
     clattn_layer taken, checked;
-    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_layer), "layer", layer, &taken);
+    clattn_status status = clattn__struct_read(CLATTN__STRUCT(clattn_layer), "layer", layer, &taken);
     if (status)
         return status;
     checked = taken;

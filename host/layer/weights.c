@@ -36,7 +36,7 @@ clattn_status clattn_layer_init_weights(const clattn_layer *layer, uint64_t seed
     if (!layer)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "layer is NULL");
     clattn_layer l;
-    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_layer), "layer", layer, &l);
+    clattn_status status = clattn__struct_read(CLATTN__STRUCT(clattn_layer), "layer", layer, &l);
     if (!status)
         status = clattn__layer_weights_check(&l);
     if (status)

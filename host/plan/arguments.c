@@ -32,7 +32,7 @@ static const struct row forward_rows[] = {FORWARD_ARGS(ROW)};
 static const struct row combine_rows[] = {FORWARD_COMBINE_ARGS(ROW)};
 static const struct row dq_rows[] = {BACKWARD_DQ_ARGS(ROW)};
 static const struct row dkdv_rows[] = {BACKWARD_DKDV_ARGS(ROW)};
-static const struct row head_rows[] = {BACKWARD_FUSED_ARGS(ROW)};
+static const struct row fused_rows[] = {BACKWARD_FUSED_ARGS(ROW)};
 static const struct row delta_rows[] = {DELTA_ARGS(ROW)};
 static const struct row map_rows[] = {TENSOR_MAP_ARGS(ROW)};
 
@@ -43,10 +43,13 @@ static const struct row map_rows[] = {TENSOR_MAP_ARGS(ROW)};
 static const struct {
     const struct row *rows;
     size_t count;
-} lists[KERNEL_COUNT] = {
-    [KERNEL_FORWARD] = LIST(forward_rows), [KERNEL_COMBINE] = LIST(combine_rows),     [KERNEL_DQ] = LIST(dq_rows),
-    [KERNEL_DKDV] = LIST(dkdv_rows),       [KERNEL_BACKWARD_FUSED] = LIST(head_rows), [KERNEL_DELTA] = LIST(delta_rows),
-    [KERNEL_TENSOR_MAPS] = LIST(map_rows)};
+} lists[KERNEL_COUNT] = {[KERNEL_FORWARD] = LIST(forward_rows),
+                         [KERNEL_COMBINE] = LIST(combine_rows),
+                         [KERNEL_DQ] = LIST(dq_rows),
+                         [KERNEL_DKDV] = LIST(dkdv_rows),
+                         [KERNEL_BACKWARD_FUSED] = LIST(fused_rows),
+                         [KERNEL_DELTA] = LIST(delta_rows),
+                         [KERNEL_TENSOR_MAPS] = LIST(map_rows)};
 
 static bool holds(enum condition when, const struct clattn__config *config)
 {

@@ -23,10 +23,10 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     } else if (c->kernel == KERNEL_TENSOR_MAPS) {
         clattn__text_add(text, "one work-item a tensor, batch and kernel");
     } else if (c->kernel == KERNEL_COMBINE) {
-        clattn__text_add(text, "one work-group a row adds up %d parts", c->splits);
+        clattn__text_add(text, "one work-group a row merges %d splits", c->splits);
     } else {
         const bool keys_stationary = clattn__config_keys_stationary(c->kernel);
-        clattn__text_add(text, "engine %s%s", clattn__engine_names[c->engine], c->decode ? " for few query rows" : "");
+        clattn__text_add(text, "engine %s%s", clattn__engine_names[c->engine], c->decode ? " (decode)" : "");
         describe_tile(text, plan->pack > 1 ? "query rows a tile" : "queries a tile", plan->problem.q_tile,
                       keys_stationary ? c->tile_cols : c->tile_rows);
         describe_tile(text, "keys a tile", plan->problem.k_tile, keys_stationary ? c->tile_rows : c->tile_cols);
@@ -35,7 +35,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
         if (plan->pack > 1)
             clattn__text_add(text, ", %d heads share a tile", plan->pack);
         if (c->splits > 1)
-            clattn__text_add(text, ", keys in %d parts%s", c->splits,
+            clattn__text_add(text, ", keys in %d splits%s", c->splits,
                              plan->problem.kv_splits ? " (as asked)" : " (tuned)");
     }
     clattn__text_add(text, ", %llu work-groups of %zu", (unsigned long long)stage->groups, c->group_size);

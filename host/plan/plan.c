@@ -20,13 +20,13 @@ static bool stage_wanted(const clattn_plan *plan, enum clattn__kernel kernel)
         return plan->splits > 1;
     case KERNEL_DQ:
     case KERNEL_DKDV:
-        return asked && !plan->one_walk;
+        return asked && !plan->fused;
     case KERNEL_BACKWARD_FUSED:
-        return plan->one_walk;
+        return plan->fused;
     case KERNEL_DELTA:
-        return clattn__plan_lacks(plan) & CLATTN__BIT(BUFFER_delta);
+        return clattn__plan_missing_buffers(plan) & CLATTN__BIT(BUFFER_delta);
     case KERNEL_TENSOR_MAPS:
-        return clattn__plan_lacks(plan) & CLATTN__BIT(BUFFER_tensor_maps);
+        return clattn__plan_missing_buffers(plan) & CLATTN__BIT(BUFFER_tensor_maps);
     default:
         return asked;
     }
@@ -62,7 +62,7 @@ static void limit_launch(const clattn_context *context, const clattn_problem *pr
     const uint64_t most = items / stage->config.group_size;
     stage->groups = clattn__config_groups(&stage->config, problem);
     stage->groups_per_launch = stage->groups < most ? stage->groups : most;
-    stage->most_groups = stage->config.persistent ? (size_t)context->device.compute_units : 0;
+    stage->persistent_groups = stage->config.persistent ? (size_t)context->device.compute_units : 0;
     if (context->max_launch_flops) {
         const double each = stage_flops(stage, problem) / (double)stage->groups;
         const double groups = (double)context->max_launch_flops / (each > 1.0 ? each : 1.0);
@@ -280,9 +280,9 @@ clattn_status clattn__plan_build(clattn_context *context, clattn_engine only, cl
     plan->pack = clattn__config_pack(problem);
     plan->scale = problem->score.scale != 0.0f ? problem->score.scale : (float)(1.0 / sqrt((double)problem->qk_dim));
     clattn_engine order[CLATTN__ENGINE_COUNT];
-    const size_t tile_rows = own_engine(order, engine_order(plan, order));
-    plan->one_walk = (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD &&
-                     clattn__config_backward_fused(&context->device, order[tile_rows], problem);
+    const size_t own = own_engine(order, engine_order(plan, order));
+    plan->fused = (passes & CLATTN_BACKWARD) == CLATTN_BACKWARD &&
+                  clattn__config_backward_fused(&context->device, order[own], problem);
     clattn_status status = make_lock(plan);
     for (int kernel = 0; !status && kernel < KERNEL_COUNT; ++kernel)
         if (stage_wanted(plan, (enum clattn__kernel)kernel))

@@ -26,7 +26,7 @@ struct clattn__stage {
     cl_program program; /* of the kernel, which retains it */
     uint64_t groups;
     uint64_t groups_per_launch;
-    size_t most_groups; /* persistent: most work-groups of a launch; 0: not persistent */
+    size_t persistent_groups; /* persistent: most work-groups of a launch; 0: not persistent */
 };
 
 enum { CLATTN__MOST_STAGES = KERNEL_COUNT * CLATTN__ENGINE_COUNT };
@@ -41,7 +41,7 @@ struct clattn_plan {
     clattn_context *context;
     clattn_problem problem;
     unsigned passes;
-    bool one_walk; /* KERNEL_BACKWARD_FUSED computes all gradients */
+    bool fused; /* KERNEL_BACKWARD_FUSED computes all gradients */
     int pack;
     float scale;
     int splits;                   /* splits of the keys in forward; 0: no forward */
@@ -73,7 +73,7 @@ clattn_status clattn__warm(const clattn_plan *plan, const struct clattn__stage *
 /* ---- stages.c ---- */
 
 /* What stages read of the workspace but, in some call, no stage writes. */
-unsigned clattn__plan_lacks(const clattn_plan *plan);
+unsigned clattn__plan_missing_buffers(const clattn_plan *plan);
 
 /* Adds a stage at its position in the launch order. */
 struct clattn__stage *clattn__stage_add(clattn_plan *plan, const struct clattn__stage *stage);
@@ -92,10 +92,10 @@ size_t clattn__stages_for(const clattn_plan *plan, unsigned pass, const struct c
 /* Bytes of a pass's workspace. */
 size_t clattn__workspace_bytes(const clattn_plan *plan, unsigned pass);
 /* The stages of a pass that use tensor maps, each with its own set. Returns their number. */
-size_t clattn__maps_readers(const clattn_plan *plan, unsigned pass,
-                            const struct clattn__stage *readers[CLATTN__MAP_SETS]);
+size_t clattn__stages_with_maps(const clattn_plan *plan, unsigned pass,
+                                const struct clattn__stage *readers[CLATTN__MAP_SETS]);
 /* The set of such a stage starts at the first multiple of a map's size at or after this byte of the
  * workspace. */
-size_t clattn__maps_at(const clattn_plan *plan, unsigned pass, const struct clattn__stage *reader);
+size_t clattn__maps_offset(const clattn_plan *plan, unsigned pass, const struct clattn__stage *reader);
 
 #endif

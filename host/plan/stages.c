@@ -38,7 +38,7 @@ static unsigned makes(const struct clattn__stage *stage)
     return reads_delta ? 0 : made[stage->config.kernel] & has(stage);
 }
 
-unsigned clattn__plan_lacks(const clattn_plan *plan)
+unsigned clattn__plan_missing_buffers(const clattn_plan *plan)
 {
     /* made: what every stage of the kernel writes, whichever a call uses. */
     unsigned read = 0, made[KERNEL_COUNT] = {0}, all = 0;

@@ -73,8 +73,8 @@ static void add_slot(struct clattn__transfer *transfer, const struct clattn__ten
 
 /* Lists forward's tensors, and with CLATTN_BACKWARD in `passes` also backward's. `saved` and, in
  * backward, out may exist on the device only. */
-static clattn_status place_arrays(struct run *run, const clattn_layer *layer, const clattn_layer_arrays *arrays,
-                                  unsigned passes)
+static clattn_status bind_arrays(struct run *run, const clattn_layer *layer, const clattn_layer_arrays *arrays,
+                                 unsigned passes)
 {
     struct clattn__transfer *transfer = &run->transfer;
     struct clattn__tensor_slot slots[LAYER_TENSOR_SLOT_COUNT];
@@ -95,7 +95,7 @@ static clattn_status place_arrays(struct run *run, const clattn_layer *layer, co
         else if (!transfer->arrays[i].data && !slot->optional)
             return clattn__fail(CLATTN_INVALID_ARGUMENT, "array %s is missing: it is NULL", slot->name);
     }
-    return clattn__transfer_place(transfer);
+    return clattn__transfer_bind(transfer);
 }
 
 /* Checks what placing does not: arrays that the layer does not use. */
@@ -185,7 +185,7 @@ static clattn_status run_passes(struct run *run, const clattn_layer *layer, cons
     if (!status)
         status = make_plan(run, layer, passes);
     if (!status)
-        status = place_arrays(run, layer, arrays, passes);
+        status = bind_arrays(run, layer, arrays, passes);
     if (!status)
         status = upload(run);
     if (!status)
@@ -207,9 +207,9 @@ static clattn_status run_all(clattn_runner *runner, const clattn_layer *given_la
                             !runner        ? "runner"
                             : !given_layer ? "layer"
                                            : "arrays");
-    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_layer), "layer", given_layer, &layer);
+    clattn_status status = clattn__struct_read(CLATTN__STRUCT(clattn_layer), "layer", given_layer, &layer);
     if (!status)
-        status = clattn__struct_take(CLATTN__STRUCT(clattn_layer_arrays), "arrays", given_arrays, &arrays);
+        status = clattn__struct_read(CLATTN__STRUCT(clattn_layer_arrays), "arrays", given_arrays, &arrays);
     if (!status)
         status = clattn__check_info(info);
     if (status)
@@ -223,7 +223,7 @@ static clattn_status run_all(clattn_runner *runner, const clattn_layer *given_la
         clReleaseMemObject(run.workspace);
     if (!status && info) {
         run.info.device_bytes = run.transfer.device_bytes;
-        clattn__struct_give(&run.info, sizeof run.info, info);
+        clattn__struct_write(&run.info, sizeof run.info, info);
     }
     return status;
 }

@@ -98,8 +98,8 @@ struct run {
 };
 
 /* Lists the arrays of the pass. A backward without out or lse computes them on the device. */
-static clattn_status place_arrays(struct run *run, const clattn_problem *problem, const clattn_arrays *arrays,
-                                  unsigned pass)
+static clattn_status bind_arrays(struct run *run, const clattn_problem *problem, const clattn_arrays *arrays,
+                                 unsigned pass)
 {
     const bool backward = pass != CLATTN_FORWARD;
     struct clattn__transfer *transfer = &run->transfer;
@@ -113,7 +113,7 @@ static clattn_status place_arrays(struct run *run, const clattn_problem *problem
         if (backward && made && (!arrays->out.data || !arrays->lse.data))
             slot->use = TENSOR_OUTPUT; /* forward runs first */
     }
-    return clattn__transfer_place(transfer);
+    return clattn__transfer_bind(transfer);
 }
 
 /* Creates buffers for all arrays, and the tensors in them. */
@@ -184,7 +184,7 @@ static clattn_status run_passes(struct run *run, const clattn_problem *problem, 
     const unsigned pass = passes & CLATTN_BACKWARD ? passes & CLATTN_BACKWARD : CLATTN_FORWARD;
     clattn_status status = make_plan(run, problem, passes);
     if (!status)
-        status = place_arrays(run, problem, arrays, pass);
+        status = bind_arrays(run, problem, arrays, pass);
     double start = clattn__seconds_now();
     if (!status)
         status = upload(run);
@@ -214,7 +214,7 @@ static clattn_status run_all(clattn_runner *runner, const clattn_problem *proble
         clReleaseMemObject(run.workspace);
     if (!status && info) {
         run.info.device_bytes = run.transfer.device_bytes;
-        clattn__struct_give(&run.info, sizeof run.info, info);
+        clattn__struct_write(&run.info, sizeof run.info, info);
     }
     return status;
 }
@@ -232,9 +232,9 @@ static clattn_status take_call(const clattn_runner *runner, const clattn_problem
                             !runner    ? "runner"
                             : !problem ? "problem"
                                        : "arrays");
-    clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_problem), "problem", problem, taken_problem);
+    clattn_status status = clattn__struct_read(CLATTN__STRUCT(clattn_problem), "problem", problem, taken_problem);
     if (!status)
-        status = clattn__struct_take(CLATTN__STRUCT(clattn_arrays), "arrays", arrays, taken_arrays);
+        status = clattn__struct_read(CLATTN__STRUCT(clattn_arrays), "arrays", arrays, taken_arrays);
     return status ? status : clattn__check_info(info);
 }
 

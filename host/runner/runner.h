@@ -37,7 +37,7 @@ struct clattn__transfer {
 
 clattn_array clattn__input_array(const clattn_const_array *array);
 /* Fills in strides and views. Fails if an output shares host bytes with another array. */
-clattn_status clattn__transfer_place(struct clattn__transfer *transfer);
+clattn_status clattn__transfer_bind(struct clattn__transfer *transfer);
 /* Creates a buffer per tensor and enqueues the copies of those that are read; does not wait. */
 clattn_status clattn__transfer_upload(struct clattn__transfer *transfer);
 /* Creates another buffer, which the caller releases. `name` is for the error. */

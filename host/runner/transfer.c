@@ -12,7 +12,7 @@ clattn_array clattn__input_array(const clattn_const_array *array)
 }
 
 /* Makes the view of an array, by host addresses. */
-static clattn_status place_array(struct clattn__transfer *transfer, size_t at)
+static clattn_status bind_array(struct clattn__transfer *transfer, size_t at)
 {
     const struct clattn__tensor_slot *slot = &transfer->slots[at];
     struct clattn__view *view = &transfer->views[at];
@@ -31,12 +31,12 @@ static clattn_status place_array(struct clattn__transfer *transfer, size_t at)
     return CLATTN_SUCCESS;
 }
 
-clattn_status clattn__transfer_place(struct clattn__transfer *transfer)
+clattn_status clattn__transfer_bind(struct clattn__transfer *transfer)
 {
     size_t given = 0; /* only arrays with data can overlap on the host */
     struct clattn__view present[LAYER_TENSOR_SLOT_COUNT];
     for (size_t i = 0; i < transfer->count; ++i) {
-        const clattn_status status = place_array(transfer, i);
+        const clattn_status status = bind_array(transfer, i);
         if (status)
             return status;
         if (transfer->arrays[i].data)

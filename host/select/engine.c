@@ -57,8 +57,8 @@ static const struct clattn__solver *first_of(const struct clattn__solver *list, 
 const struct clattn__solver *clattn__solver_first(clattn_engine id, enum clattn__kernel kernel)
 {
     const struct clattn__engine *engine = clattn__engine_find(id);
-    const struct clattn__solver *tile_rows = engine ? first_of(engine->solvers, kernel) : NULL;
-    return tile_rows ? tile_rows : first_of(clattn__common_solvers, kernel);
+    const struct clattn__solver *own = engine ? first_of(engine->solvers, kernel) : NULL;
+    return own ? own : first_of(clattn__common_solvers, kernel);
 }
 
 const struct clattn__solver *clattn__solver_next(const struct clattn__solver *solver)

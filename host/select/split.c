@@ -66,7 +66,7 @@ int clattn__split_count(const struct clattn__device *device, const clattn_proble
 {
     const int64_t rows = problem->batch * problem->q_heads * problem->q_len,
                   tiles = (problem->kv_len - 1) / c->tile_cols + 1;
-    const int64_t part = rows * (clattn__split_depth(problem) + 2);
+    const int64_t part = rows * (clattn__partial_depth(problem) + 2);
     const int64_t most = INT64_MAX / 16 / part; /* more would overflow a byte count */
     int64_t splits = problem->kv_splits ? problem->kv_splits : tuned(device, problem, c);
     /* By default the workspace must fit into a buffer. */
@@ -76,15 +76,15 @@ int clattn__split_count(const struct clattn__device *device, const clattn_proble
     return splits > 1 ? (int)splits : 1;
 }
 
-int clattn__split_depth(const clattn_problem *problem)
+int clattn__partial_depth(const clattn_problem *problem)
 {
     return ((int)problem->v_dim + 3) / 4 * 4;
 }
 
-size_t clattn__split_bytes(const clattn_problem *problem, int splits)
+size_t clattn__partials_bytes(const clattn_problem *problem, int splits)
 {
     if (splits <= 1)
         return 0;
     const size_t rows = (size_t)(problem->batch * problem->q_heads * problem->q_len);
-    return sizeof(float) * rows * (size_t)splits * (size_t)(clattn__split_depth(problem) + 2);
+    return sizeof(float) * rows * (size_t)splits * (size_t)(clattn__partial_depth(problem) + 2);
 }

@@ -17,7 +17,7 @@ int clattn__split_count(const struct clattn__device *device, const clattn_proble
                         const struct clattn__config *config);
 /* Elements of a row of O in the partial results: Dv, rounded up to a multiple of 4. Bytes of all
  * partial results (kernels/attention/split_partials.cl); 0 without splits. */
-int clattn__split_depth(const clattn_problem *problem);
-size_t clattn__split_bytes(const clattn_problem *problem, int splits);
+int clattn__partial_depth(const clattn_problem *problem);
+size_t clattn__partials_bytes(const clattn_problem *problem, int splits);
 
 #endif

@@ -39,15 +39,15 @@ void clattn__tuned_key(clattn_engine engine, enum clattn__kernel kernel, const c
     part[TUNED_FEATURES] = (int64_t)(clattn__features(problem) & ~CLATTN__NOT_TUNED);
     part[TUNED_D] = problem->qk_dim;
     part[TUNED_DV] = problem->v_dim;
-    part[TUNED_LOG_TILE_ROWS] = keys_stationary ? keys : queries;
-    part[TUNED_LOG_TILE_COLS] = keys_stationary ? queries : keys;
+    part[TUNED_LOG_ROWS] = keys_stationary ? keys : queries;
+    part[TUNED_LOG_COLS] = keys_stationary ? queries : keys;
     part[TUNED_LOG_HEADS] = floor_log2(problem->batch * problem->q_heads);
 }
 
 static int64_t distance(const int64_t *a, const int64_t *b)
 {
     int64_t sum = 0;
-    for (int i = TUNED_LOG_TILE_ROWS; i < TUNED_PARTS; ++i)
+    for (int i = TUNED_LOG_ROWS; i < TUNED_PARTS; ++i)
         sum += a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
     return sum;
 }
@@ -63,7 +63,7 @@ bool clattn__tuned_nearest(const struct clattn__tuned_table *table, const struct
         struct clattn__config found = table->rows[i].config;
         found.want_dk = asked.want_dk;
         found.want_dv = asked.want_dv;
-        if (memcmp(part, key, TUNED_LOG_TILE_ROWS * sizeof *part) == 0 && (nearest < 0 || far < nearest) &&
+        if (memcmp(part, key, TUNED_LOG_ROWS * sizeof *part) == 0 && (nearest < 0 || far < nearest) &&
             clattn__config_complete(device, engine, problem, &found)) {
             nearest = far;
             *config = found;

@@ -16,8 +16,8 @@ enum clattn__tuned_part {
     TUNED_FEATURES, /* the problem's, without CLATTN__NOT_TUNED */
     TUNED_D,
     TUNED_DV,
-    TUNED_LOG_TILE_ROWS,
-    TUNED_LOG_TILE_COLS,
+    TUNED_LOG_ROWS,
+    TUNED_LOG_COLS,
     TUNED_LOG_HEADS,
     TUNED_PARTS
 };

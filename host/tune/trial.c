@@ -148,7 +148,7 @@ static clattn_status make_arrays(struct clattn__trial *trial)
 static clattn_status upload(struct clattn__trial *trial)
 {
     struct clattn__transfer *transfer = &trial->transfer;
-    clattn_status status = clattn__transfer_place(transfer);
+    clattn_status status = clattn__transfer_bind(transfer);
     if (!status)
         status = clattn__transfer_upload(transfer);
     const clattn_status finished = clattn__runner_finish(&trial->runner);
@@ -250,7 +250,7 @@ static clattn_status run_once(struct clattn__trial *trial, const clattn_plan *pl
     return status ? status : clattn__transfer_download(transfer);
 }
 
-clattn_status clattn__trial_expect(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel)
+clattn_status clattn__trial_record(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel)
 {
     const clattn_status status = run_once(trial, plan, kernel);
     for (size_t i = 0; !status && i < trial->transfer.count; ++i)

@@ -28,7 +28,7 @@ clattn_status clattn__trial_open(struct clattn__trial *trial, const clattn_conte
 void clattn__trial_close(struct clattn__trial *trial);
 
 /* Runs the plan, which must have the kernel's pass, and stores its results as the expected ones. */
-clattn_status clattn__trial_expect(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel);
+clattn_status clattn__trial_record(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel);
 /* Runs the plan and compares its results with the expected ones. */
 clattn_status clattn__trial_verify(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel,
                                    bool *right);

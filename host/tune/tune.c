@@ -77,7 +77,7 @@ static clattn_status try_builtin(struct search *s)
     clattn_status status =
         clattn_plan_create(s->trial.runner.context, &s->trial.problem, clattn__trial_pass(&s->trial, s->kernel), &plan);
     if (!status)
-        status = clattn__trial_expect(&s->trial, plan, s->kernel);
+        status = clattn__trial_record(&s->trial, plan, s->kernel);
     if (!status)
         status = clattn__trial_time(&s->trial, plan, s->kernel, INFINITY, &s->found.builtin_seconds);
     if (!status)
@@ -177,7 +177,7 @@ static clattn_status run_forward(struct search *s)
     clattn_plan *plan;
     clattn_status status = clattn_plan_create(s->trial.runner.context, &s->trial.problem, CLATTN_FORWARD, &plan);
     if (!status)
-        status = clattn__trial_expect(&s->trial, plan, KERNEL_FORWARD);
+        status = clattn__trial_record(&s->trial, plan, KERNEL_FORWARD);
     clattn_plan_destroy(plan);
     return status;
 }
@@ -252,7 +252,7 @@ struct tune_call {
 
 static clattn_status take_result(const clattn_tune_result *given, clattn_tune_result *result)
 {
-    const clattn_status status = clattn__struct_take(CLATTN__STRUCT(clattn_tune_result), "result", given, result);
+    const clattn_status status = clattn__struct_read(CLATTN__STRUCT(clattn_tune_result), "result", given, result);
     if (status || !result->capacity)
         return status;
     if (!result->kernels)
@@ -276,7 +276,7 @@ static clattn_status take_call(const clattn_context *context, const clattn_probl
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", context ? "problem" : "context");
     clattn_status status = CLATTN_SUCCESS;
     if (options)
-        status = clattn__struct_take(CLATTN__STRUCT(clattn_tune_options), "options", options, &call->options);
+        status = clattn__struct_read(CLATTN__STRUCT(clattn_tune_options), "options", options, &call->options);
     if (status)
         return status;
     const double seconds = call->options.seconds;
@@ -297,7 +297,7 @@ static void give_result(const struct search *s, clattn_tune_result *taken, clatt
     for (size_t i = 0; i < s->count && i < taken->capacity; ++i)
         clattn__element_give(&s->all[i], sizeof s->all[i], (char *)taken->kernels + i * taken->kernel_size,
                              taken->kernel_size);
-    clattn__struct_give(taken, sizeof *taken, result);
+    clattn__struct_write(taken, sizeof *taken, result);
 }
 
 clattn_status clattn_tune(clattn_context *context, const clattn_problem *problem, unsigned passes,

@@ -60,7 +60,7 @@ static void use(const struct clattn__config *config, const struct clattn__device
         clattn__solver_of(config) == NULL) {
         abort();
     }
-    if (clattn__split_bytes(problem, config->splits) != 0 && config->splits == 1) {
+    if (clattn__partials_bytes(problem, config->splits) != 0 && config->splits == 1) {
         abort();
     }
 #ifdef PLANTED_BUG

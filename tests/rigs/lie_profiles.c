@@ -42,7 +42,7 @@ const struct lie_profile lie_profiles[] = {
      .width = 4,
      .more = "b1 h2 n20 m30 d24 dtype=bf16"},
     {.name = "4 KiB of local memory, many parts",
-     .says = "parts (tuned)",
+     .says = "splits (tuned)",
      .type = CL_DEVICE_TYPE_GPU,
      .local_bytes = 4 << 10,
      .group = 256,

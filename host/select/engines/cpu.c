@@ -79,7 +79,7 @@ static bool cpu_choose(const struct clattn__device *device, const clattn_problem
 {
     const size_t cached = 1024 * 1024; /* of a core's private cache */
     const size_t most = (device->local_bytes < cached ? device->local_bytes : cached) >> *attempt;
-    const bool swapped = clattn__config_keys_stationary(c->kernel), one_walk = c->kernel == KERNEL_BACKWARD_FUSED;
+    const bool swapped = clattn__config_keys_stationary(c->kernel), fused = c->kernel == KERNEL_BACKWARD_FUSED;
     const int pack = clattn__config_pack(problem);
     const int64_t queries = problem->q_len * pack, keys = problem->kv_len;
     const int64_t heads = problem->batch * (swapped ? problem->kv_heads : problem->q_heads / pack);
@@ -87,14 +87,14 @@ static bool cpu_choose(const struct clattn__device *device, const clattn_problem
     c->block_rows = 6;
     c->group_size = 1;
     c->stationary_resident = true;
-    c->tile_rows = cpu_tile_rows(one_walk ? 0 : 4 * (int64_t)device->compute_units, c->lanes, heads,
+    c->tile_rows = cpu_tile_rows(fused ? 0 : 4 * (int64_t)device->compute_units, c->lanes, heads,
                                  swapped ? keys : queries, swapped ? problem->k_tile : problem->q_tile);
     c->block_cols = clattn__min_int(c->tile_rows / c->lanes, c->lanes == 16 ? 4 : 2);
     c->tile_cols = cpu_tile_cols(c->block_rows, swapped ? queries : keys, swapped ? problem->q_tile : problem->k_tile);
     cpu_set_depth_step(problem, 512, c);
     cpu_fit(most, problem, c);
     c->local_bytes = cpu_local_bytes(c);
-    return c->local_bytes <= most && !(one_walk && (!c->stationary_resident || c->out_block < clattn__output_depth(c)));
+    return c->local_bytes <= most && !(fused && (!c->stationary_resident || c->out_block < clattn__output_depth(c)));
 }
 
 static bool cpu_divides(const struct clattn__config *c)

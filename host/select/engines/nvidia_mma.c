@@ -20,7 +20,7 @@ static const struct mma_row {
 
 /* Whether query rows are so few that most of a block would be empty. Then decode serves the forward
  * if it can, else simt. */
-static bool are_few(const clattn_problem *problem, enum clattn__kernel kernel)
+static bool is_decode(const clattn_problem *problem, enum clattn__kernel kernel)
 {
     return kernel == KERNEL_FORWARD && problem->q_len * clattn__config_pack(problem) <= DECODE_ROWS;
 }
@@ -28,7 +28,7 @@ static bool are_few(const clattn_problem *problem, enum clattn__kernel kernel)
 static bool mma_serves(const struct clattn__device *device, const clattn_problem *problem, enum clattn__kernel kernel)
 {
     (void)device;
-    return problem->qk_dim <= MOST_DEPTH && problem->v_dim <= MOST_DEPTH && !are_few(problem, kernel);
+    return problem->qk_dim <= MOST_DEPTH && problem->v_dim <= MOST_DEPTH && !is_decode(problem, kernel);
 }
 
 /* As declared in kernels/engines/nvidia_mma/engine.cl: stationary tiles, two double-buffered
