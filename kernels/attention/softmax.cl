@@ -5,8 +5,9 @@
  * powers of two.
  *
  * `headroom` is a power of two, which changes no bit of a result. With it, a sum of P V over all
- * keys is no larger than the largest V, which float32 holds. P of a row's largest score is exactly
- * `headroom`. */
+ * keys is no larger than the largest V, which float32 holds. P of a row's largest score is
+ * `headroom`: exactly where scores are large or LATE_SCALE is 0, else up to the rounding of m
+ * scale_log2 (see score_weight). */
 #ifndef SOFTMAX_CL
 #define SOFTMAX_CL
 
