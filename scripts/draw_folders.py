@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Draws the folders and which may use which: scripts/draw_folders.py >docs/architecture.svg
+
+The folders of host/ and their arrows are those of host/folders.txt, which test `folders` compares with what is built;
+the engines are the folders of kernels/engines/. Test `pictures` fails where docs/architecture.svg is another picture.
+"""
+import re
+from pathlib import Path
+
+from svg import GREY, Picture
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PROGRAMS = {
+    "tools/": "the tool clattn",
+    "bench/": "the benchmark",
+    "examples/": "demo, networks",
+    "tests/": "all tests",
+}
+ATTENTION = (
+    "what is computed: a file a pass,",
+    "scores, softmax, what is visible,",
+    "written in tile verbs;",
+    "args_list.h is the host's, too",
+)
+ENGINES = {  # what each is for; a new one is drawn without
+    "cpu": "vectors of one work-item",
+    "simt": "any GPU, multiply-adds",
+    "nvidia_mma": "mma.sync, from sm_80 on",
+    "nvidia_wgmma": "wgmma, Hopper",
+    "nvidia": "what these two share",
+}
+NAME = {"font_weight": "bold", "font_size": 18}
+SAID = {"font_size": 15}
+FRAME = {"stroke": GREY, "stroke_dasharray": "6 4"}
+
+WIDTH, LEFT, RIGHT = 960, 20, 940
+BOXES_TOP, HEADER_TOP, FRAMES_TOP = 54, 152, 234
+HOST_RIGHT, KERNELS_LEFT = 622, 656
+PITCH, BOX_HEIGHT, BOX_RIGHT, COLUMN = 58, 46, 410, 22
+
+
+def read_folders():
+    """[(folder, [those it uses], what it is)], the highest first."""
+    folders = []
+    for line in (ROOT / "host" / "folders.txt").read_text().splitlines():
+        found = re.fullmatch(r"([a-z_]+):([a-z_ ]*)(?:# (.*))?", line)
+        if found:
+            folders.append((found[1], found[2].split(), found[3] or ""))
+    return folders[::-1]
+
+
+def draw_box(picture, x, y, width, height, name, said):
+    picture.rect(x, y, width, height)
+    if height < 40:
+        picture.text(x + 12, y + height / 2 + 6, name, **NAME)
+    else:
+        picture.text(x + 12, y + height / 2 - 3, name, **NAME)
+        picture.text(x + 12, y + height / 2 + 16, said, **SAID)
+
+
+def draw_programs(picture):
+    width, gap, check = 156, 14, 768
+    frame = 4 * width + 5 * gap
+    picture.text(LEFT, BOXES_TOP - 24, "programs use the public header and check/, and nothing else", **SAID)
+    picture.rect(LEFT, BOXES_TOP - 12, frame, 80, **FRAME)
+    for i, (name, said) in enumerate(PROGRAMS.items()):
+        draw_box(picture, LEFT + gap + i * (width + gap), BOXES_TOP, width, 56, name, said)
+    draw_box(picture, check, BOXES_TOP, RIGHT - check, 56, "check/", "reference, cases")
+    picture.arrow([(LEFT + frame, BOXES_TOP + 28), (check, BOXES_TOP + 28)])
+    for x in (LEFT + frame / 2, (check + RIGHT) / 2):
+        picture.arrow([(x, BOXES_TOP + (68 if x < check else 56)), (x, HEADER_TOP)])
+    draw_box(picture, LEFT, HEADER_TOP, RIGHT - LEFT, 50, "include/clattn.h", "the only public header, and the manual")
+
+
+def draw_host(picture, folders):
+    """Boxes one below the other. A dot is a use: from the box on its row to the one that its column leads down to."""
+    bottom = FRAMES_TOP + 44 + len(folders) * PITCH + 6
+    picture.rect(LEFT, FRAMES_TOP, HOST_RIGHT - LEFT, bottom - FRAMES_TOP, **FRAME)
+    picture.text(LEFT + 12, FRAMES_TOP + 28, "host/", **NAME)
+    picture.text(LEFT + 70, FRAMES_TOP + 28, "the library, C99", **SAID)
+    picture.text(HOST_RIGHT - 12, FRAMES_TOP + 28, "a dot: this row may use that column", text_anchor="end", **SAID)
+    names = [name for name, _, _ in folders]
+    used = [name for name in names if any(name in uses for _, uses, _ in folders)]
+    column = {name: BOX_RIGHT + 24 + i * COLUMN for i, name in enumerate(used)}
+    middle = {name: FRAMES_TOP + 44 + i * PITCH + BOX_HEIGHT / 2 for i, name in enumerate(names)}
+    for name, uses, said in folders:
+        if uses:
+            picture.line([(BOX_RIGHT, middle[name] - 9), (max(column[to] for to in uses), middle[name] - 9)])
+        draw_box(picture, LEFT + 12, middle[name] - BOX_HEIGHT / 2, BOX_RIGHT - LEFT - 12, BOX_HEIGHT, name, said)
+    for name in used:
+        users = [middle[user] - 9 for user, uses, _ in folders if name in uses]
+        x = column[name]
+        picture.arrow([(x, min(users)), (x, middle[name] + 9), (BOX_RIGHT, middle[name] + 9)])
+        for y in users:
+            picture.dot(x, y, 5)
+    return bottom
+
+
+def draw_kernels(picture, bottom):
+    picture.rect(KERNELS_LEFT, FRAMES_TOP, RIGHT - KERNELS_LEFT, bottom - FRAMES_TOP, **FRAME)
+    picture.text(KERNELS_LEFT + 12, FRAMES_TOP + 28, "kernels/", **NAME)
+    picture.text(KERNELS_LEFT + 96, FRAMES_TOP + 28, "OpenCL C, embedded", **SAID)
+    x, width = KERNELS_LEFT + 12, RIGHT - KERNELS_LEFT - 24
+    y = FRAMES_TOP + 44
+    picture.rect(x, y, width, 112)
+    picture.text(x + 12, y + 24, "attention/", **NAME)
+    for i, said in enumerate(ATTENTION):
+        picture.text(x + 12, y + 45 + 19 * i, said, **SAID)
+    y += 112
+    picture.arrow([(x + 40, y), (x + 40, y + 40)])
+    picture.text(x + 52, y + 26, "tile verbs", **SAID)
+    y += 40
+    engines = sorted((path.name for path in (ROOT / "kernels" / "engines").iterdir()),
+                     key=lambda name: ([*ENGINES, name].index(name), name))
+    height = 34 + len(engines) * 54 + 8
+    picture.rect(x, y, width, height)
+    picture.text(x + 12, y + 24, "engines/", **NAME)
+    picture.text(x + 100, y + 24, "how, on a machine", **SAID)
+    for i, name in enumerate(engines):
+        draw_box(picture, x + 12, y + 34 + i * 54, width - 24, BOX_HEIGHT, name, ENGINES.get(name, ""))
+    y += height + 12
+    half = (width - 12) / 2
+    draw_box(picture, x, y, half, 46, "layer/", "blank rows")
+    draw_box(picture, x + half + 12, y, half, 46, "device/", "a probe")
+
+
+def main():
+    folders = read_folders()
+    bottom = FRAMES_TOP + 44 + len(folders) * PITCH + 6
+    picture = Picture(WIDTH, bottom + 14, "The folders of clattn, and which may use which")
+    draw_programs(picture)
+    draw_host(picture, folders)
+    draw_kernels(picture, bottom)
+    picture.arrow([(LEFT + 200, FRAMES_TOP), (LEFT + 200, HEADER_TOP + 50)])
+    middle = FRAMES_TOP + 90
+    picture.arrow([(HOST_RIGHT, middle), (KERNELS_LEFT, middle)])
+    print(picture, end="")
+
+
+if __name__ == "__main__":
+    main()
