@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The figures of docs/performance.md on a GPU, beside PyTorch where python3 has it: ./scripts/bench_gpu.sh BINARIES RESULTS [GROUP ...]
 #
-# BINARIES: a folder with clattn-bench and the library. RESULTS: a folder for the CSV files and plots. GROUPs: start float32 query
-# half; all by default, which takes minutes.
+# BINARIES: a folder with clattn-bench and the library. RESULTS: a folder for the CSV files and, where there is python3, plots.
+# GROUPs: start float32 query half; all by default, which takes minutes.
 set -u
 
 if [ $# -lt 2 ]; then
@@ -52,24 +52,21 @@ compare() {
     return $failed
 }
 
-# draw TYPE: speed against length, of each pass, without the cases that differ in more.
+# draw TYPE: speed against length, of each pass.
 draw() {
     type=$1
     failed=0
+    set --
+    for report in "$type-nvidia_wgmma" "$type-nvidia_mma" "$type-torch"; do
+        [ ! -f "$results/$report.csv" ] || set -- "$@" "$results/$report.csv"
+    done
+    command -v python3 >/dev/null && [ $# -gt 0 ] || return 0
     for pass in forward backward; do
-        set --
-        for report in "$type-nvidia_wgmma" "$type-nvidia_mma" "$type-torch"; do
-            [ -f "$results/$report.csv" ] || continue
-            grep -e '^device,' -e ",$pass," "$results/$report.csv" | grep -v -e causal -e d256 >"$folder/$report-$pass.csv"
-            set -- "$@" --from "$folder/$report-$pass.csv"
-        done
-        [ $# -eq 0 ] || "$binaries/clattn-bench" --plot "$results/$type-$pass.svg" "$@" || failed=1
+        python3 "$here/scripts/draw_speed.py" "$pass" "$@" >"$results/$type-$pass.svg" || failed=1
     done
     return $failed
 }
 
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
 for group in $groups; do
     case $group in
     start)

@@ -1,20 +1,34 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The pictures in docs/ are those that their scripts draw now: test_pictures.sh SOURCE_DIR
+# The pictures in the documents are those that their scripts draw now: test_pictures.sh SOURCE_DIR
 set -eu
 
 if ! command -v python3 >/dev/null; then
     echo "SKIPPED: there is no python3; ./scripts/setup.sh test installs it"
     exit 77
 fi
+cd "$1"
+PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE
 failed=0
+# same PICTURE COMMAND ..
 same() {
-    if ! python3 "$1/scripts/$2" | cmp - "$1/docs/$3"; then
-        echo "test_pictures: scripts/$2 draws another docs/$3 now: scripts/$2 >docs/$3" >&2
+    picture=$1
+    shift
+    if ! "$@" | cmp - "$picture"; then
+        echo "test_pictures: $picture is another picture than this draws: $*" >&2
         failed=1
     fi
 }
-PYTHONDONTWRITEBYTECODE=1
-export PYTHONDONTWRITEBYTECODE
-same "$1" draw_folders.py architecture.svg
+
+same docs/architecture.svg scripts/draw_folders.py
+same docs/speed.svg scripts/draw_speed.py
+h200=bench/results/h200-float16
+for pass in forward backward; do
+    same $h200-$pass.svg scripts/draw_speed.py $pass $h200-nvidia_wgmma.csv $h200-nvidia_mma.csv $h200-torch.csv
+done
+if scripts/draw_speed.py backward bench/results/h200-one-query.csv 2>/dev/null; then
+    echo "test_pictures: draw_speed.py draws cases that differ in more than their lengths" >&2
+    failed=1
+fi
 [ "$failed" = 0 ]

@@ -24,7 +24,7 @@ check: include
 host: include kernels
 tools: include check
 bench: include check
-examples: include check tools bench
+examples: include check tools
 END
 
 # The folder of the project that a path is in, if it is in one. A build folder may lie in the project.
