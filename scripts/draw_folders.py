@@ -63,7 +63,7 @@ def draw_box(picture, x, y, width, height, name, said):
 def draw_programs(picture):
     width, gap, check = 156, 14, 768
     frame = 4 * width + 5 * gap
-    picture.text(LEFT, BOXES_TOP - 24, "programs use the public header and check/, and nothing else", **SAID)
+    picture.text(LEFT, BOXES_TOP - 24, "programs use the public header and check/", **SAID)
     picture.rect(LEFT, BOXES_TOP - 12, frame, 80, **FRAME)
     for i, (name, said) in enumerate(PROGRAMS.items()):
         draw_box(picture, LEFT + gap + i * (width + gap), BOXES_TOP, width, 56, name, said)
