@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws the folders and which may use which: scripts/draw_folders.py >docs/architecture.svg
 
-The folders of host/ and their arrows are those of host/folders.txt, which test `folders` compares with what is built;
-the engines are the folders of kernels/engines/. Test `pictures` fails where docs/architecture.svg is another picture.
+Folders and arrows are those of folders.txt and host/folders.txt, which tests `top_folders` and `folders` compare with
+what is built; engines are the folders of kernels/engines/. Test `pictures` fails if docs/architecture.svg is another
+picture.
 """
 import re
 from pathlib import Path
@@ -12,12 +13,6 @@ from svg import GREY, Picture
 
 ROOT = Path(__file__).resolve().parent.parent
 
-PROGRAMS = {
-    "tools/": "the tool clattn",
-    "bench/": "the benchmark",
-    "examples/": "demo, networks",
-    "tests/": "all tests",
-}
 ATTENTION = (
     "what is computed: a file a pass,",
     "scores, softmax, what is visible,",
@@ -41,14 +36,10 @@ HOST_RIGHT, KERNELS_LEFT = 622, 656
 PITCH, BOX_HEIGHT, BOX_RIGHT, COLUMN = 58, 46, 410, 22
 
 
-def read_folders():
-    """[(folder, [those it uses], what it is)], the highest first."""
-    folders = []
-    for line in (ROOT / "host" / "folders.txt").read_text().splitlines():
-        found = re.fullmatch(r"([a-z_]+):([a-z_ ]*)(?:# (.*))?", line)
-        if found:
-            folders.append((found[1], found[2].split(), found[3] or ""))
-    return folders[::-1]
+def read_folders(path):
+    """[(folder, [those it uses], what it is)]"""
+    found = re.findall(r"^([a-z_]+):([a-z_ ]*)(?:# (.*))?$", path.read_text(), re.MULTILINE)
+    return [(name, uses.split(), said) for name, uses, said in found]
 
 
 def draw_box(picture, x, y, width, height, name, said):
@@ -60,26 +51,32 @@ def draw_box(picture, x, y, width, height, name, said):
         picture.text(x + 12, y + height / 2 + 16, said, **SAID)
 
 
-def draw_programs(picture):
-    width, gap, check = 156, 14, 768
-    frame = 4 * width + 5 * gap
+def draw_programs(picture, folders):
+    """Those that may use check/, and the tests: one beside the other, with arrows between neighbours."""
+    width, gap, check = 148, 25, 784
+    said = {name: what for name, _, what in folders}
+    programs = [(name, uses) for name, uses, _ in folders if "check" in uses or "all" in uses]
+    frame = len(programs) * width + (len(programs) + 1) * gap
     picture.text(LEFT, BOXES_TOP - 24, "programs use the public header and check/", **SAID)
     picture.rect(LEFT, BOXES_TOP - 12, frame, 80, **FRAME)
-    for i, (name, said) in enumerate(PROGRAMS.items()):
-        draw_box(picture, LEFT + gap + i * (width + gap), BOXES_TOP, width, 56, name, said)
-    draw_box(picture, check, BOXES_TOP, RIGHT - check, 56, "check/", "reference, cases")
+    for i, (name, uses) in enumerate(programs):
+        x = LEFT + gap + i * (width + gap)
+        draw_box(picture, x, BOXES_TOP, width, 56, f"{name}/", said[name])
+        if i > 0 and programs[i - 1][0] in uses:
+            picture.arrow([(x, BOXES_TOP + 28), (x - gap, BOXES_TOP + 28)])
+    draw_box(picture, check, BOXES_TOP, RIGHT - check, 56, "check/", said["check"])
     picture.arrow([(LEFT + frame, BOXES_TOP + 28), (check, BOXES_TOP + 28)])
     for x in (LEFT + frame / 2, (check + RIGHT) / 2):
         picture.arrow([(x, BOXES_TOP + (68 if x < check else 56)), (x, HEADER_TOP)])
     draw_box(picture, LEFT, HEADER_TOP, RIGHT - LEFT, 50, "include/clattn.h", "the only public header, and the manual")
 
 
-def draw_host(picture, folders):
+def draw_host(picture, folders, said):
     """Boxes one below the other. A dot is a use: from the box on its row to the one that its column leads down to."""
     bottom = FRAMES_TOP + 44 + len(folders) * PITCH + 6
     picture.rect(LEFT, FRAMES_TOP, HOST_RIGHT - LEFT, bottom - FRAMES_TOP, **FRAME)
     picture.text(LEFT + 12, FRAMES_TOP + 28, "host/", **NAME)
-    picture.text(LEFT + 70, FRAMES_TOP + 28, "the library, C99", **SAID)
+    picture.text(LEFT + 70, FRAMES_TOP + 28, said, **SAID)
     picture.text(HOST_RIGHT - 12, FRAMES_TOP + 28, "a dot: this row may use that column", text_anchor="end", **SAID)
     names = [name for name, _, _ in folders]
     used = [name for name in names if any(name in uses for _, uses, _ in folders)]
@@ -127,11 +124,11 @@ def draw_kernels(picture, bottom):
 
 
 def main():
-    folders = read_folders()
+    tops, folders = read_folders(ROOT / "folders.txt"), read_folders(ROOT / "host" / "folders.txt")[::-1]
     bottom = FRAMES_TOP + 44 + len(folders) * PITCH + 6
     picture = Picture(WIDTH, bottom + 14, "The folders of clattn, and which may use which")
-    draw_programs(picture)
-    draw_host(picture, folders)
+    draw_programs(picture, tops)
+    draw_host(picture, folders, next(said for name, _, said in tops if name == "host"))
     draw_kernels(picture, bottom)
     picture.arrow([(LEFT + 200, FRAMES_TOP), (LEFT + 200, HEADER_TOP + 50)])
     middle = FRAMES_TOP + 90

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Which top folder may use which, against what is compiled: test_top_folders.sh SOURCE_DIR COMMANDS, where COMMANDS is
 # the build's compile_commands.json. Fails where a target of a folder compiles, or a source of it includes, a file of a
-# folder that is not declared here, where check/ names what is the library's own, and where tests/ has a library that
+# folder that folders.txt does not declare, where check/ names what is the library's own, and where tests/ has a library that
 # others could link.
 set -eu
 
@@ -18,14 +18,8 @@ complain() {
     failed=1
 }
 
-# "FOLDER: FOLDER .."; tests/ and the targets of the project's own CMakeLists.txt may use all of them
-cat >"$scratch/declared" <<'END'
-check: include
-host: include kernels
-tools: include check
-bench: include check
-examples: include check tools
-END
+# "FOLDER: FOLDER .."; the targets of the project's own CMakeLists.txt may use all of them
+sed -e 's/#.*//' -e '/^ *$/d' "$source/folders.txt" >"$scratch/declared"
 
 # The folder of the project that a path is in, if it is in one. A build folder may lie in the project.
 folder_of() {
