@@ -6,9 +6,12 @@
 #include "measure.h"
 #include "options.h"
 #include "progress.h"
+#include "read_csv.h"
 #include "report_csv.h"
 #include "report_table.h"
+#include "speed_plot.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +23,9 @@ struct bench {
     struct bench_device device;
     struct bench_clock clock;
     struct bench_setting setting;
-    FILE *csv; /* NULL: not wanted */
+    struct bench_rows rows;
+    FILE *csv, *plot;   /* NULL: not wanted */
+    char reported[256]; /* the device of reports that are drawn */
     char message[BENCH_MESSAGE];
 };
 
@@ -33,12 +38,13 @@ static int fail(const char *what, const char *message)
 
 /* ---- one case ---- */
 
-static void report(const struct bench *s, const struct bench_row *row)
+static int add_row(struct bench *s, const struct bench_row *row)
 {
     bench_progress_clear();
     bench_table_row(&s->setting, row);
     if (s->csv)
         bench_csv_row(s->csv, &s->setting, row);
+    return bench_rows_add(&s->rows, row) ? fail(row->line, "out of host memory") : 0;
 }
 
 static int time_baselines(struct bench *s, struct bench_measured *m, size_t number, const char *line)
@@ -60,8 +66,8 @@ static int time_baselines(struct bench *s, struct bench_measured *m, size_t numb
             return fail(line, m->message);
         if (outcome == BENCH_SKIPPED)
             bench_table_skip(line, baseline->name, m->message);
-        else
-            report(s, &row);
+        else if (add_row(s, &row))
+            return 1;
     }
     return 0;
 }
@@ -79,7 +85,8 @@ static int time_case(struct bench *s, struct bench_measured *m, size_t number, c
         bench_progress(number, s->options.count, line, bench_pass_name((enum bench_pass)pass));
         if (bench_measure_pass(m, (enum bench_pass)pass, s->options.repeats, &row))
             return fail(line, m->message);
-        report(s, &row);
+        if (add_row(s, &row))
+            return 1;
     }
     return time_baselines(s, m, number, line);
 }
@@ -151,6 +158,36 @@ static int close_file(const char *path, FILE *file)
     return fclose(file) || bad ? fail(path, "cannot be written") : 0;
 }
 
+/* Of a plot: rows that were measured before. */
+static int read_reports(struct bench *s)
+{
+    int bad = 0;
+    for (size_t i = 0; i < s->options.from_count; ++i) {
+        const char *path = s->options.from[i];
+        FILE *file = fopen(path, "r");
+        if (!file || bench_csv_read(file, &s->rows, s->reported, s->message))
+            bad = fail(path, file ? s->message : strerror(errno));
+        if (file)
+            fclose(file);
+    }
+    return bad;
+}
+
+static int write_files(struct bench *s)
+{
+    int bad = 0;
+    if (!s->setting.device)
+        s->setting.device = s->reported;
+    if (s->plot) {
+        const int drawn = bench_plot_write(s->plot, &s->setting, &s->rows);
+        if (drawn < 0)
+            bad = fail(s->options.plot, "out of host memory");
+        else if (drawn == 0)
+            fail(s->options.plot, "is empty: the cases do not differ in length");
+    }
+    return close_file(s->options.csv, s->csv) | close_file(s->options.plot, s->plot) | bad;
+}
+
 /* ---- all together ---- */
 
 static int begin(struct bench *s)
@@ -195,15 +232,19 @@ int main(int argc, char **argv)
     static struct bench s;
     const enum bench_start start = bench_options_read(argc, argv, &s.options);
     int bad = start == BENCH_BAD ? 2 : 0;
-    if (start == BENCH_GO && open_file(s.options.csv, &s.csv))
+    if (start == BENCH_GO)
+        bad = read_reports(&s); /* before a file of the same name is opened */
+    if (start == BENCH_GO && !bad && (open_file(s.options.csv, &s.csv) || open_file(s.options.plot, &s.plot)))
         bad = 2;
     if (start == BENCH_GO && !bad) {
-        bad = begin(&s) ? fail("the device", s.message) : run_cases(&s);
-        bad |= close_file(s.options.csv, s.csv);
+        if (s.options.count > 0)
+            bad = begin(&s) ? fail("the device", s.message) : run_cases(&s);
+        bad |= write_files(&s);
         bench_baselines_end();
         bench_clock_end(&s.clock);
         bench_device_close(&s.device);
     }
+    bench_rows_free(&s.rows);
     bench_options_free(&s.options);
     return bad;
 }

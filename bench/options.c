@@ -28,7 +28,11 @@ static const char help[] =
     "  --sustained              a GPU gets no rest between runs: many run slower so, for they reach the limit of their "
     "power\n"
     "  --baseline LIST          what else is timed: materialised, openblas, none (default: all that there are)\n"
-    "  --csv FILE               writes a row a pass, for programs such as scripts/draw_speed.py\n"
+    "  --csv FILE               writes a row a pass, for programs\n"
+    "  --plot FILE              draws speed against length as SVG, where the cases differ in length\n"
+    "  --from FILE              draws also what is in a CSV file, of this program or of compare_torch.py; up to 8 "
+    "times.\n"
+    "                           Without a CASE nothing is timed then\n"
     "  --memory                 tells what device memory each case takes, and times nothing\n"
     "  --startup                tells how long the first result takes, and nothing else\n"
     "  --build-options TEXT     appended to the options of every kernel's build\n"
@@ -80,6 +84,8 @@ static int read_baselines(const char *list)
 static int read_cases(int count, char **lines, struct bench_options *options)
 {
     const int given = count > 0, few = options->startup;
+    if (!given && options->from_count > 0)
+        return 0;
     const int all = given ? count : few ? 1 : (int)(sizeof default_cases / sizeof *default_cases);
     options->cases = calloc((size_t)all, sizeof *options->cases);
     if (!options->cases) {
@@ -98,7 +104,7 @@ static int read_cases(int count, char **lines, struct bench_options *options)
     return 0;
 }
 
-enum { HELP = 'h', DEVICE, ENGINE, REPEATS, SUSTAINED, BASELINE, CSV, MEMORY, STARTUP, BUILD_OPTIONS };
+enum { HELP = 'h', DEVICE, ENGINE, REPEATS, SUSTAINED, BASELINE, CSV, PLOT, FROM, MEMORY, STARTUP, BUILD_OPTIONS };
 
 static int read_option(int option, struct bench_options *options)
 {
@@ -118,6 +124,14 @@ static int read_option(int option, struct bench_options *options)
         return read_baselines(optarg);
     case CSV:
         options->csv = optarg;
+        return 0;
+    case PLOT:
+        options->plot = optarg;
+        return 0;
+    case FROM:
+        if (options->from_count == BENCH_MOST_FROM)
+            return bad("--from", optarg, "one of at most 8");
+        options->from[options->from_count++] = optarg;
         return 0;
     case MEMORY:
         options->memory = 1;
@@ -142,6 +156,8 @@ enum bench_start bench_options_read(int argc, char **argv, struct bench_options 
                                           {"sustained", no_argument, NULL, SUSTAINED},
                                           {"baseline", required_argument, NULL, BASELINE},
                                           {"csv", required_argument, NULL, CSV},
+                                          {"plot", required_argument, NULL, PLOT},
+                                          {"from", required_argument, NULL, FROM},
                                           {"memory", no_argument, NULL, MEMORY},
                                           {"startup", no_argument, NULL, STARTUP},
                                           {"build-options", required_argument, NULL, BUILD_OPTIONS},
@@ -160,8 +176,17 @@ enum bench_start bench_options_read(int argc, char **argv, struct bench_options 
             return BENCH_BAD;
         }
     }
-    if ((options->memory || options->startup) && options->csv) {
-        fputs("clattn-bench: --csv is about times, and --memory and --startup take none for it\n", stderr);
+    if (options->from_count > 0 && !options->plot) {
+        fputs("clattn-bench: --from is for --plot\n", stderr);
+        return BENCH_BAD;
+    }
+    if (options->from_count > 0 && optind == argc && options->csv) {
+        fputs("clattn-bench: --csv needs a CASE beside --from\n", stderr);
+        return BENCH_BAD;
+    }
+    if ((options->memory || options->startup) && (options->csv || options->plot)) {
+        fputs("clattn-bench: --csv and --plot are about times, and --memory and --startup take none for them\n",
+              stderr);
         return BENCH_BAD;
     }
     if (options->memory && options->startup) {

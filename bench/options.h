@@ -5,16 +5,20 @@
 
 #include "cases.h"
 
+enum { BENCH_MOST_FROM = 8 };
+
 struct bench_options {
     const char *device; /* NULL: the best */
     clattn_options library;
     int repeats;
-    int sustained;         /* no rest between runs */
-    int memory, startup;   /* instead of timing */
-    const char *csv;       /* a file, or NULL */
-    const char *baselines; /* names with commas; NULL: all in this build */
+    int sustained;          /* no rest between runs */
+    int memory, startup;    /* instead of timing */
+    const char *csv, *plot; /* files, or NULL */
+    const char *from[BENCH_MOST_FROM];
+    size_t from_count;     /* reports whose rows are drawn, too */
+    const char *baselines; /* names with commas; NULL: those that there are */
     struct test_case *cases;
-    size_t count;
+    size_t count; /* 0 only where reports are drawn and nothing is timed */
 };
 
 enum bench_start { BENCH_GO, BENCH_HELP, BENCH_BAD };

@@ -19,6 +19,15 @@ struct bench_row {
     double error_ratio; /* worst error / tolerance */
 };
 
+struct bench_rows {
+    struct bench_row *row;
+    size_t count;
+};
+
+/* Returns 0, or -1 when host memory is short. */
+int bench_rows_add(struct bench_rows *rows, const struct bench_row *row);
+void bench_rows_free(struct bench_rows *rows);
+
 /* What every row of a report has in common. */
 struct bench_setting {
     const char *device, *driver, *platform, *version, *commit;

@@ -53,7 +53,7 @@ expect 1 "is wrong" --build-options "-Dget_group_id=get_global_offset" --baselin
 
 # ---- each dtype, every file ----
 
-expect 0 "" --repeats 3 --baseline openblas --csv out.csv "b1 h2 n20 m40 d16" "b1 h2 n40 m80 d16" \
+expect 0 "" --repeats 3 --baseline openblas --csv out.csv --plot out.svg "b1 h2 n20 m40 d16" "b1 h2 n40 m80 d16" \
     "b1 h2/1 n1 m40 d16 dtype=f16 grad=none" "b1 h2 n20 m40 d16 dtype=bf16 mask=1,1,20,40 grad=none"
 says "measured here:"
 says "b1 h2 n40 m80 d16"
@@ -86,6 +86,10 @@ awk '
     END { if (rows != 6) { print rows " rows of clattn, not 6"; bad = 1 }
           if (!(seen["f32"] && seen["f16"] && seen["bf16"])) { print "a dtype is missing"; bad = 1 }
           exit bad }' out.csv >awk.txt || fail "out.csv: $(cat awk.txt)"
+checks=$((checks + 1))
+if ! head -n 1 out.svg | grep -q '^<svg ' || ! tail -n 1 out.svg | grep -q '^</svg>$' || ! grep -q '<path' out.svg; then
+    fail "out.svg is no picture"
+fi
 
 # ---- the other modes ----
 
@@ -93,5 +97,20 @@ expect 0 "" --memory "b1 h2 n40 m80 d16 grad=none"
 says "b1 h2 n40 m80 d16 grad=none                       25600"
 expect 0 "" --startup "b1 h2 n40 m80 d16"
 says "compute, read"
+expect 0 "do not differ in length" --repeats 3 --baseline none --plot same.svg "b1 h2 n20 m40 d16 grad=none"
+
+# ---- reports that are drawn ----
+
+expect 2 "--from is for --plot" --from out.csv
+expect 2 "--csv needs a CASE beside --from" --plot drawn.svg --csv new.csv --from out.csv
+expect 1 "missing.csv: No such file" --plot drawn.svg --from missing.csv
+expect 1 "out.svg: line 1: this is not the head" --plot drawn.svg --from out.csv --from out.svg
+expect 0 "" --plot drawn.svg --from out.csv
+cp out.csv same.csv
+expect 0 "" --repeats 3 --baseline none --csv same.csv --plot drawn.svg --from same.csv "b1 h2 n30 m30 d16 grad=none"
+checks=$((checks + 1))
+[ "$(grep -c "" same.csv)" -eq 2 ] || fail "same.csv is not the new report"
+checks=$((checks + 1))
+grep -q "forward: h2 d16<" drawn.svg || fail "drawn.svg has no curve"
 
 finish

@@ -9,7 +9,9 @@
 
 #include "baseline.h"
 #include "host_softmax.h"
+#include "read_csv.h"
 #include "report_csv.h"
+#include "speed_plot.h"
 
 #include <math.h>
 #include <string.h>
@@ -224,11 +226,140 @@ static void test_csv(void **state)
     assert_string_equal(values[6], row.line);
 }
 
+/* Sees that tags close in the order they opened, and that no & or < stands alone; returns how many there are. */
+static size_t check_xml(const char *text)
+{
+    char open[16][32];
+    size_t depth = 0, tags = 0;
+
+    for (; *text != '\0'; text++) {
+        if (*text == '&') {
+            assert_true(strncmp(text, "&lt;", 4) == 0 || strncmp(text, "&amp;", 5) == 0);
+        }
+        if (*text != '<') {
+            continue;
+        }
+        const char *end = strchr(text, '>');
+        char name[32] = "";
+
+        assert_non_null(end);
+        if (text[1] == '/') {
+            assert_int_equal(sscanf(text, "</%31[a-z]>", name), 1);
+            assert_true(depth > 0);
+            assert_string_equal(name, open[--depth]);
+        } else {
+            assert_int_equal(sscanf(text, "<%31[a-z]", name), 1);
+            tags++;
+            if (end[-1] != '/') {
+                assert_true(depth < 16);
+                strcpy(open[depth++], name);
+            }
+        }
+        text = end;
+    }
+    assert_int_equal(depth, 0);
+    return tags;
+}
+
+static void test_plot(void **state)
+{
+    static char text[65536];
+    struct bench_row row[] = {
+        make_row("b1 h2 n256 m256 d64", BENCH_FORWARD, 1e-3), make_row("b1 h2 n512 m512 d64", BENCH_FORWARD, 1.5e-3),
+        make_row("b1 h2 n512 m512 d64", BENCH_BACKWARD, 4e-3), make_row("b1 h2 n1024 m1024 d64", BENCH_BACKWARD, 5e-3)};
+    const struct bench_rows all = {row, 4}, one = {row + 1, 2}, none = {NULL, 0};
+    FILE *file = tmpfile(), *empty = tmpfile();
+
+    (void)state;
+    assert_non_null(file);
+    assert_non_null(empty);
+    assert_int_equal(bench_plot_write(empty, &setting, &one), 0);
+    assert_int_equal(bench_plot_write(empty, &setting, &none), 0);
+    assert_string_equal(text_of(empty, text, sizeof text), "");
+    assert_int_equal(bench_plot_write(file, &setting, &all), 1);
+    text_of(file, text, sizeof text);
+    assert_true(check_xml(text) > 20);
+    assert_true(strncmp(text, "<svg ", 5) == 0);
+    assert_null(strstr(text, "nan"));
+    assert_null(strstr(text, "inf"));
+    assert_non_null(strstr(text, "clattn simt forward: h2 d64<"));
+    assert_non_null(strstr(text, "clattn simt backward: h2 d64<"));
+    assert_non_null(strstr(text, "TFLOP/s"));
+    assert_non_null(strstr(text, ">1024<"));
+    assert_non_null(strstr(text, "A \"big\" GPU, new"));
+}
+
+/* What was written is read again, as far as a plot needs it. */
+static void test_csv_read(void **state)
+{
+    struct bench_row row[] = {make_row("b1 h2 n256 m256 d64 causal", BENCH_FORWARD, 1e-3),
+                              make_row("b1 h2 n512 m512 d64", BENCH_BACKWARD, 4e-3)};
+    struct bench_rows rows = {NULL, 0};
+    char device[256], message[BENCH_MESSAGE];
+    FILE *file = tmpfile();
+
+    (void)state;
+    assert_non_null(file);
+    bench_csv_begin(file);
+    bench_csv_row(file, &setting, &row[0]);
+    bench_csv_row(file, &setting, &row[1]);
+    rewind(file);
+    assert_int_equal(bench_csv_read(file, &rows, device, message), 0);
+    assert_int_equal(rows.count, 2);
+    assert_string_equal(device, setting.device);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(rows.row[i].line, row[i].line);
+        assert_string_equal(rows.row[i].implementation, row[i].implementation);
+        assert_string_equal(rows.row[i].engine, row[i].engine);
+        assert_int_equal(rows.row[i].pass, row[i].pass);
+        assert_true(fabs(bench_row_rate(&rows.row[i]) / bench_row_rate(&row[i]) - 1.0) < 1e-4);
+    }
+    bench_rows_free(&rows);
+    fclose(file);
+}
+
+static void test_csv_refused(void **state)
+{
+    static const struct {
+        const char *lines, *message;
+    } files[] = {{"", "line 0: the file is empty"},
+                 {"a,b\n", "line 1: this is not the head"},
+                 {"@d,,,,,x,b1 h1 n1 m1 d1,forward,,,1,,,,,,1\n", "line 2: the number of columns"},
+                 {"@d,,,,,x,b1 h1 n1 m1 d1,forward,,,1,,,,,,1,,,,,,,,,,\n", "line 2: the number of columns"},
+                 {"@d,,,,,x,nothing,forward,,,1,,,,,,1,,,,,,,,,\n", "line 2: the case"},
+                 {"@d,,,,,x,b1 h1 n1 m1 d1,upward,,,1,,,,,,1,,,,,,,,,\n", "line 2: the pass"},
+                 {"@d,,,,,x,b1 h1 n1 m1 d1,forward,,,0,,,,,,1,,,,,,,,,\n", "line 2: time or rate"},
+                 {"@d,,,,,x,b1 h1 n1 m1 d1,forward,,,1,,,,,,inf,,,,,,,,,\n", "line 2: time or rate"},
+                 {"@d,,,,,x,b1 h1 n1 m1 d1,forward,,,1,,,,,,,,,,,,,,,\n", "line 2: time or rate"}};
+
+    (void)state;
+    for (size_t n = 0; n < sizeof files / sizeof files[0]; n++) {
+        struct bench_rows rows = {NULL, 0};
+        char device[256], message[BENCH_MESSAGE] = "";
+        FILE *file = tmpfile();
+        const int head = files[n].lines[0] == '@';
+
+        assert_non_null(file);
+        if (head) {
+            bench_csv_begin(file);
+        }
+        fputs(files[n].lines + head, file);
+        rewind(file);
+        assert_int_equal(bench_csv_read(file, &rows, device, message), -1);
+        if (strncmp(message, files[n].message, strlen(files[n].message)) != 0) {
+            fail_msg("found \"%s\", expected \"%s\"", message, files[n].message);
+        }
+        bench_rows_free(&rows);
+        fclose(file);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_median),         cmocka_unit_test(test_flops),        cmocka_unit_test(test_narrow_bytes),
         cmocka_unit_test(test_baseline_names), cmocka_unit_test(test_host_softmax), cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_plot),           cmocka_unit_test(test_csv_read),     cmocka_unit_test(test_csv_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
