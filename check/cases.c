@@ -12,7 +12,7 @@ static const char *const layout_names[LAYOUT_COUNT] = {"bhnd", "bnhd", "packed",
 static const char *const data_names[DATA_COUNT] = {"normal", "uniform", "large", "rising", "equal", "nanpad"};
 static const char *const mask_names[MASK_COUNT] = {"random", "prefix", "suffix", "deadrows", "false"};
 static const char *const alibi_names[ALIBI_COUNT] = {"usual", "varied"};
-static const char *const dtype_names[3] = {"f32", "f16", "bf16"}; /* the first is never printed */
+static const char *const dtype_names[3] = {"f32", "f16", "bf16"}; /* f32 is the default, not printed */
 static const char size_letters[] = "bhnmd";
 static const char *const align_names[2] = {"bottom-right", "top-left"};
 
@@ -52,7 +52,7 @@ double case_flops(const struct test_case *c)
 
 /* ---- print ---- */
 
-/* Appends to the line, a space before every word but the first. */
+/* Appends a word to the line, after a space unless it is the first. */
 static void put(char *line, const char *format, ...)
 {
     size_t used = strlen(line);
@@ -66,7 +66,7 @@ static void put(char *line, const char *format, ...)
     va_end(arguments);
 }
 
-/* A pair of sizes, the second only where it differs. */
+/* Appends a pair of sizes; omits the second where both are equal. */
 static void put_pair(char *line, char letter, int64_t first, int64_t second)
 {
     if (first == second) {
@@ -162,7 +162,8 @@ char *case_print(const struct test_case *c, char *line)
 
 /* ---- parse ---- */
 
-/* Reads `count` whole numbers with `separator` between them, up to the end of the text; 1 when that is all there is. */
+/* Reads `count` integers with `separator` between them. Returns 1 if the text holds exactly these,
+ * else 0. */
 static int read_numbers(const char *text, char separator, int count, int64_t *numbers)
 {
     for (int n = 0; n < count; n++) {
@@ -178,7 +179,7 @@ static int read_numbers(const char *text, char separator, int count, int64_t *nu
     return 1;
 }
 
-/* The index of the text among the names, or -1. `length` is the text's. */
+/* The index of the first `length` characters of `text` among the names, or -1. */
 static int find_name(const char *const *names, int count, const char *text, size_t length)
 {
     for (int n = 0; n < count; n++) {
@@ -189,7 +190,7 @@ static int find_name(const char *const *names, int count, const char *text, size
     return -1;
 }
 
-/* b2, h4, h4/2, n7, m9, d64, d64/32: sets a bit in *seen. */
+/* b2, h4, h4/2, n7, m9, d64, d64/32. Sets the size's bit in *seen. */
 static int parse_size(const char *word, struct test_case *c, unsigned *seen)
 {
     clattn_problem *p = &c->problem;
@@ -325,7 +326,7 @@ static int parse_seed(const char *value, struct test_case *c)
     return isdigit((unsigned char)value[0]) && errno == 0 && *end == '\0';
 }
 
-/* "none", or names with commas */
+/* "none", or names separated by commas */
 static int parse_gradients(const char *value, struct test_case *c)
 {
     c->passes &= ~(unsigned)CLATTN_BACKWARD;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Test cases: what is run, and one line of text that says it.
+/* Test cases, each of them one line of text:
  *
  *   b2 h4/2 n113 m203 d64/32 causal align=-3 mask=2,1,1,203 kvlen layout=bnhd tile=64x32 scale=0.3 seed=7
  *
@@ -8,15 +8,15 @@
  *   dtype=f16|bf16                                                         (default f32)
  *   causal                        align=top-left|bottom-right|OFFSET       (default bottom-right)
  *   window=LEFT,RIGHT             -1: no end on that side
- *   alibi=KIND:B,H                the two are alibi_dim; KIND: (usual:) varied:
- *   mask=KIND:B,H,N,M             the four are mask_dim; KIND: (random:) prefix: suffix: deadrows: false:
- *   kvlen or kvlen=LENGTH         a mixture of lengths, or the same for each batch
+ *   alibi=[KIND:]B,H              alibi_dim; KIND: usual|varied            (default usual)
+ *   mask=[KIND:]B,H,N,M           mask_dim
+ *                                 KIND: random|prefix|suffix|deadrows|false (default random)
+ *   kvlen or kvlen=LENGTH         key lengths: a mixture, or the same for every batch
  *   layout=bnhd|packed|padded|broadcast|random                             (default bhnd)
  *   data=uniform|large|rising|equal|nanpad                                 (default normal)
  *   tile=BmxBn  splits=P  scale=X  seed=S
- *   grad=dq,dk,dv or none         gradients that are run                   (default all)
- *   nolse                         forward without lse: implies grad=none
- */
+ *   grad=dq,dk,dv or none         gradients to compute                     (default all)
+ *   nolse                         forward without lse: implies grad=none */
 #ifndef CLATTN_CHECK_CASES_H
 #define CLATTN_CHECK_CASES_H
 
@@ -28,8 +28,8 @@ enum case_layout {
     LAYOUT_PACKED,    /* one buffer (B,N, Hq D + Hk D + Hk Dv) of q, k, v, and one of dq, dk, dv; needs N = M */
     LAYOUT_PADDED,    /* views at odd offsets with gaps after every row, head and batch */
     LAYOUT_BROADCAST, /* inputs with strides of 0: q over batches, k and v over heads, dout over rows */
-    /* Drawn by the seed: any order of dimensions, offsets, gaps, strides of 0, packed where N = M. The table has those
-     * above, and the random problems this one. */
+    /* For random problems; the table uses the layouts above. Drawn from the seed: any order of
+     * dimensions, offsets, gaps, strides of 0, packed where N = M. */
     LAYOUT_RANDOM,
     LAYOUT_COUNT
 };
@@ -39,22 +39,22 @@ enum case_data {
     DATA_UNIFORM, /* -1 to 1 */
     DATA_LARGE,   /* max|S| about 60 */
     DATA_RISING,  /* scores grow with j: each tile has a new maximum */
-    DATA_EQUAL,   /* all keys are equal: so are the scores of a row */
+    DATA_EQUAL,   /* all keys are equal, hence all scores of a row */
     DATA_NANPAD,  /* NaN and infinity in padding keys and their values */
     DATA_COUNT
 };
 
 enum case_mask {
-    MASK_RANDOM,   /* three of four are true */
+    MASK_RANDOM,   /* three of four elements are true */
     MASK_PREFIX,   /* the first keys of each row are false */
     MASK_SUFFIX,   /* the last keys of each row are false: key padding */
-    MASK_DEADROWS, /* random, and every third row is all false */
-    MASK_FALSE,    /* nothing is visible */
+    MASK_DEADROWS, /* random; every third row is all false */
+    MASK_FALSE,    /* all false */
     MASK_COUNT
 };
 
 enum case_alibi {
-    ALIBI_USUAL,  /* 2^(-8 (h + 1) / Hq), a little less from batch to batch */
+    ALIBI_USUAL,  /* 2^(-8 (h + 1) / Hq), 1% less with each batch */
     ALIBI_VARIED, /* of either sign, some 0 */
     ALIBI_COUNT
 };
@@ -62,10 +62,10 @@ enum case_alibi {
 enum case_lengths {
     LENGTHS_NONE,
     LENGTHS_MIXED, /* 0, M, more than M, negative, and random ones */
-    LENGTHS_SAME   /* test_case.kv_length, for each batch */
+    LENGTHS_SAME   /* test_case.kv_length for every batch */
 };
 
-/* A case belongs to one of the first two or to neither; the full table has them all. */
+/* A case belongs to tier tiny, to tier quick, or to neither; tier full is the whole table. */
 enum case_tier {
     TIER_TINY,  /* for oclgrind: N, M <= 40, every kernel */
     TIER_QUICK, /* few kernels to compile */
@@ -74,7 +74,7 @@ enum case_tier {
 
 struct test_case {
     clattn_problem problem;
-    unsigned passes; /* of clattn_pass: CLATTN_FORWARD and the gradients that are run */
+    unsigned passes; /* bits of clattn_pass: CLATTN_FORWARD and the gradients to compute */
     int want_lse;
     enum case_layout layout;
     enum case_data data;
@@ -87,9 +87,9 @@ struct test_case {
     const char *group;   /* "causal", "mask", ...; not part of the line */
 };
 
-#define CASE_LINE_SIZE 320 /* bytes that hold any line */
+#define CASE_LINE_SIZE 320 /* bytes; enough for any line */
 
-/* Cases picked by hand; part of the table. The last has no line. */
+/* Cases picked by hand, included in the table. `line` of the last is NULL. */
 struct case_line {
     enum case_tier tier;
     const char *group;
@@ -98,25 +98,26 @@ struct case_line {
 
 extern const struct case_line case_lines[];
 
-/* Writes the cases of a tier to `cases`, at most `capacity` of them (NULL and 0 to ask), those of a group one after the
- * other, and returns how many there are. The same at every call. */
+/* Writes the first `capacity` cases of a tier, sorted by group, to `cases` (NULL and 0: only
+ * count). Returns the number of cases in the tier. Every call gives the same cases. */
 size_t case_table(enum case_tier tier, struct test_case *cases, size_t capacity);
 
-/* Keeps every `parts`-th of the cases, from the `part`-th on, in their order; 1 <= part <= parts. Returns how many. */
+/* Keeps every `parts`-th case, starting at the `part`-th (counted from 1, at most `parts`). Returns
+ * the number kept. */
 size_t case_part(struct test_case *cases, size_t count, size_t part, size_t parts);
 
-/* A case that has only sizes: float32 normal data, everything at its default, all passes. */
+/* A case with the given sizes and defaults for the rest: float32, normal data, all passes. */
 struct test_case case_make(int64_t b, int64_t hq, int64_t hk, int64_t n, int64_t m, int64_t d, int64_t dv);
 
 /* Prints the case as its line; returns `line`, of CASE_LINE_SIZE bytes. */
 char *case_print(const struct test_case *c, char *line);
 
-/* Reads a line. Returns 0, or -1 with a sentence in `error` (CASE_LINE_SIZE bytes), *c then being undefined. What a
- * line says is not checked against clattn's limits: clattn does that. */
+/* Reads a line. Returns 0, or -1 with a sentence in `error` (CASE_LINE_SIZE bytes) and *c
+ * undefined. Does not check clattn's limits: clattn does. */
 int case_parse(const char *line, struct test_case *c, char *error);
 
-/* Floating-point operations of the case, ignoring causality and masks: 2 N M (D + Dv) a head forward, and backward
- * 2 N M times 3 D + 2 Dv. */
+/* Floating-point operations of the case, ignoring causality and masks. Per head:
+ * forward 2 N M (D + Dv), backward 2 N M (3 D + 2 Dv). */
 double case_flops(const struct test_case *c);
 
 #endif

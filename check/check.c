@@ -5,24 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAIL = 256 }; /* guard bytes after a workspace that lies in memory of OpenCL's */
+enum { TAIL = 256 }; /* guard bytes behind a workspace that clCreateBuffer allocated */
 
-/* Device memory of a forward or of the gradients. */
+/* The workspace of a pass. */
 struct workspace {
-    cl_mem mem; /* NULL: none is needed */
+    cl_mem mem; /* NULL: not needed */
     size_t bytes, tail;
     unsigned char *image;
 };
 
-/* A case on its way. */
+/* One call of check_case. */
 struct run {
     struct comparison x;
     cl_context cl;
     cl_command_queue queue;
     clattn_plan *plan;
     cl_mem mem[SLOT_COUNT];            /* one for each buffer of the set */
-    const struct check_memory *memory; /* NULL: OpenCL's */
-    /* of the forward and of the gradients; one for both in OpenCL's memory, as they run one after the other */
+    const struct check_memory *memory; /* NULL: clCreateBuffer */
+    /* of forward and of backward; without `memory` both use the first, as they run one after the
+     * other */
     struct workspace workspace[2];
 };
 
@@ -37,7 +38,7 @@ static int cl_succeeded(struct run *run, cl_int status, const char *call)
     return status == CL_SUCCESS || compare_fail(run->x.result, "%s: OpenCL error %d", call, (int)status);
 }
 
-/* A buffer that holds `content`. NULL, and a failure, where there is none. */
+/* A buffer with `content`. On failure NULL, and the result fails. */
 static cl_mem make_buffer(struct run *run, cl_mem_flags flags, const char *name, size_t bytes, void *content)
 {
     cl_int status = CL_SUCCESS;
@@ -65,7 +66,8 @@ static int make_buffers(struct run *run)
     return 1;
 }
 
-/* What the header allows the passes. Where the number of parts is not asked for, each has many keys. */
+/* Checks workspace sizes against the bounds of clattn.h. Unless kv_splits is set, a split has at
+ * least 256 keys. */
 static int check_workspace(struct run *run, size_t forward, size_t backward)
 {
     const clattn_problem *p = &run->x.c->problem;
@@ -82,7 +84,7 @@ static int check_workspace(struct run *run, size_t forward, size_t backward)
     return 1;
 }
 
-/* A workspace full of NaN, with a guard behind it. */
+/* Allocates a workspace full of NaN, with a guard behind it. */
 static int fill_workspace(struct run *run, struct workspace *workspace, const char *name, size_t bytes)
 {
     if (bytes == 0) {
@@ -100,7 +102,7 @@ static int fill_workspace(struct run *run, struct workspace *workspace, const ch
     return workspace->mem != NULL;
 }
 
-/* As large as the plan says; one for both passes is as large as the larger. */
+/* Sizes come from the plan; a workspace for both passes has the larger size. */
 static int make_workspaces(struct run *run)
 {
     size_t forward = 0, backward = 0;
@@ -167,7 +169,7 @@ static int enqueue(struct run *run)
     return good;
 }
 
-/* Writes NaN and guards to the outputs and the workspace, so that nothing is left of an earlier run. */
+/* Fills outputs and workspaces with NaN and guards, erasing an earlier run. */
 static int write_images(struct run *run)
 {
     int good = 1;
@@ -191,7 +193,7 @@ static int write_images(struct run *run)
     return good;
 }
 
-/* Sees that the guard behind a workspace is whole. */
+/* Checks the guard behind a workspace. */
 static int check_tail(struct run *run, const struct workspace *w)
 {
     unsigned char tail[TAIL];
@@ -205,7 +207,7 @@ static int check_tail(struct run *run, const struct workspace *w)
             compare_fail(run->x.result, "the workspace was overwritten past its %zu bytes", w->bytes));
 }
 
-/* Reads every buffer, and sees that nothing around them was written. */
+/* Reads every buffer, and checks for writes outside buffers and workspaces. */
 static int read_buffers(struct run *run)
 {
     const char *trespassed = NULL;
@@ -229,7 +231,7 @@ static int run_once(struct run *run)
     return write_images(run) && enqueue(run) && read_buffers(run);
 }
 
-/* Runs again, and compares with the run before, whose results are in x.found. */
+/* Runs the passes again and compares with the first run's results in x.found. */
 static void run_again(struct run *run)
 {
     unsigned char *before[SLOT_COUNT] = {NULL};

@@ -12,11 +12,11 @@
 
 enum { OTHER_NUMBERS = 8 };
 
-/* What the reference says, and how far naive attention is from it. */
+/* The reference's results, and the errors of naive attention against them. */
 struct truth {
     double *tensor[CHECK_TENSORS];
     struct reference_sizes sizes[CHECK_TENSORS];
-    double naive_error[CHECK_TENSORS]; /* read where elements have 16 bits */
+    double naive_error[CHECK_TENSORS]; /* for 16-bit tensors */
 };
 
 const char *check_tensor_name(enum check_tensor tensor)
@@ -47,7 +47,7 @@ struct check_tolerance check_tolerance(enum check_tensor tensor, const struct re
     double factor = sizes->score > 16.0 ? sizes->score / 16.0 : 1.0;
     struct check_tolerance tolerance;
 
-    if (tensor == CHECK_LSE) { /* an error of a logarithm is a relative error of P, however small the logarithm is */
+    if (tensor == CHECK_LSE) { /* an absolute error of L is a relative error of P, even where |L| is small */
         most = fmax(most, 1.0);
     }
     for (size_t n = 0; expected != NULL && n < count; n++) {
@@ -64,7 +64,7 @@ double check_ratio(struct check_tolerance tolerance, float found, double expecte
 {
     double error = fabs((double)found - expected);
 
-    if ((double)found == expected) { /* also -inf, and 0 where nothing is visible and nothing is allowed */
+    if ((double)found == expected) { /* also -inf, and 0 where no pair is visible and the tolerance is 0 */
         return 0.0;
     }
     if (!isfinite(found) || !isfinite(expected) || !isfinite(tolerance.absolute)) {
@@ -120,7 +120,7 @@ double check_compare(enum check_tensor tensor, const struct reference_sizes *siz
     return check_worst_ratio(check_tolerance(tensor, sizes, expected, count), found, expected, count, index);
 }
 
-/* The rows of an output one after the other, as they were found. NULL when memory is short. */
+/* The rows that were found in an output, contiguous. NULL when memory is short. */
 static float *gather(const struct comparison *x, enum data_slot slot)
 {
     const struct data_view *view = &x->set.view[slot];
@@ -148,7 +148,7 @@ static int is_compared(const struct comparison *x, enum check_tensor tensor)
     return compare_is_written(x, tensor) && (tensor > CHECK_LSE || (x->passes & CLATTN_FORWARD) != 0);
 }
 
-/* Fills in truth->naive_error of the tensors that are compared. Returns 0 when memory is short. */
+/* Fills in truth->naive_error. Returns 0 when memory is short. */
 static int compute_naive(const struct comparison *x, const clattn_arrays *arrays, struct truth *truth)
 {
     int backward = (x->passes & CLATTN_BACKWARD) != 0;
@@ -200,8 +200,9 @@ static void compute_truth(struct comparison *x, struct truth *truth)
     }
 }
 
-/* 1 when the row of the tensor stands for a query that sees no key, or for a key that no query sees: it must be exactly
- * 0, whatever the tolerance. A double P is 0 in no other case: dV tells about the keys. */
+/* 1 when the row belongs to a query that sees no key or to a key that no query sees: it must then
+ * be exactly 0. A key is seen if its row of dV is not 0, as P in double is 0 only for hidden
+ * pairs. */
 static int is_hidden(const struct comparison *x, const struct truth *truth, enum check_tensor tensor, size_t row)
 {
     size_t depth = x->set.view[SLOT_DV].dim[3];
@@ -228,8 +229,8 @@ static struct check_tolerance tolerance_of(const struct comparison *x, enum chec
                                          : check_tolerance_16(tensor, tolerance, truth->naive_error[tensor]);
 }
 
-/* The largest error that naive attention has in the tensor when the case has other numbers: where few rows see several
- * keys, it may be exact by chance. Infinity where it cannot be told. */
+/* The largest error of naive attention in the tensor over eight other sets of inputs, since with
+ * few rows that see several keys it may be exact by chance. Infinity when host memory is short. */
 static double naive_error_of_others(const struct comparison *x, enum check_tensor tensor)
 {
     double worst = 0.0;
@@ -315,7 +316,6 @@ const char *compare_buffer_name(const struct comparison *x, int buffer)
     return names[slot];
 }
 
-/* FNV-1a, 64 bits. */
 uint64_t compare_digest(const struct comparison *x)
 {
     uint64_t digest = UINT64_C(0xcbf29ce484222325);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a case's run left in its buffers, against the reference and against the guards. Internal to check_case. */
+/* Compares the buffers of a case after its run with the reference, and checks the guards. Internal
+ * to check_case. */
 #ifndef CLATTN_CHECK_COMPARE_H
 #define CLATTN_CHECK_COMPARE_H
 
@@ -8,10 +9,10 @@
 
 struct comparison {
     const struct test_case *c;
-    unsigned passes; /* that were asked for and are the case's */
+    unsigned passes; /* both requested and in the case */
     int by_chance;   /* CHECK_CHANCE */
     struct data_set set;
-    unsigned char *found[SLOT_COUNT]; /* what the buffers of the set hold after the run */
+    unsigned char *found[SLOT_COUNT]; /* the contents of the set's buffers after the run */
     struct check_result *result;
 };
 
@@ -24,16 +25,17 @@ int compare_is_written(const struct comparison *x, enum check_tensor tensor);
 /* Compares the outputs with the reference. */
 void compare_outputs(struct comparison *x);
 
-/* The name of a tensor that lives in the buffer. */
+/* The name of the buffer's first tensor. */
 const char *compare_buffer_name(const struct comparison *x, int buffer);
 
-/* Sees that nothing but the outputs that are written has changed. Overwrites these in `found`. */
+/* Checks that nothing outside the written outputs has changed. Overwrites those outputs in
+ * `found`. */
 void compare_guards(struct comparison *x);
 
-/* A digest of every bit of the outputs and of what lies around them, as they were found. */
+/* FNV-1a (64 bits) of the output buffers, guards included. */
 uint64_t compare_digest(const struct comparison *x);
 
-/* Sees that `found` holds what `before` does, bit for bit. */
+/* Checks that `found` and `before` are bit-identical. */
 void compare_runs(struct comparison *x, unsigned char *const *before);
 
 #endif

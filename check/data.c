@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a thread of its own is worth, in elements. */
+/* Elements that are worth starting a thread for. */
 enum { LEAST_ELEMENTS = 1 << 20 };
 
-/* The first element, then twice as many each time. */
+/* Sets `count` elements to `value`; each memcpy doubles the number already set. */
 static void fill_elements(clattn_dtype dtype, unsigned char *bytes, size_t count, float value)
 {
     const size_t element = element_bytes(dtype);
@@ -38,7 +38,8 @@ static unsigned char *row_at(const struct data_set *set, enum data_slot slot, si
     return set->buffer[view->buffer].image + data_row_offset(view, row);
 }
 
-/* What surrounds the views, everywhere; then NaN in the views of outputs. */
+/* Outputs: the guard pattern, then NaN in the views. Inputs: NaN; mask and key lengths: bytes of
+ * 1. */
 static void fill_surroundings(struct data_set *set)
 {
     for (int n = 0; n < set->buffers; n++) {
@@ -132,14 +133,14 @@ static int is_padding(const struct data_set *set, const clattn_problem *p, size_
     return 1;
 }
 
-/* The factor of the numbers of a row, by data kind. */
+/* The factor of a row's random numbers, by data kind. */
 static float row_factor(const struct test_case *c, enum data_slot slot, size_t row)
 {
     const clattn_problem *p = &c->problem;
     double scale = p->score.scale != 0.0f ? fabs((double)p->score.scale) : 1.0 / sqrt((double)p->qk_dim);
 
     if (c->data == DATA_LARGE && (slot == SLOT_Q || slot == SLOT_K)) {
-        return (float)sqrt(15.0 / (scale * sqrt((double)p->qk_dim))); /* a score's deviation is 15 */
+        return (float)sqrt(15.0 / (scale * sqrt((double)p->qk_dim))); /* standard deviation of a score: 15 */
     }
     if (c->data == DATA_RISING && slot == SLOT_K) {
         double rise = (double)(row % (size_t)p->kv_len + 1) / (double)p->kv_len;
@@ -167,13 +168,14 @@ static void fill_row(unsigned char *bytes, size_t count, const struct test_case 
     }
 }
 
-/* Rows of a tensor that is in one piece, none like another: each is independent of those before it. */
+/* Rows of a contiguous tensor in which no row copies another: threads may fill them in any
+ * order. */
 struct rows_to_fill {
     struct data_set *set;
     const struct test_case *c;
     enum data_slot slot;
     struct check_random first;
-    size_t draws; /* a row */
+    size_t draws; /* per row */
 };
 
 static int fill_rows(void *self, size_t first, size_t past)
@@ -200,7 +202,7 @@ static void fill_plain_tensor(struct data_set *set, const struct test_case *c, e
     check_random_skip(r, rows * draws);
 }
 
-/* Padding rows first, and then the others, as rows of a broadcast layout may share their numbers. */
+/* Padding rows first, then the others, which overwrite shared rows of a broadcast layout. */
 static void fill_tensor(struct data_set *set, const struct test_case *c, enum data_slot slot, struct check_random *r)
 {
     static const float poison[3] = {NAN, INFINITY, -INFINITY};
@@ -244,7 +246,7 @@ static int widen_elements(void *self, size_t first, size_t past)
     return 0;
 }
 
-/* Makes the floats that the reference reads. */
+/* Converts 16-bit inputs to float for the reference. */
 static int widen(struct data_set *set)
 {
     static const enum data_slot inputs[] = {SLOT_Q, SLOT_K, SLOT_V, SLOT_DOUT};

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What kernels/engines/nvidia/nvidia_ptx.cl does by instructions of NVIDIA GPUs, in plain OpenCL C: for -DPTX_FILE, so that the engines
- * that need it run on any device. Lanes see each other's values through local memory, six words each. */
+/* Emulates the PTX instructions of kernels/engines/nvidia/nvidia_ptx.cl in plain OpenCL C.
+ * -DPTX_FILE selects this file, so that the nvidia engines run on any device. Lanes exchange values
+ * through local memory, six words each. */
 #ifndef EMULATED_PTX_CL
 #define EMULATED_PTX_CL
 
 #define EXCHANGE_WORDS (6 * WG_SIZE)
 #define EXCHANGE_TILE(name) __local uint name[EXCHANGE_WORDS]
 #define PTX_LANE ((int)get_local_id(0) % 32)
-#undef FOR_UNROLLED /* a loop that has a barrier stays one */
+#undef FOR_UNROLLED /* loops with a barrier are not unrolled */
 #define FOR_UNROLLED(i, count) for (int i = 0; i < (count); ++i)
 
 INLINE float ptx_exp2(float x)
@@ -15,7 +16,7 @@ INLINE float ptx_exp2(float x)
     return exp2(x);
 }
 
-/* Tests make gradients wrong by another bound. */
+/* A test sets another bound to make gradients wrong. */
 #ifndef EMULATED_ZERO
 #define EMULATED_ZERO 0.0f
 #endif
@@ -26,11 +27,12 @@ INLINE float ptx_at_most_zero(float x)
 }
 
 #if STORAGE == STORAGE_FLOAT16
-/* By bits, not by vload_half and vstore_half: what they reach through a pointer to half is a uint here, and a compiler may
- * take the two for different memory. */
+/* Bit operations instead of vload_half and vstore_half: those would access a uint through a pointer
+ * to half, which breaks strict aliasing. */
 DEFINE_HALF_LANES(2)
 
-/* Rounded to nearest even. Below half's normal numbers the sum with 0.5 rounds: its last bit is half's smallest number. */
+/* Rounds to nearest even. Below half's normal range, adding 0.5 rounds: the last bit of the sum is
+ * half's smallest number, 2^-24. */
 INLINE uint float_bits(float x)
 {
     const uint bits = as_uint(x), size = bits & 0x7fffffffu, sign = bits >> 16 & 0x8000u;
@@ -101,8 +103,8 @@ INLINE void ptx_copies_wait(void)
             (tile)[place(ptx_row, a, b) + PTX_LANE / 4] | (uint)(tile)[place(ptx_row + 1, a, b) + PTX_LANE / 4] << 16; \
     }
 
-/* Lane l of a has rows l / 4 and + 8, columns 2 (l % 4), + 1, + 8, + 9; of b rows 2 (l % 4), + 1, + 8, + 9 of column
- * l / 4. */
+/* mma.m16n8k16. Lane l holds of a rows l / 4 and + 8, columns 2 (l % 4), + 1, + 8, + 9; of b
+ * rows 2 (l % 4), + 1, + 8, + 9 of column l / 4. */
 INLINE void ptx_multiply(float *d, const uint *a, const uint *b, __local uint *tile)
 {
     const int item = (int)get_local_id(0), first = item - PTX_LANE;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static double unit_of(clattn_dtype dtype) /* half the distance from 1 to the next number */
+static double unit_of(clattn_dtype dtype) /* unit roundoff: half the distance from 1 to the next number */
 {
     return dtype == CLATTN_FLOAT32 ? 0x1p-24 : dtype == CLATTN_FLOAT16 ? 0x1p-11 : 0x1p-8;
 }
@@ -20,9 +20,9 @@ static void fill_random(struct known_scene *s, int tensor, uint64_t seed)
     check_fill_normal(s->values[tensor], s->rows[tensor] * s->depth[tensor], seed);
 }
 
-/* ---- scores as large as they get ---- */
+/* ---- the largest scores ---- */
 
-/* All keys equal, all scores of 10^9 and more: out is the value, whose weight in each key is 1 / M. */
+/* All keys and values are equal, all scores 10^9 or more: P is 1 / M, out the value. */
 static int huge_scores(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner, int64_t n, int64_t m)
 {
     const float x = dtype == CLATTN_FLOAT32 ? 1e15f : dtype == CLATTN_FLOAT16 ? 30000.0f : 133120.0f;
@@ -56,11 +56,11 @@ static int huge_scores_tile(struct known_scene *s, clattn_dtype dtype, clattn_ru
     return huge_scores(s, dtype, runner, 40, 40);
 }
 
-/* Query i has one key, its own, whose score is far above all others. */
+/* Query i scores key i far above all others. */
 static int winner(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner, int64_t n, float x)
 {
     const int f32 = dtype == CLATTN_FLOAT32;
-    const double score = 0.3 * (double)x * (double)x, size = 4.0; /* of normal numbers */
+    const double score = 0.3 * (double)x * (double)x, size = 4.0; /* size: of normal numbers */
 
     if (known_make(s, dtype, 1, 1, n, 40, 64) != 0) {
         return -1;
@@ -115,7 +115,7 @@ static int winner_few(struct known_scene *s, clattn_dtype dtype, clattn_runner *
     return winner(s, dtype, runner, 3, 1816.0f);
 }
 
-/* Scores next to what float32 holds, by a scale of either sign. */
+/* Scores near the largest float32, with a scale of either sign. */
 static int last_scores(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner, float scale)
 {
     if (dtype != CLATTN_FLOAT32) {
@@ -144,7 +144,7 @@ static int last_scores_down(struct known_scene *s, clattn_dtype dtype, clattn_ru
     return last_scores(s, dtype, runner, -1.0f);
 }
 
-/* ---- values as large as they get ---- */
+/* ---- the largest values ---- */
 
 static int large_values(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner, int64_t n, int64_t m,
                         int64_t splits)
@@ -175,11 +175,11 @@ static int large_values_split(struct known_scene *s, clattn_dtype dtype, clattn_
 
 /* ---- sums over very many rows, in float32 ---- */
 
-/* What a sum of equal terms may lose, however many they are: as much as some 4096 of them. Added one by one they would lose
- * 1e-3 and more. */
+/* Largest relative error of a sum of equal terms, independent of their number: that of plainly
+ * adding about 4096 terms. Plainly adding all of them would lose 1e-3 or more. */
 #define LOSS 6e-5
 
-/* Equal scores: out is the mean of V, 0.1 or 0, and all terms of dQ are the same. */
+/* Equal scores: out is the mean of V, 0.1 or 0; all terms of dQ are equal. */
 static int many_keys(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner, int64_t heads, int64_t n,
                      int64_t m, int backward)
 {
@@ -222,7 +222,7 @@ static int many_keys_few(struct known_scene *s, clattn_dtype dtype, clattn_runne
     return many_keys(s, dtype, runner, 1, 1, 500000, 0);
 }
 
-/* The same in as many parts as the device takes by itself. */
+/* The same with the device's default kv_splits. */
 static int many_keys_split(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner)
 {
     if (dtype != CLATTN_FLOAT32) {
@@ -237,7 +237,7 @@ static int many_keys_split(struct known_scene *s, clattn_dtype dtype, clattn_run
     return 0;
 }
 
-/* Two keys with equal scores: all terms of dV are the same, and of dK. */
+/* Two keys with equal scores: all terms of dV are equal, and all terms of dK. */
 static int many_queries(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner, int64_t heads)
 {
     const int64_t n = 200000;
@@ -276,7 +276,7 @@ static int many_queries_group(struct known_scene *s, clattn_dtype dtype, clattn_
 
 enum { LENGTH = 70, DEAD = 20 };
 
-/* Normal numbers; in the first `dead` rows of Q and dout, and of K and V if `keys`, `x`. */
+/* Normal numbers, but `x` in the first DEAD rows of Q and dout and, if `keys`, of K and V. */
 static int make_poisoned(struct known_scene *s, clattn_dtype dtype, int64_t mask_rows, float x, int keys)
 {
     if (known_make(s, dtype, 2, 1, LENGTH, LENGTH, 64) != 0) {
@@ -303,7 +303,8 @@ static int make_poisoned(struct known_scene *s, clattn_dtype dtype, int64_t mask
     return 0;
 }
 
-/* The first queries see no key, and hold NaN; the same bits as where they hold 0. */
+/* The first queries see no key. Results must be bit-identical whether these queries hold NaN or
+ * 0. */
 static int dead_rows(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner, int64_t mask_rows)
 {
     static const char *const names[SCENE_TENSORS] = {[SCENE_OUT] = "out is as without NaN in queries that see nothing",
@@ -340,7 +341,7 @@ static int dead_rows_mask(struct known_scene *s, clattn_dtype dtype, clattn_runn
     return dead_rows(s, dtype, runner, LENGTH);
 }
 
-/* Rows that see nothing give nothing, even where all keys are NaN. */
+/* Queries that see no key give 0, even where all keys are NaN. */
 static int dead_rows_nan_keys(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner)
 {
     if (known_make(s, dtype, 1, 1, LENGTH, LENGTH - DEAD, 64) != 0) {
@@ -363,7 +364,7 @@ static int dead_rows_nan_keys(struct known_scene *s, clattn_dtype dtype, clattn_
     return 0;
 }
 
-/* A key that causality hides does not reach the queries before it. */
+/* NaN in a key does not reach the queries that causality hides it from. */
 static int hidden_key(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner)
 {
     enum { KEY = 40 };
@@ -393,7 +394,8 @@ static int hidden_key(struct known_scene *s, clattn_dtype dtype, clattn_runner *
 
 static const struct {
     const char *name;
-    int (*run)(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner); /* 1: not for the type; -1: memory */
+    int (*run)(struct known_scene *s, clattn_dtype dtype,
+               clattn_runner *runner); /* 1: not for the type; -1: no memory */
 } list[] = {
     {"huge scores, one key", huge_scores_one},
     {"huge scores, equal keys", huge_scores_tile},

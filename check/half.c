@@ -20,7 +20,8 @@ static float float_of(uint32_t bits)
     return x;
 }
 
-/* The upper bits without the lowest `count`, to nearest even. A carry runs into the exponent, as it must. */
+/* Drops the lowest `count` bits, rounding to nearest even. A carry into the exponent gives the
+ * right result. */
 static uint32_t drop_bits(uint32_t bits, int count)
 {
     const uint32_t kept = bits >> count;
@@ -30,7 +31,7 @@ static uint32_t drop_bits(uint32_t bits, int count)
     return kept + (rest > tie || (rest == tie && kept % 2 == 1));
 }
 
-/* Sign, 5 bits of exponent, 10 of fraction; a float has 8 and 23. */
+/* A half has 5 bits of exponent and 10 of fraction, a float 8 and 23. */
 uint16_t half_of_float(float x)
 {
     const uint16_t sign = (uint16_t)(bits_of(x) >> 16 & 0x8000);
@@ -39,10 +40,10 @@ uint16_t half_of_float(float x)
     if (isnan(x)) {
         return sign | 0x7e00;
     }
-    if (size >= 65520.0f) { /* half-way from the largest, 65504, to what would come next */
+    if (size >= 65520.0f) { /* rounds to more than 65504, half's largest */
         return sign | 0x7c00;
     }
-    if (size < 0x1p-14f) { /* multiples of 2^-24 */
+    if (size < 0x1p-14f) { /* subnormal: multiples of 2^-24 */
         return (uint16_t)(sign + lrintf(size * 0x1p24f));
     }
     return (uint16_t)(sign + drop_bits(bits_of(size) - ((127u - 15u) << 23), 23 - 10));
@@ -60,7 +61,7 @@ float float_of_half(uint16_t bits)
     return float_of(sign | (exponent == 31 ? 255 : exponent + 127 - 15) << 23 | fraction << 13);
 }
 
-/* The upper half of a float. */
+/* A bfloat16 is the upper half of a float. */
 uint16_t bfloat_of_float(float x)
 {
     return (uint16_t)(isnan(x) ? bits_of(x) >> 16 | 0x40 : drop_bits(bits_of(x), 16));

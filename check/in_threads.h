@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Work on many elements of host memory, shared among threads. */
+/* Shares a loop over host memory among threads. */
 #ifndef CLATTN_CHECK_IN_THREADS_H
 #define CLATTN_CHECK_IN_THREADS_H
 
 #include <stddef.h>
 
-/* Calls work(self, first, past) for parts of 0 to count - 1 that together are all of it, each of at least `least` if
- * there is as much: at once, a thread for each, where there are processors for that. Returns when all are done, 0 if all
- * calls returned that. */
+/* Splits 0 .. count - 1 into ranges of at least `least` indices (or one range), no more than
+ * processors, and calls work(self, first, past) for each on its own thread. Waits for all; returns
+ * 0 if every call returned 0, else 1. */
 int in_threads(size_t count, size_t least, int (*work)(void *self, size_t first, size_t past), void *self);
 
 #endif

@@ -12,7 +12,8 @@ enum { WORD = 64 };
 
 /* ---- the line ---- */
 
-/* The number after the prefix, up to the end of the word or one of `stops`; NULL where the word is another. */
+/* Reads the number between `prefix` and the end of the word or one of `stops`. Returns where it
+ * ends; NULL: no match. */
 static const char *number_after(const char *word, const char *prefix, const char *stops, int64_t *value)
 {
     const size_t length = strlen(prefix);
@@ -73,7 +74,7 @@ static int parse_window(const char *word, clattn_score *score)
     return rest != NULL ? 0 : -1;
 }
 
-/* Bits of the slots in "dx+dwq". */
+/* Sets the bits of the slots in `names`, such as "dx+dwq". */
 static int parse_slots(const char *names, unsigned *slots)
 {
     *slots = 0;
@@ -170,7 +171,7 @@ int layer_is_output(enum layer_slot slot)
     return slot == LAYER_OUT || slot == LAYER_SAVED || slot >= LAYER_DX;
 }
 
-/* Weights so large that scores reach about 5; a grid of sixteenths within +-1. */
+/* Weights make scores reach about 5. With `grid` all numbers are multiples of 1/16 within +-1. */
 static void fill_floats(const struct layer_case *c, enum layer_slot slot, float *to, size_t count)
 {
     const struct layer_shape s = layer_shape(&c->layer);
@@ -218,7 +219,7 @@ static void fill(const struct layer_case *c, enum layer_slot slot, void *to, siz
     }
 }
 
-/* Rows by turns: all NaN, all infinite, and one infinity at the end. */
+/* By turn % 3: all NaN, all infinity, or -infinity in the last element. */
 static void poison_row(float *row, int64_t count, int64_t turn)
 {
     for (int64_t n = turn % 3 == 2 ? count - 1 : 0; n < count; n++) {

@@ -38,7 +38,7 @@ static void add_to_input(double *dx, const double *dy, const float *w, int64_t r
     }
 }
 
-/* dw (outs,ins) = dy^T x, over the rows that `seen` says, and db (outs) = sums of dy; both are 0 before */
+/* dw (outs,ins) += dy^T x over rows with seen[row], db (outs) += sums of dy over all rows */
 static void add_to_weights(double *dw, double *db, const double *dy, const double *x, const unsigned char *seen,
                            int64_t rows, int64_t ins, int64_t outs)
 {
@@ -52,7 +52,7 @@ static void add_to_weights(double *dw, double *db, const double *dy, const doubl
     }
 }
 
-/* Heads of `from` (B,heads,rows,D) into columns `first` and on of `to` (B,rows,width), side by side. */
+/* Copies `from` (B,heads,rows,D) into `to` (B,rows,width): head h starts at column first + h D. */
 static void side_by_side(double *to, int64_t width, int64_t first, const double *from, int64_t b, int64_t heads,
                          int64_t rows, int64_t d)
 {
@@ -85,7 +85,7 @@ static double largest_input(const float *x, size_t count)
     return most;
 }
 
-/* ---- a layer at work ---- */
+/* ---- both passes ---- */
 
 struct work {
     const clattn_layer *layer;
@@ -93,13 +93,13 @@ struct work {
     struct layer_truth *truth;
     struct layer_shape s;
     clattn_problem p;
-    clattn_arrays middle; /* of the attention */
+    clattn_arrays middle; /* the arrays of the attention */
     struct reference_sizes forward, backward;
-    double *x, *context;    /* (B,N,E) (B,M,C), the inputs; context is x without a context */
-    double *q, *kv, *o, *l; /* the parts of saved */
+    double *x, *context;    /* (B,N,E) (B,M,C), the inputs; x serves as context where there is none */
+    double *q, *kv, *o, *l; /* the sections of saved */
     double *dout, *d_o;     /* (B,N,E) (B,N,H,D) */
     double *dq, *dkv;       /* (B,N,H,D) (B,M,2,Hk,D) */
-    double *by_head[3];     /* (B,H,N,D) (B,Hk,M,D) (B,Hk,M,D): what the attention's reference writes */
+    double *by_head[3];     /* (B,H,N,D) (B,Hk,M,D) (B,Hk,M,D): outputs of reference.c */
     float *q_float, *kv_float, *d_o_float;
     unsigned char *sees, *seen; /* (B,N) queries that see a key, (B,M) keys that a query sees */
 };
@@ -137,7 +137,7 @@ static int work_begin(struct work *w)
     const int64_t x = s->b * s->n * s->e;
     const int64_t context = s->self ? 0 : s->b * s->m * s->c;
     const int64_t bytes = (s->b * (s->n + s->m) + 7) / 8;
-    size_t count = (size_t)(4 * q + 3 * kv + 2 * x + context + bytes); /* doubles; floats take half of one */
+    size_t count = (size_t)(4 * q + 3 * kv + 2 * x + context + bytes); /* doubles, each with room for two floats */
     double *next;
 
     for (enum layer_slot slot = LAYER_OUT; slot < LAYER_SLOTS; slot++) {
@@ -242,8 +242,8 @@ static int backward(struct work *w)
 
 /* ---- tolerances ---- */
 
-/* Gives the next part of a tensor, `count` elements, its tolerance: `roots` is the sum of sqrt(K), `terms` is
- * sqrt(K) max|a| max|b| of its last sum. */
+/* Appends a layer_part of `count` elements to a tensor and sets its tolerance. `roots` is the sum
+ * of sqrt(K), `terms` is sqrt(K) max|a| max|b| of the last sum. */
 static void add_part(const struct work *w, enum layer_slot slot, int64_t count, double roots, double terms)
 {
     struct layer_part *part = w->truth->part[slot];
@@ -263,7 +263,8 @@ static double root(int64_t k)
     return sqrt((double)k);
 }
 
-/* sqrt(K) on the way to Q, to K and V, to P, to O; a bias, exp and the sum of P count as one each. */
+/* Sums of sqrt(K) for Q, for K and V, for P, for O; a bias, exp and the sum of P count as one
+ * each. */
 struct roots {
     double q, kv, p, o;
 };

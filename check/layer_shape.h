@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tensors of a layer by number, and their sizes. Written from clattn.h's words; shares only its struct types. */
+/* The tensors of a layer by slot, and their sizes. Written from the text of clattn.h; shares only
+ * its struct types. */
 #ifndef CLATTN_CHECK_LAYER_SHAPE_H
 #define CLATTN_CHECK_LAYER_SHAPE_H
 
@@ -40,7 +41,8 @@ struct layer_shape {
 };
 
 struct layer_shape layer_shape(const clattn_layer *layer);
-/* Elements of a tensor; 0 where the layer has no such (context, dcontext, mask, kv_lengths). */
+/* The number of elements of a tensor; 0 where the layer lacks it (context, dcontext, mask,
+ * kv_lengths). */
 size_t layer_count(const clattn_layer *layer, enum layer_slot slot);
 const char *layer_slot_name(enum layer_slot slot); /* "dwq" */
 

@@ -8,7 +8,7 @@
 
 enum { GUARD = 64 }; /* elements before and after the view of an output */
 
-#define MOST_BYTES 17179869184.0 /* of one buffer: refuses nonsense before it overflows */
+#define MOST_BYTES 17179869184.0 /* limit of one buffer; refuses invalid sizes before they overflow */
 
 size_t data_count(const struct data_view *view)
 {
@@ -54,7 +54,8 @@ static void set_dims(struct data_set *set, enum data_slot slot, clattn_dtype dty
     set_strides(view, (size_t)(h * rows * depth), (size_t)(rows * depth), (size_t)depth);
 }
 
-/* A buffer of elements of `size` bytes, uninitialised. */
+/* Adds an uninitialised buffer of `elements` elements of `size` bytes. Returns its index, or -1
+ * when memory is short. */
 static int add_buffer(struct data_set *set, size_t elements, size_t size, int output)
 {
     struct data_buffer *buffer = &set->buffer[set->buffers];
@@ -65,7 +66,8 @@ static int add_buffer(struct data_set *set, size_t elements, size_t size, int ou
     return buffer->image != NULL ? set->buffers++ : -1;
 }
 
-/* Gives a tensor its strides, and a buffer of its own. Inputs of the plain layout are just as large as their tensor. */
+/* Sets a tensor's offset and strides and adds its buffer. Inputs of the contiguous layout have no
+ * guard. */
 static int place(struct data_set *set, enum data_slot slot, enum case_layout layout, uint64_t seed)
 {
     struct data_view *view = &set->view[slot];
@@ -96,7 +98,7 @@ static int place(struct data_set *set, enum data_slot slot, enum case_layout lay
     return view->buffer >= 0 ? 0 : -1;
 }
 
-/* Three tensors in one buffer: (B,N, heads depth of the first, of the second, of the third). */
+/* Three tensors in one buffer (B, N, h0 d0 + h1 d1 + h2 d2), h heads of depth d each. */
 static int place_packed(struct data_set *set, enum data_slot first, size_t guard)
 {
     struct data_view *view = &set->view[first];

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a case of layout=random puts a tensor: everything that a caller may do, drawn by the case's seed. */
+/* layout=random: any layout that a caller may use, drawn from the case's seed. */
 #include "layout.h"
 #include "random.h"
 
-/* A stride that nothing reads, as its dimension has one element. */
+/* The stride of a dimension of size 1: never used. */
 static size_t any_stride(struct check_random *r)
 {
     return (size_t)(check_random_bits(r) >> 7) | 1;
 }
 
-/* Strides of the dimensions in any order, from the innermost on, with gaps that are multiples of `unit`. */
+/* Strides of the dimensions in random order, with gaps that are multiples of `unit`. */
 static void draw_strides(struct data_view *view, size_t unit, struct check_random *r)
 {
     const int wide = check_random_below(r, 2) != 0;
@@ -29,13 +29,14 @@ static void draw_strides(struct data_view *view, size_t unit, struct check_rando
     }
 }
 
-/* Key lengths have one stride. The last elements of half of the tensors are the last of their buffer, which has then a
- * size that buffers are aligned to: not a byte after them is the caller's. */
+/* Key lengths have one stride. Half of the tensors end at the last byte of a buffer with a multiple
+ * of 128 bytes, so that a read past the end leaves the buffer. */
 void layout_random(struct data_view *view, enum data_slot slot, uint64_t seed)
 {
     enum { ALIGNED_BYTES = 128 };
     struct check_random r = {seed ^ UINT64_C(0x6a09e667f3bcc909)};
-    /* the first draw is the same for all tensors: engines copy rows of 16 bytes only where all of them lie so */
+    /* The first draw is the same for all tensors: engines copy rows by vec16 only where all tensors
+     * are aligned. */
     const size_t unit = check_random_below(&r, 2) != 0 && view->dim[3] % 8 == 0 ? 8 : 1;
     const size_t line = ALIGNED_BYTES / view->element_bytes;
     size_t end;
@@ -45,8 +46,9 @@ void layout_random(struct data_view *view, enum data_slot slot, uint64_t seed)
     if (!view->default_strides) {
         draw_strides(view, unit, &r);
         if (slot < SLOT_OUT && slot != SLOT_KV_LENGTHS && check_random_below(&r, 4) == 0) {
-            /* not one key or value for all rows: sums of equal terms round one way, and the tolerance, made for
-             * rounding errors of either sign, is not met where they then cancel */
+            /* Never stride 0 over the rows of K or V: sums of equal terms round in one direction,
+             * and where they cancel they miss the tolerance, which assumes rounding errors of
+             * either sign. */
             view->stride[check_random_below(&r, slot == SLOT_K || slot == SLOT_V ? 2 : 3)] = 0;
         }
         for (int n = 0; n < 3; n++) {

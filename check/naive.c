@@ -15,11 +15,11 @@ struct work {
     const clattn_arrays *a;
     struct host_view q, k, v, dout;
     double scale;
-    int64_t *keys;    /* (M) the visible keys of the row at hand */
+    int64_t *keys;    /* (M) the visible keys of the current row */
     double *score;    /* (M) S, then P, of those keys */
-    double *row;      /* (max(D,Dv)) a row of O or dQ before it is rounded */
-    double *dk, *dv;  /* (M,D), (M,Dv) of one key head, likewise; NULL where a row is all that is wanted */
-    int64_t key_head; /* at hand */
+    double *row;      /* (max(D,Dv)) a row of O or dQ before rounding */
+    double *dk, *dv;  /* (M,D), (M,Dv) of one key head before rounding; NULL: only one row is computed */
+    int64_t key_head; /* the current one */
 };
 
 static void work_end(struct work *w)
@@ -60,7 +60,7 @@ static double rounded(const struct work *w, double x)
 
 static double dot(const float *x, const float *y, int64_t n)
 {
-    double sum[4] = {0}; /* four sums, so that a compiler may use vectors */
+    double sum[4] = {0}; /* four sums, for vectorisation */
 
     for (int64_t d = 0; d < n; d += 4) {
         for (int64_t u = 0; u < 4 && d + u < n; u++) {
@@ -118,7 +118,7 @@ static void forward_row(struct work *w, int64_t b, int64_t count, float *out)
     round_to(w, out, w->row, 1.0, w->p->v_dim);
 }
 
-/* dq of a row, and what the row adds to dk and dv. Reads P and out. */
+/* Computes dq of a row, and adds the row's terms to dk and dv. Reads P and out. */
 static void backward_row(struct work *w, int64_t b, int64_t h, int64_t i, int64_t count, const float *out, float *dq)
 {
     const int64_t d = w->p->qk_dim;
@@ -144,7 +144,7 @@ static void backward_row(struct work *w, int64_t b, int64_t h, int64_t i, int64_
 int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out, float *dq, float *dk, float *dv)
 {
     const int64_t m = p->kv_len;
-    const int64_t rows = p->q_heads / p->kv_heads * p->q_len; /* that read one key head */
+    const int64_t rows = p->q_heads / p->kv_heads * p->q_len; /* query rows per key head */
     struct work w;
 
     if (work_begin(&w, p, a, 1) != 0) {

@@ -29,7 +29,8 @@ float check_random_uniform(struct check_random *r)
     return (float)(check_random_bits(r) >> 40) * 0x1p-23f - 1.0f;
 }
 
-/* The sum of twelve uniform numbers, 16 bits each: variance 12/12, and no libm, so the same everywhere. */
+/* The sum of twelve uniform numbers of 16 bits: variance 12/12. No libm, so every machine gives the
+ * same. */
 float check_random_normal(struct check_random *r)
 {
     uint64_t bits[CHECK_NORMAL_DRAWS] = {check_random_bits(r), check_random_bits(r), check_random_bits(r)};

@@ -15,12 +15,12 @@ struct work {
     struct host_view q, k, v, dout;
     double scale;
     struct reference_sizes *sizes;
-    struct reference_sizes unwanted; /* where sizes points when the caller has none */
-    int64_t *keys;                   /* (M) the visible keys of the row at hand */
+    struct reference_sizes unwanted; /* target of `sizes` where the caller passes NULL */
+    int64_t *keys;                   /* (M) the visible keys of the current row */
     double *score;                   /* (M) S, then P, of those keys */
     double *dscore;                  /* (M) dP, then scale dS, of those keys */
-    double *terms;                   /* (M) size of dP, then of scale dS: what rounding errors are proportional to */
-    double *bounds;                  /* (2,M) what those of dK and dV are proportional to */
+    double *terms;                   /* (M) size of dP, then of scale dS (see reference_sizes) */
+    double *bounds;                  /* (2,M) sizes of dK and dV */
     double *out_row;                 /* (Dv) */
 };
 
@@ -56,8 +56,8 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     return 0;
 }
 
-/* x . y over n, in double, and the root of the sum of its squared terms in *size: what the rounding errors of a sum in
- * float are proportional to, however small the sum is. Four sums each, so that a compiler may use vectors. */
+/* x . y over n in double, and size(x . y) (see reference_sizes) in *size. Four sums each, for
+ * vectorisation. */
 static double dot(const float *x, const float *y, int64_t n, double *size)
 {
     double sum[4] = {0};
@@ -98,7 +98,8 @@ static double largest(const float *x, int64_t n)
     return most;
 }
 
-/* Fills w->keys with the visible keys of the row and w->score with their P; returns how many there are, L in *lse. */
+/* Fills w->keys with the visible keys of the row, w->score with their P and *lse with L; returns
+ * the number of keys. */
 static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, double *lse)
 {
     const clattn_problem *p = w->p;
@@ -122,7 +123,7 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, doub
         return 0;
     }
     for (int64_t t = 0; t < count; t++) {
-        if (w->score[t] > most - 40.0) { /* the weight of others is none, whatever ALiBi makes of them */
+        if (w->score[t] > most - 40.0) { /* below that P < e^-40, and S, large by ALiBi, does not matter */
             raise_to(&w->sizes->score, fabs(w->score[t]));
         }
         w->score[t] = exp(w->score[t] - most);
@@ -152,7 +153,8 @@ static void forward_row(struct work *w, int64_t b, int64_t h, int64_t i, double 
     }
 }
 
-/* Fills w->keys, w->score with P, w->dscore with scale dS, and w->terms; returns the number of visible keys. */
+/* Fills w->keys, w->score with P, w->dscore with scale dS, and w->terms; returns the number of
+ * visible keys. */
 static int64_t gradient_row(struct work *w, int64_t b, int64_t h, int64_t i)
 {
     const clattn_problem *p = w->p;
@@ -188,7 +190,8 @@ static void add_dq(const struct work *w, int64_t b, int64_t hk, int64_t count, d
     }
 }
 
-/* dk (M,D) += scale dS^T Q, dv (M,Dv) += P^T dO, for that row; w->bounds grow by their terms. */
+/* dk (M,D) += scale dS^T Q, dv (M,Dv) += P^T dO, for that row; adds the sizes of their terms to
+ * w->bounds. */
 static void add_dk_dv(const struct work *w, const float *q, const float *dout, int64_t count, double *dk, double *dv)
 {
     int64_t depth = w->p->qk_dim;
@@ -223,7 +226,7 @@ int reference_forward(const clattn_problem *p, const clattn_arrays *a, double *o
                       struct reference_sizes *sizes)
 {
     struct work w;
-    int64_t row = 0; /* of (B,Hq,N) */
+    int64_t row = 0; /* counts (B,Hq,N) */
     double row_lse;
 
     if (sizes != NULL) {

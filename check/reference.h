@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attention and its gradients in double, the way the formulas are written: the truth of every test.
+/* Attention and its gradients in double, written as the formulas are: the truth of every test.
  *
  *   S = scale Q K^T     P = softmax(S over visible keys)     O = P V     L_i = log sum_j exp S_ij
  *   delta_i = dO_i . O_i     dS = P * (dO V^T - delta)     dQ = scale dS K     dK = scale dS^T Q     dV = P^T dO
  *
- * Shares only the struct types of clattn.h with the library. Inputs are float32 arrays of the host with clattn's
- * strides (all three 0: contiguous), whatever p->dtype is. Outputs are contiguous doubles; NULL = not wanted (sizes
- * too, but no output of a *_row). A pair (i,j) that is not visible is skipped, never multiplied, so that what a padding
- * key holds cannot matter. Scratch is O(M), never N x M.
- * Everything is recomputed: arrays->out and arrays->lse are never read. No global state: any number of threads.
+ * Shares only the struct types of clattn.h with the library. Inputs are float32 host arrays with
+ * clattn's strides (all three 0: contiguous), independent of p->dtype. Outputs are contiguous
+ * doubles; NULL: not wanted (sizes too, but not the outputs of *_row). A pair (i,j) that is not
+ * visible is skipped, not multiplied by 0, so that padding keys may hold NaN. Scratch is O(M),
+ * never N x M. L and O are recomputed; arrays->out and arrays->lse are never read. No global state:
+ * any number of threads.
  *
  * Every function that returns int returns 0, or -1 when host memory is short. */
 #ifndef CLATTN_CHECK_REFERENCE_H
@@ -16,33 +17,35 @@
 
 #include "clattn.h"
 
-/* How large the numbers were that went into a result: what rounding errors are proportional to, also where the terms of
- * a sum cancel (a gradient that is 0 in theory). Each is the largest over all rows; 0 where no pair is visible.
- * size(x . y) is sqrt(sum_d (x_d y_d)^2), which is not small by chance as |x . y| may be. */
+/* The magnitude of the terms of a result, to which rounding errors are proportional even where the
+ * terms cancel (a gradient that is 0 in theory). Each is the largest over all rows; 0 where no pair
+ * is visible. size(x . y) is sqrt(sum_d (x_d y_d)^2), which stays large where the terms of x . y
+ * cancel. */
 struct reference_sizes {
     double score; /* |S_ij| of a visible pair */
-    double out;   /* |V_jd| of a visible key; sum_j P_ij |V_jd| is not more */
+    double out;   /* |V_jd| of a visible key, a bound of sum_j P_ij |V_jd| */
     double lse;   /* |max_j S_ij| + log(number of visible keys), and |scale| size(q . k) */
     double dq;    /* |scale| sum_j P_ij (size(dP_ij) + size(delta_i)) max|K|; size(delta_i) = sum_j P_ij size(dP_ij) */
     double dk;    /* |scale| sum_i P_ij (size(dP_ij) + size(delta_i)) max|Q| */
     double dv;    /* sum_i P_ij max|dO| */
 };
 
-/* out (B,Hq,N,Dv), lse (B,Hq,N), sizes: score, out and lse are set. */
+/* out (B,Hq,N,Dv), lse (B,Hq,N). Sets score, out and lse of `sizes`. */
 int reference_forward(const clattn_problem *p, const clattn_arrays *a, double *out, double *lse,
                       struct reference_sizes *sizes);
 
-/* dq (B,Hq,N,D), dk (B,Hk,M,D), dv (B,Hk,M,Dv), sizes: score, dq, dk and dv are set. Reads a->dout. */
+/* dq (B,Hq,N,D), dk (B,Hk,M,D), dv (B,Hk,M,Dv). Sets score, dq, dk and dv of `sizes`. Reads
+ * a->dout. */
 int reference_backward(const clattn_problem *p, const clattn_arrays *a, double *dq, double *dk, double *dv,
                        struct reference_sizes *sizes);
 
-/* One row of the forward: out_row (Dv), one lse. For tensors that are too large to be checked whole. `sizes` is raised
- * to what this row needs, not reset: start from {0}. */
+/* One row of the forward: out_row (Dv), one lse. For tensors too large to check whole. `sizes` is
+ * not reset, only raised to the sizes of this row: start from {0}. */
 int reference_forward_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
                           double *out_row, double *lse, struct reference_sizes *sizes);
 
-/* The gradients of batch b, key head hk and its Hq/Hk query heads: dq (Hq/Hk,N,D), dk (M,D), dv (M,Dv). `sizes` is
- * raised as above. */
+/* The gradients of batch b, key head hk and its Hq/Hk query heads: dq (Hq/Hk,N,D), dk (M,D), dv
+ * (M,Dv). `sizes` is raised as above. */
 int reference_backward_group(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t hk, double *dq,
                              double *dk, double *dv, struct reference_sizes *sizes);
 

@@ -15,7 +15,7 @@ static int64_t key_count(const clattn_problem *p, const clattn_arrays *a, int64_
     return length < 0 ? 0 : length > p->kv_len ? p->kv_len : length;
 }
 
-/* Query i stands at key i + this. */
+/* The offset: query i is at key position i + this. */
 static int64_t diagonal(const clattn_problem *p, const clattn_arrays *a, int64_t b)
 {
     return p->score.align == CLATTN_ALIGN_BOTTOM_RIGHT ? key_count(p, a, b) - p->q_len
@@ -29,7 +29,7 @@ static int64_t key_position(const clattn_problem *p, const clattn_arrays *a, int
     return i + diagonal(p, a, b);
 }
 
-/* Keys before this one are hidden from query i by the window. */
+/* The first key that the window leaves visible to query i. */
 static int64_t key_begin(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t i)
 {
     int64_t begin = key_position(p, a, b, i) - p->score.window_left;
@@ -37,7 +37,8 @@ static int64_t key_begin(const clattn_problem *p, const clattn_arrays *a, int64_
     return p->score.window && p->score.window_left >= 0 && begin > 0 ? begin : 0;
 }
 
-/* Keys from this one on are hidden from query i by the key length, causality and the window; may be 0 or less. */
+/* One past the last key that key length, causality and window leave visible to query i; may be 0 or
+ * less. */
 static int64_t key_end(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t i)
 {
     int64_t end = key_count(p, a, b);
@@ -52,7 +53,7 @@ static int64_t key_end(const clattn_problem *p, const clattn_arrays *a, int64_t 
     return end;
 }
 
-/* The mask's row for (b,h,i), and in *step how far apart its keys are; NULL without a mask. */
+/* The mask's row for (b,h,i), and the distance of its keys in *step; NULL without a mask. */
 static const unsigned char *mask_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
                                      size_t *step)
 {
@@ -94,7 +95,8 @@ int visible_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int
     return j >= key_begin(p, a, b, i) && j < key_end(p, a, b, i) && (mask == NULL || mask[(size_t)j * step] != 0);
 }
 
-/* Whether the window hides key j from all queries; the first and the last tell. */
+/* Whether the window hides key j from all queries: checking the first and the last query
+ * suffices. */
 static int outside_windows(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t j)
 {
     return p->score.window && (j < key_begin(p, a, b, 0) || j >= key_end(p, a, b, p->q_len - 1));

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes of the score of a pair: whether key lengths, causality, windows and masks leave it, and which it is. */
+/* Whether a pair is visible (key lengths, causality, window, mask), and its score. */
 #ifndef CLATTN_CHECK_VISIBLE_H
 #define CLATTN_CHECK_VISIBLE_H
 
 #include "clattn.h"
 
-/* Writes the keys that query i of head h of batch b sees to `keys` (room for M), in order; returns how many. */
+/* Writes the keys that query i of head h of batch b sees to `keys` (room for M), in order; returns
+ * how many. */
 int64_t visible_keys(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t *keys);
 
 /* 1 when query i of head h of batch b sees key j. */
 int visible_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j);
 
-/* 1 when key j is padding for query head h: past the key length, outside every query's window, or false in a mask with one
- * row for all queries. */
+/* 1 when key j is padding for query head h: past the key length, outside every query's window, or
+ * false in a mask with one row for all queries. */
 int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j);
 
-/* The factor of Q K^T, and the score S of a pair whose q . k is `dot`, before it is hidden or not. */
+/* The scale, and the score S (ALiBi included) of a pair with q . k = `dot`, visible or not. */
 double score_scale(const clattn_problem *p);
 double score_of_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j,
                      double dot);
