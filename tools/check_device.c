@@ -10,13 +10,13 @@
 #include <string.h>
 #include <time.h>
 
-#define MOST_FAILURES 20 /* that are printed */
+#define MOST_FAILURES 20 /* failures to print */
 
-/* What a group, or the whole table, came to. */
+/* Results of a group of cases, or of the whole table. */
 typedef struct tally {
     size_t cases;
     size_t passed;
-    size_t forward;  /* cases that ran it */
+    size_t forward;  /* cases that ran forward */
     size_t backward; /* cases that ran any gradient */
     double worst[CHECK_TENSORS];
 } tally;
@@ -172,7 +172,7 @@ static void run_cases(const test_device *device, const options *o, const struct 
     }
 }
 
-/* Nothing but a line a case on standard output. */
+/* Prints one line per case on standard output, and nothing else. */
 static int print_digests(const test_device *device, const struct test_case *cases, size_t count)
 {
     size_t wrong = 0;
@@ -231,7 +231,7 @@ static int run_extremes(const options *o)
     return wrong ? failed("check: %zu known answers are wrong", wrong) : EXIT_GOOD;
 }
 
-/* --dtype is for the cases that are in float32. */
+/* --dtype replaces the dtype of float32 cases only. */
 static void set_dtype(struct test_case *cases, size_t count, clattn_dtype dtype)
 {
     for (size_t i = 0; i < count; i++) {
@@ -287,7 +287,7 @@ static int run_tier(const test_device *device, const options *o)
     return code;
 }
 
-/* One case; a problem that clattn does not allow is bad input, not a failure of the device. */
+/* Runs one case. A problem that clattn refuses is bad input, not a failure of the device. */
 static int run_line(const test_device *device, const struct test_case *c)
 {
     struct check_result result;

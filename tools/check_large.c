@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One tensor that 32-bit indices cannot reach. The inputs are a hash of their index, made on the device by a kernel of
- * our own and, for the sampled rows, again on the host; so nothing of that size exists on the host. */
+/* A tensor too large for 32-bit indices. Each input element is a hash of its index: a kernel fills
+ * the tensor on the device, and the host computes only the sampled rows. */
 #include "check_device.h"
 
 #include "check.h"
@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define KEYS 64
-#define LAUNCH ((size_t)1 << 24) /* work-items of one launch of a kernel of ours */
-#define AROUND 4                 /* rows sampled on either side of each place */
+#define LAUNCH ((size_t)1 << 24) /* work-items per launch of `fill` and `count_nan` */
+#define AROUND 4                 /* rows sampled on each side of each boundary */
 #define PLACES 4
 #define MOST_SAMPLES (2 * AROUND * PLACES)
 
@@ -31,7 +31,7 @@ static const char source[] = "__kernel void fill(__global float *x, ulong first,
                              "    }\n"
                              "}\n";
 
-/* What `fill` writes to x[i]: -1 to 1, exact in float. */
+/* The value of x[i] that `fill` writes: -1 to 1, exact in float. */
 static float hash_value(uint64_t i, uint32_t seed)
 {
     uint32_t h = (uint32_t)i * 0x9e3779b1u ^ ((uint32_t)(i >> 32) + seed) * 0x85ebca6bu;
@@ -46,11 +46,11 @@ typedef struct large {
     size_t rows;
     cl_program program;
     cl_kernel fill, count_nan;
-    cl_mem q, k, v, out, lse, dq, workspace, nans; /* dout is q again */
+    cl_mem q, k, v, out, lse, dq, workspace, nans; /* q serves as dout too */
     clattn_problem problem;
     size_t sample[MOST_SAMPLES]; /* rows */
     size_t samples;
-    large_outcome outcome; /* and why, from the first step that returned false */
+    large_outcome outcome; /* set, with its text, by the first step that returns false */
     char text[512];
 } large;
 
@@ -86,8 +86,8 @@ static double device_bytes(const large *l, cl_device_info what)
     return (double)number;
 }
 
-/* Whether `tensors` tensors of full size fit, with some room for the rest and, where memory is the host's, for the
- * host. */
+/* Whether `tensors` tensors of full size fit: 90% of the device's memory may be used, 50% of memory
+ * shared with the host. */
 static bool fits(large *l, unsigned tensors)
 {
     const double gib = 1024.0 * 1024.0 * 1024.0;
@@ -107,7 +107,7 @@ static bool fits(large *l, unsigned tensors)
     return true;
 }
 
-/* Runs one of our kernels over x[0 .. count - 1]; its last argument is already set. */
+/* Runs `fill` or `count_nan` over x[0 .. count - 1]; the kernel's last argument is already set. */
 static cl_int run_over(large *l, cl_kernel kernel, cl_mem x, size_t count)
 {
     cl_int error = clSetKernelArg(kernel, 0, sizeof x, &x);
@@ -122,7 +122,8 @@ static cl_int run_over(large *l, cl_kernel kernel, cl_mem x, size_t count)
     return error == CL_SUCCESS ? clFinish(l->device->queue) : error;
 }
 
-/* A buffer of floats: the hash of `seed`, or NaN where it is 0. That others use the device's memory is no failure. */
+/* Makes a buffer of floats: hashes by `seed`, or NaN if it is 0. Skips the check where memory is
+ * short: other programs may use it. */
 static bool make_floats(large *l, cl_mem *mem, size_t count, cl_uint seed)
 {
     cl_int error = CL_SUCCESS;
@@ -175,7 +176,7 @@ static void release(large *l)
 
 /* ---- comparing ---- */
 
-/* Rows around the start, byte 2^32, element 2^31 and the end. */
+/* Samples rows around the start, byte 2^32, element 2^31 and the end. */
 static void choose_samples(large *l)
 {
     const size_t places[PLACES] = {0, ((size_t)1 << 30) / LARGE_DIM, ((size_t)1 << 31) / LARGE_DIM, l->rows};
@@ -189,7 +190,7 @@ static void choose_samples(large *l)
     }
 }
 
-/* That every element was written, and the sampled rows, each of `depth` numbers. */
+/* Checks that no element is NaN, and reads the sampled rows, `depth` floats each. */
 static bool read_samples(large *l, cl_mem mem, size_t depth, float *found)
 {
     cl_uint count = 0;
@@ -209,7 +210,8 @@ static bool read_samples(large *l, cl_mem mem, size_t depth, float *found)
     return opencl_good(l, "reading a result", error);
 }
 
-/* What the samples should be, from a problem of one row; forward, or dq where out is NULL. */
+/* Computes the expected samples, each as a problem of one query: forward, or dq where `out` is
+ * NULL. */
 static bool expect_samples(large *l, double *out, double *lse, double *dq, struct reference_sizes *sizes)
 {
     static float k[KEYS * LARGE_DIM];
@@ -236,7 +238,7 @@ static bool expect_samples(large *l, double *out, double *lse, double *dq, struc
     return !bad || conclude(l, LARGE_FAILED, "out of host memory");
 }
 
-/* Compares the samples of a result; its worst error / tolerance goes to *ratio. */
+/* Compares the samples of a result; the largest error / tolerance goes to *ratio. */
 static bool compare(large *l, enum check_tensor tensor, const struct reference_sizes *sizes, const float *found,
                     const double *expected, size_t depth, double *ratio)
 {
@@ -265,7 +267,7 @@ static clattn_tensors all_tensors(const large *l)
     return t;
 }
 
-/* Plans, enqueues and finishes one pass. */
+/* Plans and enqueues one pass, and waits for it. */
 static bool run_pass(large *l, unsigned pass)
 {
     clattn_plan *plan = NULL;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Text line by line, the first behind the device's index, the others below it. */
+/* Prints text with the device's index before the first line; the others are indented. */
 static void print_below(const char *first, const char *text)
 {
     while (*text != '\0') {
@@ -74,7 +74,8 @@ static bool is_listed(cl_device_id device, const cl_device_id *listed, size_t co
     return false;
 }
 
-/* A platform's devices that the library does not list, and why; or why the platform has none to show. */
+/* Prints the devices of a platform that the library does not list, and why; or the platform's
+ * error. */
 static void print_unlisted(cl_platform_id platform, const cl_device_id *listed, size_t count)
 {
     cl_uint there = 0;

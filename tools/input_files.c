@@ -127,7 +127,7 @@ int input_files_open(input_file *files, size_t count)
     return code;
 }
 
-/* Floats, as they were read, to elements of 16 bits in the same place: an element never lies behind its float. */
+/* Converts floats to 16-bit elements in place: element i is never written behind float i. */
 static void narrow(input_file *input)
 {
     const size_t count = (size_t)input->file.header.count;

@@ -49,7 +49,7 @@ static int check_dout(const input_file *in, const clattn_problem *p, int head_ax
     return in[IN_DOUT].path ? input_check_sizes(&in[IN_DOUT], of_dout, 4) : -1;
 }
 
-/* Outputs that no input is as large as must be addressable too. */
+/* Checks that outputs larger than every input are addressable. */
 static int check_out_size(const clattn_problem *p)
 {
     uint64_t rows = (uint64_t)p->batch * (uint64_t)p->q_heads * (uint64_t)p->q_len; /* below 2^60: q holds them */
@@ -104,7 +104,7 @@ int inputs_open(input_file in[INPUTS], const options *o, clattn_problem *p)
     return code;
 }
 
-/* Of (B,N,H,D); all 0 for (B,H,N,D), which is the library's own order. */
+/* Strides of (B,N,H,D); all 0 for (B,H,N,D), the library's default. */
 static void fill_strides(size_t stride[4], bool bnhd, int64_t heads, int64_t rows, int64_t depth)
 {
     if (bnhd) {

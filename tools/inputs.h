@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input files of clattn forward and backward: opened, checked and made a problem, then read. */
+/* Input files of clattn forward and backward: opens and checks them, fills in the problem, then
+ * reads. */
 #ifndef CLATTN_TOOLS_INPUTS_H
 #define CLATTN_TOOLS_INPUTS_H
 
@@ -9,14 +10,14 @@
 #define SCORE_FILE_INPUT(slot, member, of, shape, whole, fewer, help) IN_##slot,
 enum { IN_Q, IN_K, IN_V, IN_DOUT, IN_KV_LEN, SCORE_FILES(SCORE_FILE_INPUT) INPUTS };
 
-/* Opens what the options name and fills *problem with sizes and options. Returns -1, or the exit code after a message;
- * so inputs_read. The caller closes the files in any case. */
+/* Opens the files of the options and fills *problem with sizes and options. Returns -1, or the exit
+ * code after a message, as does inputs_read. The caller closes the files either way. */
 int inputs_open(input_file in[INPUTS], const options *o, clattn_problem *problem);
 
-/* Reads all elements and puts them, with their strides, into *arrays. */
+/* Reads all elements and sets data and strides in *arrays. */
 int inputs_read(input_file in[INPUTS], const options *o, const clattn_problem *problem, clattn_arrays *arrays);
 
-/* An array of (B,H,rows,depth) in a file's layout. */
+/* A (B,H,rows,depth) array in the layout of a file. */
 clattn_const_array make_const_array(const void *data, bool bnhd, int64_t heads, int64_t rows, int64_t depth);
 clattn_array make_array(void *data, bool bnhd, int64_t heads, int64_t rows, int64_t depth);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* B batch, N len, M context_len, E dim, C context_dim, H heads, Hk kv_heads, D dim_head, as in clattn.h. */
+/* B batch, N len, M context_len, E dim, C context_dim, H heads, Hk kv_heads, D dim_head, as in
+ * clattn.h. */
 #include "layer_inputs.h"
 
 #include <inttypes.h>
@@ -27,7 +28,7 @@ static void list_files(input_file in[LAYER_INPUTS], const options *o)
     }
 }
 
-/* D is what H leaves of the rows of wq. */
+/* Sets D = rows of wq / H. */
 static int check_wq(const input_file *wq, const clattn_layer *layer)
 {
     const input_size columns = {1, "E", layer->dim, "--x"};
@@ -48,7 +49,7 @@ static int check_wkv(const input_file in[LAYER_INPUTS], const clattn_layer *laye
     const input_file *wkv = &in[LAYER_WKV];
     const bool has_context = in[LAYER_CONTEXT].path != NULL;
     const input_size columns = {1, has_context ? "C" : "E", layer->context_dim, has_context ? "--context" : "--x"};
-    const int64_t rows = 2 * layer->kv_heads * layer->dim_head; /* twice the rows of wq at most */
+    const int64_t rows = 2 * layer->kv_heads * layer->dim_head; /* at most twice the rows of wq */
     if (wkv->file.header.dim[0] != (uint64_t)rows) {
         return input_bad_shape(
             wkv, "%" PRId64 " rows, for K and V of %" PRId64 " heads (--kv-heads) of %" PRId64 ", as --wq has them",
@@ -57,7 +58,7 @@ static int check_wkv(const input_file in[LAYER_INPUTS], const clattn_layer *laye
     return input_check_sizes(wkv, &columns, 1);
 }
 
-/* What x, context, wq and wkv say about all other files. */
+/* Checks all other files against the sizes from x, context, wq and wkv. */
 static int check_others(const input_file in[LAYER_INPUTS], const clattn_layer *layer)
 {
     const int64_t inner = layer->heads * layer->dim_head;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input files of clattn layer-forward and layer-backward: opened, checked and made a layer, then read. */
+/* Input files of clattn layer-forward and layer-backward: opens and checks them, fills in the
+ * layer, then reads. */
 #ifndef CLATTN_TOOLS_LAYER_INPUTS_H
 #define CLATTN_TOOLS_LAYER_INPUTS_H
 
@@ -21,12 +22,12 @@ enum {
     SCORE_FILES(SCORE_FILE_LAYER_INPUT) LAYER_INPUTS
 };
 
-/* Opens what the options name and fills *layer with sizes, none of them left to its default but context_len where there
- * is no context, and options. Returns -1, or the exit code after a message; so layer_inputs_read. The caller closes the
- * files in any case. */
+/* Opens the files of the options and fills *layer with sizes and options. All sizes are explicit,
+ * except that context_len is 0 without a context. Returns -1, or the exit code after a message, as
+ * does layer_inputs_read. The caller closes the files either way. */
 int layer_inputs_open(input_file in[LAYER_INPUTS], const options *o, clattn_layer *layer);
 
-/* Reads all elements and puts them into *arrays. */
+/* Reads all elements and sets their pointers in *arrays. */
 int layer_inputs_read(input_file in[LAYER_INPUTS], const clattn_layer *layer, clattn_layer_arrays *arrays);
 
 #endif

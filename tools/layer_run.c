@@ -18,7 +18,7 @@ typedef struct run {
     clattn_runner *runner;
 } run;
 
-/* An output is shaped as an input: out as x, a gradient as what it is the gradient of. */
+/* An output has the shape of an input: out that of x, a gradient that of its tensor. */
 static void set_output(output *out, const char *option, const char *path, const input_file *like)
 {
     const npy_header *header = &like->file.header;
@@ -28,7 +28,7 @@ static void set_output(output *out, const char *option, const char *path, const 
     memcpy(out->dim, header->dim, sizeof out->dim);
 }
 
-/* The gradient of a bias has an element for each row of the weights that the bias goes with. */
+/* The gradient of a bias has an element for each row of the corresponding weights. */
 static void set_bias_output(output *out, const char *option, const char *path, const input_file *weights)
 {
     set_output(out, option, path, weights);
@@ -54,7 +54,7 @@ static void set_outputs(run *r)
     set_bias_output(&out[7], "--dbo", o->dbo, &in[LAYER_WO]);
 }
 
-/* Memory for the wanted outputs, and their places in the call. */
+/* Allocates the wanted outputs and sets their pointers in the arrays. */
 static int place_outputs(run *r)
 {
     clattn_layer_arrays *a = &r->arrays;
@@ -81,7 +81,7 @@ static int compute(run *r)
     return pass_end(r->which, r->o, r->runner, status, &info);
 }
 
-/* What is quick to find wrong comes first, as in clattn forward. */
+/* Quick checks first, as in clattn forward. */
 static int run_steps(run *r)
 {
     int code = layer_inputs_open(r->in, r->o, &r->layer);

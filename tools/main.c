@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The verbs that write files; no library has made a thread yet. */
+/* Runs a verb that writes files. Called before any library starts a thread (signals.h). */
 static int run_with_outputs(int (*run)(verb, const options *), verb which, const options *o)
 {
     int code = signals_begin(outputs_remove_temporaries);

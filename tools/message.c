@@ -31,7 +31,7 @@ void progress(const char *format, ...)
     if (!isatty(STDERR_FILENO)) {
         return;
     }
-    char line[80]; /* more would wrap on a usual terminal, and then not be erased */
+    char line[80]; /* a longer line would wrap on a usual terminal and not be erased */
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
@@ -44,7 +44,7 @@ void progress(const char *format, ...)
 
 static void say(const char *before, const char *format, va_list arguments)
 {
-    fflush(stdout); /* so that the two streams keep their order in one file */
+    fflush(stdout); /* keeps the order of both streams where they go to one file */
     progress_end();
     fputs(before, stderr);
     vfprintf(stderr, format, arguments);
@@ -84,7 +84,7 @@ int library_failed(const char *what, clattn_status status)
     bool is_input = status == CLATTN_INVALID_ARGUMENT || status == CLATTN_INVALID_SIZE;
     sentence = sentence[0] != '\0' ? sentence : clattn_status_message(status);
     failed("%s: %.*s", what, trimmed(sentence), sentence);
-    if (status == CLATTN_NO_DEVICE) { /* a wrong --device, unless there is none at all */
+    if (status == CLATTN_NO_DEVICE) { /* --device is wrong, unless there is no device at all */
         is_input = clattn_list_devices(NULL, 0, &devices) == CLATTN_SUCCESS && devices > 0;
     }
     return is_input ? EXIT_BAD_INPUT : EXIT_FAILED;

@@ -42,7 +42,7 @@ static bool read_header(npy_file *file, unsigned allowed, uint64_t *begin_of_ele
            npy_check_type(&file->header, allowed, error);
 }
 
-/* A regular file tells its length beforehand, so that a wrong one is found before any memory is taken for it. */
+/* Checks the length of a regular file before memory is allocated for its elements. */
 static bool check_length(const npy_file *file, uint64_t begin, npy_error *error)
 {
     struct stat facts;
@@ -96,7 +96,7 @@ static float float_of_bits(uint32_t bits)
     return value;
 }
 
-/* IEEE binary16 to binary32; every value, NaN payloads included, has an exact counterpart. */
+/* IEEE binary16 to binary32: exact for every value, NaN payloads included. */
 static float float_of_half(uint32_t half)
 {
     uint32_t sign = (half & 0x8000u) << 16;
@@ -121,8 +121,8 @@ static int32_t int32_of_int64(const unsigned char *p)
     return bits > INT32_MAX ? INT32_MAX : (int32_t)bits;
 }
 
-/* Converts `count` elements of `type` to values[first...], whose type follows from it and from `as_bits`: a float16
- * may stay one. */
+/* Converts `count` elements of `type` to values[first...]. `as_bits` keeps float16 as it is,
+ * instead of float. */
 static void convert(npy_type type, bool as_bits, const unsigned char *bytes, size_t count, void *values, uint64_t first)
 {
     float *floats = (float *)values + first;
@@ -199,7 +199,7 @@ bool npy_read_float16(npy_file *file, uint16_t *bits, npy_error *error)
     return npy_check_type(&file->header, NPY_FLOAT16, error) && read_elements(file, true, bits, error);
 }
 
-/* Version 1.0; NumPy pads so that the elements begin at a multiple of 64 bytes. */
+/* Version 1.0, padded as NumPy does: elements start at a multiple of 64 bytes. */
 static bool write_header(FILE *stream, size_t element_bytes, int rank, const uint64_t *dim)
 {
     char shape[NPY_SHAPE_TEXT];
@@ -226,7 +226,7 @@ static uint32_t element_bits(const void *values, size_t element_bytes, uint64_t 
     return bits;
 }
 
-/* Floats of 4 or 2 bytes. */
+/* Writes a file of floats of 4 or 2 bytes. */
 static bool write_floats(FILE *stream, size_t element_bytes, int rank, const uint64_t *dim, const void *values,
                          npy_error *error)
 {

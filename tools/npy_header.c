@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The head of a .npy file: a parser of the one small Python dictionary that is allowed there. */
+/* Parser of a .npy file's header, a small Python dictionary. */
 #include "npy.h"
 
 #include <inttypes.h>
@@ -20,7 +20,7 @@ static const struct {
 } known_types[] = {
     {"<f4", "float32", NPY_FLOAT32, 4}, {"<f2", "float16", NPY_FLOAT16, 2}, {"|b1", "bool", NPY_BOOL, 1},
     {"|u1", "uint8", NPY_UINT8, 1},     {"<i4", "int32", NPY_INT32, 4},     {"<i8", "int64", NPY_INT64, 8},
-    {"<b1", NULL, NPY_BOOL, 1}, /* so written by programs that always begin with the machine's order */
+    {"<b1", NULL, NPY_BOOL, 1}, /* written by programs that always start with the machine's byte order */
     {"<u1", NULL, NPY_UINT8, 1},
 };
 
@@ -108,7 +108,7 @@ static void skip_blanks(cursor *c)
     }
 }
 
-/* The next character that is not blank is `wanted`: step over it. */
+/* Skips blanks; if the next character is `wanted`, skips it too and returns true. */
 static bool accept(cursor *c, int wanted)
 {
     skip_blanks(c);
@@ -212,7 +212,7 @@ static bool parse_size(cursor *c, uint64_t *size)
     return true;
 }
 
-/* A Python tuple: (), (5,), (2, 3), (2, 3,); (5) is none. */
+/* A Python tuple: (), (5,), (2, 3), (2, 3,); not (5). */
 static bool parse_shape(cursor *c, npy_header *header)
 {
     if (!expect(c, '(', "before the shape")) {
@@ -253,7 +253,7 @@ static bool count_elements(npy_header *header, npy_error *error)
     return true;
 }
 
-/* One of the three entries; `seen` has a bit for each that was there before. */
+/* One of the three entries; `seen` has a bit for each entry that was already parsed. */
 static bool parse_entry(cursor *c, npy_header *header, unsigned *seen)
 {
     static const char *const keys[] = {"descr", "fortran_order", "shape"};

@@ -17,7 +17,7 @@
 #define MAX_OFFSET ((int64_t)1 << 62) /* clattn_score.offset */
 #define MAX_WINDOW ((int64_t)1 << 60) /* clattn_score.window_left */
 
-/* Sets one member from its text; on failure returns what is allowed. */
+/* Parses one member. Returns NULL, or on failure a text of what is allowed. */
 typedef const char *setter(options *o, const char *text, size_t member);
 
 static const char *set_text(options *o, const char *text, size_t member)
@@ -46,7 +46,7 @@ static const char *set_flag(options *o, const char *text, size_t member)
     return NULL;
 }
 
-/* The one option that may be given several times. */
+/* --case, the only option that may be repeated. */
 static const char *add_case(options *o, const char *text, size_t member)
 {
     (void)member;
@@ -108,7 +108,7 @@ static const char *set_scale(options *o, const char *text, size_t member)
     }
     double value = strtod(text, &end);
     o->score.scale = (float)value;
-    /* A number too small for float32 would become 0, which means something else. */
+    /* A number too small for float32 would become 0, which selects the default scale. */
     if (*end != '\0' || !isfinite(value) || !isfinite(o->score.scale) || (value != 0 && o->score.scale == 0.0f)) {
         return allowed;
     }
@@ -190,8 +190,8 @@ static const struct option_row {
     const char *name;
     setter *set;
     size_t member;
-    unsigned verbs;    /* that have it */
-    unsigned required; /* verbs that need it */
+    unsigned verbs;    /* verbs that accept it */
+    unsigned required; /* verbs that require it */
     bool is_flag;
 } rows[] = {
     {FILE_OPTION(q), PLAIN, PLAIN, false},
@@ -248,7 +248,7 @@ static const struct option_row {
 };
 
 #define ROWS (sizeof rows / sizeof rows[0])
-#define FIRST_VALUE 256 /* of the table's rows in getopt_long: past every character */
+#define FIRST_VALUE 256 /* value of the table's first row in getopt_long: above every character */
 
 static const char *const verb_names[] = {"devices",        "forward", "backward", "layer-forward",
                                          "layer-backward", "check",   "tune"};
@@ -281,7 +281,7 @@ static int bad_usage(verb which, const char *sentence, const char *what)
     return bad_input("%s: %s%s (see clattn %s --help)", name, sentence, what, name);
 }
 
-/* The rows of this verb, and --help, for getopt_long. */
+/* The options of this verb, and --help, for getopt_long. */
 static void make_long_options(verb which, struct option table[ROWS + 2])
 {
     size_t count = 0;
@@ -295,7 +295,7 @@ static void make_long_options(verb which, struct option table[ROWS + 2])
     table[count] = (struct option){NULL, 0, NULL, 0};
 }
 
-/* What getopt_long did not like; `word` is where it stopped. */
+/* Reports an error of getopt_long; `word` is where it stopped. */
 static int refuse(verb which, const char *word)
 {
     const char letter[] = {'-', (char)optopt, '\0'};
@@ -347,7 +347,7 @@ static int check_required(verb which, const options *o, const bool seen[ROWS])
     return -1;
 }
 
-/* The number of heads; that of K and V is the same unless it is given. */
+/* Fills in the defaults of heads and kv_heads (the same as heads). */
 static int fill_heads(verb which, options *o)
 {
     o->heads = o->heads > 0 ? o->heads : DEFAULT_HEADS;

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* A bit each, so that an option can name the verbs that have it. */
+/* One bit each, so that an option can list its verbs. */
 typedef enum verb {
     VERB_DEVICES = 1,
     VERB_FORWARD = 2,
@@ -18,9 +18,9 @@ typedef enum verb {
     VERB_TUNE = 64
 } verb;
 
-#define MOST_CASES 16 /* that clattn tune takes */
+#define MOST_CASES 16 /* of clattn tune */
 
-/* File names are NULL when not given; they point into argv. */
+/* File names point into argv; NULL: not given. */
 typedef struct options {
     const char *q, *k, *v, *kv_len, *dout; /* inputs */
     const char *out, *lse, *dq, *dk, *dv;  /* outputs */
@@ -28,8 +28,8 @@ typedef struct options {
     SCORE_FILES(SCORE_FILE_PATH)
     const char *x, *context, *wq, *wkv, *wo, *bq, *bkv, *bo;         /* inputs of a layer */
     const char *dx, *dcontext, *dwq, *dwkv, *dwo, *dbq, *dbkv, *dbo; /* its outputs */
-    int64_t heads, kv_heads; /* of a layer; their defaults are filled in, and kv_heads divides heads */
-    clattn_score score;      /* its shapes are the files' */
+    int64_t heads, kv_heads; /* of a layer; defaults are filled in; kv_heads divides heads */
+    clattn_score score;      /* without the shapes, which come from files */
     int64_t q_tile, k_tile, kv_splits;
     clattn_engine engine;
     clattn_dtype dtype; /* of tensors on the device */
@@ -37,20 +37,20 @@ typedef struct options {
     bool bnhd;          /* files are (B,N,H,D) instead of (B,H,N,D) */
     bool verbose;
     const char *tier;      /* NULL: quick */
-    int64_t part, parts;   /* of the tier's cases, the part-th of so many parts; 0: all */
+    int64_t part, parts;   /* --part K/N; 0: all cases of the tier */
     const char *case_line; /* NULL: the whole tier */
     bool digest;
     const char *cases[MOST_CASES];
-    size_t case_count; /* of tune; 0: those that suit the device */
+    size_t case_count; /* of tune; 0: the default cases for the device's type */
     double seconds;    /* of tune; 0: the library's default */
     bool export_rows;
 } options;
 
-/* Reads argv[1...], argv[0] being the verb. Returns -1 when there is something to do, else the exit code: after --help,
- * or after a message about bad usage. */
+/* Reads argv[1...]; argv[0] is the verb. Returns -1 to go on, or the exit code after --help or
+ * after a message about bad usage. */
 int options_parse(verb which, int argc, char **argv, options *options);
 
-/* "forward" etc. -> verb; 0: unknown. */
+/* The verb of a name such as "forward"; 0: unknown. */
 verb options_verb(const char *name);
 const char *options_verb_name(verb which);
 

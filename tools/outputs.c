@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What a signal removes. Changed only while signals are held. */
+/* Files that a signal removes. Changed only while signals are held. */
 static const char *temporaries[MAX_OUTPUTS];
 
 void outputs_remove_temporaries(void)
@@ -32,7 +32,7 @@ static int bad_output(const output *o, const char *what)
     return bad_input("%s %s: %s", o->option, o->path, what);
 }
 
-/* The directory part of `path`, with its slash, and room for `name` after it. */
+/* The folder of `path`, with its slash, followed by `name`. */
 static char *beside(const char *path, const char *name)
 {
     const char *slash = strrchr(path, '/');
@@ -45,7 +45,8 @@ static char *beside(const char *path, const char *name)
     return text;
 }
 
-/* The path of a file that does not exist yet, its folder's links resolved, so that equal places have equal text. */
+/* Resolves links in the folder of a file that does not exist yet, so that paths of the same file
+ * compare equal. */
 static char *resolve_new(const char *path)
 {
     char *folder = beside(path, ".");
@@ -63,7 +64,7 @@ static char *resolve_new(const char *path)
     return place;
 }
 
-/* Sets o->place and the permissions that the file is to have. */
+/* Sets o->place and the file's permissions. */
 static int find_place(output *o, mode_t *mode)
 {
     struct stat facts;
@@ -132,7 +133,7 @@ static bool is_same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* After output `index` was opened: neither an input nor an earlier output. */
+/* Checks that output `index`, now open, is neither an input nor an earlier output. */
 static int check_distinct(const output *outputs, int index, const input_file *inputs, size_t count)
 {
     const output *o = &outputs[index];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Output files that appear whole or not at all: each is written to a temporary file beside its place, and all are
- * renamed only after every one was written. A signal that ends the program comes before all renames, and removes the
- * temporary files, or after them; only SIGKILL, and a rename that fails after others, can come in between. */
+/* Output files that appear complete or not at all. Each is written to a temporary file in the same
+ * folder; all are renamed after all are written. A signal ends the program either before the
+ * renames, and then removes the temporary files, or after them. Only SIGKILL or a rename that fails
+ * after others can leave some outputs without the rest. */
 #ifndef CLATTN_TOOLS_OUTPUTS_H
 #define CLATTN_TOOLS_OUTPUTS_H
 
@@ -11,30 +12,32 @@
 
 typedef struct output {
     const char *option; /* "--out", for messages */
-    const char *path;   /* as given; NULL: not wanted */
+    const char *path;   /* as in the option; NULL: not wanted */
     int rank;
     uint64_t dim[4];
-    clattn_dtype dtype; /* of the values; a bfloat16 becomes float32 in the file, which knows no bfloat16 */
-    void *values;       /* (dim), NULL before outputs_allocate. Owned, as all below */
-    char *place;        /* path with symbolic links resolved; NULL: not open */
+    clattn_dtype dtype; /* of the values; .npy has no bfloat16, so the file has float32 instead */
+    void *values;       /* (dim); NULL before outputs_allocate. Owned, like all members below */
+    char *place;        /* path without symbolic links; NULL: not open */
     char *temporary;
     FILE *stream;
 } output;
 
-/* For signals_begin, which has to come before everything below. */
+/* Pass this to signals_begin, which must be called before all functions below. */
 void outputs_remove_temporaries(void);
 
-/* Opens the temporary file of every wanted output, or of none. No output may be another, or one of the `count` inputs.
- * Returns -1, or the exit code after a message; so all functions below. */
+/* Opens the temporary files of all wanted outputs, or of none. No output may be the same file as
+ * another output or as one of the `count` inputs. Returns -1, or the exit code after a message, as
+ * do all functions below. */
 int outputs_open(output outputs[MAX_OUTPUTS], const input_file *inputs, size_t count);
 
-/* Makes memory for the values of every wanted output. */
+/* Allocates the values of every wanted output. */
 int outputs_allocate(output outputs[MAX_OUTPUTS]);
 
 /* Writes all values, then renames all. */
 int outputs_commit(output outputs[MAX_OUTPUTS]);
 
-/* Closes and removes what is still temporary, and frees; fine at any time after a zero-initialisation. */
+/* Removes temporary files that were not renamed, closes and frees; allowed at any time after
+ * zero-initialisation. */
 void outputs_discard(output outputs[MAX_OUTPUTS]);
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every verb that computes does the same way: opens a runner, and says what became of a run. */
+/* Shared by the verbs that compute: opens a runner, and reports the outcome of a run. */
 #ifndef CLATTN_TOOLS_PASS_H
 #define CLATTN_TOOLS_PASS_H
 
 #include "options.h"
 
-/* On the device and the engine of the options. Returns -1, or the exit code after a message; so pass_end. */
+/* Opens a runner for the device and engine of the options. Returns -1, or the exit code after a
+ * message, as does pass_end. */
 int pass_open_runner(verb which, const options *o, clattn_runner **runner);
 
-/* After a run that came to `status`: the library's message, or the report of -v. */
+/* Prints the library's message after a run that failed with `status`, else the report of -v. */
 int pass_end(verb which, const options *o, clattn_runner *runner, clattn_status status, const clattn_run_info *info);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PRINTF_LIKE(format, first): the compiler checks the arguments of a function as it does those of printf. */
+/* PRINTF_LIKE(format, first): makes the compiler check a function's arguments as it does
+ * printf's. */
 #ifndef CLATTN_TOOLS_PRINTF_LIKE_H
 #define CLATTN_TOOLS_PRINTF_LIKE_H
 

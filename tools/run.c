@@ -18,7 +18,7 @@ typedef struct run {
     clattn_runner *runner;
 } run;
 
-/* The shape of output `index` in the file's layout. */
+/* Sets the shape of output `index` in the file's layout. */
 static void set_output(run *r, int index, const char *option, const char *path, int64_t heads, int64_t rows,
                        int64_t depth)
 {
@@ -51,7 +51,7 @@ static void set_outputs(run *r)
     }
 }
 
-/* Memory for the wanted outputs, and their places in the call. */
+/* Allocates the wanted outputs and sets their pointers in the arrays. */
 static int place_outputs(run *r)
 {
     const clattn_problem *p = &r->problem;
@@ -79,7 +79,7 @@ static int compute(run *r)
     return pass_end(r->which, r->o, r->runner, status, &info);
 }
 
-/* What is quick to find wrong comes first: shapes, places of the outputs, the device, and only then the data. */
+/* Quick checks first: shapes, then output paths, then the device, and only then the data. */
 static int run_steps(run *r)
 {
     int code = inputs_open(r->in, r->o, &r->problem);

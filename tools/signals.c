@@ -17,7 +17,7 @@ static void (*clean_up_files)(void);
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Whether a signal came, under a lock of its own. */
+/* Whether a signal came; came_lock protects it. */
 static pthread_mutex_t came_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool came;
 
@@ -35,7 +35,9 @@ void signals_hold(void)
     pthread_mutex_lock(&lock);
 }
 
-/* A mutex may go to whoever asks for it again at once, and the program end as if no signal had come. */
+/* After a signal, waits here for the end of the program. The mutex alone is not enough: this thread
+ * could lock it again before end_by_signal does, and the program would end as if no signal had
+ * come. */
 void signals_release(void)
 {
     pthread_mutex_unlock(&lock);
@@ -44,7 +46,7 @@ void signals_release(void)
     }
 }
 
-/* The lock is not given back: there is nothing to do any more but to end. */
+/* Keeps the lock: the program ends here. */
 static void *end_by_signal(void *unused)
 {
     int number;
@@ -57,11 +59,11 @@ static void *end_by_signal(void *unused)
     sigemptyset(&only);
     sigaddset(&only, number);
     raise(number);
-    pthread_sigmask(SIG_UNBLOCK, &only, NULL); /* the default action, for whoever waits for this process to see */
+    pthread_sigmask(SIG_UNBLOCK, &only, NULL); /* runs the default action, so that the parent process sees the signal */
     return unused;
 }
 
-/* Those that are ignored, as nohup has it, stay so. */
+/* Collects the signals with their default action. Ignored ones (nohup) stay ignored. */
 static void list_ending_signals(void)
 {
     sigemptyset(&ending);
@@ -73,7 +75,7 @@ static void list_ending_signals(void)
     }
 }
 
-/* What a write brings upon its own thread shows in the write too, and that is where it is reported. */
+/* Ignores the signals of failed writes: the write's error is reported instead. */
 static void ignore_failed_writes(void)
 {
     struct sigaction action;

@@ -12,7 +12,7 @@
 
 /* ---- the cases ---- */
 
-/* Sizes that keep a device of the kind busy for some milliseconds. */
+/* Default cases: sizes that take such a device some milliseconds. */
 static const char *const gpu_cases[] = {"b2 h16 n2048 m2048 d64", "b2 h16 n2048 m2048 d64 causal",
                                         "b2 h8 n2048 m2048 d128", "b2 h8 n2048 m2048 d128 causal"};
 static const char *const cpu_cases[] = {"b1 h8 n1024 m1024 d64", "b1 h8 n1024 m1024 d64 causal",
@@ -20,11 +20,11 @@ static const char *const cpu_cases[] = {"b1 h8 n1024 m1024 d64", "b1 h8 n1024 m1
 
 #define DEFAULT_CASES 4
 
-/* The lines that are asked for, or those that suit the device. */
+/* The lines of --case, or the default cases for the device's type. */
 static size_t list_cases(const test_device *device, const options *o, const char *lines[MOST_CASES])
 {
     cl_device_type type = CL_DEVICE_TYPE_GPU;
-    clGetDeviceInfo(device->id, CL_DEVICE_TYPE, sizeof type, &type, NULL); /* a failure: GPU */
+    clGetDeviceInfo(device->id, CL_DEVICE_TYPE, sizeof type, &type, NULL); /* on failure `type` stays GPU */
     const char *const *defaults = type & CL_DEVICE_TYPE_CPU ? cpu_cases : gpu_cases;
     const size_t count = o->case_count > 0 ? o->case_count : DEFAULT_CASES;
     for (size_t i = 0; i < count; i++) {
@@ -38,7 +38,7 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* The same kernels on sizes that the double-precision reference gets through in a moment. */
+/* A case for the same kernels, small enough for the double-precision reference. */
 static struct test_case small_relative(const struct test_case *c)
 {
     struct test_case small = *c;
@@ -70,7 +70,7 @@ static void interrupt(int number)
     interrupted = 1;
 }
 
-/* The first Ctrl-C ends the search, the second the program. */
+/* The first Ctrl-C ends the search, the second ends the program. */
 static void catch_interrupt(void)
 {
     struct sigaction action;
@@ -111,7 +111,7 @@ static void print_kernel(const clattn_tuned_kernel *k, bool verbose)
     fflush(stdout);
 }
 
-/* The value of a word "NAME=VALUE"; 0: there is none. */
+/* The value of a word "NAME=VALUE"; 0: no such word. */
 static int number_of(const char *configuration, const char *name)
 {
     const size_t length = strlen(name);
@@ -125,7 +125,7 @@ static int number_of(const char *configuration, const char *name)
     return 0;
 }
 
-/* A row of decode_rows, host/select/engines/simt_decode.c. */
+/* Writes a row of decode_rows, host/select/engines/simt_decode.c. */
 static void export_few(const clattn_tuned_kernel *k, const struct test_case *c, const char *line, FILE *stream)
 {
     const int64_t depth = c->problem.qk_dim > c->problem.v_dim ? c->problem.qk_dim : c->problem.v_dim;
@@ -137,7 +137,7 @@ static void export_few(const clattn_tuned_kernel *k, const struct test_case *c, 
             number_of(text, "UNROLL"), line, k->best_seconds * 1e3, k->builtin_seconds * 1e3);
 }
 
-/* A row of simt_rows, host/select/engines/simt.c. */
+/* Writes a row of simt_rows, host/select/engines/simt.c. */
 static void export_kernel(const clattn_tuned_kernel *k, const struct test_case *c, const char *line, FILE *stream)
 {
     static const char *const names[] = {"TILE_ROWS",  "TILE_COLS", "TX",    "TY",
@@ -149,7 +149,7 @@ static void export_kernel(const clattn_tuned_kernel *k, const struct test_case *
     }
     const char *kernel = strcmp(k->kernel, "forward") == 0       ? "KERNEL_FORWARD"
                          : strcmp(k->kernel, "backward_dq") == 0 ? "KERNEL_DQ"
-                                                                 : "KERNEL_DKDV"; /* simt has no others */
+                                                                 : "KERNEL_DKDV"; /* simt's only other kernel */
     fprintf(stream, "    {1 << %s, %d", kernel, (int)depth);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         fprintf(stream, ", %d", number_of(k->configuration, names[i]));
@@ -161,7 +161,7 @@ static void export_kernel(const clattn_tuned_kernel *k, const struct test_case *
 
 /* ---- one case ---- */
 
-/* Compares what a context computes with the reference; `what` it is, for the message. */
+/* Compares the context's results with the reference; `what` describes the context in messages. */
 static int check(const test_device *device, clattn_context *context, const struct test_case *c, const char *what)
 {
     struct check_result result;
@@ -173,7 +173,7 @@ static int check(const test_device *device, clattn_context *context, const struc
     return -1;
 }
 
-/* With no folder, so that nothing tuned is in it. */
+/* Checks a context without a cache folder, so that it reads no tuned file. */
 static int check_builtin(const test_device *device, const options *o, const struct test_case *c)
 {
     clattn_options library = CLATTN_OPTIONS_INIT;
@@ -227,7 +227,7 @@ static int tune_case(const test_device *device, const options *o, const char *li
 
 /* ---- the verb ---- */
 
-/* Rows to export are printed last, below the tables. */
+/* Prints tables, and rows to export below them. */
 static int tune_cases(const test_device *device, const options *o)
 {
     const char *lines[MOST_CASES];
