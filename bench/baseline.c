@@ -25,7 +25,7 @@ void bench_baselines_end(void)
     bench_materialised_end();
 }
 
-/* Whether a score has no more to it than a scale and a diagonal: mask_dim and whatever came after it is 0. */
+/* Whether a score has only a scale and a diagonal: mask_dim and all later members are 0. */
 static int is_plain(const clattn_score *score)
 {
     const unsigned char *bytes = (const unsigned char *)score;

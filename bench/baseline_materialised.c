@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* S = Q K^T and O = P V by CLBlast, one batch of products for all key heads: the query heads that share one are rows of
- * the same product. */
+/* S = Q K^T and O = P V by CLBlast, as one batch over all key heads: the query heads of a group are
+ * rows of one product. */
 #include "baseline.h"
 
 #include <stdio.h>
@@ -95,8 +95,8 @@ static int enqueue(void *self, cl_command_queue queue, int set)
 
 /* ---- all together ---- */
 
-/* A layer plan of clattn gives CLBlast parameters that suit a CPU, for the whole process; it has none itself. Where
- * that fails CLBlast is slower, and as right. */
+/* Creating a clattn layer plan sets CLBlast's parameters for a CPU in the whole process; CLBlast
+ * has none for CPUs. If that fails, CLBlast is slower but still correct. */
 static void suit_cpu(struct bench_measured *m)
 {
     static int done;
@@ -164,7 +164,7 @@ enum bench_outcome bench_materialised_measure(struct bench_measured *m, int repe
     bench_measure_row(m, BENCH_FORWARD, "materialised", row);
     row->workspace_bytes = score_count(&m->c.problem) * sizeof(cl_float);
     int bad = begin(&x, m);
-    const enum bench_outcome failed = bad ? BENCH_SKIPPED : BENCH_FAILED; /* no buffers: it cannot be done here */
+    const enum bench_outcome failed = bad ? BENCH_SKIPPED : BENCH_FAILED; /* without buffers it cannot run here */
     bad = bad || verify(&x, row) ||
           bench_time(m->clock, enqueue, &x, m->sets.count, repeats, &row->clocks, &last_set, m->message);
     end(&x);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attention of the host, with OpenBLAS: each thread takes a head, or a part of its queries where there are fewer heads
- * than threads, and keeps the scores of those. OpenBLAS itself is held to one thread a call. */
+/* Attention on the host with OpenBLAS. Threads take work items: a head, or a range of its queries
+ * where there are fewer heads than threads. A thread holds the scores of its item. OpenBLAS runs
+ * one thread per call. */
 #include "baseline.h"
 
 #include <stdio.h>
@@ -18,18 +19,18 @@ enum { MOST_THREADS = 256 };
 
 struct job {
     struct bench_measured *m;
-    const float *q, *k, *v; /* of one set */
+    const float *q, *k, *v; /* of the current set */
     float *out;
-    int64_t rows, parts; /* queries of an item; items of a head */
-    int64_t next, all;   /* items */
+    int64_t rows, parts; /* queries per item; items per head */
+    int64_t next, all;   /* counters of items */
     int threads;
-    pthread_mutex_t lock; /* of next */
-    int failed;           /* a thread had no memory, or did not start */
+    pthread_mutex_t lock; /* protects next */
+    int failed;           /* a thread ran out of memory or did not start */
 };
 
 struct host {
     struct job job;
-    float *inputs; /* of all sets, each q, k, v */
+    float *inputs; /* q, k, v of every set */
     size_t set_count;
 };
 
@@ -38,7 +39,7 @@ int bench_openblas_exists(const struct bench_device *device)
     return device->is_cpu;
 }
 
-/* Queries `first` to `end` of head h, of B Hq. */
+/* Attention of queries first .. end - 1 of head h, counted over B Hq. */
 static void attend(const struct job *job, int64_t h, int64_t first, int64_t end, float *scores)
 {
     const clattn_problem *p = &job->m->c.problem;
@@ -120,7 +121,7 @@ static int begin(struct host *x, struct bench_measured *m)
     return 0;
 }
 
-/* How the work is cut; 0 where the scores do not fit. */
+/* Divides the heads into items. Returns 0 if the scores do not fit memory. */
 static int cut(struct job *job, struct bench_measured *m)
 {
     const clattn_problem *p = &m->c.problem;

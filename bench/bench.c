@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clattn-bench: how fast the passes are, case by case, each verified before it is timed. See docs/performance.md. */
+/* clattn-bench: verifies and times the passes of each case. See docs/performance.md. */
 #include "baseline.h"
 #include "commit.h"
 #include "gemm.h"
@@ -25,7 +25,7 @@ struct bench {
     struct bench_setting setting;
     struct bench_rows rows;
     FILE *csv, *plot;   /* NULL: not wanted */
-    char reported[256]; /* the device of reports that are drawn */
+    char reported[256]; /* the device in reports of --from */
     char message[BENCH_MESSAGE];
 };
 
@@ -126,7 +126,8 @@ static int run_case(struct bench *s, size_t number)
 
 /* ---- all of them ---- */
 
-/* What OpenBLAS takes the machine for, as it may be wrong, and how fast its product is. */
+/* Prints the rate of OpenBLAS's product, and the kernels that OpenBLAS chose: it may detect the
+ * wrong CPU. */
 static void print_gemm(const struct bench *s)
 {
     const struct bench_baseline *openblas = &bench_baselines[1];
@@ -140,7 +141,7 @@ static void print_gemm(const struct bench *s)
 
 /* ---- files ---- */
 
-/* Opened before anything is timed, so that hours are not lost to a mistyped folder. */
+/* Called before timing, so that a mistyped folder does not cost hours. */
 static int open_file(const char *path, FILE **file)
 {
     *file = path ? fopen(path, "w") : NULL;
@@ -158,7 +159,7 @@ static int close_file(const char *path, FILE *file)
     return fclose(file) || bad ? fail(path, "cannot be written") : 0;
 }
 
-/* Of a plot: rows that were measured before. */
+/* Reads the reports of --from. */
 static int read_reports(struct bench *s)
 {
     int bad = 0;
@@ -233,7 +234,7 @@ int main(int argc, char **argv)
     const enum bench_start start = bench_options_read(argc, argv, &s.options);
     int bad = start == BENCH_BAD ? 2 : 0;
     if (start == BENCH_GO)
-        bad = read_reports(&s); /* before a file of the same name is opened */
+        bad = read_reports(&s); /* before a file of the same name is opened for writing */
     if (start == BENCH_GO && !bad && (open_file(s.options.csv, &s.csv) || open_file(s.options.plot, &s.plot)))
         bad = 2;
     if (start == BENCH_GO && !bad) {

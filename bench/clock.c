@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The clock of the device. A pass may be several kernels, and the event that it gives may be a marker, of which no
- * driver promises a useful time. So a pass is timed between two kernels of our own on an in-order queue: from the end
- * of a gate to the start of a kernel behind the pass.
+/* The device's clock. A pass may be several kernels, and its event may be a marker, for which
+ * drivers report no useful time. Therefore a pass is timed between two kernels of the bench on an
+ * in-order queue: from the end of a gate to the start of a kernel behind the pass.
  *
  *   gate | pass ... | behind          time = start of `behind` - end of `gate`
  *
- * The gate stays closed until all three are enqueued, so that the device never waits for the host and the time is the
- * device's own (and twice the few microseconds between two kernels). It is seen to: where the gate has ended by then,
- * it is made twice as long and the run is thrown away; up to some milliseconds, since what waits for the device while
- * it is enqueued waits for any gate.
+ * The gate runs until all three are enqueued, so that the device never waits for the host. The time
+ * is then that of the device, plus twice the few microseconds between two kernels. If the gate
+ * ended too soon, the run is discarded and repeated with a gate twice as long, up to some
+ * milliseconds: a pass that waits for the device while it is enqueued would outlast any gate.
  *
- * A GPU at work without a pause reaches the limit of its power after a tenth of a second, and takes its clock back; how
- * far then depends on what ran before. So after each run it rests as long as the run took, unless it shall not. */
+ * A GPU that runs without pause reaches its power limit after 0.1 s and lowers its clock, by how
+ * much depends on what ran before. Therefore it rests after each run for as long as the run took,
+ * unless --sustained is given. */
 #include "clock.h"
 
 #include "kernels.h"
@@ -53,7 +54,7 @@ static void rest(const struct bench_clock *clock, double seconds)
 {
     struct timespec time = {(time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds))};
     if (clock->rests)
-        nanosleep(&time, NULL); /* a shorter one, where a signal comes, is as good */
+        nanosleep(&time, NULL); /* a signal may shorten it: harmless */
 }
 
 /* ---- the device's ---- */
@@ -72,7 +73,7 @@ static cl_int enqueue_gate(const struct bench_clock *clock, cl_int steps, cl_eve
     return error;
 }
 
-/* One run between two gates. *early: whether the gate had ended too soon. */
+/* One run between two gates. *early: the first gate ended before all was enqueued. */
 static int run_between(struct bench_clock *clock, bench_enqueue *enqueue, void *self, int set, cl_event gates[2],
                        int *early, double *seconds, char *message)
 {
@@ -133,7 +134,7 @@ static int run_on_device(struct bench_clock *clock, bench_enqueue *enqueue, void
 
 /* ---- the wall's, and both ---- */
 
-/* `queue` is NULL on the host. */
+/* One run by the wall clock. `queue` is NULL for host code. */
 static int run_on_wall(cl_command_queue queue, bench_enqueue *enqueue, void *self, int set, double *seconds,
                        char *message)
 {
@@ -145,7 +146,7 @@ static int run_on_wall(cl_command_queue queue, bench_enqueue *enqueue, void *sel
     return error ? bench_fail_opencl(error, "clFinish", message) : 0;
 }
 
-/* Warms up, then takes the time of `repeats` runs. *run counts all runs, of which the next one takes its set. */
+/* Warms up, then times `repeats` runs. *run counts all runs; it selects the set of the next run. */
 static int time_on_wall(const struct bench_clock *clock, cl_command_queue queue, bench_enqueue *enqueue, void *self,
                         int sets, int repeats, int *run, struct bench_times *times, char *message)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeps the queue busy for `steps` multiply-adds, each of which waits for the one before. One work-item. */
+/* Keeps the queue busy for `steps` dependent multiply-adds. One work-item. */
 kernel void gate(global float *out, const int steps, const float factor)
 {
     float x = factor;

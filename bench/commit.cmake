@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Writes what git says of SOURCE to the C source OUTPUT, where that changes it: cmake -DSOURCE=.. -DOUTPUT=.. -P commit.cmake
+# Writes `git describe` of the folder SOURCE to the C source OUTPUT, if it changed:
+# cmake -DSOURCE=.. -DOUTPUT=.. -P commit.cmake
 find_package(Git QUIET)
 set(commit "")
 if(GIT_FOUND)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was built: made anew with every build, by commit.cmake. */
+/* The commit of this build, updated by commit.cmake in every build. */
 #ifndef CLATTN_BENCH_COMMIT_H
 #define CLATTN_BENCH_COMMIT_H
 
-/* "git describe", or "unknown" where there is no git or no repository. */
+/* `git describe`, or "unknown" without git or a repository. */
 extern const char bench_commit[];
 
 #endif

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""How far clattn and PyTorch's scaled_dot_product_attention are from float64, on the same inputs.
+"""Errors of clattn and of PyTorch's scaled_dot_product_attention against float64, on the same inputs.
 
     compare_accuracy.py [--equal] [--clattn PROGRAM] [--engine LIST] [--backends LIST] [--csv FILE] CASE ...
 
-Cases are lines of clattn-bench in 16 bits, small enough for N x M matrices of float64 of all heads at once. The
-reference and its gradients are computed in float64 from the 16-bit inputs. --equal makes all terms of each sum equal
-(q and k are 0, v and dout a tenth), so that long sums lose most; their results are known, and N and M may be any.
-Of each result: the largest error, and the root of the mean square of all errors; and by which engine, as the tool
-tells. PROGRAM is the command-line tool; its results are rounded to 16 bits, as PyTorch's are.
+Cases are lines of clattn-bench in 16 bits, small enough for the N x M matrices of all heads in float64. The reference
+and its gradients are computed in float64 from the 16-bit inputs. --equal makes all terms of each sum equal (q and k are
+0, v and dout 0.1), the worst case for long sums; results are then known in advance, and N and M may have any size.
+Prints of each result the largest error, the root mean square error and the engine. PROGRAM is the command-line tool;
+its results are rounded to 16 bits, as PyTorch's are.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def gradients(case, function, tensors):
 
 
 def exact(case, q, k, v):
-    """Attention in float64, with the matrices of scores of all heads."""
+    """Attention in float64, which stores S of all heads."""
     group = case.hq // case.hk
     k, v = (x.repeat_interleave(group, dim=1) for x in (k, v))
     scores = q @ k.transpose(-1, -2) / case.d**0.5
@@ -62,14 +62,14 @@ def by_torch(case, backend, tensors):
 
 
 def run_clattn(arguments, outputs):
-    """The tool, which tells on standard error what computes each output: engines, and {name: array}."""
+    """Runs the tool: ({kernel: engine} from its standard error, {name: array})."""
     told = subprocess.run([*arguments, "-v"], check=True, stderr=subprocess.PIPE, text=True).stderr
     engines = dict(re.findall(r"(forward|backward_\w+): engine (\w+)", told))
     return engines, {name: torch.from_numpy(numpy.load(path)) for name, path in outputs.items()}
 
 
 def by_clattn(case, program, engine, tensors):
-    """{(engine that computed it, name): result}. By files; bfloat16 travels as float32, which holds it."""
+    """{(engine, name): result}. Files of bfloat16 tensors are float32, which is exact."""
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         path = {name: str(pathlib.Path(folder, name + ".npy")) for names in NAMES for name in names}
@@ -91,7 +91,7 @@ def by_clattn(case, program, engine, tensors):
 
 
 def errors(found, expected):
-    """(largest error, root of the mean square, largest value)."""
+    """(largest error, root mean square error, largest value)."""
     difference = (found.to(expected.device, torch.float64) - expected).abs()
     return difference.max().item(), difference.square().mean().sqrt().item(), expected.abs().max().item()
 
@@ -128,10 +128,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("cases", nargs="+", metavar="CASE")
     parser.add_argument("--clattn", default="build/tools/clattn", help="the command-line tool (default: %(default)s)")
-    parser.add_argument("--engine", default="auto", help="engines of clattn, with commas (default: auto)")
+    parser.add_argument("--engine", default="auto", help="engines of clattn, separated by commas (default: auto)")
     parser.add_argument("--backends", default="flash,cudnn", help="of PyTorch on CUDA (default: %(default)s)")
     parser.add_argument("--equal", action="store_true", help="all terms of each sum are equal")
-    parser.add_argument("--csv", help="file that is written, a row a result")
+    parser.add_argument("--csv", help="file to write, one row per result")
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     rows = []

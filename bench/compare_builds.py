@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Times two or more builds of clattn-bench by turns, and tells how their times relate.
+"""Times two or more builds of clattn-bench alternately and compares their times.
 
     compare_builds.py [--rounds N] [--csv FILE] --build OLD --build NEW [--build ...] [-- OPTION ...] CASE ...
 
-A build is a folder with clattn-bench and the library; each keeps its own cache of kernels. A round runs every build on
-every case once, the order of the builds turning from round to round. Of each case and pass: the median of the device's
-medians in milliseconds of each build, and its time as a part of the first build's. Options of clattn-bench
-stand after "--"; "--sustained --baseline none" are always given.
+A build is a folder with clattn-bench and the library; each has its own kernel cache. A round runs every build once; the
+order of the builds rotates from round to round. For each case, pass and build it prints the median of the device times
+in milliseconds, and that time / the first build's. Options of clattn-bench follow "--"; "--sustained --baseline none"
+are always set.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def run(build, options, case, caches):
 
 
 def split_options(words):
-    """The words after "--": options first, then cases, which begin with "b" and a number."""
+    """Splits the words after "--" into options and cases; a case begins with "b" and a number."""
     first = next((i for i, word in enumerate(words) if word[:1] == "b" and word[1:2].isdigit()), len(words))
     return words[:first], words[first:]
 
@@ -44,9 +44,9 @@ def split_options(words):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("words", nargs="+", metavar="WORD", help="options of clattn-bench after --, then cases")
-    parser.add_argument("--build", action="append", required=True, help="a folder; the first is what others relate to")
+    parser.add_argument("--build", action="append", required=True, help="a folder; others are compared with the first")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each build (default: %(default)s)")
-    parser.add_argument("--csv", help="file that is written, a row a case, pass and build")
+    parser.add_argument("--csv", help="file to write, one row per case, pass and build")
     arguments = parser.parse_args()
     options, cases = split_options(arguments.words)
     if not cases:

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Times PyTorch's scaled_dot_product_attention on the case lines of clattn-bench, and puts both side by side.
+"""Times PyTorch's scaled_dot_product_attention on case lines of clattn-bench, and compares both.
 
     compare_torch.py [--csv FILE] [--backends LIST] [--repeats N] [--sustained] [--threads N] [--join CSV] CASE ...
     compare_torch.py --join ours.csv            # the cases of that file
 
 Columns of the CSV are those of clattn-bench; the implementation is torch-flash, torch-cudnn, torch-efficient,
-torch-math, or torch-cpu. On CUDA each backend is timed by the device's events, on the CPU by the wall. Inputs rotate
-through sets that are larger than the caches, and forward of a backward pass is not timed. As in clattn-bench a GPU
-rests after each run as long as that took, unless --sustained is given. A case that a backend refuses is skipped with
-its reason. Nothing is verified here: that is clattn-bench's part, for clattn.
+torch-math, or torch-cpu. On CUDA each backend is timed by events of the device, on the CPU by the wall clock. Runs
+rotate through sets of inputs that together exceed the caches. A backward time does not include forward. As in
+clattn-bench, a GPU rests after each run for as long as the run took, unless --sustained is given. A case that a backend
+refuses is skipped with its reason. Results are not verified.
 """
 
 import argparse
@@ -36,13 +36,13 @@ BACKENDS = {
     "efficient": SDPBackend.EFFICIENT_ATTENTION,
     "math": SDPBackend.MATH,
 }
-COLD_BYTES = 256 << 20  # of all sets together: more than any last-level cache of a GPU
+COLD_BYTES = 256 << 20  # of all sets together: more than a GPU's last-level cache
 WARM_SECONDS = 0.25
-NARROW = 16  # queries up to which K and V bytes a second are told, as in rates.h
+NARROW = 16  # up to so many queries, the bandwidth of K and V is reported, as in rates.h
 
 
 class Case:
-    """One line: b2 h4/2 n113 m203 d64 causal dtype=bf16 (what else clattn knows, PyTorch's function does not)."""
+    """A line such as b2 h4/2 n113 m203 d64 causal dtype=bf16. Other words of clattn have no counterpart in PyTorch."""
 
     def __init__(self, line):
         self.line, self.dtype, self.causal, self.backward = line, "f32", False, True
@@ -93,7 +93,7 @@ def make_inputs(case, device, backward):
 
 
 def attention(case, q, k, v):
-    """clattn's causal is bottom-right; is_causal is top-left, and the same where N = M. One query sees all keys."""
+    """clattn's causal is bottom-right, is_causal top-left: the same if N = M. With N = 1 all keys are visible."""
     options = {"enable_gqa": True} if case.hq != case.hk else {}
     if case.causal and case.n not in (1, case.m):
         raise RuntimeError("causal with N other than M: PyTorch's diagonal is another")
@@ -101,7 +101,7 @@ def attention(case, q, k, v):
 
 
 def passes(case, device, backward, repeats):
-    """Callables, one a set of inputs, each of which runs the pass once."""
+    """A callable for each set of inputs, which runs the pass once."""
     first = make_inputs(case, device, backward)
     one = sum(x.numel() * x.element_size() for x in first) * (2 if backward else 1)
     sets = [first] + [make_inputs(case, device, backward) for _ in range(cold_sets(one, 2 * repeats) - 1)]
@@ -136,7 +136,7 @@ def time_wall(runs, repeats, synchronize, rest):
 
 
 def time_device(runs, repeats, rest):
-    """Between events, the device being kept busy until all is enqueued, so that it never waits for the host."""
+    """Times between events. A sleep keeps the device busy until all is enqueued: it never waits for the host."""
     seconds = []
     for i in range(repeats):
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
@@ -182,7 +182,7 @@ def row_of(case, name, device, backward, times):
 
 
 def measure_or_reason(case, backend, device, backward, repeats, sustained):
-    """(times, None), or (None, why the backend refuses): what it warned of, else what it raised."""
+    """(times, None), or (None, the reason why the backend refuses: its last warning, else its exception)."""
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
@@ -222,10 +222,10 @@ def read_rows(path):
 
 
 def print_joined(ours, theirs):
-    """A line a pass of ours: its speed, that of each other implementation, and ours as a part of theirs."""
+    """Prints for each pass of ours its speed, the speed of each other implementation, and the ratio ours / theirs."""
     names = list(dict.fromkeys(row["implementation"] for row in ours + theirs if row["implementation"] != "clattn"))
     others = {(row["case"], row["pass"], row["implementation"]): float(row["tflops"]) for row in ours + theirs}
-    print(f"\nTFLOP/s, and in brackets clattn's as a part of it\n{'case':40} {'pass':8} {'clattn':>9}"
+    print(f"\nTFLOP/s, and in brackets clattn's / this\n{'case':40} {'pass':8} {'clattn':>9}"
           + "".join(f" {name:>19}" for name in names))
     for row in (row for row in ours if row["implementation"] == "clattn"):
         line = f"{row['case']:40} {row['pass']:8} {float(row['tflops']):9.3f}"
@@ -238,12 +238,12 @@ def print_joined(ours, theirs):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("cases", nargs="*", metavar="CASE")
-    parser.add_argument("--csv", help="file that is written, a row a pass")
+    parser.add_argument("--csv", help="file to write, one row per pass")
     parser.add_argument("--join", metavar="CSV", help="CSV of clattn-bench to compare with")
     parser.add_argument("--backends", help="with commas: flash, cudnn, efficient, math (default: all; on the CPU: cpu)")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--sustained", action="store_true", help="a GPU gets no rest between runs")
+    parser.add_argument("--sustained", action="store_true", help="no rest between runs on a GPU")
     parser.add_argument("--threads", type=int, help="of the CPU")
     arguments = parser.parse_args()
     known = list(BACKENDS) if arguments.device == "cuda" else ["cpu"]

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a driver calls its cache may be that of one compute unit, so a GPU gets a floor that is past the last level of
- * those that there are. On a shared host the cache of a CPU is far larger than what one gets of it: hence a ceiling. */
+/* Bounds of cold_bytes. A GPU's driver may report the cache of one compute unit: the floor exceeds
+ * every GPU's last-level cache. On a shared host a program gets only a small share of the CPU's
+ * cache: hence the ceiling. */
 #define GPU_FLOOR ((cl_ulong)256 << 20)
 #define CPU_CEILING ((cl_ulong)1 << 30)
 
@@ -26,7 +27,7 @@ static cl_ulong cold_bytes(const struct bench_device *device, cl_ulong cache)
     return bytes < device->global_bytes / 4 ? bytes : device->global_bytes / 4;
 }
 
-/* Cut where it is longer: OpenCL refuses a query that is too short. */
+/* Truncates a text that is too long; OpenCL itself refuses a short buffer. */
 static cl_int query_text(cl_device_id device, cl_device_info what, char *text, size_t size)
 {
     size_t needed = 0;

@@ -21,7 +21,7 @@ double bench_gemm_rate(int size, int repeats, const char **name)
             a[i] = (float)(i % 17) * 0.1f - 0.8f;
             b[i] = (float)(i % 13) * 0.1f - 0.6f;
         }
-        for (int run = -1; run < repeats; ++run) { /* the first warms up */
+        for (int run = -1; run < repeats; ++run) { /* the first run warms up */
             const double start = bench_now();
             cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size, size, size, 1.0f, a, size, b, size, 0.0f, c,
                         size);

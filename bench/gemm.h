@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The yardstick for CPU devices. */
+/* OpenBLAS's matrix product, the yardstick for CPUs. */
 #ifndef CLATTN_BENCH_GEMM_H
 #define CLATTN_BENCH_GEMM_H
 
-/* Median rate of OpenBLAS's sgemm of size^3 in FLOP/s, on all its threads; 0 where the bench was built without OpenBLAS
- * or memory is short. *name: the kernels that it chose. */
+/* Median FLOP/s of OpenBLAS's sgemm of size^3 on all its threads; 0 if the bench was built without
+ * OpenBLAS or memory is short. *name: the kernels that OpenBLAS chose. */
 double bench_gemm_rate(int size, int repeats, const char **name);
 
 #endif

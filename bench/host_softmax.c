@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loops over LANES numbers that a compiler turns into vectors without being allowed to reorder a sum; the C library's
- * expf would be called number by number and take most of the time of a baseline. */
+/* Inner loops over LANES numbers, which a compiler can vectorise without reordering a sum. Calls of
+ * the C library's expf for each number would take most of the baseline's time. */
 #include "host_softmax.h"
 
 #include <math.h>
@@ -9,18 +9,18 @@
 
 enum { LANES = 16 };
 
-/* The best vectors of the machine, whatever the rest is compiled for. */
+/* Use the machine's widest vectors, independent of the compiler's target. */
 #if defined __GNUC__ && !defined __clang__ && defined __x86_64__ && defined __GLIBC__
 #define ANY_MACHINE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define ANY_MACHINE
 #endif
 
-/* e^x for x <= 0, within two units of the last place of x log2(e): 2^n 2^f, n whole and |f| <= 1/2, by Taylor's
- * polynomial. Below 2^-126 it is 2^-126. */
+/* e^x for x <= 0 as 2^n 2^f, n an integer, |f| <= 1/2, by Taylor's polynomial. Error: two units in
+ * the last place of x log2(e). Results below 2^-126 become 2^-126. */
 static inline float exponential(float x)
 {
-    const float whole = 12582912.0f; /* 1.5 2^23: adding it leaves no fraction */
+    const float whole = 12582912.0f; /* 1.5 2^23: adding it rounds to an integer */
     float t = x * 1.44269504f;
     t = t < -126.0f ? -126.0f : t;
     const float n = (t + whole) - whole, f = (t - n) * 0.693147181f;

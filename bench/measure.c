@@ -118,7 +118,7 @@ void bench_measure_row(const struct bench_measured *m, enum bench_pass pass, con
     row->output_bytes = bench_output_bytes(&m->sets, bits);
 }
 
-/* The engine of the pass, as the plan tells: "forward: engine cpu, ...". */
+/* The engine of the pass, from the plan's description: "forward: engine cpu, ...". */
 static void read_engine(const clattn_plan *plan, enum bench_pass pass, char engine[32])
 {
     const char *at = strstr(clattn_plan_describe(plan), pass == BENCH_FORWARD ? "forward: " : "backward_");

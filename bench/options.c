@@ -19,25 +19,23 @@ static const char *const default_cases[] = {
 static const char help[] =
     "usage: clattn-bench [OPTION ...] [CASE ...]\n"
     "\n"
-    "Times forward and backward of each CASE, a line such as \"b1 h16 n2048 m2048 d64 causal dtype=bf16\" (words:\n"
-    "check/cases.h), after it has verified the results. Without a CASE a short list runs.\n"
+    "Verifies and times forward and backward of each CASE, a line such as\n"
+    "\"b1 h16 n2048 m2048 d64 causal dtype=bf16\" (words: check/cases.h). Without a CASE, a short list runs.\n"
     "\n"
     "  --device INDEX|TEXT      an index or part of a name of \"clattn devices\" (default: the best)\n"
     "  --engine NAME            auto, simt, cpu, nvidia_mma, nvidia_wgmma (default: auto)\n"
-    "  --repeats N              runs that each clock takes, 3 to 99 (default: 7)\n"
-    "  --sustained              a GPU gets no rest between runs: many run slower so, for they reach the limit of their "
-    "power\n"
-    "  --baseline LIST          what else is timed: materialised, openblas, none (default: all that there are)\n"
-    "  --csv FILE               writes a row a pass, for programs\n"
-    "  --plot FILE              draws speed against length as SVG, where the cases differ in length\n"
-    "  --from FILE              draws also what is in a CSV file, of this program or of compare_torch.py; up to 8 "
-    "times.\n"
-    "                           Without a CASE nothing is timed then\n"
-    "  --memory                 tells what device memory each case takes, and times nothing\n"
-    "  --startup                tells how long the first result takes, and nothing else\n"
-    "  --build-options TEXT     appended to the options of every kernel's build\n"
+    "  --repeats N              runs per clock, 3 to 99 (default: 7)\n"
+    "  --sustained              no rest between runs on a GPU: many GPUs reach their power limit and run slower\n"
+    "  --baseline LIST          also time materialised, openblas, or none (default: all in this build)\n"
+    "  --csv FILE               write CSV, one row per pass\n"
+    "  --plot FILE              draw speed against length as SVG, if the cases differ in length\n"
+    "  --from FILE              also draw the rows of a CSV file from this program or compare_torch.py (up to 8\n"
+    "                           times). Without a CASE nothing is timed\n"
+    "  --memory                 print the device memory of each case, and time nothing\n"
+    "  --startup                print the time to the first result, and time nothing else\n"
+    "  --build-options TEXT     append TEXT to the build options of every kernel\n"
     "\n"
-    "Exit status: 0; 1 where a device failed or a result was wrong; 2 for a command line that makes no sense.\n";
+    "Exit status: 0; 1 if a device failed or a result was wrong; 2 for a bad command line.\n";
 
 static int bad(const char *what, const char *value, const char *allowed)
 {
@@ -143,7 +141,7 @@ static int read_option(int option, struct bench_options *options)
         options->library.build_options = optarg;
         return 0;
     default:
-        return -1; /* getopt has told */
+        return -1; /* getopt_long has printed the error */
     }
 }
 
@@ -185,12 +183,11 @@ enum bench_start bench_options_read(int argc, char **argv, struct bench_options 
         return BENCH_BAD;
     }
     if ((options->memory || options->startup) && (options->csv || options->plot)) {
-        fputs("clattn-bench: --csv and --plot are about times, and --memory and --startup take none for them\n",
-              stderr);
+        fputs("clattn-bench: --csv and --plot need times, and --memory and --startup measure none for them\n", stderr);
         return BENCH_BAD;
     }
     if (options->memory && options->startup) {
-        fputs("clattn-bench: --memory and --startup are two different things\n", stderr);
+        fputs("clattn-bench: --memory and --startup exclude each other\n", stderr);
         return BENCH_BAD;
     }
     return read_cases(argc - optind, argv + optind, options) ? BENCH_BAD : BENCH_GO;

@@ -12,18 +12,18 @@ struct bench_options {
     clattn_options library;
     int repeats;
     int sustained;          /* no rest between runs */
-    int memory, startup;    /* instead of timing */
+    int memory, startup;    /* reports instead of timing */
     const char *csv, *plot; /* files, or NULL */
     const char *from[BENCH_MOST_FROM];
-    size_t from_count;     /* reports whose rows are drawn, too */
-    const char *baselines; /* names with commas; NULL: those that there are */
+    size_t from_count;     /* reports to draw as well */
+    const char *baselines; /* names separated by commas; NULL: all */
     struct test_case *cases;
-    size_t count; /* 0 only where reports are drawn and nothing is timed */
+    size_t count; /* 0: only draw reports, time nothing */
 };
 
 enum bench_start { BENCH_GO, BENCH_HELP, BENCH_BAD };
 
-/* BENCH_BAD: standard error has been told why. Free the options either way. */
+/* BENCH_BAD: the reason is on standard error. Free the options either way. */
 enum bench_start bench_options_read(int argc, char **argv, struct bench_options *options);
 void bench_options_free(struct bench_options *options);
 

@@ -7,8 +7,8 @@
 
 enum { RUNS = 100, COPIES = 5, ACCUMULATORS = 10, FIRST_STEPS = 1 << 10, MOST_STEPS = 1 << 28 };
 
-/* Seconds of a run: past what starting it costs, and short enough that some run on a busy CPU is not interrupted; all
- * runs together are long enough for clocks to rise. */
+/* Seconds of a run: long against the launch overhead, and short enough that on a busy CPU some run
+ * is not interrupted. All runs together last long enough for clocks to rise. */
 #define LONG_ENOUGH 0.002
 
 static cl_int run(const struct bench_device *device, cl_kernel kernel, size_t first, size_t global, size_t local,
@@ -31,18 +31,18 @@ static cl_int run(const struct bench_device *device, cl_kernel kernel, size_t fi
 
 /* ---- multiply-adds ---- */
 
-/* A CPU's core takes one work-item and its vectors; a GPU's takes many, for each of its lanes. */
+/* On a CPU one work-item per core, with vectors; on a GPU many per compute unit. */
 static void shape_of(const struct bench_device *device, size_t *global, size_t *local)
 {
     *local = device->is_cpu ? 1 : 256;
     *global = device->units * *local * (device->is_cpu ? 4 : 32);
 }
 
-/* The rate of a built kernel, in vectors of `width`. */
+/* The rate of a kernel built for vectors of `width`. */
 static cl_int time_multiply_add(const struct bench_device *device, cl_kernel kernel, cl_mem out, cl_uint width,
                                 double *flops)
 {
-    const cl_float factor = 0.999f, step = 0.001f; /* sums tend to 1: no infinity, no subnormal number */
+    const cl_float factor = 0.999f, step = 0.001f; /* sums tend to 1: neither infinite nor subnormal */
     size_t global, local;
     double seconds = 0.0, best = 0.0;
     cl_int steps = FIRST_STEPS, error = clSetKernelArg(kernel, 0, sizeof out, &out);
@@ -91,8 +91,9 @@ static int measure_multiply_add(const struct bench_device *device, cl_uint width
 
 /* ---- copying ---- */
 
-/* Vectors that a work-item copies on a CPU; parts in which the buffer is copied there, one after the other, so that
- * some run on a busy machine is not interrupted. A part was last touched a whole buffer ago. */
+/* On a CPU: vectors that a work-item copies, and chunks of the buffer that are copied one by one,
+ * so that on a busy machine some run is not interrupted. A whole buffer is copied between two
+ * visits of a chunk. */
 enum { CHUNK = 1 << 12, PARTS = 32 };
 
 static cl_int time_copy(const struct bench_device *device, cl_kernel kernel, const cl_mem buffers[2], cl_uint width,
@@ -111,7 +112,7 @@ static cl_int time_copy(const struct bench_device *device, cl_kernel kernel, con
         double seconds;
         error = run(device, kernel, (size_t)(i % parts) * global, global, local, &seconds);
         const double found = 2.0 * (double)bytes / parts / seconds;
-        if (i >= parts && found > *rate) /* the first time warms up */
+        if (i >= parts && found > *rate) /* the first round warms up */
             *rate = found;
     }
     return error;
@@ -129,7 +130,7 @@ static int measure_copy(const struct bench_device *device, cl_uint width, double
     int bad = !kernel || !(buffers[0] = bench_buffer(device, bytes, message)) ||
               !(buffers[1] = bench_buffer(device, bytes, message));
     if (!bad) {
-        const cl_float zero = 0.0f; /* pages that were never written are all the same one on some systems */
+        const cl_float zero = 0.0f; /* some systems map all unwritten pages to one */
         cl_int error = clEnqueueFillBuffer(device->profiled, buffers[0], &zero, sizeof zero, 0, bytes, 0, NULL, NULL);
         if (!error)
             error = time_copy(device, kernel, buffers, width, bytes, rate);
@@ -145,7 +146,7 @@ static int measure_copy(const struct bench_device *device, cl_uint width, double
 
 int bench_measure_peaks(const struct bench_device *device, struct bench_peaks *peaks, char *message)
 {
-    /* One lane and four suit GPUs, native vectors and sixteen lanes CPUs; which is best is found out. */
+    /* Widths to try: 1 and 4 on GPUs, the native width and 16 on CPUs. */
     const cl_uint widths[2] = {device->is_cpu ? (device->vector > 1 ? device->vector : 4) : 1, device->is_cpu ? 16 : 4};
     *peaks = (struct bench_peaks){0.0, 0.0};
     for (int i = 0; i < 2; ++i)

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the device can do at most: multiply-adds, and copying.
+/* Kernels for the device's peaks: multiply-adds, and copies.
  *
- * -D VECTOR=float, float4, ..: what one accumulator holds. */
+ * -D VECTOR=float, float4, ..: type of an accumulator. */
 #ifndef VECTOR
 #error "-D VECTOR is missing"
 #endif
 
-/* Not fma() or mad(): one compiler calls a function for the one and never fuses the other. All fuse this, as
- * -cl-mad-enable lets them. */
+/* Neither fma() nor mad(): one compiler makes a function call of fma() and never fuses mad(). With
+ * -cl-mad-enable all compilers fuse this expression. */
 #define MULTIPLY_ADD(x, y, z) ((x) * (y) + (z))
 
-/* Ten sums that do not wait for each other: enough for a latency of five with two units, and with two operands they fit
- * sixteen registers. `factor` and `step` are arguments, so that nothing is known when compiling; the sums are stored,
- * so that none is dead. 10 x `steps` multiply-adds of a VECTOR a work-item. */
+/* 10 `steps` multiply-adds of a VECTOR per work-item, in ten independent sums: enough for a latency
+ * of five cycles on two units, and with two operands they fit sixteen registers. `factor` and
+ * `step` are arguments so that the compiler cannot fold them, and the sums are stored so that none
+ * is dead. */
 kernel void multiply_add(global VECTOR *out, const int steps, const float factor, const float step)
 {
     VECTOR a = (VECTOR)(step), b = a + 1.0f, c = a + 2.0f, d = a + 3.0f, e = a + 4.0f;
@@ -33,8 +34,8 @@ kernel void multiply_add(global VECTOR *out, const int steps, const float factor
     out[get_global_id(0)] = a + b + c + d + e + f + g + h + i + j;
 }
 
-/* Each work-item copies `count` vectors, one after the other: one on a GPU, where neighbours read together; a page or
- * more on a CPU, where each core reads on. */
+/* Each work-item copies `count` consecutive vectors: 1 on a GPU, where accesses of neighbours
+ * coalesce; a page or more on a CPU, where each core reads sequentially. */
 kernel void copy(global const VECTOR *from, global VECTOR *to, const int count)
 {
     const size_t first = get_global_id(0) * (size_t)count;

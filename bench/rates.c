@@ -16,7 +16,8 @@ const char *bench_dtype_name(clattn_dtype dtype)
     return dtype == CLATTN_FLOAT32 ? "f32" : dtype == CLATTN_FLOAT16 ? "f16" : "bf16";
 }
 
-/* Pairs of a query and a key that count: half when causal, and those in windows. */
+/* Pairs (i,j) per head that count: those in the window if there is one, else half if causal, else
+ * all. */
 static double visible_pairs(const clattn_problem *p)
 {
     const double n = (double)p->q_len, m = (double)p->kv_len, left = (double)p->score.window_left,
@@ -35,8 +36,8 @@ static double visible_pairs(const clattn_problem *p)
     return pairs;
 }
 
-/* FlashAttention counts five products backward where forward has two. A part of the gradients takes its share of them:
- * S and dP serve all, dQ, dK and dV are one each; dV alone does without dP. */
+/* FlashAttention counts two products forward and five backward: S, dP, dQ, dK, dV. A gradient that
+ * is not computed does not count; dP does not count for dV alone. */
 double bench_flops(const clattn_problem *p, unsigned passes, enum bench_pass pass)
 {
     const double visible = (double)p->batch * (double)p->q_heads * visible_pairs(p);

@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the columns that are read, their place in bench_csv_header. */
+/* Positions in bench_csv_header of the columns that are read. */
 enum { DEVICE = 0, IMPLEMENTATION = 5, CASE = 6, PASS = 7, ENGINE = 9, DEVICE_MS = 10, TFLOPS = 16, COLUMNS = 26 };
 
-/* Cuts a line into fields where it lies, quotes taken off. Returns how many there are, COLUMNS + 1 for more. */
+/* Splits a line into fields in place and removes quotes. Returns the number of fields; COLUMNS + 1
+ * if there are more. */
 static int cut(char *line, char *fields[COLUMNS])
 {
     int count = 0;
@@ -41,7 +42,7 @@ static int read_number(const char *text, double *number)
     return *text && !*end && *number > 0.0 && isfinite(*number) ? 0 : -1;
 }
 
-/* What is wrong with the fields, or NULL. */
+/* Parses the fields. Returns NULL, or what is wrong with them. */
 static const char *read_row(char *const fields[COLUMNS], struct bench_row *row)
 {
     char error[CASE_LINE_SIZE];

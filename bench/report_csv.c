@@ -8,7 +8,7 @@ const char bench_csv_header[] =
     "wall_ms,wall_ms_min,wall_ms_max,tflops,peak_share,gb_s,copy_share,input_bytes,output_bytes,workspace_bytes,"
     "error_ratio,peak_tflops,copy_gb_s";
 
-/* In quotes where it has to be; followed by a comma. */
+/* Writes a field, quoted if necessary, and a comma. */
 static void put_text(FILE *file, const char *text)
 {
     if (!strpbrk(text, ",\"\n")) {

@@ -6,18 +6,18 @@
 #include "measure.h"
 #include "startup.h"
 
-/* Device, library, peaks; then the head of the table. */
+/* Prints device, library and peaks, then the table's header. */
 void bench_table_begin(const struct bench_setting *setting);
 void bench_table_row(const struct bench_setting *setting, const struct bench_row *row);
 
-/* In place of a row: `implementation` was not timed, and why. */
+/* Prints, instead of a row, why `implementation` was not timed. */
 void bench_table_skip(const char *line, const char *implementation, const char *why);
 
-/* Device memory, for --memory. */
+/* The table of --memory: device memory. */
 void bench_memory_begin(void);
 void bench_memory_row(const struct bench_measured *m);
 
-/* Start-up, for --startup. */
+/* The table of --startup: time to the first result. */
 void bench_startup_begin(void);
 void bench_startup_row(const struct test_case *c, const struct bench_startup *s);
 

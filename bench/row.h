@@ -16,7 +16,7 @@ struct bench_row {
     struct bench_clocks clocks;
     double flops, narrow_bytes; /* of the pass: see rates.h */
     size_t input_bytes, output_bytes, workspace_bytes;
-    double error_ratio; /* worst error / tolerance */
+    double error_ratio; /* largest error / tolerance */
 };
 
 struct bench_rows {
@@ -28,13 +28,13 @@ struct bench_rows {
 int bench_rows_add(struct bench_rows *rows, const struct bench_row *row);
 void bench_rows_free(struct bench_rows *rows);
 
-/* What every row of a report has in common. */
+/* What all rows of a report share. */
 struct bench_setting {
     const char *device, *driver, *platform, *version, *commit;
     struct bench_peaks peaks;
 };
 
-/* Floating-point operations a second, by the device's clock. */
+/* FLOP/s by the device's clock. */
 double bench_row_rate(const struct bench_row *row);
 
 #endif

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What the width of key tiles does to the accuracy of attention: P and out are rounded to float16, all else is float64.
+"""The effect of the width of key tiles on accuracy. P and out are rounded to float16, all else is float64.
 
     simulate_rounding.py [--heads N] [--length N] [--depth N]
 
-P is at most 1 by the largest score so far. Where a tile raises that, its largest P is exactly 1, which float16 holds
-without an error; with wider tiles, of which there are fewer, fewer P are. A line a width, and from which end tiles are
-taken: the root of the mean square of out's errors, and what it is of 64 keys from the last on, as FlashAttention-2
-takes them at a depth of 128. Needs NumPy.
+The online softmax scales P by the running maximum. A tile that raises the maximum has a P of exactly 1, which float16
+holds without error. Wider tiles are fewer, so fewer P are exact. Prints for each width, and for tiles from the first or
+from the last on, the root mean square error of out, and its ratio to that of 64 keys from the last on, which
+FlashAttention-2 uses at depth 128. Needs NumPy.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def attention(scores, v, width, begin):
 
 
 def squares(random, length, depth, causal):
-    """The mean square of one head's errors, for each of WALKS."""
+    """The mean square error of one head for each of WALKS."""
     q, k, v = (rounded(random.standard_normal((length, depth))) for _ in range(3))
     scores = q @ k.T / depth**0.5
     if causal:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Softmax of the rows of S (rows, M) in place, the way an unfused framework does it: the middle of attention that
- * stores its scores. Row r is query r % N; it sees the keys j <= r % N + offset; a row that sees none becomes 0. One
- * work-group a row, of GROUP work-items, each of which takes WIDTH keys at a time. */
+/* In-place softmax of the rows of S (rows, M), for the baseline that stores S. Row r is query r % N
+ * and sees the keys j <= r % N + offset; a row that sees no key becomes 0. One work-group of GROUP
+ * work-items per row; a work-item processes WIDTH keys at a time. */
 #if !defined GROUP || !defined WIDTH
 #error "-D GROUP or -D WIDTH is missing"
 #endif
@@ -36,7 +36,8 @@ typedef float lanes;
 #error "WIDTH is 1 or 16"
 #endif
 
-/* `fold` of the values that the work-items have, to all of them. Barriers at the top level, so a macro. */
+/* Reduces `value` over the work-group by `fold`; all work-items get the result. A macro, as
+ * barriers stay at the top level. */
 #define REDUCE(value, fold)                                                                                            \
     shared[me] = value;                                                                                                \
     for (int apart = GROUP / 2; apart > 0; apart /= 2) {                                                               \
@@ -57,7 +58,7 @@ __attribute__((reqd_work_group_size(GROUP, 1, 1))) kernel void softmax(global fl
     const int me = (int)get_local_id(0);
     global float *row = scores + (long)get_group_id(0) * M;
     const long seen = clamp((long)get_group_id(0) % N + offset + 1, 0L, M);
-    const long whole = seen - seen % WIDTH; /* keys that are taken WIDTH at a time; the rest one by one */
+    const long whole = seen - seen % WIDTH; /* keys processed WIDTH at a time; the rest one by one */
     lanes most = (lanes)(-INFINITY), sum = (lanes)(0.0f);
     for (long j = me * WIDTH; j < whole; j += GROUP * WIDTH)
         most = fmax(most, scale * READ(row + j));

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the picture, in its own units; the axes enclose what the margins leave, the legend is below. */
+/* Sizes of the picture in SVG units: the plot lies within the margins, the legend is below. */
 enum { WIDTH = 860, PLOT_HEIGHT = 400, LEFT = 80, RIGHT = 30, TOP = 50, AXIS = 60, LEGEND_LINE = 20 };
 
 static const char *const colours[] = {"#1f6fb4", "#d1495b", "#2e8b57", "#8e5ea2",
@@ -16,7 +16,7 @@ static const char *const colours[] = {"#1f6fb4", "#d1495b", "#2e8b57", "#8e5ea2"
 
 struct point {
     const struct bench_row *row;
-    char curve[CASE_LINE_SIZE + 96]; /* its legend */
+    char curve[CASE_LINE_SIZE + 96]; /* its text in the legend */
     double length, rate;             /* keys; TFLOP/s */
 };
 
@@ -64,7 +64,7 @@ static struct point *make_points(const struct bench_rows *rows)
 
 /* ---- drawing ---- */
 
-/* Lengths double from one to the next, so their axis is logarithmic. */
+/* The length axis is logarithmic, as lengths usually double. */
 static double x_of(const struct frame *f, double length)
 {
     return LEFT + 20 + log(length / f->low) / log(f->high / f->low) * (WIDTH - LEFT - RIGHT - 40);
@@ -84,7 +84,7 @@ static void draw_axes(const struct frame *f, const struct point *points, size_t 
         snprintf(label, sizeof label, "%g", rate);
         svg_text(f->file, LEFT - 8, y_of(f, rate) + 4, "text-anchor=\"end\"", label);
     }
-    double labelled = -1e9; /* where the last label stands: lengths that are close get one */
+    double labelled = -1e9; /* position of the last label; close lengths share one */
     for (double next = f->low; next <= f->high;) {
         const double x = x_of(f, next);
         svg_line(f->file, x, bottom, x, bottom + 5, "stroke=\"" SVG_INK "\"");
@@ -107,7 +107,8 @@ static void draw_axes(const struct frame *f, const struct point *points, size_t 
     svg_text(f->file, LEFT, 28, "font-size=\"16\" font-weight=\"bold\"", label);
 }
 
-/* One curve, of the points at `points`, and its line of the legend; returns how many points it has. */
+/* Draws the curve that starts at `points`, and its line in the legend. Returns the number of its
+ * points. */
 static size_t draw_curve(const struct frame *f, const struct point *points, size_t left, size_t number)
 {
     const char *colour = colours[number % (sizeof colours / sizeof *colours)];

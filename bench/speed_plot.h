@@ -7,9 +7,9 @@
 
 #include <stdio.h>
 
-/* A curve for each implementation, engine and pass of cases that differ in nothing but B, N and M; M is along the axis.
- * Returns 1,
- * or 0 and has written nothing where all rows have the same M; -1 where host memory is short. */
+/* Draws a curve for each implementation, engine and pass of cases that differ only in B, N and M;
+ * the axis is M. Returns 1; 0, with nothing written, if all rows have the same M; -1 if host memory
+ * is short. */
 int bench_plot_write(FILE *file, const struct bench_setting *setting, const struct bench_rows *rows);
 
 #endif

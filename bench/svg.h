@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The strokes of a chart in an SVG file. */
+/* Drawing of charts in an SVG file. */
 #ifndef CLATTN_SVG_H
 #define CLATTN_SVG_H
 
@@ -8,7 +8,7 @@
 #define SVG_INK "#333333"
 #define SVG_PALE "#dddddd"
 
-/* The head of a picture of width x height of its own units, white; and its end. */
+/* Begins a white picture of width x height units, and ends it. */
 void svg_begin(FILE *file, int width, int height);
 void svg_end(FILE *file);
 
@@ -16,10 +16,10 @@ void svg_end(FILE *file);
 void svg_line(FILE *file, double x1, double y1, double x2, double y2, const char *style);
 void svg_text(FILE *file, double x, double y, const char *style, const char *text);
 
-/* Text along a vertical axis, from bottom to top, (x,y) being its middle. */
+/* Text along a vertical axis, from bottom to top, centred at (x,y). */
 void svg_text_upwards(FILE *file, double x, double y, const char *text);
 
-/* 1, 2 or 5 times a power of ten, such that about `wish` of them fill `range`. */
+/* A tick distance of 1, 2 or 5 times a power of ten, for about `wish` ticks in `range`. */
 double svg_tick(double range, double wish);
 
 #endif

@@ -129,13 +129,14 @@ static int verify_key_gradients(const struct test_case *c, const struct data_set
     return bad ? -1 : 0;
 }
 
-/* Images of outputs start as NaN: a work-group that never ran leaves some. lse may be minus infinite. */
+/* A search for NaN and infinity in an output. Outputs start as NaN and stay so where no work-group
+ * ran. lse may be infinite. */
 struct numbers {
     const struct data_set *data;
     enum data_slot slot;
 };
 
-/* Whether some are none. */
+/* 1 if an element is not a valid number. */
 static int look_for_numbers(void *self, size_t first, size_t past)
 {
     const struct numbers *look = self;

@@ -4,9 +4,9 @@
  *   P_ij = exp(S_ij - L_i)   delta_i = dO_i . O_i   dS_ij = P_ij (dO_i . V_j - delta_i)
  *   dK_j = scale sum_i dS_ij Q_i   dV_j = sum_i P_ij dO_i
  *
- * over the queries i of all heads that read the key. The reference would need all of S for L; here L and O are those
- * that the forward pass wrote, which backward takes as its inputs, and which are verified by rows. So the cost of a key
- * is N (D + Dv). */
+ * summed over the queries i of all heads of the key's group. The reference would need all of S for
+ * L; here L and O come from the device's forward pass, which is verified by rows. So a key costs N
+ * (D + Dv) per head. */
 #include "verify.h"
 
 #include "half.h"
@@ -28,7 +28,7 @@ struct work {
     double dk_bound, dv_bound; /* as in reference_sizes */
 };
 
-/* x . y, the root of its squared terms, and the largest |x| */
+/* x . y, its size as in reference_sizes, and the largest |x| */
 struct product {
     double sum, size, most;
 };
@@ -51,7 +51,7 @@ static double rounded(const struct work *w, double x)
     return (double)element_round(w->p->dtype, x);
 }
 
-/* Adds what query i of head h gives to the gradients of key j. */
+/* Adds the terms of query i of head h to the gradients of key j. */
 static void add_query(struct work *w, int64_t b, int64_t h, int64_t i, int64_t j, double *dk, double *dv,
                       struct reference_sizes *sizes)
 {
