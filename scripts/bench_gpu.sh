@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The figures of docs/performance.md on a GPU, beside PyTorch where python3 has it: ./scripts/bench_gpu.sh BINARIES RESULTS [GROUP ...]
+# Measure the figures of docs/performance.md on a GPU, and PyTorch's if python3 has PyTorch:
+# ./scripts/bench_gpu.sh BINARIES RESULTS [GROUP ...]
 #
-# BINARIES: a folder with clattn-bench and the library. RESULTS: a folder for the CSV files and, where there is python3, plots.
-# GROUPs: start float32 query half; all by default, which takes minutes.
+# BINARIES: a folder with clattn-bench and the library. RESULTS: a folder for CSV files and, where there is python3, plots.
+# GROUPs: start float32 query half; default: all, which takes minutes.
 set -u
 
 if [ $# -lt 2 ]; then
@@ -19,7 +20,7 @@ here=$(dirname "$0")/..
 mkdir -p "$results"
 status=0
 
-# The lines of a type: 16k tokens, 2048 wide.
+# Prints the case lines, with the words $1 appended: 16k tokens, heads x head dimension = 2048.
 cases() {
     for length in 8192 2048; do
         batch=$((16384 / length))
@@ -31,8 +32,8 @@ cases() {
     done
 }
 
-# compare NAME BACKENDS ENGINE ...: the lines on standard input, by clattn's engines and by PyTorch. Behind a pipe, so that it
-# tells by its own status what failed.
+# compare NAME BACKENDS ENGINE ...: times the case lines on standard input by clattn's engines and by
+# PyTorch. Runs in a pipe's subshell, so it reports failure by its exit status.
 compare() {
     failed=0
     name=$1
@@ -52,7 +53,7 @@ compare() {
     return $failed
 }
 
-# draw TYPE: speed against length, of each pass.
+# draw TYPE: plots speed against length for each pass.
 draw() {
     type=$1
     failed=0

@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What docs/devices.md records of a device, in one go: ./scripts/check_gpu.sh BINARIES LOGS [--device WHICH]
+# Run all checks that docs/devices.md records of a device:
+# ./scripts/check_gpu.sh BINARIES LOGS [--device WHICH]
 #
-# BINARIES: a folder with the programs clattn and clattn-bench, and, where the layer is to be tested too, the test programs
-# test_layer*. LOGS: a folder for what they print. Lists the devices, runs the whole case table and the tensor past 2^31
-# elements with every engine and type, the quick tier on engine cpu too, the layer's tests, and the benchmark (with
-# LOGS/bench.csv).
+# BINARIES: a folder with clattn and clattn-bench and, to test the layer too, the test programs
+# test_layer*. LOGS: a folder for their output. Lists the devices; runs the whole case table and the
+# tensor past 2^31 elements with every engine and type, the quick tier on engine cpu, the layer's
+# tests, and the benchmark (LOGS/bench.csv).
 set -u
 
 if [ $# -lt 2 ]; then
@@ -33,8 +34,8 @@ if grep 'is wrong (' "$logs/devices.log"; then
     status=1
 fi
 
-# The whole table: in its own types by whatever engine is the best, then all of it in 16 bits by each engine that the
-# device is able to run. Side by side and in parts, for compilers take most of the time.
+# The whole table: in the cases' own types on the best engine, and in both 16-bit types on each
+# available engine. All run in parallel, in parts, as compilers take most of the time.
 parts=$((($(getconf _NPROCESSORS_ONLN) + 7) / 8))
 in_background() {
     log=$1

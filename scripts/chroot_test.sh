@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Try this checkout on a bare Debian of its own: ./scripts/chroot_test.sh bookworm|trixie readme|newcomer [FOLDER]
+# Test this checkout on a new bare Debian: ./scripts/chroot_test.sh bookworm|trixie readme|newcomer [FOLDER]
 #
-#   readme     README's packages and no more; then its install line, the tool, and its program by its compile line, for which
-#              pkg-config is added. Two minutes
+#   readme     install only README's packages; run its install line and the tool; then add
+#              pkg-config and run the compile line on README's program. Two minutes
 #   newcomer   ./scripts/demo.sh and ./scripts/test.sh --quick, which install what they need
 #
-# What is tried is the last commit (HEAD), without what it does not hold. The system is made by mmdebstrap from the machine's
-# own Debian mirror, in a new folder below FOLDER (default: TMPDIR or /tmp), and removed at the end. Needs root,
-# for chroot, and takes it by sudo.
+# Tests the last commit (HEAD); changes that are not committed are left out. mmdebstrap makes the
+# system from this machine's Debian mirror in a new folder below FOLDER (default: TMPDIR or /tmp),
+# which is removed at the end. Needs root for chroot, and uses sudo.
 set -eu
 
 fail() {
@@ -23,18 +23,19 @@ mirror() {
         awk '$1 == "Debian" && $2 == "main" && $3 !~ /-/ { print $4; exit }'
 }
 
-# What README says between apt install and the closing parenthesis.
+# README's packages: the words between apt install and the closing parenthesis.
 readme_packages() {
     # shellcheck disable=SC2016 # README's quotes
     tr '\n' ' ' <README.md | sed -n 's/.*(`apt install \([^`]*\)`).*/\1/p'
 }
 
-# The line of a shell block of README that begins so, for root.
+# The line of README that begins with $1, without sudo.
 readme_line() {
     grep "^$1" README.md | sed 's/sudo //g'
 }
 
-# inside COMMAND: by a shell of the new system. Mounts are in a name space of their own and end with the command.
+# inside COMMAND: runs COMMAND in a shell of the new system. Its mounts are in a separate mount
+# namespace and end with the command.
 inside() {
     # shellcheck disable=SC2016 # the inner shell's arguments
     unshare --mount sh -c 'mount -t proc proc "$1/proc" && mount --rbind /sys "$1/sys" && mount --rbind /dev "$1/dev" &&

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compiles the built-in configurations for GPUs that are not here, and holds what they take to a budget.
+"""Compiles the built-in configurations for GPUs without having them, and checks their registers against a budget.
 
     scripts/compile_offline.py build/tests/list_table [--few] [--update] [--jobs N] [TARGET ...]
 
-LIST_TABLE prints the configurations (tests/list_table.c); --few asks it for a part of them. TARGET: gfx90a gfx942
+LIST_TABLE prints the configurations (tests/list_table.c), with --few only some of them. TARGET: gfx90a gfx942
 gfx1030 gfx1100 (AMD, by clang 19 and ROCm's device library), tgllp acm-g10 pvc (Intel, by ocloc), sm_80 sm_90a (NVIDIA,
-by clang 19 and, where CUDA is, ptxas); default: all. Compilers: ./scripts/setup.sh offline.
+by clang 19 and, with CUDA, ptxas); default: all. ./scripts/setup.sh offline installs the compilers.
 
-tests/offline_budget.csv has a row a configuration and a column a target, registers/spills/stack as in
-scripts/offline_targets.py: no more may be taken. Without a budget a configuration may take any number of registers, but
-must not spill, and have no stack (except on Intel). --update writes what was found into the table, registers rounded up
-to whole eights. Figures of other versions of the compilers are not compared.
-Status 1: a configuration does not compile, or takes too much; 77: there is no compiler for any of the targets.
+tests/offline_budget.csv has a row for each configuration and a column for each target with the upper bounds
+registers/spills/stack (see scripts/offline_targets.py). A configuration without a budget may use any number of
+registers, but no spills and no stack (on Intel a stack is allowed). --update writes the results to the table, with
+registers rounded up to a multiple of eight. Budgets of other compiler versions are not compared.
+Status 1: a configuration does not compile, or exceeds its budget; 77: there is no compiler for any target.
 """
 import argparse
 import csv
@@ -25,12 +25,12 @@ from offline_targets import TARGETS, CompileError, Figures, compile_config, conf
 from offline_targets import prepare, read_configs, versions
 
 BUDGET = Path(__file__).resolve().parent.parent / "tests" / "offline_budget.csv"
-COMPILERS = ("compilers", "")  # the row that says what the figures were made with
+COMPILERS = ("compilers", "")  # the row with the compilers' versions
 ANY = 10**9
 
 
 def read_budget():
-    """(kernel, options) -> target -> text of the cell."""
+    """(kernel, options) -> target -> text of its cell."""
     if not BUDGET.exists():
         return {}
     with BUDGET.open(newline="", encoding="utf-8") as file:
@@ -38,7 +38,7 @@ def read_budget():
 
 
 def write_budget(budget, kept):
-    """Sorted, so that a change is seen as one; only the configurations in `kept`, or all where that is None."""
+    """Writes the configurations in `kept` (None: all), sorted, so that differences stay small."""
     with BUDGET.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["kernel", "options", *TARGETS], restval="", lineterminator="\n")
         writer.writeheader()
@@ -48,13 +48,13 @@ def write_budget(budget, kept):
 
 
 def excess(figures, allowed):
-    """What is too much, in words, or ""."""
+    """The figures that exceed their budget, as a sentence, or ""."""
     return ", ".join(f"{name} {found}, its budget is {most}"
                      for name, found, most in zip(Figures._fields, figures, allowed) if found > most)
 
 
 def compile_target(name, configs, folder, jobs):
-    """Figures, or the CompileError, of each configuration."""
+    """The Figures or the CompileError of each configuration."""
     def one(numbered):
         try:
             return compile_config(name, numbered[1], folder / f"{name}.{numbered[0]}")
@@ -66,7 +66,7 @@ def compile_target(name, configs, folder, jobs):
 
 
 def judge(name, configs, results, budget, comparable):
-    """Prints what is wrong; returns how many configurations are."""
+    """Prints the failures, and returns the number of configurations that fail."""
     wrong = 0
     for config, result in zip(configs, results):
         cell = budget.get((config.kernel, config.options), {}).get(name)
@@ -103,7 +103,7 @@ def update(budget, name, configs, results):
 
 
 def check_target(name, every_config, budget, arguments, folder):
-    """Returns how many configurations fail."""
+    """Returns the number of configurations that fail."""
     configs = configs_of(TARGETS[name], every_config)
     results = compile_target(name, configs, folder, arguments.jobs)
     made_with, here = budget.get(COMPILERS, {}).get(name), versions(TARGETS[name].vendor)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Configure a build folder: ./scripts/configure.sh FOLDER [CMake options]
 #
-# A new folder is a release build, with Ninja where that is installed; one that exists keeps its generator and its options.
+# A new folder becomes a release build, with Ninja if installed; an existing one keeps its generator
+# and options.
 set -eu
 
 folder=$1

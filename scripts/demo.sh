@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Install what is missing, build, and run the demo: ./scripts/demo.sh [DEVICE]
 #
-# DEVICE is an index or a part of a device's name, as for `clattn --device`; without one, the best device there is.
-# Everything but apt's packages stays in build/.
+# DEVICE is an index or part of a device's name, as for `clattn --device`; default: the best device.
+# Apart from apt's packages, everything stays in build/.
 set -eu
 
 if [ $# -gt 1 ] || [ "${1:-}" = --help ]; then

