@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Forward and backward on activations of a real transformer, and what they cost: demo [DEVICE [FOLDER]]
+/* Runs forward and backward on activations of a real transformer, and prints time and memory: demo
+ * [DEVICE [FOLDER]]
  *
- * DEVICE as for clattn_find_device; FOLDER holds q.npy, k.npy, v.npy and mask.npy (default: examples/data). Exit status
- * 0 when every result is within the float32 tolerance of the same computed in double, 1 when not or when something
- * failed. */
+ * DEVICE as for clattn_find_device; FOLDER has q.npy, k.npy, v.npy and mask.npy (default:
+ * examples/data). Exit status 0 if every result is within the float32 tolerance of the reference in
+ * double, else 1. */
 #include "check.h"
 #include "clattn.h"
 #include "npy.h"
@@ -14,13 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPEATS 5 /* runs of each pass, the fastest counts */
+#define REPEATS 5 /* runs of each pass; the fastest counts */
 
 struct input {
     clattn_problem problem;
     float *q, *k, *v, *dout;
     unsigned char *mask;
-    int64_t shortest, longest; /* keys that a batch may attend to */
+    int64_t shortest, longest; /* fewest and most unmasked keys of a batch */
 };
 
 struct output {
@@ -51,7 +52,7 @@ static void try(clattn_status status, const char *what)
     }
 }
 
-/* ---- input ------------------------------------------------------------------------------------------------------- */
+/* ---- input ---- */
 
 static const char *path_of(const char *folder, const char *name)
 {
@@ -78,7 +79,7 @@ static npy_header open_array(npy_file *file, const char *path, unsigned types, i
     return file->header;
 }
 
-/* (B,H,rows,D) into an array of its own. */
+/* Reads a (B,H,rows,D) file into a new array. */
 static float *read_floats(const char *folder, const char *name, npy_header *header)
 {
     npy_file file;
@@ -93,7 +94,7 @@ static float *read_floats(const char *folder, const char *name, npy_header *head
     return values;
 }
 
-/* (B,M), and how many keys the shortest and the longest batch has. */
+/* Reads the mask (B,M), and finds the fewest and most keys of a batch. */
 static void read_mask(struct input *in, const char *folder)
 {
     npy_file file;
@@ -187,7 +188,7 @@ static clattn_arrays make_arrays(const struct input *in, const struct output *o)
     return arrays;
 }
 
-/* The lines of a plan behind a margin, without the build options at their end. */
+/* Prints a plan's description, indented and without build options. */
 static void print_plan(const char *text)
 {
     while (*text) {
@@ -200,7 +201,8 @@ static void print_plan(const char *text)
 
 typedef clattn_status run_function(clattn_runner *, const clattn_problem *, const clattn_arrays *, clattn_run_info *);
 
-/* Runs a pass a few times; prints the plan, what building took (the first time) and the fastest run. */
+/* Runs a pass REPEATS times; prints the plan, the build time (of the first run) and the fastest
+ * run. */
 static void run_pass(const char *name, run_function *run, clattn_runner *runner, const struct input *in,
                      const clattn_arrays *arrays)
 {
@@ -249,7 +251,8 @@ static const char *bytes_text(double bytes, char text[32])
     return text;
 }
 
-/* What backward needs besides its inputs and outputs, asked of a plan; and one score matrix per head in float32. */
+/* Prints the size of backward's workspace, from a plan, and for comparison the float32 size of
+ * S. */
 static void print_memory(clattn_runner *runner, clattn_problem problem, int64_t length)
 {
     char ours[32], theirs[32];

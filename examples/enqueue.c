@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attention on OpenCL objects of the program's own: a plan, then forward and backward on its queue and buffers, ordered
- * by events. Q, K and V are packed in one float16 buffer (B,N,Hq+2Hk,D), as a single projection of hidden states makes
- * them, with two query heads to a key head; gradients go to a second buffer of the same layout.
+/* Attention on the program's own OpenCL objects: a plan, then forward and backward on its queue and
+ * buffers, ordered by events. Q, K and V are packed in one float16 buffer (B,N,Hq+2Hk,D), the
+ * layout of a single projection of hidden states, with two query heads per key head. Gradients go
+ * to a second buffer of the same layout.
  *
- *   enqueue [DEVICE]   as for clattn_find_device; exit status 1 where results are not those of a plain double loop */
+ *   enqueue [DEVICE]   as for clattn_find_device; exit status 1 if results differ from a plain loop in double */
 #ifndef CL_TARGET_OPENCL_VERSION
-#define CL_TARGET_OPENCL_VERSION 120 /* all that it calls itself */
+#define CL_TARGET_OPENCL_VERSION 120 /* the program itself needs no more */
 #endif
 #include <clattn.h>
 #include <math.h>
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 
 enum { B = 2, N = 50, HQ = 4, HK = 2, D = 32 };
-enum { ROW = (HQ + 2 * HK) * D, PACKED = B * N * ROW }; /* of one token; of the whole buffer */
+enum { ROW = (HQ + 2 * HK) * D, PACKED = B * N * ROW }; /* elements of a token; of the buffer */
 enum { OUT_ROW = HQ * D, OUT = B * N * OUT_ROW };       /* out and its gradient are (B,N,Hq,D) */
 enum { LSE = B * HQ * N };
 
@@ -27,7 +28,7 @@ struct program {
     cl_mem qkv, out, lse, dout, dqkv, workspace;
 };
 
-/* Nonzero, and on stderr, for what is no success. */
+/* 1, after a message on stderr, if `status` is an error. */
 static int failed(clattn_status status, const char *what)
 {
     if (status)
@@ -42,7 +43,8 @@ static int cl_failed(cl_int error, const char *what)
     return error != CL_SUCCESS;
 }
 
-/* A queue out of order, where the device has such: the events below order the work on either kind. */
+/* Makes an out-of-order queue if the device supports it. Events order the commands on either
+ * kind. */
 static int make_queue(struct program *p, cl_device_id device)
 {
     cl_command_queue_properties can = 0;
@@ -75,7 +77,7 @@ static int make_buffer(const struct program *p, size_t bytes, cl_mem *buffer)
     return cl_failed(error, "buffer");
 }
 
-/* One workspace does for both passes, for backward waits for forward. */
+/* Both passes share one workspace, as backward waits for forward. */
 static int make_buffers(struct program *p)
 {
     size_t forward, backward;
@@ -93,7 +95,7 @@ static void release(struct program *p)
 {
     const cl_mem buffers[] = {p->qkv, p->out, p->lse, p->dout, p->dqkv, p->workspace};
     if (p->queue)
-        clFinish(p->queue); /* after a failure, copies from and to host arrays may be under way */
+        clFinish(p->queue); /* after a failure, copies from and to host arrays may still run */
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; ++i)
         if (buffers[i])
             clReleaseMemObject(buffers[i]);
@@ -131,10 +133,10 @@ static clattn_tensors make_tensors(const struct program *p)
     return tensors;
 }
 
-/* What runs, by the event that tells its end. */
+/* Events of the commands. */
 enum { WRITE_QKV, WRITE_DOUT, FORWARD, BACKWARD, EVENTS };
 
-/* Nothing here waits but the last two calls, which read results. */
+/* Only the last two calls, which read results, wait. */
 static int enqueue(const struct program *p, const uint16_t *qkv, const uint16_t *dout, uint16_t *out, uint16_t *dqkv,
                    cl_event events[EVENTS])
 {
@@ -181,7 +183,7 @@ static int run(const char *which, const uint16_t *qkv, const uint16_t *dout, uin
 
 /* ---- the same in double ---- */
 
-/* Row of head `head` (of Hq + 2 Hk) of token n. */
+/* Index of the row of head `head` (of Hq + 2 Hk) of token n. */
 static size_t at(int b, int n, int head)
 {
     return ((size_t)b * N + (size_t)n) * ROW + (size_t)head * D;
@@ -195,7 +197,7 @@ static double dot(const float *x, const float *y)
     return sum;
 }
 
-/* One query of one head: its row of out, and what it adds to the gradients. */
+/* Computes a query's row of out, and adds its terms to the gradients. */
 static void add_query(const float *qkv, const float *dout, double *out, double *dqkv, int b, int h, int i)
 {
     const int k_head = HQ + h / (HQ / HK), v_head = k_head + HK;
@@ -225,8 +227,8 @@ static void add_query(const float *qkv, const float *dout, double *out, double *
     }
 }
 
-/* Heads first to last - 1 of rows of `row` elements. Tensors are float16: a part in 250 of the largest element leaves
- * room for the roundings on the way to any of them, and for nothing else. */
+/* Compares heads first .. last - 1 in rows of `row` elements. The tolerance, 1/250 of the largest
+ * element, covers only the float16 roundings. */
 static int compare(const char *name, const float *found, const double *expected, size_t row, size_t first, size_t last)
 {
     double size = 0.0, error = 0.0;
@@ -237,7 +239,7 @@ static int compare(const char *name, const float *found, const double *expected,
     for (size_t n = 0; n < (size_t)B * N; ++n)
         for (size_t d = first * D; d < last * D; ++d) {
             const double difference = fabs((double)found[n * row + d] - expected[n * row + d]);
-            bad |= !(difference <= 4e-3 * size); /* NaN, too */
+            bad |= !(difference <= 4e-3 * size); /* NaN too */
             error = fmax(error, difference);
         }
     printf("%-4s off by at most %.1e of its largest element\n", name, error / size);
@@ -258,7 +260,7 @@ static int check(const float *qkv, const float *dout, const float *out, const fl
     return bad;
 }
 
-/* Numbers within -1 and 1 in float16, and as the floats that they are then. */
+/* Fills with float16 numbers within +-1; x gets the same numbers as floats. */
 static void fill(float *x, uint16_t *halves, size_t count)
 {
     for (size_t i = 0; i < count; ++i)

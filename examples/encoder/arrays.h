@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arrays from the folder that scripts/make_encoder_data.py made. */
+/* Arrays from the folder of scripts/make_encoder_data.py. */
 #ifndef CLATTN_EXAMPLES_ENCODER_ARRAYS_H
 #define CLATTN_EXAMPLES_ENCODER_ARRAYS_H
 
 #include "npy.h"
 
-/* The elements of FOLDER/NAME.npy, to be freed by the caller. `type` is NPY_FLOAT32, NPY_INT32 or NPY_BOOL, the type of
- * the file. A dim[] that is 0 is set to what the file has, any other must be the file's; so must `rank`. What does not
- * fit ends the program. */
+/* Reads the elements of FOLDER/NAME.npy; the caller frees them. `type` (NPY_FLOAT32, NPY_INT32 or
+ * NPY_BOOL) and `rank` must be the file's; so must each dim[] that is not 0, while the others are
+ * set. A mismatch ends the program. */
 void *array_read(const char *folder, const char *name, npy_type type, int rank, uint64_t *dim);
 
 #endif

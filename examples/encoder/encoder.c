@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A sentence encoder, all-MiniLM-L6-v2, whole: encoder FOLDER [--device DEVICE]
+/* A complete sentence encoder, all-MiniLM-L6-v2: encoder FOLDER [--device DEVICE]
  *
- * FOLDER is what scripts/make_encoder_data.py made; DEVICE as for clattn_find_device. Every sentence becomes a vector
- * of length 1, from the mean of its last hidden states; sentences that mean nearly the same have a high cosine. Exit
- * status 1 when a vector differs from the same network's in double by more than ALLOWED, when a sentence's nearest
- * neighbour is not the one that a reader expects, or when something failed. */
+ * FOLDER is made by scripts/make_encoder_data.py; DEVICE as for clattn_find_device. The embedding
+ * of a sentence is the mean of its last hidden states, scaled to length 1; sentences of similar
+ * meaning have a high cosine. Exit status 1 if an embedding differs from the same network's in
+ * double by more than ALLOWED, if a sentence's nearest neighbour is not the expected one, or if a
+ * call fails. */
 #include "arrays.h"
 #include "network.h"
 
@@ -14,18 +15,18 @@
 #include <time.h>
 
 #define ALLOWED 1e-4 /* largest difference of an element; elements reach 0.2 */
-#define REPEATS 5    /* runs after the first one, the fastest counts */
+#define REPEATS 5    /* runs after the first one; the fastest counts */
 #define SHOWN 46     /* bytes of a sentence in the table */
 
-/* What the folder says: B sentences of up to N tokens. */
+/* The input from the folder: B sentences of up to N tokens. */
 struct input {
     size_t batch, length;            /* B, N */
-    size_t shortest, longest, total; /* tokens: of one sentence, of all */
+    size_t shortest, longest, total; /* tokens of a sentence; of all sentences */
     int32_t *tokens;                 /* (B,N) */
-    unsigned char *mask;             /* (B,N) nonzero where there is a token */
-    int32_t *pairs;                  /* (B) the sentence that means the same */
+    unsigned char *mask;             /* (B,N), nonzero at tokens */
+    int32_t *pairs;                  /* (B) the sentence of the same meaning */
     float *expected;                 /* (B,WIDTH) embeddings, computed in double */
-    char (*text)[SHOWN + 1];         /* (B) the sentences, as far as they are shown */
+    char (*text)[SHOWN + 1];         /* (B) the sentences, truncated for the table */
 };
 
 static void *allocate(size_t count, size_t size)
@@ -39,7 +40,7 @@ static void *allocate(size_t count, size_t size)
 
 /* ---- input ---- */
 
-/* One sentence a line, cut to what is shown. */
+/* Reads one sentence per line, truncated to SHOWN bytes. */
 static void read_text(struct input *in, const char *folder)
 {
     char path[4096], line[1024];
@@ -77,7 +78,7 @@ static void count_tokens(struct input *in, const char *folder)
     }
 }
 
-/* Numbers that index something: 0 to limit - 1. */
+/* Checks that indices are in 0 .. limit - 1. */
 static void check_range(const char *name, const int32_t *values, size_t count, size_t limit)
 {
     for (size_t i = 0; i < count; ++i) {
@@ -118,7 +119,7 @@ static void release_input(struct input *in)
 
 /* ---- embeddings ---- */
 
-/* The mean of a sentence's real tokens, x (N,WIDTH), scaled to length 1. */
+/* embedding = the mean of x (N,WIDTH) over the sentence's tokens, scaled to length 1. */
 static void pool(const float *x, const unsigned char *mask, size_t length, double *embedding)
 {
     double square = 0.0;
@@ -142,7 +143,8 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* From token numbers on the device to embeddings (B,WIDTH) on the host; the seconds it took. `x` is (B,N,WIDTH). */
+/* Computes embeddings (B,WIDTH) on the host from token numbers on the device. `x` is scratch
+ * (B,N,WIDTH). Returns the seconds. */
 static double run_once(struct network *net, const struct input *in, float *x, double *embeddings)
 {
     double begin = seconds_now();
@@ -184,7 +186,7 @@ static double cosine(const double *embeddings, size_t a, size_t b)
     return sum;
 }
 
-/* The table; how many sentences have another neighbour than expected. */
+/* Prints the table; returns the number of sentences with an unexpected nearest neighbour. */
 static size_t print_neighbours(const struct input *in, const double *embeddings)
 {
     size_t wrong = 0;
@@ -210,7 +212,7 @@ static size_t print_neighbours(const struct input *in, const double *embeddings)
     return wrong;
 }
 
-/* NaN when an element is no number. */
+/* NaN if any element is NaN. */
 static double largest_difference(const struct input *in, const double *embeddings)
 {
     double largest = 0.0;

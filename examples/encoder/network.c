@@ -86,7 +86,7 @@ static void embed(struct network *net)
                   (clattn_block)CLATTN_NO_BLOCK);
 }
 
-/* x = norm(x + branch) with the gains and biases of a layer. */
+/* x = norm(x + branch) with gain and bias of a layer. */
 static void add_and_norm(struct network *net, clattn_block gain, clattn_block bias, size_t layer)
 {
     nn_add(net->nn, net->rows * WIDTH, net->x, net->branch, net->x);

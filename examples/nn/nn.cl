@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernels of nn.h, which says what each computes. Tensors are row-major and contiguous; the name_at of a tensor is
- * its first element in its buffer. Sums are taken in a fixed order: two runs on one device give the same bits.
+/* The kernels of nn.h; it defines what each computes. Tensors are row-major and contiguous; NAME_at
+ * is the index of tensor NAME's first element in its buffer. The order of sums is fixed: two runs
+ * on one device give the same bits.
  *
- * Two grids: one work-item an element, in groups of ITEMS, the last group partly idle; or one group of ROW_ITEMS
- * work-items a row (or a column), which stride over its elements together. ROW_ITEMS is a power of two. */
+ * Two grids: EACH, a work-item per element in groups of ITEMS, the last partly idle; TOGETHER, a
+ * group of ROW_ITEMS work-items per row (or column), which share its elements. ROW_ITEMS is a power
+ * of two. */
 #if !defined(ITEMS) || !defined(ROW_ITEMS)
 #error "ITEMS and ROW_ITEMS must be given with -D"
 #endif
@@ -12,7 +14,7 @@
 #define EACH __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 #define TOGETHER __kernel __attribute__((reqd_work_group_size(ROW_ITEMS, 1, 1)))
 
-/* The sum, and the largest, of what the items of a group bring; the same to all of them. */
+/* The sum, and the maximum, of `value` over a group; all work-items get the result. */
 INLINE float group_sum(__local float *part, float value)
 {
     const int me = get_local_id(0);
@@ -43,9 +45,11 @@ INLINE float group_max(__local float *part, float value)
     return largest;
 }
 
-/* ---- layer norm: x, y, dy, dx (rows,columns), gain, bias (columns), stats (rows,2) or NULL ---- */
+/* ---- layer norm: x, y, dy, dx (rows,columns), gain, bias (columns), stats (rows,2) or NULL
+ * ---- */
 
-/* A group a row. The variance is taken about the mean, in a second pass: no cancellation. */
+/* A group per row. A second pass computes the variance from differences to the mean: no
+ * cancellation. */
 TOGETHER void layer_norm(ulong columns, float epsilon, const __global float *x, ulong x_at, const __global float *gain,
                          ulong gain_at, const __global float *bias, ulong bias_at, __global float *y, ulong y_at,
                          __global float *stats, ulong stats_at)
@@ -72,7 +76,8 @@ TOGETHER void layer_norm(ulong columns, float epsilon, const __global float *x, 
     }
 }
 
-/* A group a row. With h = (x - mean) / deviation and g = dy gain: dx += (g - mean(g) - h mean(g h)) / deviation. */
+/* A group per row. With h = (x - mean) / deviation and g = dy gain: dx += (g - mean(g) - h mean(g
+ * h)) / deviation. */
 TOGETHER void layer_norm_dx(ulong columns, const __global float *x, ulong x_at, const __global float *gain,
                             ulong gain_at, const __global float *stats, ulong stats_at, const __global float *dy,
                             ulong dy_at, __global float *dx, ulong dx_at)
@@ -96,7 +101,7 @@ TOGETHER void layer_norm_dx(ulong columns, const __global float *x, ulong x_at, 
         dx[c] += (dy[c] * gain[c] - mean_g - (x[c] - mean) * inverse * mean_gh) * inverse;
 }
 
-/* A group a column. dgain += sum of dy h, dbias += sum of dy. */
+/* A group per column. dgain += sum of dy h, dbias += sum of dy. */
 TOGETHER void layer_norm_dgain(ulong rows, ulong columns, const __global float *x, ulong x_at,
                                const __global float *stats, ulong stats_at, const __global float *dy, ulong dy_at,
                                __global float *dgain, ulong dgain_at, __global float *dbias, ulong dbias_at)
@@ -120,8 +125,8 @@ TOGETHER void layer_norm_dgain(ulong rows, ulong columns, const __global float *
 
 /* ---- an item an element ---- */
 
-/* Phi(x), the normal distribution function, within 1e-7, and its density. erf is Abramowitz and Stegun's formula
- * 7.1.26, because PoCL's own takes five times as long. */
+/* Phi(x), the normal distribution function, within 1e-7, and its density. Uses Abramowitz and
+ * Stegun's formula 7.1.26 for erf, because PoCL's erf takes five times as long. */
 INLINE float phi(float x, float *density)
 {
     const float bell = exp(-0.5f * x * x);
@@ -163,7 +168,7 @@ EACH void add(ulong count, const __global float *a, ulong a_at, const __global f
         y[y_at + i] = a[a_at + i] + b[b_at + i];
 }
 
-/* y (rows,columns), count its elements. */
+/* y (rows,columns); count = rows columns. */
 EACH void repeat_row(ulong count, ulong columns, const __global float *row, ulong row_at, __global float *y, ulong y_at)
 {
     const ulong i = get_global_id(0);
@@ -171,7 +176,8 @@ EACH void repeat_row(ulong count, ulong columns, const __global float *row, ulon
         y[y_at + i] = row[row_at + i % columns];
 }
 
-/* A decoupled weight decay, for parameters before `decayed`. correct1 and correct2 are 1 / (1 - beta^step). */
+/* Decoupled weight decay for the first `decayed` parameters. correct1 and correct2 are 1 / (1 -
+ * beta^step). */
 EACH void adamw(ulong count, ulong decayed, float rate, float beta1, float beta2, float correct1, float correct2,
                 float epsilon, float decay, __global float *parameters, ulong parameters_at,
                 const __global float *gradients, ulong gradients_at, __global float *mean, ulong mean_at,
@@ -191,7 +197,7 @@ EACH void adamw(ulong count, ulong decayed, float rate, float beta1, float beta2
 
 /* ---- rows and columns ---- */
 
-/* A group a column of x (rows,columns). */
+/* A group per column of x (rows,columns). */
 TOGETHER void sum_rows(ulong rows, ulong columns, const __global float *x, ulong x_at, __global float *sum,
                        ulong sum_at)
 {
@@ -205,7 +211,7 @@ TOGETHER void sum_rows(ulong rows, ulong columns, const __global float *x, ulong
         sum[sum_at + column] += mine;
 }
 
-/* A group a row of y (rows,columns). */
+/* A group per row of y (rows,columns). */
 TOGETHER void gather(ulong columns, const __global float *table, ulong table_at, const __global int *ids, ulong ids_at,
                      int accumulate, __global float *y, ulong y_at)
 {
@@ -216,8 +222,8 @@ TOGETHER void gather(ulong columns, const __global float *table, ulong table_at,
         y[c] = accumulate ? y[c] + table[c] : table[c];
 }
 
-/* A group an entry of dtable (entries,columns), an item always the same columns of it: it looks through all ids and
- * adds the rows that are its entry's, in their order. */
+/* A group per entry of dtable (entries,columns). Each work-item owns some columns: it scans all ids
+ * and adds the rows of its entry in order. */
 TOGETHER void gather_backward(ulong rows, ulong columns, const __global float *dy, ulong dy_at, const __global int *ids,
                               ulong ids_at, __global float *dtable, ulong dtable_at)
 {
@@ -231,7 +237,7 @@ TOGETHER void gather_backward(ulong rows, ulong columns, const __global float *d
                 dtable[c] += dy[r * columns + c];
 }
 
-/* A group a row of logits (rows,classes). dlogits may be NULL, or logits. */
+/* A group per row of logits (rows,classes). dlogits may be NULL, or logits. */
 TOGETHER void cross_entropy(ulong classes, const __global float *logits, ulong logits_at, const __global int *targets,
                             ulong targets_at, float factor, __global float *losses, ulong losses_at,
                             __global float *dlogits, ulong dlogits_at)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Buffers of the examples: made, filled, read back. Every element has 4 bytes. */
+/* Makes, fills and reads buffers of the examples. Every element has 4 bytes. */
 #include "nn.h"
 
 clattn_block nn_buffer(struct nn *nn, size_t count)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Launches of the kernels of nn.cl, arguments in the kernels' order. */
+/* Launches the kernels of nn.cl. */
 #include "nn.h"
 
 #include <math.h>
 
-/* A kernel whose arguments are being set, one after the other. */
+/* A kernel, and the index of its next argument. */
 struct launch {
     struct nn *nn;
     cl_kernel kernel;
@@ -49,7 +49,7 @@ static void enqueue(struct launch *l, size_t groups, size_t items)
                "clEnqueueNDRangeKernel");
 }
 
-/* A work-item an element; a group a row or column. */
+/* One work-item per element; one group per row or column. */
 static void enqueue_elements(struct launch *l, size_t count)
 {
     const size_t items = l->nn->items;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Linear layers: CLBlast's matrix product on rows that lie one after the other. */
+/* Linear layers by CLBlast's matrix product on contiguous rows. */
 #include "nn.h"
 
 #include <clblast_c.h>
 #include <stdio.h>
 
-/* c = op(a) op(b) + beta c, row-major, c (m,n), k the length of the sums; op transposes where asked to. CLBlast takes
- * no wait list: the queue is in order. */
+/* c = op(a) op(b) + beta c, row-major, c (m,n), sums of length k; op(x) is x, or x^T with
+ * transpose_x. CLBlast needs no wait list, as the queue is in order. */
 static void multiply(struct nn *nn, size_t m, size_t n, size_t k, int transpose_a, clattn_block a, int transpose_b,
                      clattn_block b, float beta, clattn_block c)
 {

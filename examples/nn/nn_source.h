@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* nn.cl, which the build puts into the program. */
+/* The text of nn.cl, embedded by the build. */
 #ifndef CLATTN_EXAMPLES_NN_SOURCE_H
 #define CLATTN_EXAMPLES_NN_SOURCE_H
 

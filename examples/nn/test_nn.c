@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every kernel of nn against the same in double, with groups as the device likes them and with groups that share rows.
+/* Compares every kernel of nn with the same in double, with the device's default group size and
+ * with groups that share rows.
  *
- * Environment: CLATTN_TEST_DEVICE as for clattn_find_device. Exit status 1 when anything is wrong. */
+ * Environment: CLATTN_TEST_DEVICE as for clattn_find_device. Exit status 1 on any failure. */
 #include "test_nn.h"
 
 #include "random.h"
@@ -81,7 +82,7 @@ void tensor_check(struct nn *nn, const struct tensor *tensor, double *expected, 
     free(expected);
 }
 
-/* A plan of clattn's layer has CLBlast compile faster; any does. */
+/* Creates any layer plan of clattn, which makes CLBlast compile faster. */
 static void warm_up(struct nn *nn)
 {
     clattn_layer layer = CLATTN_LAYER_INIT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors of the test of nn: each a host copy and a block amid guard elements, at an odd offset. */
+/* Tensors for the test of nn: a host copy, and a block at an odd offset between guard elements. */
 #ifndef CLATTN_EXAMPLES_TEST_NN_H
 #define CLATTN_EXAMPLES_TEST_NN_H
 
@@ -8,7 +8,7 @@
 struct tensor {
     clattn_block block;
     size_t count;
-    float *values; /* what went to the device */
+    float *values; /* the values written to the device */
 };
 
 /* `count` normal numbers. */
@@ -20,11 +20,11 @@ int32_t *ids_new(struct nn *nn, size_t count, int64_t bound, uint64_t seed, clat
 
 double *doubles_new(size_t count); /* zeroed */
 
-/* Compares what the device holds with `expected`, which is freed: prints and counts a failure where an element is
- * further away than tolerance times the largest expected, or a guard has changed. */
+/* Compares the device's elements with `expected`, and frees that. Prints and counts a failure if an
+ * error exceeds `tolerance` times the largest expected element, or if a guard has changed. */
 void tensor_check(struct nn *nn, const struct tensor *tensor, double *expected, double tolerance, const char *what);
 
-/* Each runs a few kernels on sizes that fit no work-group. */
+/* Tests of some kernels each, on sizes that are no multiple of a work-group. */
 void test_elements(struct nn *nn);
 void test_linear(struct nn *nn);
 void test_layer_norm(struct nn *nn);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernels with a work-item an element, and the linear layer. */
+/* Tests of the kernels with one work-item per element, and of the linear layer. */
 #include "test_nn.h"
 
 #include <math.h>
@@ -49,7 +49,7 @@ static void test_add(struct nn *nn, size_t count)
     tensor_free(&b);
 }
 
-/* Three steps on the same gradient, as the paper writes them. */
+/* Three steps on the same gradient, written as in the paper. */
 static void test_adamw(struct nn *nn, size_t count)
 {
     struct nn_adamw how = {1e-2f, 0.9f, 0.99f, 1e-8f, 0.1f, count / 3, 0};
@@ -108,7 +108,7 @@ static double *expect_dx(const float *dy, const float *w)
     return dx;
 }
 
-/* Added to what was there. */
+/* `before` + dy^T x. */
 static double *expect_dw(const float *dy, const float *x, const float *before)
 {
     double *dw = doubles_new(OUT * IN);

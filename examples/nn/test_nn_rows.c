@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernels with a group of work-items a row or a column. */
+/* Tests of the kernels with one work-group per row or column. */
 #include "test_nn.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ struct norm {
     double *y, *stats, *dx, *dgain, *dbias;
 };
 
-/* One row forward; then its part of every gradient. */
+/* Computes a row forward, then adds its terms to every gradient. */
 static void norm_row(const struct norm *n, int row)
 {
     const float *x = n->x + row * COLUMNS, *dy = n->dy + row * COLUMNS;
@@ -42,7 +42,7 @@ static void norm_row(const struct norm *n, int row)
     }
 }
 
-/* What a gradient holds before it is added to. */
+/* A tensor's values as doubles: a gradient before terms are added. */
 static double *as_doubles(const struct tensor *tensor)
 {
     double *values = doubles_new(tensor->count);

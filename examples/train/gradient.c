@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Along a direction d of normal numbers, the loss f of the parameters w changes as
+/* Compares gradients with finite differences. Along a direction d of normal numbers, the loss f of
+ * the parameters w changes as
  *
  *   (f(w + h d) - f(w - h d)) / 2h  =  d . gradient + h^2/6 f''' + rounding / h
  *
- * A few directions are of all parameters; one is of each part alone, where no other part can hide it. */
+ * Some directions move all parameters; the others move one kind of parameter each, so that none
+ * hides another. */
 #include "gradient.h"
 
 #include "training.h"
@@ -12,8 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* h: both errors are small. BOUND is of the difference against |gradient|, which d . gradient is on average (root mean
- * square), as d has variance 1: d that happens to be nearly orthogonal to the gradient is not held against it. */
+/* STEP is h, for which both errors are small. BOUND is relative to |gradient|, the root mean square
+ * of d . gradient, as d has variance 1: so a d that is nearly orthogonal to the gradient does not
+ * fail. */
 #define STEP 1e-3f
 #define BOUND 3e-3
 
@@ -37,7 +40,7 @@ static double loss_at(struct probe *p, float step)
     return pass_loss(&p->pass);
 }
 
-/* Moves parameters first .. end - 1; prints a line; 1 if it is good. */
+/* Moves parameters first .. end - 1 and prints a line; returns 1 if the error is within BOUND. */
 static int check_direction(struct probe *p, const char *name, size_t first, size_t end, uint64_t seed)
 {
     const size_t count = model_count(&p->model);
@@ -76,8 +79,8 @@ static void open_probe(struct probe *p, struct nn *nn, const struct text *text, 
     training_batch(&p->pass, text->training, text->training_count, &random, p->ids, p->targets);
 }
 
-/* The gradient at parameters that are all at work: a new model's biases are 0 and its last gain so small that every
- * other gradient is too. */
+/* Changes all parameters of the new model, then computes the gradient. In a new model biases are 0,
+ * and the last gain is so small that all other gradients are small too. */
 static void find_gradient(struct probe *p, uint64_t seed)
 {
     const size_t count = model_count(&p->model);

@@ -6,12 +6,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Tokens and positions start as large as what the blocks add to them, and the last gain so small that all logits are
- * nearly equal at first. Tables of 0.02, as GPT-2's, learn half as fast here. */
+/* Tokens and positions start as large as the blocks' outputs, which are added to them. The last
+ * gain starts so small that all logits are nearly equal. With GPT-2's TABLE_SPREAD of 0.02 this
+ * model learns half as fast. */
 #define TABLE_SPREAD 0.5f /* standard deviation */
 #define LAST_GAIN 0.02f
 
-#define LONGEST_WAVE 100.0 /* characters to a radian, in the last components of a position */
+#define LONGEST_WAVE 100.0 /* characters per radian in the last components of a position */
 
 static const char *const part_names[] = {
 #define PART_NAME(name, many, rows, columns) #name,
@@ -103,8 +104,9 @@ static void fill_tokens(const struct model *m, float *values, uint64_t seed)
         table[i] *= TABLE_SPREAD;
 }
 
-/* Positions are learnt, but start as sines (Vaswani et al. 2017, section 3.5): "the character before" is then the same
- * rotation everywhere, which attention finds in a few hundred steps. From random positions it does not. */
+/* Positions are learnt, but start as sines (Vaswani et al. 2017, section 3.5), in which "the
+ * character before" is the same rotation at every position: attention learns it in a few hundred
+ * steps. From random positions it does not. */
 static void fill_positions(const struct model *m, float *values)
 {
     const size_t dim = m->sizes.dim;

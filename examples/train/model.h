@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parameters of the model: one buffer holds them all, another their gradients, two more AdamW's averages.
+/* The parameters of the model in one buffer, their gradients in another, AdamW's averages in two
+ * more.
  *
  *   x = token[ids] + position
  *   in each block:  x += layer(norm(x))      x += w2 gelu(w1 norm(x) + b1) + b2
@@ -15,7 +16,8 @@ struct sizes {
     size_t vocabulary, length, blocks, dim, heads;
 };
 
-/* Every parameter: X(name, how many, rows, columns); matrices first, which is what weight decay applies to. */
+/* All parameters: X(name, count, rows, columns). Matrices come first: weight decay applies to
+ * them. */
 #define MODEL_LIST(X)                                                                                                  \
     X(token, 1, s->vocabulary, s->dim)                                                                                 \
     X(position, 1, s->length, s->dim)                                                                                  \
@@ -47,20 +49,20 @@ enum model_part {
 struct model {
     struct nn *nn;
     struct sizes sizes;
-    size_t start[MODEL_PARTS + 1]; /* where each part starts; its blocks follow each other; then the end */
-    size_t count[MODEL_PARTS];     /* elements of one block of it */
+    size_t start[MODEL_PARTS + 1]; /* index where each part starts, one block after the other; then the end */
+    size_t count[MODEL_PARTS];     /* elements of a part in one block */
     clattn_block parameters, gradients, mean, square;
 };
 
-/* Weights as nn.Linear draws them, the layer's by clattn_layer_init_weights; biases 0, tokens normal,
- * positions sines, gains 1 but for the last. */
+/* Initialises weights as nn.Linear does, the layer's by clattn_layer_init_weights; biases 0, tokens
+ * normal, positions sines, gains 1 except the last. */
 void model_open(struct model *model, struct nn *nn, const struct sizes *sizes, uint64_t seed);
 void model_close(struct model *model);
 
 size_t model_count(const struct model *model); /* of all parameters */
 const char *model_part_name(enum model_part part);
 
-/* Where a part's block starts: its parameters, and its gradients. */
+/* The parameters, and the gradients, of a part in a block. */
 clattn_block model_parameter(const struct model *model, enum model_part part, size_t block);
 clattn_block model_gradient(const struct model *model, enum model_part part, size_t block);
 

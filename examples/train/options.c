@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* One of each family, so that no sentence of the held-out end of one stands in another. */
+/* One licence of each family, so that no held-out sentence occurs in another licence. */
 static const char *const licences[] = {
     "/usr/share/common-licenses/GPL-3",   "/usr/share/common-licenses/GFDL-1.3",
     "/usr/share/common-licenses/MPL-2.0", "/usr/share/common-licenses/Apache-2.0",
@@ -84,7 +84,7 @@ static void refuse(const char *what, const char *why)
     exit(2);
 }
 
-/* Bounded by 2^20, so that no product of two sizes is large. */
+/* Reads a size of at most 2^20, so that products of two sizes do not overflow. */
 static size_t read_size(const char *text, size_t least)
 {
     char *end;

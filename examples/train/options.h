@@ -9,7 +9,7 @@
 enum { OPTIONS_MOST_TEXTS = 64 };
 
 struct options {
-    const char *texts[OPTIONS_MOST_TEXTS]; /* files; what --text names, or the licences of the system */
+    const char *texts[OPTIONS_MOST_TEXTS]; /* files of --text, or the system's licences */
     size_t text_count;
     const char *device; /* NULL: the best */
     const char *plot;   /* file of the loss curve; NULL: none */
@@ -20,7 +20,7 @@ struct options {
     int no_attention, check_gradient, assert;
 };
 
-/* Reads the command line; prints what is wrong and exits with status 2, or the help and exits with 0. */
+/* Reads the command line. Exits with status 2 after an error message, or with 0 after the help. */
 struct options options_read(int argc, char **argv);
 
 #endif

@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 
-enum { ALIGNMENT = 64 }; /* elements: tensors start on cache lines, and where vectors may be loaded */
+enum { ALIGNMENT = 64 }; /* elements: tensors start at cache lines, aligned for vector loads */
 
-/* Cuts tensors off one buffer; the first time with no buffer, to see how large it must be. */
+/* Places tensors in one buffer. A first round without a buffer finds its size. */
 static clattn_block cut(struct pass *pass, size_t *at, size_t count)
 {
     const clattn_block block = nn_after(pass->memory, *at);
@@ -14,7 +14,7 @@ static clattn_block cut(struct pass *pass, size_t *at, size_t count)
     return block;
 }
 
-/* Returns how many elements that takes. */
+/* Places all tensors; returns the number of elements of the buffer. */
 static size_t cut_all(struct pass *p, size_t saved)
 {
     const struct sizes *s = &p->model->sizes;

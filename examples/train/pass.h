@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Forward and backward through the model, for one size of batch. All activations are made when a pass is opened. */
+/* Forward and backward through the model for one batch size. Opening a pass allocates all
+ * activations. */
 #ifndef CLATTN_TRAIN_PASS_H
 #define CLATTN_TRAIN_PASS_H
 
 #include "model.h"
 
-/* What a block of the model keeps for backward; R = batch length rows. */
+/* Activations of a block of the model that backward needs; R = batch length rows. */
 struct pass_block {
-    clattn_block x;       /* (R,E)   what goes in */
+    clattn_block x;       /* (R,E)   the input */
     clattn_block stats_1; /* (R,2) */
-    clattn_block norm_1;  /* (R,E)   what the attention layer gets */
-    clattn_block saved;   /*         the layer's own */
-    clattn_block middle;  /* (R,E)   x and attention */
+    clattn_block norm_1;  /* (R,E)   the attention layer's input */
+    clattn_block saved;   /*         the layer's saved data */
+    clattn_block middle;  /* (R,E)   x + attention */
     clattn_block stats_2; /* (R,2) */
     clattn_block norm_2;  /* (R,E) */
     clattn_block hidden;  /* (R,4E)  before gelu */
@@ -31,7 +32,7 @@ struct pass {
     clattn_block logits;           /* (R,V), or their gradient */
     clattn_block losses;           /* (R) */
     float *losses_read;            /* (R), on the host */
-    clattn_block branch;           /* (R,E)  what a block adds to x, or the gradient of what it branched off */
+    clattn_block branch;           /* (R,E)  the output of a branch, or the gradient of its input */
     clattn_block dx;               /* (R,E)  gradient along the residual stream */
     clattn_block dhidden;          /* (R,4E) */
 };
@@ -39,17 +40,17 @@ struct pass {
 void pass_open(struct pass *pass, struct model *model, size_t batch, int attention);
 void pass_close(struct pass *pass);
 
-/* Computes logits of `ids` (R), batch by batch. */
+/* Enqueues the logits of `ids` (R). */
 void pass_forward(struct pass *pass, const int32_t *ids);
 
-/* Enqueues the losses of those logits against `targets` (R); with `gradient`, the gradient of their mean then takes the
- * place of the logits, for pass_backward. */
+/* Enqueues the losses of the logits against `targets` (R). With `gradient`, the gradient of the
+ * mean loss overwrites the logits, for pass_backward. */
 void pass_score(struct pass *pass, const int32_t *targets, int gradient);
 
-/* Gradients of that mean loss, in place of what the model's gradients held. */
+/* Enqueues the gradients of the mean loss; overwrites the model's gradients. */
 void pass_backward(struct pass *pass);
 
-/* That mean loss, in nats a character. Waits. */
+/* The mean loss, in nats per character. Waits. */
 double pass_loss(struct pass *pass);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Forward, loss and backward, as the head of model.h writes them. */
+/* Forward, loss and backward of the formulas at the head of model.h. */
 #include "pass.h"
 
 #define EPSILON 1e-5f /* of the layer norms */
@@ -97,7 +97,7 @@ double pass_loss(struct pass *pass)
 
 /* ---- backward: every gradient of a parameter is added to model->gradients ---- */
 
-/* branch = gradient of norm_1, from dx as the gradient of the layer's output. */
+/* branch = gradient of norm_1; dx is the gradient of the layer's output. */
 static void attend_backward(struct pass *p, size_t block)
 {
     struct nn *nn = p->model->nn;
@@ -115,8 +115,8 @@ static void attend_backward(struct pass *p, size_t block)
                   "clattn_layer_enqueue_backward");
 }
 
-/* dx is the gradient of what leaves the block, then of what enters it: it passes the block by, and each of the two
- * branches adds its own. */
+/* On entry dx is the gradient of the block's output, on return that of its input: the residual
+ * passes it on, and each of the two branches adds its gradient. */
 static void backward_block(struct pass *p, size_t block)
 {
     struct nn *nn = p->model->nn;

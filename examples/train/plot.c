@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Of the picture, in its own units; the axes enclose what the margins leave. */
+/* Sizes of the picture in SVG units: the plot lies within the margins. */
 enum { WIDTH = 860, HEIGHT = 460, LEFT = 70, RIGHT = 190, TOP = 50, BOTTOM = 60, SMOOTH = 8, LEGEND_LINE = 22 };
 
 struct frame {
     FILE *file;
-    double steps, low, high; /* of the axes */
+    double steps, low, high; /* ends of the axes */
 };
 
 static double x_of(const struct frame *f, double step)
@@ -26,7 +26,7 @@ static double y_of(const struct frame *f, double loss)
     return (double)TOP + (f->high - loss) / (f->high - f->low) * (double)(HEIGHT - TOP - BOTTOM);
 }
 
-/* Axes end on ticks, and hold every curve and level. */
+/* The axes end at ticks and contain every curve and level. */
 static struct frame frame_of(const struct plot *plot, FILE *file)
 {
     struct frame f = {file, 1.0, HUGE_VAL, -HUGE_VAL};
@@ -81,8 +81,8 @@ static void draw_level(const struct frame *f, const struct plot_level *level)
     svg_text(f->file, WIDTH - RIGHT + 10, y_of(f, level->value) + 4, "", label);
 }
 
-/* The mean of up to SMOOTH steps to either side of step i: at the start as many to the one as to the other, as losses
- * fall fast there; at the end what there is. */
+/* The mean around step i over up to SMOOTH steps on each side. Near the start both sides have
+ * equally many steps, as losses fall fast there; near the end the right side has fewer. */
 static double smooth(const struct plot_curve *curve, size_t i)
 {
     const size_t reach = i < SMOOTH ? i : SMOOTH;
@@ -113,7 +113,7 @@ static void draw_curve(const struct frame *f, const struct plot_curve *curve)
     svg_text(f->file, x + 10, y + 4, "", label);
 }
 
-/* In the empty corner: losses fall. */
+/* Draws the legend at the top right, which is empty as losses fall. */
 static void draw_legend(const struct frame *f, const struct plot *plot)
 {
     fprintf(f->file, "<rect x=\"%d\" y=\"%d\" width=\"190\" height=\"%zu\" fill=\"white\"/>\n", WIDTH - RIGHT - 200,

@@ -7,13 +7,13 @@
 
 struct plot_curve {
     const char *name;
-    const char *colour; /* of SVG */
+    const char *colour; /* SVG colour */
     const double *losses;
     size_t count;
     double held_out; /* a dot at the end */
 };
 
-/* A dashed line from left to right. */
+/* A dashed horizontal line. */
 struct plot_level {
     const char *name;
     double value;
@@ -27,8 +27,8 @@ struct plot {
     size_t level_count;
 };
 
-/* Each curve thin as it is, and thick as the mean about each step. Ends the program where the file cannot be
- * written. */
+/* Draws each curve with a thin line, and its moving average with a thick one. Ends the program if
+ * the file cannot be written. */
 void plot_write(const struct plot *plot, const char *path);
 
 #endif

@@ -7,7 +7,7 @@
 
 enum { WIDTH = 30 }; /* of the bar, in characters */
 
-#define REDRAW 0.1 /* seconds between two drawings of the bar */
+#define REDRAW 0.1 /* seconds between redraws of the bar */
 
 double progress_clock(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A line on stderr that says how far training is. */
+/* The progress of training, on stderr. */
 #ifndef CLATTN_TRAIN_PROGRESS_H
 #define CLATTN_TRAIN_PROGRESS_H
 
@@ -7,17 +7,17 @@
 
 struct progress {
     const char *label;
-    size_t steps, tokens; /* how many steps there are, and characters in each */
+    size_t steps, tokens; /* number of steps, and of characters per step */
     double started, shown;
-    int bar; /* stderr is a terminal: one line, redrawn; else a line now and then */
+    int bar; /* 1: stderr is a terminal, redraw one line; 0: print a line now and then */
 };
 
 struct progress progress_begin(const char *label, size_t steps, size_t tokens);
 
-/* After step `done` (1 to steps), with the loss to show. */
+/* Shows step `done` (1 to steps) and its loss. */
 void progress_step(struct progress *progress, size_t done, double loss);
 
-/* Seconds of a clock that only runs forward. */
+/* Seconds of a monotonic clock. */
 double progress_clock(void);
 
 #endif

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROMPT = 16 }; /* characters given */
+enum { PROMPT = 16 }; /* characters of the prompt */
 
-/* An entry of the vocabulary, by how likely the logits make it. */
+/* Draws an entry of the vocabulary from softmax(logits / temperature). */
 static int32_t draw(const float *logits, size_t vocabulary, double temperature, struct check_random *random)
 {
     double largest = logits[0], sum = 0.0;
@@ -42,7 +42,7 @@ void sample_write(struct model *model, int attention, const struct text *text, c
     for (size_t i = 0; i < known; ++i)
         putchar(text->bytes[window[i]]);
     for (size_t i = 0; i < options->sample; ++i) {
-        /* The layer is causal: what the window holds behind the known characters is not seen. */
+        /* The layer is causal: characters of the window behind the known ones have no effect. */
         pass_forward(&pass, window);
         nn_read(model->nn, nn_after(pass.logits, (known - 1) * vocabulary), logits, vocabulary);
         if (known == length)

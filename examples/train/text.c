@@ -45,7 +45,7 @@ static void count_bytes(const struct bytes *bytes, size_t counts[256])
         ++counts[bytes->data[i]];
 }
 
-/* Numbers the bytes that occur; entry_of[byte] is its entry. */
+/* Makes an entry of each byte that occurs; entry_of[byte] is its index. */
 static void make_vocabulary(struct text *text, const size_t counts[256], size_t total, int32_t entry_of[256])
 {
     for (int byte = 0; byte < 256; ++byte)

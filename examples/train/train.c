@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What --assert asks for, in nats. */
-#define MOST_START 0.2       /* distance of the first loss from ln(vocabulary) */
-#define LEAST_GAIN 0.3       /* how far the final loss is below the entropy of characters */
-#define LEAST_ATTENTION 0.05 /* how far with attention below without */
+/* Bounds of --assert, in nats. */
+#define MOST_START 0.2       /* largest distance of the first loss from ln(vocabulary) */
+#define LEAST_GAIN 0.3       /* least gain of the final loss on the entropy of characters */
+#define LEAST_ATTENTION 0.05 /* least gain of attention on no attention */
 
-enum { REPEATED = 5 }; /* steps that are trained twice, to see the same bits */
+enum { REPEATED = 5 }; /* steps to train twice: results must be bit-identical */
 
-/* One model and its pass, trained `steps` steps; the sample is of a finished model. */
+/* Trains a new model for `steps` steps; with `sample`, writes a sample at the end. */
 static struct training train(struct nn *nn, const struct text *text, const struct options *o, int attention,
                              size_t steps, const char *label, int sample)
 {
@@ -49,7 +49,7 @@ static void print_setting(const struct nn *nn, const struct text *text, const st
     fflush(stdout);
 }
 
-/* Without a second training, `other` is NULL. */
+/* Prints results of one training, and of `other` unless it is NULL. */
 static void print_table(const struct text *text, const struct training *one, const char *name,
                         const struct training *other, const char *other_name)
 {
@@ -104,7 +104,7 @@ static int train_once(struct nn *nn, const struct text *text, const struct optio
     return 1;
 }
 
-/* Prints the sentence where it does not hold. NaN holds nothing. */
+/* Prints the sentence as a failure unless `holds`. Comparisons with NaN do not hold. */
 static int demand(int holds, const char *sentence)
 {
     if (!holds)

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WARM_UP 20     /* steps until the rate is full */
-#define LEAST_RATE 0.1 /* the rate at the end, of the highest */
+#define WARM_UP 20     /* steps until the highest rate */
+#define LEAST_RATE 0.1 /* final rate / highest rate */
 
-/* Up a line, then down half a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983). */
+/* Linear warm-up, then cosine decay (Loshchilov and Hutter 2017, arXiv 1608.03983). */
 static double rate_at(const struct options *o, size_t step)
 {
     const double pi = 3.14159265358979323846;
@@ -34,7 +34,8 @@ void training_batch(const struct pass *pass, const int32_t *entries, size_t coun
         copy_window(pass, entries + check_random_below(random, (int64_t)places), sequence, ids, targets);
 }
 
-/* Over windows that follow each other, as many whole batches as there are; the text wraps if there is not one. */
+/* The mean loss over consecutive windows, in whole batches; a text shorter than one batch wraps
+ * around. */
 static double held_out_loss(struct pass *pass, const struct text *text, int32_t *ids, int32_t *targets)
 {
     const size_t windows = (text->held_out_count - 1) / pass->model->sizes.length;
