@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every call of OpenCL that the library makes; test_fault_layer.sh compares. Included with macros CHECKED, MAKES, ENQUEUES,
- * RETAINS and RELEASES, of which nothing is left: a call's name first, then the error that it would most likely return, P its
- * parameters and A the same as arguments, or what they follow from. */
+/* All OpenCL functions that the library calls; test_fault_layer.sh checks that the list is
+ * complete. Define macros CHECKED, MAKES, ENQUEUES, RETAINS and RELEASES before including this
+ * file, which undefines them. Their arguments: the function's name, its most likely error, P its
+ * parameters, A the same as arguments, or values that define those. */
 
 #define INFO_P(object, kind) (object of, kind what, size_t bytes, void *value, size_t *needed)
 #define INFO_A (of, what, bytes, value, needed)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A layer for the OpenCL loader (OPENCL_LAYERS names its file) that makes the nth call of OpenCL fail and counts the
- * references to every object. It is in the process of the test, which finds `fault_control` in it with dlsym. */
+/* A layer of the OpenCL loader (OPENCL_LAYERS names its file) that makes the nth OpenCL call fail
+ * and counts the references to every object. It runs in the test's process; the test finds
+ * `fault_control` with dlsym. */
 #ifndef CLATTN_TESTS_FAULT_LAYER_H
 #define CLATTN_TESTS_FAULT_LAYER_H
 
@@ -9,16 +10,16 @@
 enum { FAULT_TEXT = 512 };
 
 struct fault_control {
-    /* 1 once the loader has taken the layer up. */
+    /* 1 once the loader has loaded the layer. */
     int (*is_loaded)(void);
-    /* From now on counts calls that can fail, and makes number `nth` (from 1) fail, with `and_on` all after it too.
-     * `error` is what they return; 0: what such a call would most likely return. nth 0: none fails, and the count
-     * stands still. */
+    /* Starts counting calls that can fail; call `nth` (from 1) fails, with `and_on` also all later
+     * ones. They return `error`; 0: the call's most likely error. nth = 0: no call fails, and
+     * counting stops. */
     void (*arm)(long nth, int and_on, cl_int error);
-    /* How many calls have failed since then, and the name and the error of the first. */
+    /* The number of calls that failed since then, and the name and error of the first. */
     long (*fired)(const char **name, cl_int *error);
-    /* References that the application holds to all objects, and releases that had none to give up. *text (FAULT_TEXT
-     * bytes, may be NULL) names the objects that have appeared since `arm`. */
+    /* The application's references to all objects, plus the number of releases without a reference.
+     * *text (FAULT_TEXT bytes, may be NULL) names the objects made since `arm`. */
     long (*references)(char *text);
 };
 

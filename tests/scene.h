@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A problem with all its tensors on a device, for tests that are about calls and not about numbers: each tensor
- * contiguous in a buffer that is exactly as large, inputs normal, outputs full of NaN. */
+/* A problem with all its tensors on a device, for tests of calls rather than of numbers. Each
+ * tensor is contiguous in a buffer of exactly its size; inputs are normal numbers, outputs NaN. */
 #ifndef CLATTN_TESTS_SCENE_H
 #define CLATTN_TESTS_SCENE_H
 
@@ -25,19 +25,19 @@ enum scene_tensor {
 struct scene {
     const struct device *device;
     clattn_problem problem;
-    size_t dim[SCENE_COUNT][4]; /* B, H, rows, depth; all 0 where the problem has no such tensor */
+    size_t dim[SCENE_COUNT][4]; /* B, H, rows, depth; all 0: the problem has no such tensor */
     cl_mem mem[SCENE_COUNT];
-    clattn_tensors tensors; /* as the calls want them */
-    cl_mem workspace;       /* for a backward pass, and what scene_fit makes of it */
+    clattn_tensors tensors; /* arguments of the calls */
+    cl_mem workspace;       /* large enough for backward; scene_fit enlarges it */
     size_t workspace_bytes;
 };
 
-/* The problem that most of these tests share, so that its kernels are compiled once: small, causal, grouped heads,
- * Dv != D, a mask of a row a query, key lengths. */
+/* The problem of most of these tests, shared so that its kernels are compiled once: small, causal,
+ * grouped heads, Dv != D, a mask with a row per query, key lengths. */
 clattn_problem scene_problem(void);
 
 void scene_open(struct scene *scene, const struct device *device, const clattn_problem *problem, uint64_t seed);
-/* Makes the workspace as large as the plan's forward wants it, too. */
+/* Makes the workspace large enough for the plan's forward as well. */
 void scene_fit(struct scene *scene, const clattn_plan *plan);
 void scene_close(struct scene *scene);
 
@@ -46,18 +46,18 @@ clattn_tensor *scene_tensor(clattn_tensors *tensors, enum scene_tensor i); /* me
 size_t scene_element(const struct scene *scene, enum scene_tensor tensor); /* bytes of an element */
 size_t scene_bytes(const struct scene *scene, enum scene_tensor tensor);
 
-/* All outputs one after the other, what a run is compared by. */
+/* All outputs, concatenated, to compare runs. */
 size_t scene_result_bytes(const struct scene *scene);
 unsigned char *scene_result(const struct scene *scene); /* the caller frees it */
-int scene_is_untouched(const struct scene *scene);      /* outputs are as they were at the start */
-void scene_reset(const struct scene *scene);            /* and are so again */
+int scene_is_untouched(const struct scene *scene);      /* outputs have their initial contents */
+void scene_reset(const struct scene *scene);            /* restores the initial contents */
 
-/* Forward, then backward, on an in-order queue, and waits. Any thread may call it. The context's errors, or
- * OPENCL_ERROR. */
+/* Runs forward, then backward on an in-order queue, and waits. Any thread may call it. Returns a
+ * status of the calls, or OPENCL_ERROR. */
 clattn_status scene_run(const struct scene *scene, const clattn_plan *plan, cl_command_queue queue);
 
-/* A search that tries one configuration beside the built-in one, on a problem that takes long enough not to be timed in
- * repetitions: some hundreds of OpenCL calls. */
+/* Tunes with one configuration besides the built-in one. The problem is large enough that runs are
+ * not timed in repetitions: some hundreds of OpenCL calls. */
 clattn_status scene_tune(clattn_context *context);
 
 #endif

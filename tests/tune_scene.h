@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of clattn_tune share: a device, a folder for its file, a search that ends early, and what plans have
- * from the file. */
+/* Shared by the tests of clattn_tune: a device, a folder for its file, a search that ends early,
+ * and checks of what plans use of the file. */
 #ifndef CLATTN_TESTS_TUNE_SCENE_H
 #define CLATTN_TESTS_TUNE_SCENE_H
 
@@ -16,23 +16,24 @@ struct tune_scene {
 int tune_scene_setup(void **state); /* *state: a struct tune_scene */
 int tune_scene_teardown(void **state);
 
-/* The problem that all of them tune. */
+/* The problem that all these tests tune. */
 struct test_case tune_scene_case(void);
 struct test_case tune_scene_parse(const char *line);
 
-/* A context with the folder, the scene's or another, and further build options or NULL. */
+/* A context with cache folder `folder` and additional build options, or NULL. */
 clattn_context *tune_scene_context(const struct tune_scene *s, const char *folder, const char *build_options);
 
-/* Tries `configurations` beside the built-in one of the passes' only kernel. The search is stopped by its callback,
- * since compilers are slow. */
+/* Tunes the passes' only kernel with `configurations` configurations besides the built-in one. The
+ * callback then stops the search, since compilers are slow. */
 clattn_tuned_kernel tune_scene_tune(clattn_context *context, const clattn_problem *p, unsigned passes,
                                     int configurations);
 
-/* The kernels that are tuned here, each by itself. */
+/* Passes with one kernel each, for the tests to tune. */
 extern const unsigned tune_scene_passes[3];
 
 int tune_scene_count(const char *text, const char *part);
-/* How many of these three have the part in their plan's lines, in a context that reads the file anew. */
+/* How many of these passes' plans have `part` in their description, in a new context that reads the
+ * file. */
 int tune_scene_count_in_plan(const struct tune_scene *s, const clattn_problem *p, const char *part);
 
 void tune_scene_write(const char *path, const char *text);

@@ -156,8 +156,8 @@ void nn_gather(struct nn *nn, size_t rows, size_t columns, clattn_block table, c
 void nn_gather_backward(struct nn *nn, size_t rows, size_t columns, size_t entries, clattn_block dy, clattn_block ids,
                         clattn_block dtable);
 
-/* losses[r] = log sum_c exp logits[r,c] - logits[r, targets[r]], and its gradient times `factor` (1
- * / rows for the mean).
+/* losses[r] = log sum_c exp logits[r,c] - logits[r, targets[r]], and its gradient times `factor`
+ * (1 / rows for the mean).
  *
  *   logits (rows,classes)    targets (rows) int32    losses (rows)
  *   dlogits (rows,classes), may be logits, or absent */

@@ -8,11 +8,11 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PICK(array, r) (array)[check_random_below(r, (int64_t)COUNT(array))]
 
-/* Multiply-adds of a forward: what a CPU does in a tenth of a second with an engine that is made for GPUs, and the
- * gradients too. */
+/* Most multiply-adds of a forward: with them a CPU takes 0.1 s for both passes on an engine for
+ * GPUs. */
 static const int64_t most_work = 1500000;
 
-/* Seeds that follow each other must not draw from overlapping sequences. */
+/* A generator for a seed. Consecutive seeds must not draw from overlapping sequences. */
 static struct check_random start(uint64_t seed, uint64_t kind)
 {
     struct check_random r = {seed * UINT64_C(0x9e3779b97f4a7c15) + kind};
@@ -26,8 +26,8 @@ static int one_in(struct check_random *r, int64_t many)
     return check_random_below(r, many) == 0;
 }
 
-/* What engines made of matrix instructions leave to others (float32, small tiles, masks in one of them) is drawn less
- * often for these. */
+/* For engines of matrix instructions, what they do not support (float32, small tiles, masks in one
+ * of them) is drawn less often. */
 static int is_of_matrices(clattn_engine engine)
 {
     return engine == CLATTN_ENGINE_NVIDIA_MMA || engine == CLATTN_ENGINE_NVIDIA_WGMMA;
@@ -98,11 +98,11 @@ static void draw_sizes(const struct draw_configuration *from, clattn_problem *p,
     }
     p->q_heads = p->kv_heads * from->group;
     if (one_in(r, 4) && p->q_len >= from->keys.least && p->q_len <= from->keys.most) {
-        p->kv_len = p->q_len; /* packed layouts need it */
+        p->kv_len = p->q_len; /* for packed layouts */
     }
 }
 
-/* An end of a window: none, far away, or among `most` keys, more often close by. */
+/* An end of a window: none, very far, or below `most`, more often small. */
 static int64_t draw_window(int64_t most, struct check_random *r)
 {
     return one_in(r, 5) ? -1 : one_in(r, 8) ? INT64_C(1) << 60 : check_random_below(r, 1 + check_random_below(r, most));
@@ -160,11 +160,12 @@ struct test_case draw_problem(const struct draw_configuration *from, uint64_t se
         c.layout = LAYOUT_RANDOM;
     }
     c.data = PICK(data, &r);
-    if (c.data == DATA_LARGE && from->d > 64) { /* the rounding of such a score grows with D, its tolerance does not */
+    if (c.data == DATA_LARGE && from->d > 64) { /* rounding errors of S grow with D, tolerances do not */
         c.data = DATA_NORMAL;
     }
     if (c.data == DATA_RISING && fabsf(c.problem.score.scale) > 0.0f && from->dtype == CLATTN_FLOAT16) {
-        const float least = 1e-3f / (float)from->d; /* or K, made for scores up to 5, is infinite */
+        const float least =
+            1e-3f / (float)from->d; /* a smaller one makes K infinite, as data=rising has scores up to 5 */
 
         c.problem.score.scale = copysignf(fmaxf(fabsf(c.problem.score.scale), least), c.problem.score.scale);
     }
@@ -176,7 +177,8 @@ struct test_case draw_problem(const struct draw_configuration *from, uint64_t se
         c.problem.score.alibi_dim[0] = one_in(&r, 2) ? c.problem.batch : 1;
         c.problem.score.alibi_dim[1] = one_in(&r, 4) ? 1 : c.problem.q_heads;
         c.alibi = (enum case_alibi)check_random_below(&r, ALIBI_COUNT);
-        /* A distance of 2^62 leaves nothing of Q K^T in a score, and float16, naive attention's here, does not hold it. */
+        /* At a distance of 2^62 a score loses all digits of Q K^T, and naive attention's float16
+         * overflows. */
         c.problem.score.offset %= c.problem.q_len + c.problem.kv_len;
     }
     return c;

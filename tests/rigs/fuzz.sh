@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Fuzzes one parser with clang's libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, from the corpus beside this
-# script: fuzz.sh tuned|npy SOURCE_FOLDER WORK_FOLDER SECONDS [planted]
+# Fuzz a parser with clang's libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, starting from
+# the corpus in this folder: fuzz.sh tuned|npy SOURCE_FOLDER WORK_FOLDER SECONDS [planted]
 #
-#   planted   build with a bug in what uses the parsed input, and fail unless it is found
+#   planted   plant a bug in the use of the parsed input, and fail unless the fuzzer finds it
 #
-# Exits with 77 where clang or its run-time libraries (Debian: clang, libclang-rt-dev) are missing. The corpus is
-# copied, so what is found stays in WORK_FOLDER; an input that fails is printed.
+# Exit status 77: clang or its run-time libraries (Debian: clang, libclang-rt-dev) are missing. The
+# corpus is copied, so that new inputs stay in WORK_FOLDER. Prints an input that fails.
 set -eu
 
 name=$1
@@ -32,8 +32,8 @@ echo 'int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n) { retu
 clang $flags "$folder/try.c" -o "$folder/try" 2>"$folder/try.log" ||
     skip "clang cannot build for libFuzzer (Debian: libclang-rt-dev): $(head -1 "$folder/try.log")"
 
-# What a row meets. These name functions of the whole library which it never calls: left out, a call of one would be a
-# call of 0, and be found.
+# Sources that a row passes through. They refer to functions of the rest of the library, but never call
+# them: those are left undefined, and a call would crash at address 0.
 case $name in
 tuned)
     host=$source/host

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libFuzzer: a whole .npy file, as a regular file or through a pipe. The first byte of the input says which of the two,
- * and which types are allowed. What is refused is refused with a printable sentence; what is read is written as it was.
- */
+/* libFuzzer: reads a whole .npy file, as a regular file or through a pipe. The first byte of the
+ * input selects which, and the allowed types. Refusals must have a printable sentence; what was
+ * read must be written back unchanged. */
 #include "npy.h"
 
 #include <fcntl.h>
@@ -43,7 +43,7 @@ static void check_header(const npy_header *header)
     }
 #ifdef PLANTED_BUG
     {
-        volatile uint64_t shape[4]; /* as if nobody wrote more dimensions than q has */
+        volatile uint64_t shape[4]; /* the planted bug: no more dimensions than q has */
         uint64_t last;
 
         for (int n = 0; n < header->rank; n++) {
@@ -100,13 +100,14 @@ static void read_elements(npy_file *file, enum reader reader)
     free(values);
 }
 
-/* Writes the input where `path` can open it, and returns what is to be closed after; -1: it cannot be. */
+/* Writes the input to a file or pipe that `path` names. Returns a descriptor to close, or -1 on
+ * failure. */
 static int put(const unsigned char *data, size_t size, int through_pipe, char *path, size_t capacity)
 {
     int ends[2];
 
     if (!through_pipe) {
-        FILE *file = tmpfile(); /* a new one: a file that shrinks keeps nothing of an earlier input */
+        FILE *file = tmpfile(); /* a new file for each input, so that nothing remains of a longer one */
         int kept;
 
         if (file == NULL || fwrite(data, 1, size, file) != size || fflush(file) != 0) {
@@ -154,7 +155,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     return 0;
 }
 
-/* ---- how inputs change: another dimension in the shape, which takes the place of blanks behind the dictionary ---- */
+/* ---- how inputs change: another dimension in the shape, which takes the place of blanks behind
+ * the dictionary ---- */
 
 size_t LLVMFuzzerMutate(unsigned char *data, size_t size, size_t capacity);
 size_t LLVMFuzzerCustomMutator(unsigned char *data, size_t size, size_t capacity, unsigned seed);

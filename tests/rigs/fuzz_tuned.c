@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libFuzzer: the text of a file of tuned configurations. What is accepted goes through everything that plans do with a
- * row, short of OpenCL, for problems and devices of several sizes: no crash, no division by zero, nothing that exceeds
- * the device. And it is printed as it was read. */
+/* libFuzzer: parses the text of a file of tuned configurations. Accepted rows go through all that
+ * plans do with them, except OpenCL calls, for problems and devices of several sizes: no crash, no
+ * division by zero, nothing that exceeds the device. Printing a row must give the text that was
+ * read. */
 #include "select/choose.h"
 #include "select/engine.h"
 #include "select/split.h"
@@ -20,7 +21,7 @@ static const struct clattn__device devices[] = {
     {.type = CL_DEVICE_TYPE_CPU, .local_bytes = 8 << 20, .max_group = 4096, .float_width = 16, .compute_units = 2},
 };
 
-/* A problem that the row is meant for, one of several. */
+/* The `turn`-th of several problems that the row is for. */
 static clattn_problem problem_of(const int64_t part[TUNED_PARTS], int turn)
 {
     const uint64_t features = (uint64_t)part[TUNED_FEATURES];
@@ -49,7 +50,7 @@ static clattn_problem problem_of(const int64_t part[TUNED_PARTS], int turn)
     return p;
 }
 
-/* What plans do with a configuration. */
+/* Does what plans do with a configuration. */
 static void use(const struct clattn__config *config, const struct clattn__device *device, const clattn_problem *problem)
 {
     char options[CLATTN__OPTIONS_MAX];
@@ -64,7 +65,7 @@ static void use(const struct clattn__config *config, const struct clattn__device
         abort();
     }
 #ifdef PLANTED_BUG
-    if (64 / (config->depth_step / 8) > 64) { /* as if nobody wrote a chunk of less than 8 */
+    if (64 / (config->depth_step / 8) > 64) { /* the planted bug: no depth step below 8 */
         abort();
     }
 #endif
@@ -139,7 +140,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 size_t LLVMFuzzerMutate(unsigned char *data, size_t size, size_t capacity);
 size_t LLVMFuzzerCustomMutator(unsigned char *data, size_t size, size_t capacity, unsigned seed);
 
-/* The `which`-th "=NUMBER", from its first digit; NULL where there are fewer. */
+/* The first digit of the `which`-th "=NUMBER"; NULL if there are fewer. */
 static char *find_number(char *text, unsigned which)
 {
     for (char *at = strchr(text, '='); at != NULL; at = strchr(at + 1, '=')) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Anonymous memory is no part of POSIX. */
+/* for MAP_ANONYMOUS, which is not in POSIX */
 #define _DEFAULT_SOURCE
 
 #include "guarded.h"
@@ -9,8 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Pages of a guard, so that what is off by a row or two still meets one; bytes beside a buffer elsewhere. */
-enum { GUARD_PAGES = 16, BESIDE = 512, CANARY = 0xff /* many of them are NaN, or true */ };
+/* Pages of a guard: enough to catch an access that is off by some rows. BESIDE: bytes beside a
+ * buffer without pages. */
+enum { GUARD_PAGES = 16, BESIDE = 512, CANARY = 0xff /* NaN as floats, true in a mask */ };
 
 static size_t page_bytes(void)
 {
@@ -24,7 +25,7 @@ static size_t round_up(size_t bytes, size_t unit)
 
 /* ---- pages ---- */
 
-/* Pages that may be touched and hold canaries, between guards. 0 where there is no memory. */
+/* Maps accessible pages, full of canaries, between guards. Returns 0 if memory is short. */
 static int map_pages(struct guarded_buffer *b, size_t bytes)
 {
     const size_t guard = GUARD_PAGES * page_bytes();
@@ -125,7 +126,7 @@ static cl_mem make(void *self, cl_mem_flags flags, const char *name, size_t byte
         other = malloc(bytes);
         if (other != NULL) {
             memcpy(other, content, bytes);
-            other[bytes - 1] ^= 0x41; /* of a float, sign and exponent */
+            other[bytes - 1] ^= 0x41; /* changes a float's sign and exponent */
             content = other;
         }
     }
@@ -134,7 +135,8 @@ static cl_mem make(void *self, cl_mem_flags flags, const char *name, size_t byte
     return mem;
 }
 
-/* The canaries beside the buffer, which begins `before` them: all as they were? */
+/* Whether all canaries are unchanged around the buffer, which starts `before` bytes after
+ * `open`. */
 static int is_whole(const unsigned char *open, size_t open_bytes, size_t before, size_t bytes)
 {
     for (size_t n = 0; n < open_bytes; n++) {
@@ -208,7 +210,8 @@ static void release(void *self)
 
 /* ---- what the device does ---- */
 
-/* Whether a command on a buffer over memory of the host is seen there, unmapped: then kernels compute right in it. */
+/* Whether a command's effect on a buffer over host memory is visible there without mapping: kernels
+ * then run directly on host memory. */
 static int computes_in_place(struct guarded *g, cl_command_queue queue)
 {
     static const unsigned char before[4096] = {1};
@@ -258,7 +261,7 @@ const char *guarded_find(const struct guarded *guarded, const void *address, lon
         const struct guarded_buffer *b = &guarded->buffer[n];
 
         if (b->map != NULL && at >= b->map && at < b->map + b->map_bytes) {
-            /* a planted bug leaves a part of the buffer beyond what may be touched */
+            /* a planted bug places some of the buffer outside the accessible pages */
             const unsigned char *first = b->start > b->open ? b->start : b->open;
             const unsigned char *last = b->open + b->open_bytes;
 

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a shared module; the library's own visibility does not matter here. */
+/* Exported from the shared module. */
 extern const struct lie_control lie_control;
 
-static struct _cl_icd_dispatch layer;       /* what the loader calls */
-static const struct _cl_icd_dispatch *next; /* what the layer calls */
+static struct _cl_icd_dispatch layer;       /* called by the loader */
+static const struct _cl_icd_dispatch *next; /* called by the layer */
 
 /* ---- what is played: set by one thread, between calls ---- */
 
@@ -23,19 +23,20 @@ static struct {
     int behind, alone;
 } broken;
 
-/* Handles of what is not there: the layer answers whatever the library asks of them before it uses them. */
+/* Handles of the invented platform and device: the layer answers all queries on them, and no driver
+ * sees them. */
 static char broken_handle, beside_handle;
 #define BROKEN_PLATFORM ((cl_platform_id)(void *)&broken_handle)
 #define BESIDE_DEVICE ((cl_device_id)(void *)&beside_handle)
-static cl_device_id real_device; /* whose answers the one beside it gives where its profile is silent */
+static cl_device_id real_device; /* answers for the added device where the profile has no value */
 
-/* The profile that a device is asked about. */
+/* The profile for queries on a device. */
 static const struct lie_profile *profile_of(cl_device_id device)
 {
     return is_beside && device != BESIDE_DEVICE ? &truth : profile;
 }
 
-/* That of the devices whose kernels run. */
+/* The profile of the devices that run kernels. */
 static const struct lie_profile *played(void)
 {
     return is_beside ? &truth : profile;
@@ -156,7 +157,8 @@ static cl_int answer_name(const struct lie_profile *of, size_t room, void *value
     return error;
 }
 
-/* An item along the first dimension, as the profile says, and one along the others. */
+/* Answers CL_DEVICE_MAX_WORK_ITEM_SIZES: the profile's along the first dimension, 1 along the
+ * others. */
 static cl_int answer_items(const struct lie_profile *of, size_t room, void *value, size_t *needed)
 {
     const size_t items[3] = {of->items, 1, 1};
@@ -206,7 +208,7 @@ static cl_int CL_API_CALL get_device_info(cl_device_id device, cl_device_info wh
     return next->clGetDeviceInfo(device == BESIDE_DEVICE ? real_device : device, what, room, value, needed);
 }
 
-/* The most work-items that a kernel runs with. */
+/* The most work-items in a work-group of a kernel. */
 static size_t most_items(size_t otherwise)
 {
     size_t most = otherwise;
@@ -264,7 +266,7 @@ static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, 
     return next->clCreateBuffer(context, flags, bytes, host, error);
 }
 
-/* Bytes of each argument of the kernels that were made last. */
+/* Argument sizes of the most recent kernels. */
 enum { MOST_KERNELS = 256, MOST_ARGUMENTS = 16 };
 
 static struct arguments {
@@ -286,7 +288,7 @@ static struct arguments *arguments_of(cl_kernel kernel)
 static cl_kernel CL_API_CALL create_kernel(cl_program program, const char *name, cl_int *error)
 {
     const cl_kernel kernel = next->clCreateKernel(program, name, error);
-    struct arguments *place = arguments_of(kernel); /* a kernel that is gone may have had the handle */
+    struct arguments *place = arguments_of(kernel); /* a released kernel may have had the same handle */
 
     if (kernel != NULL) {
         place = place != NULL ? place : &kernels[kernels_made++ % MOST_KERNELS];
@@ -306,7 +308,7 @@ static cl_int CL_API_CALL set_argument(cl_kernel kernel, cl_uint index, size_t b
     return next->clSetKernelArg(kernel, index, bytes, value);
 }
 
-/* Whether the device can run the kernel with so many items. */
+/* The error of a launch that exceeds the profile's limits, or CL_SUCCESS. */
 static cl_int refusal(cl_kernel kernel, size_t items, size_t global)
 {
     const struct arguments *arguments = arguments_of(kernel);

@@ -4,7 +4,7 @@
 #include "attention/args.h"
 #include "attention/args_list.h"
 
-/* All arguments of the kernel that takes most of them: the struct and its buffers. */
+/* Bytes of all arguments of the kernel that has the most: the struct and its buffers. */
 #define BYTES(when, kind, name) +sizeof(void *)
 #define MOST_PARAMETERS (sizeof(struct call) BACKWARD_FUSED_ARGS(BYTES))
 

@@ -4,15 +4,15 @@
  *   random_problems [--engine E] [--device W] [--seed S] [--count N | --seconds T] [--least N] [--memory any|bytes]
  *                   [--case "LINE"] [--plant BUG:BUFFER]
  *
- *   --seed      the first problem (0); the others follow, one each. The same seed is the same problem everywhere
- *   --seconds   go on for so long, but for --least problems (1) in any case
- *   --memory    bytes: no guard pages, as on a device that copies
- *   --case      this line of check/cases.h in place of the drawn problem
- *   --plant     past, before, write or value, into the buffer of that name: the rig has to find it
+ *   --seed      seed of the first problem (0); the next ones follow. A seed gives the same problem everywhere
+ *   --seconds   run for so long, but at least --least problems (1)
+ *   --memory    bytes: no guard pages, as on a device that copies buffers
+ *   --case      a line of check/cases.h instead of the drawn problem
+ *   --plant     plant a bug (past, before, write or value) in the named buffer, which the rig must find
  *
- * E is as in CLATTN_TEST_ENGINE, W as in CLATTN_TEST_DEVICE, which they are without the option; the compiler's options
- * are CLATTN_TEST_BUILD_OPTIONS. A failure is one line: the seed, the case, what is wrong. With that --seed and the
- * same engine it happens again. */
+ * E defaults to CLATTN_TEST_ENGINE, W to CLATTN_TEST_DEVICE; CLATTN_TEST_BUILD_OPTIONS are options
+ * for the OpenCL compiler. A failure is one line: the seed, the case, what is wrong. The same
+ * --seed and engine reproduce it. */
 #include "session.h"
 
 #include <inttypes.h>
@@ -29,12 +29,12 @@ struct arguments {
     clattn_engine engine;
     const char *device, *line, *planted;
     uint64_t seed, count, least;
-    double seconds; /* 0: count */
+    double seconds; /* 0: use count */
     int bytes;
     enum guarded_plant plant;
 };
 
-/* What is told at the end. */
+/* Counts to print at the end. */
 struct tally {
     uint64_t run, failed, refused, on_engine, tuned, paged;
     double worst[CHECK_TENSORS];
@@ -82,8 +82,8 @@ static void catch_faults(void)
 
 /* ---- a problem ---- */
 
-/* Counts what the plan that the case gets is made of. 0 where the device refuses it with the numbers: a right answer.
- */
+/* Plans the case and counts whether the plan uses the configuration's engine and tuned rows.
+ * Returns 0 if the plan is refused with DEVICE_LIMIT, which is a valid answer. */
 static int look_at_plan(const struct draw_configuration *configuration, const struct test_case *c, struct tally *tally)
 {
     char engine[64];
@@ -140,7 +140,8 @@ static int goes_on(const struct arguments *a, uint64_t done, double begin)
     return a->seconds > 0.0 ? done < a->least || now() - begin < a->seconds : done < a->count;
 }
 
-/* Sets up the seed's configuration where it is another than before. 0, or -1 and an error. */
+/* Sets up the seed's configuration if it differs from the last one. Returns 0, or -1 and an
+ * error. */
 static int configure(const struct arguments *a, uint64_t seed, int first, struct draw_configuration *configuration)
 {
     const uint64_t start = seed / DRAW_PROBLEMS * DRAW_PROBLEMS;
@@ -150,7 +151,7 @@ static int configure(const struct arguments *a, uint64_t seed, int first, struct
         return 0;
     }
     *configuration = draw_configuration(a->engine, seed);
-    configuration->tuned = configuration->tuned && a->line == NULL; /* the rows are for another problem */
+    configuration->tuned = configuration->tuned && a->line == NULL; /* its rows would be for the drawn problem */
     c = draw_problem(configuration, start);
     snprintf(running, sizeof running, "seed %" PRIu64 ", as its tuned file is made", seed);
     return session_configure(&session, configuration, &c);

@@ -44,7 +44,7 @@ int session_open(struct session *s, const char *device)
     return guarded_open(&s->guarded, s->cl, s->device, s->queue[0], &error) == 0 ? 0 : fail(s, "%s", error);
 }
 
-/* The folder is the session's own, and flat. */
+/* Removes the session's folder, which has no subfolders. */
 static void remove_folder(struct session *s)
 {
     DIR *stream = s->folder[0] != '\0' ? opendir(s->folder) : NULL;
@@ -53,7 +53,7 @@ static void remove_folder(struct session *s)
 
     while (stream != NULL && (entry = readdir(stream)) != NULL) {
         snprintf(path, sizeof path, "%s/%s", s->folder, entry->d_name);
-        unlink(path); /* not "." and ".." */
+        unlink(path); /* fails for "." and ".." */
     }
     if (stream != NULL) {
         closedir(stream);
@@ -95,7 +95,8 @@ static int make_context(struct session *s, const struct draw_configuration *conf
                : fail(s, "clattn_context_create: %s", clattn_last_error());
 }
 
-/* A context reads the file with its first plan: what the rows are near is another context's. */
+/* Makes rows near the configurations of another context's plan, as a context reads the file with
+ * its first plan. */
 static int make_tuned_context(struct session *s, const struct draw_configuration *configuration,
                               const struct test_case *first)
 {
@@ -105,7 +106,7 @@ static int make_tuned_context(struct session *s, const struct draw_configuration
     int good = -1;
 
     if (clattn_plan_create(untuned, &first->problem, configuration->passes, &plan) != CLATTN_SUCCESS) {
-        return 0; /* the case says why */
+        return 0; /* the case then reports why */
     }
     s->context = NULL;
     strcpy(s->folder, "/tmp/clattn_rig_XXXXXX");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A table of devices that lie (lie_profiles.c), each with a few small problems: results are right against the reference,
- * or the device or the plan is refused with a sentence that says why; never an enqueue that fails, never a wrong number.
- * That the rig sees those, test_planted shows.
+/* Runs a few small problems on each device profile of lie_profiles.c. Either results match the
+ * reference, or the device or plan is refused with a sentence that says why; no enqueue fails, and
+ * no result is wrong. test_planted shows that the rig finds such failures.
  *
- * Use: test_lie LAYER [PROFILE]; the layer is lie_layer.c. Environment as for test_cases, without an engine. */
+ * Usage: test_lie LAYER [PROFILE]; LAYER is lie_layer.c. Environment as for test_cases, without an
+ * engine. */
 #include "check.h"
 #include "device.h"
 #include "lie.h"
@@ -15,7 +16,7 @@
 
 enum { SKIPPED = 77, MOST_DEVICES = 32, MESSAGE = 2048 };
 
-/* All kernels: a forward whose keys are in parts, gradients; and every kind of mask. */
+/* All kernels: forward with splits of the keys, gradients; and every kind of mask. */
 static const char *const common[] = {
     "b2 h4/2 n33 m70 d40/24 causal kvlen splits=2",
     "b1 h2 n9 m21 d8 mask=random:1,2,9,21",
@@ -28,7 +29,7 @@ struct rig {
     cl_device_id id;
     cl_context cl;
     cl_command_queue queue;
-    size_t devices; /* as many as there are while none lies */
+    size_t devices; /* number of devices without a profile */
 };
 
 static int bad(char *message, const char *what, const char *why)
@@ -49,7 +50,7 @@ static clattn_status open_context(const struct rig *rig, clattn_engine engine, c
 
 /* ---- a device that is used ---- */
 
-/* A launch of a device of 32 bits has no more work-items than its size_t counts. */
+/* Checks that launches on a 32-bit device have no more work-items than its size_t can count. */
 static int launches_fit(clattn_context *context, char *message)
 {
     struct test_case c = case_make(1 << 28, 4, 2, 33, 70, 40, 24);
@@ -72,7 +73,7 @@ static int launches_fit(clattn_context *context, char *message)
     return good;
 }
 
-/* The plan is made, or refused as the profile says. */
+/* Checks that the plan is made, or refused as the profile says. */
 static int plan_is_made(clattn_context *context, const struct lie_profile *profile, const struct test_case *c,
                         int is_last, char *message)
 {
@@ -142,7 +143,8 @@ static int is_listed(const struct rig *rig, size_t *count)
     return 0;
 }
 
-/* Refused where it is brought; not listed; and beside the real device it takes nothing away. */
+/* Checks that a context refuses the device, that it is not listed, and that the real device still
+ * is. */
 static int is_refused(const struct rig *rig, const struct lie_profile *profile, char *message)
 {
     clattn_context *context;
@@ -169,7 +171,7 @@ static int is_refused(const struct rig *rig, const struct lie_profile *profile, 
 
 /* ---- the table ---- */
 
-/* Whether all is well; or else a sentence. */
+/* Runs a profile. Returns 1, or 0 with a sentence in `message`. */
 static int run_profile(const struct rig *rig, const struct lie_profile *profile, enum lie_plant plant, char *message)
 {
     clattn_context *context = NULL;
@@ -221,8 +223,8 @@ static const struct lie_profile *profile_named(const char *name)
     return &lie_profiles[n];
 }
 
-/* Whether the runtime says what local memory a kernel takes, by which the layer plays a device that has less: PoCL 6 says
- * that none takes any. */
+/* Whether the runtime reports a kernel's local memory, which the layer needs to play a device with
+ * less: PoCL 6 reports 0 for every kernel. */
 static int tells_local_memory(const struct rig *rig)
 {
     const char *text = "__kernel void k(__global int *x) { __local int y[64]; y[get_local_id(0)] = x[0];"
@@ -242,7 +244,8 @@ static int tells_local_memory(const struct rig *rig)
     return bytes != 0;
 }
 
-/* The rig finds what it is for: a device that refuses what a plan promised, and one whose results are wrong. */
+/* The rig finds planted bugs: a device that refuses a valid plan's launch, and one with wrong
+ * results. */
 static void test_planted(void **state)
 {
     static const struct {
@@ -266,7 +269,7 @@ static void test_planted(void **state)
             fail_msg("plant %d is found as: %s", (int)plants[n].plant, message);
         }
     }
-    struct lie_profile wrong = *profile_named("no compiler"); /* and a refusal that has no reason, or is missing */
+    struct lie_profile wrong = *profile_named("no compiler"); /* and a refusal without the reason, or none */
     wrong.says = "another reason";
     assert_false(run_profile(*state, &wrong, LIE_HONEST, message));
     wrong = *profile_named("itself");
@@ -274,8 +277,8 @@ static void test_planted(void **state)
     assert_false(run_profile(*state, &wrong, LIE_HONEST, message));
 }
 
-/* A platform that fails, in front of the others or behind, takes none of their devices away; its error is told where
- * nothing else is there. */
+/* A platform that fails, before or after the others, hides none of their devices. Its error is
+ * reported only if there are no devices. */
 static void test_broken_platform(void **state)
 {
     static const cl_int errors[] = {CL_OUT_OF_HOST_MEMORY, CL_OUT_OF_RESOURCES, CL_INVALID_VALUE, -1001, -9999};
@@ -299,14 +302,14 @@ static void test_broken_platform(void **state)
         assert_int_equal(clattn_last_opencl_error(), errors[n]);
         assert_null(found);
     }
-    control->broken(CL_DEVICE_NOT_FOUND, 0, 1); /* no devices are no error */
+    control->broken(CL_DEVICE_NOT_FOUND, 0, 1); /* having no devices is no error */
     assert_success(clattn_list_devices(NULL, 0, &count));
     assert_int_equal(count, 0);
     assert_status(clattn_find_device(NULL, &found), CLATTN_NO_DEVICE, "is a driver installed?");
     control->broken(CL_SUCCESS, 0, 0);
 }
 
-/* Names are cut, and hold nothing that a terminal obeys. */
+/* Names are truncated, and have no control characters. */
 static void test_names(void **state)
 {
     static const struct {
@@ -360,7 +363,7 @@ int main(int argc, char **argv)
     void *layer;
     size_t count;
 
-    if (argc < 2 || argc > 3 || setenv("OPENCL_LAYERS", argv[1], 1) != 0) { /* before the loader first looks */
+    if (argc < 2 || argc > 3 || setenv("OPENCL_LAYERS", argv[1], 1) != 0) { /* before the loader reads it */
         fprintf(stderr, "use: test_lie LAYER [PROFILE]\n");
         return EXIT_FAILURE;
     }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What `clattn devices` says of a platform that is broken and of devices that are no use, beside a device that is good.
-# Use: test_lie_tool.sh CLATTN LAYER
+# Test what `clattn devices` prints of a broken platform and of unusable devices besides a good device.
+# Usage: test_lie_tool.sh CLATTN LAYER
 set -eu
 
 clattn=$1

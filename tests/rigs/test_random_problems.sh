@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The rig of random problems finds what is planted, and says the seed, the case and the buffer:
+# The rig of random problems finds planted bugs, and reports the seed, the case and the buffer:
 # test_random_problems.sh PROGRAM
 set -eu
 
@@ -56,7 +56,7 @@ for memory in any bytes; do
     expect 'out\[.*found' "$half" value:k --memory $memory
 done
 
-# What one seed draws is what it draws again, and another seed draws something else.
+# A seed always draws the same problem, and another seed a different one.
 "$program" --seed 7 --count 1 --plant value:v >"$folder/first" 2>&1 || true
 "$program" --seed 7 --count 1 --plant value:v >"$folder/again" 2>&1 || true
 cmp -s "$folder/first" "$folder/again" || fail "seed 7 is not the same twice: $(diff "$folder/first" "$folder/again")"

@@ -12,7 +12,7 @@ struct tunable {
     long value;
 };
 
-/* The engine's numbers of one kernel, and what else its row says. */
+/* A kernel's tunable numbers, and the other fields of its row. */
 struct kernel {
     char name[WORD_BYTES], engine[WORD_BYTES];
     struct tunable tunable[MOST_FIELDS];
@@ -20,7 +20,7 @@ struct kernel {
     long packed, mask;
 };
 
-/* The number behind " -DNAME=". */
+/* The number after " -DNAME=". */
 static long option(const char *options, const char *name)
 {
     char key[WORD_BYTES];
@@ -31,7 +31,8 @@ static long option(const char *options, const char *name)
     return found != NULL ? strtol(found + strlen(key), NULL, 10) : 0;
 }
 
-/* Options between the padded depths and what no row has are the engine's tunable numbers. */
+/* Reads the engine's tunable numbers: the options between the padded depths and those that no row
+ * has. */
 static void read_fields(const char *options, struct kernel *k)
 {
     const char *at = strstr(options, " -DDV_PAD=");
@@ -48,8 +49,9 @@ static void read_fields(const char *options, struct kernel *k)
     }
 }
 
-/* "backward_dq: engine simt, 64 queries a tile, ...; -cl-std=CL1.2 -DSTORAGE=0 ..." 0: a kernel that has no tiles, or
- * the second of a name, for tensors of other strides. */
+/* Parses "backward_dq: engine simt, 64 queries a tile, ...; -cl-std=CL1.2 -DSTORAGE=0 ...". Returns
+ * 0 for a kernel without tiles, and for the second kernel of a name, which is for tensors of other
+ * strides. */
 static int read_kernel(const char *line, struct kernel *k)
 {
     const char *options = strstr(line, "; ");
@@ -63,7 +65,7 @@ static int read_kernel(const char *line, struct kernel *k)
     return k->tunables > 0;
 }
 
-/* One or two of the numbers changed as the tuner changes them. */
+/* Writes a row with one or two numbers changed as the tuner changes them. */
 static void write_row(FILE *stream, const struct kernel *k, const struct test_case *c, int causal, int turn,
                       struct check_random *r)
 {
@@ -82,7 +84,7 @@ static void write_row(FILE *stream, const struct kernel *k, const struct test_ca
             causal ? ",CAUSAL" : "", masks[k->mask], k->packed ? ",PACKED_HEADS" : "", (int)c->problem.qk_dim,
             (int)c->problem.v_dim);
     fprintf(stream, " log_rows=6 log_cols=6 log_heads=%d",
-            turn); /* a row for each turn: the nearest legal one is taken */
+            turn); /* one row per turn; plans use the nearest legal one */
     for (int n = 0; n < k->tunables; n++) {
         fprintf(stream, " %s=%ld", tunable[n].name, tunable[n].value);
     }
