@@ -20,7 +20,7 @@ static unsigned char *run(const struct cache_scene *f, const char *cache_dir)
     assert_non_null(copy);
     options.cache_dir = copy;
     assert_success(clattn_context_create(f->device.cl, f->device.id, &options, &context));
-    memset(copy, 'x', strlen(copy)); /* the library has its own */
+    memset(copy, 'x', strlen(copy)); /* the library has copied it */
     free(copy);
     assert_success(clattn_plan_create(context, &f->scene.problem, CLATTN_FORWARD, &plan));
     scene_reset(&f->scene);
@@ -71,7 +71,6 @@ int cache_make_folder(void **state)
     return 0;
 }
 
-/* Entries of a folder but . and .., the last one's path in `path` (CACHE_PATH_BYTES, or NULL). */
 int cache_list(const char *folder, char *path)
 {
     DIR *stream = opendir(folder);
@@ -92,7 +91,7 @@ int cache_list(const char *folder, char *path)
     return count;
 }
 
-/* Removes what the tests leave: files, and folders in folders. */
+/* Removes the files and subfolders of a test. */
 static void empty(const char *folder)
 {
     char path[CACHE_PATH_BYTES];
@@ -113,7 +112,6 @@ int cache_remove_folder(void **state)
     return 0;
 }
 
-/* The cache's only file; its inode goes to *inode. */
 void cache_only_file(const char *folder, char *path, ino_t *inode)
 {
     struct stat info;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#undef CL_TARGET_OPENCL_VERSION /* for the one function that is not of 1.2 */
+#undef CL_TARGET_OPENCL_VERSION /* for the only function newer than 1.2 */
 #define CL_TARGET_OPENCL_VERSION 200
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include "fault_layer.h"
@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of a shared module; the library's own visibility does not matter here. */
+/* Exported from the shared module. */
 extern const struct fault_control fault_control;
 
-static struct _cl_icd_dispatch layer;       /* what the loader calls */
-static const struct _cl_icd_dispatch *next; /* what the layer calls */
+static struct _cl_icd_dispatch layer;       /* called by the loader */
+static const struct _cl_icd_dispatch *next; /* called by the layer */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- failing ---- */
@@ -49,7 +49,7 @@ static long fired(const char **name, cl_int *error)
     return plan.fired;
 }
 
-/* Counts a call of `name`; the error that it must fail with, or 0. */
+/* Counts a call of `name`. Returns the error that it must fail with, or 0. */
 static cl_int fault(const char *name, cl_int likely)
 {
     cl_int error = CL_SUCCESS;
@@ -75,13 +75,13 @@ enum { MOST_OBJECTS = 4096 };
 
 static struct object {
     const void *handle;
-    const char *origin; /* the function that it came from */
+    const char *origin; /* the function that made it */
     long references;
-    long born; /* after how many armings */
+    long born; /* number of `arm` calls before */
 } objects[MOST_OBJECTS];
-static long unbalanced; /* releases of what has no references */
+static long unbalanced; /* releases of objects without references */
 
-/* Adds to the references of an object; it appears with the first and goes with the last. */
+/* Adds `by` to an object's references. The table lists objects with references only. */
 static void count(const void *handle, long by, const char *origin)
 {
     struct object *place = NULL;
@@ -131,11 +131,9 @@ static long references(char *text)
     return sum;
 }
 
-/* ---- the calls ----
- *
- * What becomes of those in fault_calls.h, each kind in its way. */
+/* ---- the layer's version of each call in fault_calls.h ---- */
 
-/* One that returns its error. */
+/* A call that returns its error. */
 #define CHECKED(name, likely, P, A)                                                                                    \
     static cl_int CL_API_CALL wrap_##name P                                                                            \
     {                                                                                                                  \
@@ -143,7 +141,8 @@ static long references(char *text)
         return error ? error : next->name A;                                                                           \
     }
 
-/* One that makes an object; its last parameter is `cl_int *error`, not NULL where the library calls it. */
+/* A call that makes an object; its last parameter is `cl_int *error`, which the library never
+ * passes as NULL. */
 #define MAKES(name, type, likely, P, A)                                                                                \
     static type CL_API_CALL wrap_##name P                                                                              \
     {                                                                                                                  \
@@ -159,7 +158,8 @@ static long references(char *text)
         return made;                                                                                                   \
     }
 
-/* One that enqueues, with three last parameters `cl_uint waits, const cl_event *list, cl_event *event`. */
+/* A call that enqueues; its last parameters are `cl_uint waits, const cl_event *list, cl_event
+ * *event`. */
 #define ENQUEUES(name, P, A)                                                                                           \
     static cl_int CL_API_CALL wrap_##name P                                                                            \
     {                                                                                                                  \
@@ -172,7 +172,7 @@ static long references(char *text)
         return error;                                                                                                  \
     }
 
-/* One more reference, which can fail, or one less, which cannot. */
+/* Retaining adds a reference and can fail; releasing removes one and cannot fail. */
 #define RETAINS(name, type)                                                                                            \
     static cl_int CL_API_CALL wrap_##name(type object)                                                                 \
     {                                                                                                                  \

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* To be preloaded (LD_PRELOAD): small blocks of memory are given back late, so that none soon comes to lie where another was.
- * PoCL 6 compiles some kernels wrongly otherwise: see docs/testing.md, traps. */
+/* For LD_PRELOAD: frees small blocks late, so that no new block soon reuses an old one's address.
+ * Without it PoCL 6 miscompiles some kernels: see docs/testing.md, traps. */
 #include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 
-enum { SMALL = 256 }; /* bytes; LLVM's values are less */
-/* Bytes of blocks that wait, the first come the first to go: more than a kernel takes to compile. */
+enum { SMALL = 256 }; /* bytes; LLVM's values are smaller */
+/* Bytes of blocks in the queue: more than compiling a kernel allocates. */
 static const size_t most_kept = (size_t)2 << 30;
 
-/* What waits, in the blocks themselves. */
+/* The queue's links, stored in the blocks. */
 struct block {
     struct block *next;
 };
@@ -28,12 +28,12 @@ static void give_back(void *memory)
 
     if (real_free == NULL) {
         void *symbol = dlsym(RTLD_NEXT, "free");
-        memcpy(&real_free, &symbol, sizeof real_free); /* ISO C has no cast between the two */
+        memcpy(&real_free, &symbol, sizeof real_free); /* ISO C cannot cast object pointers to function pointers */
     }
     real_free(memory);
 }
 
-/* Puts a block behind those that wait; the oldest leaves where there are enough. */
+/* Appends a block to the queue. Returns the oldest one if the queue is full. */
 static struct block *exchange(struct block *block, size_t size)
 {
     struct block *leaving = NULL;

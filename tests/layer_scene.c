@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD = 68, PATTERN = 0xa5 }; /* bytes: 17 floats, so that hardly a tensor is aligned to more than one */
+enum { GUARD = 68, PATTERN = 0xa5 }; /* bytes: 17 floats, so that most tensors are aligned to one float only */
 
 /* ---- the image ---- */
 
@@ -107,7 +107,7 @@ void layer_scene_close(struct layer_scene *scene)
     layer_data_free(&scene->data);
 }
 
-/* Copies the image to the device or from it. */
+/* Copies the image to or from the device. */
 static void transfer(const struct layer_scene *scene, unsigned char *image, int to_device)
 {
     const cl_command_queue queue = scene->device->queue;
@@ -148,7 +148,7 @@ unsigned char *layer_scene_read(const struct layer_scene *scene)
     unsigned char *image = malloc(scene->image_bytes);
 
     assert_non_null(image);
-    memset(image, PATTERN, scene->image_bytes); /* what is in no buffer */
+    memset(image, PATTERN, scene->image_bytes); /* bytes that are in no buffer */
     transfer(scene, image, 0);
     return image;
 }
@@ -188,7 +188,7 @@ unsigned layer_scene_writes(const struct layer_scene *scene)
     return written;
 }
 
-/* One element: NaN and infinities must be where they are expected. Sums that accumulate are rounded once more. */
+/* Compares an element; NaN and infinity must be expected. Accumulating rounds a sum once more. */
 static int is_close(float found, double expected, double tolerance)
 {
     if (isnan(expected)) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prints every kernel configuration that the case table leads to on a range of devices, each once: "NAME PARAMETERS
- * OPTIONS" a line, for lint_kernels.sh; PARAMETERS are the names of the arguments that the host sets, with commas. Argument: tiny, quick or full. Of the cases in
- * 16 bits only those of the small tiers count: all that is theirs is in storage.cl, whatever the tiles are. */
+/* Prints all kernel configurations of the case table on a range of devices, each once, for
+ * lint_kernels.sh. A line is "NAME PARAMETERS OPTIONS"; PARAMETERS are the names of the arguments
+ * that the host sets, separated by commas. Argument: tiny, quick or full. 16-bit cases of tier full
+ * are left out: the code for 16 bits is in storage.cl, independent of tiles. */
 #include "cases.h"
 #include "plan/arguments.h"
 #include "select/choose.h"
@@ -51,7 +52,7 @@ static int kernel_used(enum clattn__kernel kernel, unsigned passes)
 static void add_case(struct lines *lines, const struct clattn__device *device, clattn_engine engine,
                      const struct test_case *c)
 {
-    int splits = 1; /* of the forward, which comes first */
+    int splits = 1; /* of forward, which comes first */
     for (int kernel = 0; kernel < KERNEL_COUNT; ++kernel) {
         struct clattn__config config = {.kernel = (enum clattn__kernel)kernel, .splits = splits};
         char options[CLATTN__OPTIONS_MAX], line[LINE_SIZE];
@@ -109,7 +110,7 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < count; ++i)
             if (cases[i].problem.dtype == CLATTN_FLOAT32 || cases[i].tier != TIER_FULL)
                 add_case(&lines, &devices[d], clattn__device_engine(&devices[d]), &cases[i]);
-    for (size_t i = 0; i < count; ++i) { /* of every case, as if it were in 16 bits */
+    for (size_t i = 0; i < count; ++i) { /* every case, as if it were in 16 bits */
         struct test_case c = cases[i];
         c.problem.dtype = i % 2 ? CLATTN_FLOAT16 : CLATTN_BFLOAT16;
         add_case(&lines, &hopper, CLATTN_ENGINE_NVIDIA_WGMMA, &c);
@@ -118,7 +119,7 @@ int main(int argc, char **argv)
         add_case(&lines, &devices[0], CLATTN_ENGINE_NVIDIA_MMA, &cases[i]);
     for (size_t i = 0; i < lines.count; ++i)
         puts(lines.line[i]);
-    puts("blank_rows - -cl-std=CL1.2"); /* the layer's, of which there is but one */
+    puts("blank_rows - -cl-std=CL1.2"); /* the layer's only kernel */
     free(lines.line);
     free(cases);
     return 0;

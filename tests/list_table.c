@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prints what the engines' built-in tables give to GPUs of several sizes, for compilers that have no device here:
- * "ENGINE NAME ITEMS LOCAL_BYTES OPTIONS" a line, ITEMS and LOCAL_BYTES of a work-group, some lines more than once.
- * Every storage type, head dimensions from 32 to 256; with the argument `few`, 64 and 128, on large devices only. Options of
- * scores that are compiled in: all at once, in one type, with the head dimensions of `few`. */
+/* Prints the configurations of the engines' built-in tables for GPUs of several sizes, for offline
+ * compilers. A line is "ENGINE NAME ITEMS LOCAL_BYTES OPTIONS", ITEMS and LOCAL_BYTES being a
+ * work-group's; lines may repeat. Every storage type, head dimensions from 32 to 256; with the
+ * argument `few` 64 and 128, and large devices only. Score options that are compiled into kernels:
+ * all together, in one type, with the head dimensions of `few`. */
 #include "select/choose.h"
 #include "select/engine.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Long sequences, where tiles are large, shorter ones, and a single query, of one head or of four that share a tile. */
+/* Long sequences (large tiles), shorter ones, and a single query, of one head or of four packed
+ * heads. */
 struct shape {
-    int64_t q_len, q_heads, kv_heads, mask_rows; /* mask_rows: 0 without a mask, 1 of padding, or q_len */
-    bool plain;                                  /* worth listing in every type and on small devices */
-    bool options;                                /* what kernels have code for where a problem has it: all of it */
+    int64_t q_len, q_heads, kv_heads, mask_rows; /* mask_rows: 0 no mask, 1 padding, or q_len */
+    bool plain;                                  /* list it in every type and on small devices */
+    bool options;                                /* with all score options that are compiled in */
 };
 
 static void list_kernel(const struct clattn__device *device, clattn_engine engine, const clattn_problem *problem,
@@ -30,7 +32,7 @@ static void list_kernel(const struct clattn__device *device, clattn_engine engin
 }
 
 static void list_shape(const struct clattn__device *device, clattn_engine engine, const struct shape *shape, int dim,
-                       bool every_type) /* or the first that the engine has */
+                       bool every_type) /* else the engine's first type */
 {
     clattn_problem problem = CLATTN_PROBLEM_INIT;
     problem.batch = 4;
@@ -69,7 +71,7 @@ static void list_shape(const struct clattn__device *device, clattn_engine engine
 
 int main(int argc, char **argv)
 {
-    enum { LARGE = 2, DECODE = 2 }; /* the first so many devices, and dims */
+    enum { LARGE = 2, DECODE = 2 }; /* the first so many sizes, and dims, are listed with `few` */
     static const struct {
         size_t local_kib, max_group;
         int units;

@@ -4,21 +4,21 @@
  *   npy_helper make FILE TYPE B,H,N,D SEED [bnhd | small]
  *       Elements that float16 holds exactly, hashed from (b,h,n,d) and SEED. TYPE is f4, f2 (the same values), b1,
  *       u1, i4 or i8. With bnhd the file is (B,N,H,D), with the same element at the same (b,h,n,d). Fewer dimensions
- *       are taken as they are. With small the elements are an eighth: weights.
+ *       are allowed. With small the elements are an eighth, for weights.
  *   npy_helper lengths FILE TYPE L,L,...
  *       A file of shape (B), TYPE i4 or i8.
  *   npy_helper constant FILE B,H,N,D X
  *       A float32 file of X everywhere.
  *   npy_helper holds FILE X
- *       Whether every element of a float file is X.
+ *       Checks that every element of a float file is X.
  *   npy_helper reference Q K V DOUT [word...]
  *       Compares results with the double reference, as clattn check does. Words:
  *       causal offset=X window=L,R scale=X mask=F alibi=F kvlen=F
- *       bnhd, dtype=f16|bf16 (the results were stored so), and the results, at least one: out=F lse=F dq=F dk=F dv=F.
+ *       bnhd, dtype=f16|bf16 (the type of the stored results), and at least one result: out=F lse=F dq=F dk=F dv=F.
  *   npy_helper layer X WQ WKV WO [word...]
  *       The same for a layer; see npy_layer.c.
  *
- * Exit code 0: done, equal. 1: not equal. 2: anything else. */
+ * Exit code 0: done, equal. 1: not equal. 2: any other error. */
 #include "npy_helper.h"
 
 #include "check.h"
@@ -212,7 +212,7 @@ void *load(const char *path, unsigned allowed, npy_header *header)
     return data;
 }
 
-/* float32 in (B,H,N,D) order, whatever the file's. */
+/* Reads a file as float32 in (B,H,N,D) order. */
 static float *load_bhnd(const char *path, bool bnhd, int64_t dim[4])
 {
     npy_header header;
@@ -287,7 +287,7 @@ void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
     }
 }
 
-/* What is right, and how far a result may be from it. */
+/* The expected result, and the data for its tolerance. */
 struct truth {
     int64_t count;
     double *expected;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* npy_helper layer X WQ WKV WO [word...]: compares results with the layer's reference in double.
  *
- * Words: those of npy_helper reference but bnhd, and heads=H kvheads=H context=F bq=F bkv=F bo=F dout=F, and the
- * results, at least one: out=F dx=F dcontext=F dwq=F dwkv=F dwo=F dbq=F dbkv=F dbo=F. Each has to have the shape of its
- * tensor. */
+ * Words: those of npy_helper reference except bnhd; heads=H kvheads=H context=F bq=F bkv=F bo=F
+ * dout=F; and at least one result: out=F dx=F dcontext=F dwq=F dwkv=F dwo=F dbq=F dbkv=F dbo=F. A
+ * result must have the shape of its tensor. */
 #include "layer_reference.h"
 #include "npy_helper.h"
 
@@ -42,7 +42,7 @@ static void take_input(clattn_layer *l, clattn_layer_arrays *a, const char *word
     }
 }
 
-/* The words that attention has too. */
+/* Applies the words that npy_helper reference has too. */
 static void take_shared(clattn_layer *l, clattn_layer_arrays *a, int count, char **words)
 {
     clattn_problem p = CLATTN_PROBLEM_INIT;
@@ -57,7 +57,7 @@ static void take_shared(clattn_layer *l, clattn_layer_arrays *a, int count, char
     a->kv_lengths = middle.kv_lengths;
 }
 
-/* The shape of a result, as clattn.h has it. */
+/* The shape of a result, as in clattn.h. */
 static int shape_of(const clattn_layer *l, enum layer_slot slot, int64_t dim[3])
 {
     const struct layer_shape s = layer_shape(l);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/opencl/ptx.c as a filter, for compilers that have no device here: PTX for sm_90 on stdin, for sm_90a on stdout. */
+/* host/opencl/ptx.c as a filter, for offline compilers: PTX for sm_90 on stdin, for sm_90a on
+ * stdout. */
 #include "opencl/ptx.h"
 
 #include <stdio.h>

@@ -9,7 +9,7 @@
 
 static const struct {
     const char *name;
-    size_t element; /* 0: by the problem's dtype */
+    size_t element; /* 0: that of the problem's dtype */
     int output;
 } facts[SCENE_COUNT] = {
     {"q", 0, 0},   {"k", 0, 0},    {"v", 0, 0},  {"mask", 1, 0}, {"kv_lengths", 4, 0}, {"out", 0, 1},
@@ -91,7 +91,7 @@ size_t scene_bytes(const struct scene *scene, enum scene_tensor tensor)
     return count(scene, tensor) * scene_element(scene, tensor);
 }
 
-/* What tensor i holds at the start. */
+/* The initial contents of tensor i. */
 static void fill(const struct scene *scene, enum scene_tensor i, void *content, uint64_t seed)
 {
     struct check_random random = {seed};
@@ -116,7 +116,8 @@ static void fill(const struct scene *scene, enum scene_tensor i, void *content, 
     }
 }
 
-/* In float32 4 B Hq N, whatever the engine; in 16 bits some sum dQ up there too. */
+/* Bytes that suffice for every engine: in float32 4 B Hq N; in 16 bits some engines also sum dQ in
+ * the workspace. */
 static size_t backward_workspace(const struct scene *scene)
 {
     clattn_plan *plan;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preloaded into the tool by test_tool_signals.sh: before the second of its temporary files is renamed, makes the file
- * "renaming" in the current folder and waits for two seconds. */
+/* Preloaded into the tool by test_tool_signals.sh. Before the tool renames its second temporary
+ * file, makes the file "renaming" in the current folder and waits for two seconds. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* In front of OpenCL's own functions, for the program that this is linked into: a kernel object whose argument was an SVM
- * pointer once and is a buffer later can no longer be launched, as one driver has it (580.159). */
+/* Wraps OpenCL functions of the program that it is linked into. Imitates a bug of a driver
+ * (580.159): a kernel object cannot be launched any more if an argument was once an SVM pointer and
+ * is now a buffer. */
 #define _GNU_SOURCE
 #undef CL_TARGET_OPENCL_VERSION
 #define CL_TARGET_OPENCL_VERSION 200
@@ -12,11 +13,11 @@ enum { MOST_KERNELS = 64, MOST_ARGUMENTS = 32 };
 
 static struct {
     cl_kernel kernel;
-    unsigned was_svm; /* a bit for each argument */
+    unsigned was_svm; /* bit n: argument n was once SVM */
     int spoilt;
 } seen[MOST_KERNELS];
 
-/* OpenCL's function of this name, into *function. */
+/* Stores OpenCL's function of this name in *function. */
 static void find_next(const char *name, void *function)
 {
     void *found = dlsym(RTLD_NEXT, name);
@@ -24,7 +25,7 @@ static void find_next(const char *name, void *function)
     memcpy(function, &found, sizeof found);
 }
 
-/* Where the kernel is, or a place for it; -1: there is none. */
+/* The index of the kernel or of a free entry; -1: the table is full. */
 static int place_of(cl_kernel kernel)
 {
     int empty = -1;
@@ -84,7 +85,7 @@ cl_int CL_API_CALL clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kern
     return next(queue, kernel, dimensions, offset, global, local, wait_count, wait_list, event);
 }
 
-/* Nothing here retains a kernel: its number may be another's from now on. */
+/* Forgets the kernel, as nobody retains kernels here: a new one may get the same handle. */
 cl_int CL_API_CALL clReleaseKernel(cl_kernel kernel)
 {
     cl_int(CL_API_CALL * next)(cl_kernel) = NULL;

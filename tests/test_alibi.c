@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ALiBi: answers that are known without a reference, and calls that are refused. Cases with slopes are in the table. */
+/* ALiBi: answers known without a reference, and refused calls. Other cases with slopes are in the
+ * case table. */
 #include "device.h"
 
 #include <math.h>
@@ -41,8 +42,9 @@ static clattn_problem make_problem(int64_t keys)
 
 /* ---- a row of one key ---- */
 
-/* P of the only key is 1 whatever its score is, in the backward too: out is v, and dv the sum of dout, of which one row is
- * not 0. Distances are below 2^24, above, and above 2^47; slopes of either sign. */
+/* With one key P is 1, independent of its score: out is v, and dv is the sum of dout, which has one
+ * row that is not 0. Distances are below 2^24, above it, and above 2^47; slopes have either
+ * sign. */
 static void test_one_key(void **state)
 {
     static const int64_t offsets[] = {0, -35, 100000, 40000001, -5000000017, INT64_C(1) << 50};
@@ -98,7 +100,8 @@ static void test_one_key(void **state)
 
 /* ---- scores that are ALiBi alone ---- */
 
-/* Keys are 0, so P is the softmax of -slope |i + offset - j|; v is the identity, eight keys at a time. */
+/* Keys are 0, so P is the softmax of -slope |i + offset - j|; v is the identity, eight keys at a
+ * time. */
 static void test_alone(void **state)
 {
     static const float slopes[HEADS] = {0.25f, -0.03125f};

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bad arguments of every function that takes no tensors: each row's exact status, and a sentence that names the
- * argument. The calls with tensors are in test_tensors.c. */
+/* Bad arguments of all functions without tensors: each row's exact status, and a message that names
+ * the argument. Calls with tensors are in test_tensors.c. */
 #include "scene.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define POISON ((void *)(uintptr_t)0x5a5a5a5a) /* what a result pointer holds before a call that must set or keep it */
+#define POISON ((void *)(uintptr_t)0x5a5a5a5a) /* a result pointer before a call that must set or keep it */
 
 /* ---- problems ---- */
 
@@ -32,7 +32,7 @@ struct change {
 
 struct problem_row {
     clattn_status status;
-    const char *part; /* of the sentence */
+    const char *part; /* of the message */
     struct change changes[7];
 };
 
@@ -60,7 +60,7 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_SIZE, "problem.qk_dim", {SET(qk_dim, CLATTN_MAX_HEAD_DIM + 1)}},
     {CLATTN_INVALID_SIZE, "problem.v_dim", {SET(v_dim, 0)}},
     {CLATTN_INVALID_SIZE, "problem.v_dim", {SET(v_dim, CLATTN_MAX_HEAD_DIM + 1)}},
-    {CLATTN_INVALID_SIZE, "problem.v_dim", {SET(v_dim, POWER(32) + 4)}}, /* 4 when cut to 32 bits */
+    {CLATTN_INVALID_SIZE, "problem.v_dim", {SET(v_dim, POWER(32) + 4)}}, /* 4 when truncated to 32 bits */
     {CLATTN_INVALID_SIZE, "q or out", {SET(batch, INT32_MAX), SET(q_heads, INT32_MAX), SET(q_len, POWER(31))}},
     {CLATTN_INVALID_SIZE, "q or out", {SET(batch, POWER(19)), SET(q_len, POWER(40))}}, /* B Hq N D is 2^63 */
     {CLATTN_INVALID_SIZE, "q or out", {SET(batch, POWER(20)), SET(q_len, POWER(40))}}, /* B Hq N D is 2^64 */
@@ -116,7 +116,7 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_SIZE, "problem.kv_splits", {SET(kv_splits, CLATTN_MAX_KV_SPLITS + 1)}},
 };
 
-/* The edge of what is allowed; all with the kernels of scene_problem. */
+/* Values at the allowed limits, for the kernels of scene_problem. */
 static const struct problem_row good_problems[] = {
     {CLATTN_SUCCESS, NULL, {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, POWER(62))}},
     {CLATTN_SUCCESS, NULL, {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, -POWER(62))}},
@@ -127,7 +127,7 @@ static const struct problem_row good_problems[] = {
     {CLATTN_SUCCESS, NULL, {SET(batch, INT32_MAX), MASK(INT32_MAX, 1, 7, 9)}},
 };
 
-/* The problem with the row's changes. */
+/* The problem with a row's changes. */
 static clattn_problem changed_problem(clattn_problem p, const struct problem_row *row)
 {
     for (const struct change *change = row->changes; change->bytes > 0; change++) {
@@ -231,7 +231,7 @@ static void test_options(void **state)
     }
 }
 
-/* A part of the device is another device, which the context does not have. */
+/* A sub-device is a different device, which is not in the context. */
 static void test_device_of_another_context(void **state)
 {
     const cl_device_partition_property split[] = {CL_DEVICE_PARTITION_BY_COUNTS, 1,
@@ -272,7 +272,7 @@ static void test_build_failure(void **state)
     static const struct {
         const char *options, *part;
     } rows[] = {
-        {"-D__kernel=nothing", "forward.cl:"}, /* file and line of the first one */
+        {"-D__kernel=nothing", "forward.cl:"}, /* file and line of the first error */
         {"-D__kernel=nothing", "-D__kernel=nothing"},
         {"-DTILE_ROWS=7", "forward"},
         {"--no-such-option", "--no-such-option"},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parts of the benchmark that need no device: what it makes of times, and its files. */
+/* The benchmark without a device: statistics of times, rates, and files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -141,7 +141,7 @@ static struct bench_row make_row(const char *line, enum bench_pass pass, double 
     return row;
 }
 
-/* What was written to the file, which is closed. */
+/* The text of the file; closes the file. */
 static char *text_of(FILE *file, char *text, size_t size)
 {
     rewind(file);
@@ -150,7 +150,7 @@ static char *text_of(FILE *file, char *text, size_t size)
     return text;
 }
 
-/* Cuts a line of a CSV into its values, in place; returns how many there are. */
+/* Splits a line of a CSV into its values, in place; returns their number. */
 static size_t cut(char *line, char **values, size_t most)
 {
     size_t count = 0;
@@ -226,7 +226,8 @@ static void test_csv(void **state)
     assert_string_equal(values[6], row.line);
 }
 
-/* Sees that tags close in the order they opened, and that no & or < stands alone; returns how many there are. */
+/* Checks that tags are properly nested, and that every & and < is escaped; returns the number of
+ * tags. */
 static size_t check_xml(const char *text)
 {
     char open[16][32];
@@ -289,7 +290,7 @@ static void test_plot(void **state)
     assert_non_null(strstr(text, "A \"big\" GPU, new"));
 }
 
-/* What was written is read again, as far as a plot needs it. */
+/* Reading a written report gives the fields that a plot needs. */
 static void test_csv_read(void **state)
 {
     struct bench_row row[] = {make_row("b1 h2 n256 m256 d64 causal", BENCH_FORWARD, 1e-3),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The benchmark's verification passes what is right and refuses what is wrong. Needs no device. */
+/* The benchmark's verification accepts right results and refuses wrong ones. Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +45,8 @@ static void store(struct data_set *data, enum data_slot slot, const double *valu
     }
 }
 
-/* Writes what the reference says to the outputs of the case, times `factor` to that of one tensor. */
+/* Writes the reference's results to the outputs of the case; those of tensor `wrong` are multiplied
+ * by `factor`. */
 static void compute(const struct test_case *c, struct data_set *data, enum data_slot wrong, double factor)
 {
     double *tensor[5];
@@ -99,7 +100,7 @@ static void test_verify_passes(void **state)
     }
 }
 
-/* Each tensor of each case 10 % too large, and what is left of it when it was never written. */
+/* Each tensor of each case 10% too large, and then not written at all. */
 static void test_verify_refuses(void **state)
 {
     (void)state;

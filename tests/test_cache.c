@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program cache on disk: what appears in its folder, and that it is used. What of it is not to be trusted is in
- * test_cache_trust.c. */
+/* The program cache on disk: the files in its folder, and that they are used. Untrusted entries are
+ * in test_cache_trust.c. */
 #include "cache_scene.h"
 
 #include <pthread.h>
@@ -25,8 +25,8 @@ static void test_stores_and_loads(void **state)
     assert_true(first == second);
 }
 
-/* Writes the entry back with `kept` of its bytes, WHOLE for all and WHOLE - n for n less, and those of `flip` in byte
- * `place`, of which -1 is the last. */
+/* Rewrites the entry with its first `kept` bytes (WHOLE: all; WHOLE - n: n fewer), and flips the
+ * bits of `flip` in byte `place` (-1: the last). */
 static void spoil(const char *path, long kept, long place, unsigned char flip)
 {
     size_t size;
@@ -40,7 +40,7 @@ static void spoil(const char *path, long kept, long place, unsigned char flip)
     free(bytes);
 }
 
-/* Whatever was done to an entry, it is replaced by a good one; which need not be as long, by every compiler. */
+/* A damaged entry is replaced by a good one, which some compilers make of a different length. */
 static void test_spoilt_entries(void **state)
 {
     const struct cache_scene *f = *state;
@@ -74,7 +74,7 @@ static void test_spoilt_entries(void **state)
     }
 }
 
-/* What stands where the entry belongs cannot be replaced: a folder. Nothing may be left beside it. */
+/* A folder with the entry's name cannot be replaced. No temporary file may remain. */
 static void test_folder_in_place_of_entry(void **state)
 {
     const struct cache_scene *f = *state;
@@ -101,7 +101,7 @@ static void test_makes_folders(void **state)
     cache_only_file(nested, path, &inode);
 }
 
-/* Folders that cannot be made or written to: the library works without. */
+/* Folders that cannot be made or written: the library works without a cache. */
 static void test_useless_folders(void **state)
 {
     static const char *const folders[] = {"/dev/null", "/dev/null/clattn", "/proc/clattn", "/proc/self/clattn/x"};
@@ -119,11 +119,11 @@ static void test_useless_folders(void **state)
     assert_int_equal(cache_list(f->folder, NULL), 1);
     assert_int_equal(chmod(f->folder, 0500), 0);
     cache_assert_runs(f, f->folder);
-    assert_int_equal(cache_list(f->folder, NULL), geteuid() == 0 ? 2 : 1); /* root may write there nevertheless */
+    assert_int_equal(cache_list(f->folder, NULL), geteuid() == 0 ? 2 : 1); /* root may still write there */
     assert_int_equal(chmod(f->folder, 0700), 0);
 }
 
-/* Another kernel, options or device is another entry. */
+/* A different kernel, different options or a different device gets its own entry. */
 static void test_one_entry_a_program(void **state)
 {
     const struct cache_scene *f = *state;
@@ -143,7 +143,7 @@ static void test_one_entry_a_program(void **state)
     }
 }
 
-/* The default: below XDG_CACHE_HOME, or nowhere where the driver has a cache itself; never with "". */
+/* The default folder: below XDG_CACHE_HOME; none if the driver has its own cache, or with "". */
 static void test_default_folder(void **state)
 {
     const struct cache_scene *f = *state;
@@ -162,7 +162,7 @@ static void test_default_folder(void **state)
         assert_non_null(strstr(clattn_context_describe(context), folder));
     }
     clattn_context_destroy(context);
-    assert_int_equal(cache_list(f->folder, NULL), 0); /* made when there is something to keep */
+    assert_int_equal(cache_list(f->folder, NULL), 0); /* made with the first entry */
     assert_int_equal(unsetenv("XDG_CACHE_HOME"), 0);
 }
 
@@ -191,7 +191,7 @@ static void *make_plan(void *argument)
     return NULL;
 }
 
-/* Contexts that build and store the same program at the same time, as processes would. */
+/* Several contexts build and store the same program at once, as processes would. */
 static void test_several_at_once(void **state)
 {
     const struct cache_scene *f = *state;

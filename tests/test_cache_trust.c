@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a cache folder holds is run by whoever uses it. Entries that somebody else could have written, that stand where
- * others belong, or that are no files at all are built anew, and replaced where they may be.
+/* Users run the code in their cache folder. Entries that another user could have written, that have
+ * another entry's name, or that are not regular files are not used: the program is rebuilt and the
+ * entry replaced where possible.
  *
- * An entry that the library should not load is made by hand: right to the last bit of its hash, with a kernel of the
- * right name that takes no arguments, so that a plan which has it cannot be enqueued. */
+ * The tests plant an entry that the library should not load. It has a correct hash, and a kernel of
+ * the right name but without arguments, so that a plan that loads it cannot be enqueued. */
 #include "cache_scene.h"
 
 #include <sha2.h>
@@ -39,7 +40,8 @@ static unsigned char *compile(const struct cache_scene *f, const char *source, s
     return binary;
 }
 
-/* Writes an entry over that at `path`: of its own key, or of another where `flip` is not 0. */
+/* Overwrites the entry at `path` with a planted one: with its key, or with another key if `flip` is
+ * not 0. */
 static void plant(const struct cache_scene *f, const char *path, const char *source, unsigned char flip)
 {
     size_t size, binary_size;
@@ -61,7 +63,7 @@ static void plant(const struct cache_scene *f, const char *path, const char *sou
     free(entry);
 }
 
-/* The only entry of a folder that was empty. */
+/* Makes an entry in an empty folder. */
 static void make_entry(const struct cache_scene *f, char path[CACHE_PATH_BYTES])
 {
     ino_t inode;
@@ -70,7 +72,7 @@ static void make_entry(const struct cache_scene *f, char path[CACHE_PATH_BYTES])
     cache_only_file(f->folder, path, &inode);
 }
 
-/* The entry is built anew, replaced, and good from then on. */
+/* The program is rebuilt, and the entry replaced by a good one. */
 static void assert_replaced(const struct cache_scene *f, const char *path)
 {
     struct stat before, after;
@@ -89,7 +91,8 @@ static void assert_replaced(const struct cache_scene *f, const char *path)
 
 /* ---- tests ---- */
 
-/* The means of the tests below: in a folder that is the user's alone, what was planted is loaded. */
+/* Checks the method of the tests below: in a folder that only the user can write, a planted entry
+ * is loaded. */
 static void test_planted_is_loaded(void **state)
 {
     const struct cache_scene *f = *state;
@@ -104,7 +107,8 @@ static void test_planted_is_loaded(void **state)
     options.cache_dir = f->folder;
     assert_success(clattn_context_create(f->device.cl, f->device.id, &options, &context));
     status = clattn_plan_create(context, &f->scene.problem, CLATTN_FORWARD, &plan);
-    if (status == CLATTN_SUCCESS) { /* a plan that launches its kernels, as on PoCL, is the first to miss arguments */
+    if (status ==
+        CLATTN_SUCCESS) { /* where plans launch their kernels (PoCL), plan_create already fails for lack of arguments */
         status = clattn_enqueue_forward(plan, f->device.queue, &f->scene.tensors, NULL, 0, NULL, NULL);
     }
     assert_int_equal(status, CLATTN_OPENCL_ERROR);
@@ -137,7 +141,7 @@ static void test_folder_others_may_write(void **state)
         cache_assert_runs(f, f->folder);
         assert_int_equal(cache_list(f->folder, NULL), 0);
     }
-    assert_int_equal(chmod(f->folder, 0755), 0); /* others may read what they cannot change */
+    assert_int_equal(chmod(f->folder, 0755), 0); /* others may read, but not write */
     make_entry(f, path);
     plant(f, path, empty_kernels, 0);
     for (size_t n = 0; n < COUNT_OF(modes); n++) {
@@ -148,7 +152,7 @@ static void test_folder_others_may_write(void **state)
     assert_int_equal(cache_list(f->folder, NULL), 1);
 }
 
-/* Whatever their permissions: the owner can change those. */
+/* Another user's files are refused with any permissions, since their owner can change these. */
 static void test_of_another_user(void **state)
 {
     const struct cache_scene *f = *state;
@@ -168,7 +172,7 @@ static void test_of_another_user(void **state)
     assert_int_equal(chown(f->folder, 0, (gid_t)-1), 0);
 }
 
-/* Entries that were swapped: each is whole, and the other's. */
+/* Two entries are swapped: both are intact, but have the wrong names. */
 static void test_entry_of_another_key(void **state)
 {
     const struct cache_scene *f = *state;
@@ -189,7 +193,7 @@ static void test_entry_without_the_kernel(void **state)
     assert_replaced(f, path);
 }
 
-/* Opening it for reading would wait for a writer, for good. */
+/* Opening a pipe for reading would wait for a writer for ever. */
 static void test_pipe(void **state)
 {
     const struct cache_scene *f = *state;

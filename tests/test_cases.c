@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs test cases on a device.
  *
- *   test_cases [--tier=tiny|quick|full]        the table (default: quick), one test a group
- *   test_cases b1 h1 n7 m9 d8 causal ...       one case: what a failure prints, to paste back
+ *   test_cases [--tier=tiny|quick|full]        the table (default: quick), one test per group
+ *   test_cases b1 h1 n7 m9 d8 causal ...       one case: the line that a failure prints
  *
  * Environment: CLATTN_TEST_DEVICE  device, as for clattn_find_device (default: the best)
  *              CLATTN_TEST_ENGINE  the name of an engine, or auto (default)
  *              CLATTN_TEST_DTYPE   f16 or bf16: all cases in that type
- *              CLATTN_TEST_BUILD_OPTIONS  for the compiler */
+ *              CLATTN_TEST_BUILD_OPTIONS  options for the OpenCL compiler */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static int failed(const char *what, const char *why)
     return 0;
 }
 
-/* CLATTN_TEST_ENGINE, or -1 where it names none. */
+/* The engine of CLATTN_TEST_ENGINE, or -1 if there is no such engine. */
 static int engine_of_environment(void)
 {
     const char *name = getenv("CLATTN_TEST_ENGINE");
@@ -99,7 +99,7 @@ static void close_device(struct device *device)
     }
 }
 
-/* Runs the cases of a group, prints those that fail, and the worst error of each tensor as a part of its tolerance. */
+/* Runs the cases of a group. Prints failures, and the largest error / tolerance of each tensor. */
 static void test_group(void **state)
 {
     const struct group *group = *state;
@@ -131,7 +131,7 @@ static void test_group(void **state)
     }
 }
 
-/* One cmocka test for each run of cases with the same group. */
+/* Runs one cmocka test for each sequence of cases with the same group. */
 static int run_cases(const struct device *device, const struct test_case *cases, size_t count)
 {
     struct CMUnitTest tests[MOST_GROUPS];
@@ -185,7 +185,8 @@ static int run_tier(const struct device *device, enum case_tier tier)
     return status;
 }
 
-/* The arguments as one line: a case may be given with or without quotes. Returns 0 when it is too long. */
+/* Joins the arguments into one line, since a case may be given with or without quotes. Returns 0 if
+ * it is too long. */
 static int join(int count, char **words, char line[CASE_LINE_SIZE])
 {
     size_t used = 0;
@@ -202,7 +203,8 @@ static int join(int count, char **words, char line[CASE_LINE_SIZE])
     return 1;
 }
 
-/* Finds out what to run: a case in *c and 1, a tier in *tier and 0, or a complaint and -1. */
+/* Parses the arguments. Returns 1 with a case in *c, 0 with a tier in *tier, or -1 after a
+ * message. */
 static int read_arguments(int argc, char **argv, struct test_case *c, enum case_tier *tier)
 {
     static const char *const tiers[] = {"--tier=tiny", "--tier=quick", "--tier=full"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of the case table and of the comparison: does what must fail, fail? Needs no device. */
+/* Tests of the case table, and of the comparison: wrong results must fail. Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ static void assert_close(double found, double expected, double tolerance)
     }
 }
 
-/* Every case of the table survives printing and parsing, and there are as many as promised. */
+/* Printing and parsing preserves every case of the table; case_table returns the right number. */
 static void test_case_lines(void **state)
 {
     size_t count = case_table(TIER_FULL, NULL, 0);
@@ -57,8 +57,7 @@ static void test_case_lines(void **state)
     }
     assert_true(forward >= 500 && backward >= 500);
     for (size_t n = 0; case_lines[n].line != NULL; n++) {
-        assert_int_equal(case_parse(case_lines[n].line, cases, error),
-                         0); /* a line that is wrong is not in the table */
+        assert_int_equal(case_parse(case_lines[n].line, cases, error), 0); /* the table leaves out a wrong line */
     }
     free(cases);
 }
@@ -97,7 +96,7 @@ static void test_wrong_lines(void **state)
     }
 }
 
-/* What must count as wrong does, and the tolerance is what check.h says. */
+/* Wrong elements fail, and the tolerance is that of check.h. */
 static void test_tolerance(void **state)
 {
     struct reference_sizes sizes = {.score = 32.0, .out = 8.0, .dq = 320.0};
@@ -119,14 +118,14 @@ static void test_tolerance(void **state)
     found[1] = NAN;
     assert_true(check_compare(CHECK_OUT, &sizes, found, expected, 3, &at) == INFINITY && at == 1);
     sizes = (struct reference_sizes){0};
-    found[0] = 1e-30f; /* nothing is visible: 0 and nothing else */
+    found[0] = 1e-30f; /* no key is visible: exactly 0 */
     assert_true(check_compare(CHECK_OUT, &sizes, found, zero, 1, NULL) == INFINITY);
     found[0] = -0.0f;
     assert_true(check_compare(CHECK_OUT, &sizes, found, zero, 1, NULL) == 0.0);
 }
 
-/* The rule of 16 bits: twice or three times naive's error on top of the float32 rule, and nothing is good where naive's
- * error is not finite. */
+/* The rule of 16 bits: the float32 tolerance plus two or three times naive's error. Everything
+ * fails if naive's error is not finite. */
 static void test_tolerance_16(void **state)
 {
     const double expected[3] = {2.0, -4.0, 0.0};
@@ -149,7 +148,7 @@ static void test_tolerance_16(void **state)
     assert_true(check_ratio(t, 2.5f, 2.0) == INFINITY && check_ratio(t, 2.0f, 2.0) == 0.0);
 }
 
-/* A comparison whose outputs are the reference's, rounded to what they are stored in: a run of a perfect device. */
+/* Makes the comparison of a perfect device: outputs are the reference's, rounded to their type. */
 static void perfect_run(struct comparison *x, const struct test_case *c, struct check_result *result)
 {
     const clattn_problem *p = &c->problem;
@@ -197,7 +196,7 @@ static void end_run(struct comparison *x)
     data_free(&x->set);
 }
 
-/* 1 when the run passes, its guards included. */
+/* 1 if outputs and guards pass. */
 static int passes(struct comparison *x)
 {
     compare_outputs(x);
@@ -205,7 +204,7 @@ static int passes(struct comparison *x)
     return x->result->ok;
 }
 
-/* The first element of a tensor, as it was found, and another in its place. */
+/* The first element of a tensor in `found`. */
 static unsigned char *first(struct comparison *x, enum data_slot slot)
 {
     return x->found[x->set.view[slot].buffer] + data_row_offset(&x->set.view[slot], 0);
@@ -224,8 +223,8 @@ static void set_first(struct comparison *x, enum data_slot slot, float value)
     elements_write(x->set.view[slot].dtype, &value, 1, first(x, slot));
 }
 
-/* Each single thing that is wrong is seen, in every layout: a value, a NaN left, a guard, a gap, an input, a gradient
- * that was not asked for. */
+/* Every single fault is found, in every layout: a wrong value, an unwritten NaN, a changed guard,
+ * gap or input, a write to a gradient that was not requested. */
 static void test_faults_are_seen(void **state)
 {
     static const char *const lines[] = {"b2 h4/2 n5 m5 d8/4",
@@ -239,7 +238,7 @@ static void test_faults_are_seen(void **state)
                                         "b2 h2 n5 m7 d8 dtype=f16 layout=broadcast",
                                         "b2 h4/2 n5 m7 d8/4 dtype=bf16 kvlen data=nanpad",
                                         "b2 h2 n5 m7 d8 dtype=bf16 layout=padded mask=2,1,5,7"};
-    static const float slack[] = {0.01f, 0.02f, 0.15f}; /* that a dtype must not forgive */
+    static const float slack[] = {0.01f, 0.02f, 0.15f}; /* relative errors that a dtype's tolerance must not cover */
     struct test_case c;
     struct comparison x;
     struct check_result result;
@@ -280,8 +279,8 @@ static void test_faults_are_seen(void **state)
     }
 }
 
-/* Two queries that see two equal keys: what a rounded out makes of a dq that is 0 is good by naive's error with other
- * numbers, not with these; a hundred times as much never is. */
+/* Two queries that see two equal keys, so that dq is 0. The dq that a rounded out gives passes by
+ * naive's error with other inputs, not with these. A hundred times as much always fails. */
 static void test_exact_by_chance(void **state)
 {
     static const char line[] = "b2 h1 n2 m2 d40/96 dtype=f16 causal align=top-left mask=prefix:2,1,1,1 layout=padded "
@@ -305,7 +304,8 @@ static void test_exact_by_chance(void **state)
     }
 }
 
-/* Hidden queries and keys must be exactly 0, and what was not asked for untouched. */
+/* Rows of hidden queries and keys must be exactly 0; outputs that were not requested must be
+ * unchanged. */
 static void test_hidden_and_unwanted(void **state)
 {
     static const struct {
@@ -340,7 +340,7 @@ static void test_hidden_and_unwanted(void **state)
     }
 }
 
-/* Parts are all of the table, and none has a case of another. */
+/* The parts together are the whole table, without a case in two parts. */
 static void test_parts(void **state)
 {
     enum { PARTS = 7 };
@@ -374,7 +374,7 @@ static int count_element(void *self, size_t first, size_t past)
     unsigned char *counts = self;
 
     if (past - first < 1000 && past != first) {
-        counts[first] = 100; /* too small a part: seen by the test, as a thread must not leave by an assertion */
+        counts[first] = 100; /* a range that is too small; the test checks this later, as a thread must not assert */
     }
     for (size_t n = first; n < past; n++) {
         counts[n]++;
@@ -393,11 +393,11 @@ static void test_threads_do_all_once(void **state)
         assert_int_equal(counts[n], 1);
     }
     assert_int_equal(in_threads(0, 1000, count_element, counts), 0);
-    assert_int_equal(in_threads(MANY, 1000, count_element, counts), 1); /* one part's result, the second time */
+    assert_int_equal(in_threads(MANY, 1000, count_element, counts), 1); /* one range's result, the second time */
     free(counts);
 }
 
-/* Numbers of a large tensor are made by threads, and must be those that one thread makes. */
+/* Threads fill a large tensor with the same numbers as one thread. */
 static void test_data_of_threads(void **state)
 {
     struct test_case c;
@@ -410,7 +410,7 @@ static void test_data_of_threads(void **state)
         assert_int_equal(case_parse(uniform ? "b2 h5 n4099 m3 d64 data=uniform" : "b2 h5 n4099 m3 d64", &c, error), 0);
         assert_int_equal(data_make(&c, &set), 0);
         r.state = c.seed;
-        check_random_skip(&r, 1); /* that of key lengths */
+        check_random_skip(&r, 1); /* the draw of key lengths */
         const float *q = (const float *)set.buffer[set.view[SLOT_Q].buffer].image + set.view[SLOT_Q].offset;
         const float *k = (const float *)set.buffer[set.view[SLOT_K].buffer].image + set.view[SLOT_K].offset;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The library's conversions of host arrays, pattern by pattern and between patterns, against those of half.c, which
- * test_half.c holds to IEEE 754. Needs no device. */
+/* The library's conversions of host arrays against those of half.c (which test_half.c compares with
+ * IEEE 754), for every 16-bit pattern and for numbers between patterns. Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,7 +61,8 @@ static void all_patterns(void)
     }
 }
 
-/* To float as half.c has it, and back as it was, with nothing written behind. */
+/* Every pattern converts to float as in half.c, and back to itself; nothing is written behind the
+ * array. */
 static void test_every_pattern(void **state)
 {
     (void)state;
@@ -86,7 +87,7 @@ static void test_every_pattern(void **state)
     }
 }
 
-/* `count` of the floats, each as half.c converts it; a NaN keeps its sign. */
+/* `count` floats convert as in half.c; a NaN keeps its sign. */
 static void check_floats(const struct format *f, size_t count)
 {
     f->of_floats(floats, back, count);
@@ -101,8 +102,8 @@ static void check_floats(const struct format *f, size_t count)
     }
 }
 
-/* Halves and quarters of the way to the next pattern, up to infinity (where half-way is from what would follow the
- * largest number), and a float's step beside the half, of both signs. */
+/* Points at 1/4, 1/2 and 3/4 between neighbouring patterns, and a float's step beside 1/2, of both
+ * signs. The last neighbour is the number that would follow the largest. */
 static void test_between_patterns(void **state)
 {
     (void)state;
@@ -125,7 +126,8 @@ static void test_between_patterns(void **state)
     }
 }
 
-/* Floats of every kind: a sample of all patterns, the ends of every exponent, NaN whose upper half is infinity's. */
+/* Floats of every kind: a sample of all patterns, the ends of every exponent, NaN whose upper half
+ * is that of infinity. */
 static void test_all_floats(void **state)
 {
     (void)state;
@@ -153,7 +155,7 @@ static void test_all_floats(void **state)
     }
 }
 
-/* The caller's rounding mode is none of its business. */
+/* Conversions do not depend on the caller's rounding mode. */
 static void test_rounding_modes(void **state)
 {
     static const int modes[] = {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};

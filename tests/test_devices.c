@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Listing devices and finding one; the objects of a runner. */
+/* Listing and finding devices; the objects of a runner. */
 #include "device.h"
 
 #include <ctype.h>
@@ -14,8 +14,8 @@ enum { MOST_DEVICES = 16, NAME_BYTES = 256 };
 
 enum { HAS_DRIVERS = 77 };
 
-/* What a process finds whose loader has no drivers: 0 where that is right, HAS_DRIVERS where it has some
- * nevertheless. */
+/* Runs in a process whose loader has no drivers: 0 if the results are right, HAS_DRIVERS if it
+ * finds some. */
 static int find_nothing(const char *folder)
 {
     cl_device_id device;
@@ -36,7 +36,8 @@ static int find_nothing(const char *folder)
     return clattn_find_device("0", &device) != CLATTN_NO_DEVICE || device != NULL ? 4 : 0;
 }
 
-/* No platform at all is no error of the list. Must be the first test: a loader looks for drivers once. */
+/* Without any platform the list is empty, which is no error. Must be the first test: a loader looks
+ * for drivers once. */
 static void test_no_platform(void **state)
 {
     char folder[] = "/tmp/clattn_devices_XXXXXX";
@@ -69,7 +70,7 @@ static void test_list_devices(void **state)
     assert_in_range(count, 1, MOST_DEVICES);
     assert_success(clattn_list_devices(all, MOST_DEVICES, &again));
     assert_int_equal(again, count);
-    for (size_t capacity = 0; capacity < count; capacity++) { /* writes no more than there is room for */
+    for (size_t capacity = 0; capacity < count; capacity++) { /* does not write past `capacity` */
         memset(some, 0x5a, sizeof some);
         assert_success(clattn_list_devices(some, capacity, &again));
         assert_int_equal(again, count);
@@ -86,7 +87,7 @@ static void test_list_devices(void **state)
     }
 }
 
-/* The best device is a GPU where there is one. */
+/* The best device is a GPU if there is one. */
 static void test_best_device(void **state)
 {
     cl_device_id all[MOST_DEVICES], best, same;
@@ -113,7 +114,7 @@ static int contains_part(const char *text, const char *part)
     return *text != '\0';
 }
 
-/* Whether the device's or its platform's name has the part. */
+/* Whether the device's or its platform's name contains `part`. */
 static int contains(cl_device_id device, const char *part)
 {
     cl_platform_id platform;
@@ -128,7 +129,7 @@ static int contains(cl_device_id device, const char *part)
     return contains_part(name, part);
 }
 
-/* By a part of its name or its platform's, in whatever case. */
+/* Finds a device by part of its name or its platform's, in upper or lower case. */
 static void test_device_by_name(void **state)
 {
     cl_device_id device;

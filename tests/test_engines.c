@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Engines that a device may be unable to run: found out by trying, passed over where they are not asked for, refused
- * with a reason where they are. Needs no such device: see check/emulated_ptx.cl. */
+/* Engines that a device may be unable to run: the library tries them, skips them by default, and
+ * refuses them with a reason if they are requested. Needs no such device: see
+ * check/emulated_ptx.cl. */
 #include "check.h"
 #include "device.h"
 
@@ -49,7 +50,7 @@ static clattn_problem small_problem(clattn_dtype dtype)
     return problem;
 }
 
-/* Fails unless the plan's kernel is the engine's. */
+/* Fails unless the plan uses the engine for the kernel. */
 static void expect_kernel(clattn_context *context, const clattn_problem *problem, unsigned passes, const char *kernel,
                           const char *engine)
 {
@@ -76,7 +77,7 @@ static void test_names(void **state)
     assert_null(clattn_engine_name((clattn_engine)-1));
 }
 
-/* What the engine does not do is simt's. */
+/* Stages that the engine does not support go to simt. */
 static void test_division(void **state)
 {
     clattn_context *context = open_context(*state, CLATTN_ENGINE_NVIDIA_MMA, EMULATED);
@@ -98,7 +99,7 @@ static void test_division(void **state)
     clattn_context_destroy(context);
 }
 
-/* An engine whose results are wrong is not used, and what went wrong while it was tried is no error of the caller's. */
+/* An engine with wrong results is not used; errors of the trial do not reach the caller. */
 static void test_wrong(void **state)
 {
     clattn_context *context = open_context(*state, CLATTN_ENGINE_NVIDIA_MMA, EMULATED " -DSTORAGE=2");
@@ -117,7 +118,7 @@ static void test_wrong(void **state)
     clattn_context_destroy(context);
 }
 
-/* Gradients are tried by themselves: here their P are next to nothing. */
+/* Gradients are tried separately: here their P are nearly 0. */
 static void test_wrong_gradients(void **state)
 {
     clattn_context *context = open_context(*state, CLATTN_ENGINE_NVIDIA_MMA, EMULATED " -DEMULATED_ZERO=-20.0f");
@@ -132,7 +133,8 @@ static void test_wrong_gradients(void **state)
     clattn_context_destroy(context);
 }
 
-/* dK and dV want the delta that dQ's kernel leaves, also where the queue keeps no order; alone they have it made. */
+/* The dK/dV kernel reads the delta that dQ's kernel stores, also on an out-of-order queue. For dK
+ * or dV alone, a separate kernel computes delta. */
 static void test_delta(void **state)
 {
     const struct device *device = *state;
@@ -167,7 +169,7 @@ static void test_delta(void **state)
     clattn_context_destroy(context);
 }
 
-/* What could not be tried while memory was short is tried once there is some. */
+/* An engine that could not be tried for lack of memory is tried again later. */
 static void test_short_memory(void **state)
 {
     const struct device *device = *state;
@@ -186,7 +188,7 @@ static void test_short_memory(void **state)
     clattn_context_destroy(context);
 }
 
-/* A compiler's warnings are not printed: PoCL counts them on stderr where they are not switched off. */
+/* Warnings of the compiler are off: PoCL would print their number on stderr. */
 static void test_silence(void **state)
 {
     const clattn_problem problem = small_problem(CLATTN_FLOAT32);
@@ -197,7 +199,8 @@ static void test_silence(void **state)
     clattn_context *context;
 
     assert_non_null(file);
-    snprintf(warns, sizeof warns, "-D__FILE__=%ld", (long)time(NULL)); /* another one each time, or no compiler runs */
+    snprintf(warns, sizeof warns, "-D__FILE__=%ld",
+             (long)time(NULL)); /* different each time, so that the compiler runs */
     assert_true(err >= 0 && fflush(stderr) == 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
     context = open_context(*state, CLATTN_ENGINE_AUTO, warns);
     expect_kernel(context, &problem, CLATTN_FORWARD, "forward", "");
@@ -210,7 +213,7 @@ static void test_silence(void **state)
     assert_string_equal(said, "");
 }
 
-/* A device whose compiler takes no PTX says so; one whose does runs the engine. */
+/* A device without PTX in its compiler says so; one with PTX runs the engine. */
 static void test_device_itself(void **state)
 {
     clattn_context *context = open_context(*state, CLATTN_ENGINE_NVIDIA_MMA, NULL);

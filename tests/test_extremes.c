@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Known answers where float32 comes to an end (extremes.h), in the type of CLATTN_TEST_DTYPE, with the compiler's
- * CLATTN_TEST_BUILD_OPTIONS; with an argument those whose names begin with it. */
+/* Known answers at the limits of float32 (extremes.h), in the type of CLATTN_TEST_DTYPE, with the
+ * compiler's options of CLATTN_TEST_BUILD_OPTIONS. An argument selects those whose names begin with
+ * it. */
 #include "device.h"
 
 #include "extremes.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenCL's calls fail, each in turn: a status that says so, no result passed off as one, no object leaked, no crash.
+/* Each OpenCL call fails in turn. The library must return an error, present no wrong result as
+ * valid, leak no object, and not crash.
  *
- *   test_faults FAULT_LAYER     its file, a shared module
+ *   test_faults FAULT_LAYER     the layer's file, a shared module
  *
- * Needs a loader with layers: ocl-icd 2.3 or Khronos'. Without, exits with 77: skipped. */
+ * Needs a loader with layers: ocl-icd 2.3 or Khronos'. Exits with 77 (skipped) without one. */
 #include "folder.h"
 #include "scene.h"
 
@@ -21,19 +22,19 @@ static const struct fault_control *faults;
 struct fixture {
     struct device device;
     struct scene scene;
-    unsigned char *expected; /* what a run gives */
-    clattn_plan *plan;       /* all passes, each work-group a launch */
+    unsigned char *expected; /* the results of a run */
+    clattn_plan *plan;       /* all passes, one launch per work-group */
     clattn_context *context; /* of the plan */
     clattn_runner *runner;
     char folder[FOLDER_BYTES]; /* of a cache */
 };
 
-/* A part of the library's work, between arming and the end of what can fail. */
+/* The calls under test, between arming and disarming the layer. */
 typedef clattn_status (*scenario)(const struct fixture *f);
 
 /* ---- each failure in turn ---- */
 
-/* What went on when something was wrong. */
+/* Prints the state at a failure of the test. */
 static void complain(const char *what, long nth)
 {
     const char *name;
@@ -47,7 +48,7 @@ static void complain(const char *what, long nth)
              clattn_last_error());
 }
 
-/* What a failed call must have said about the error that it got. */
+/* Checks the status and message of a call that failed. */
 static void check_failure(clattn_status status, long nth)
 {
     const char *name;
@@ -65,8 +66,8 @@ static void check_failure(clattn_status status, long nth)
     }
 }
 
-/* Runs the scenario until nothing fails any more, with each `step`th call failing. `optional`: where a failure may go
- * unnoticed. */
+/* Runs the scenario again and again; each time another call fails, in steps of `step`, until no
+ * call fails any more. `optional`: the library may ignore a failure. */
 static void fail_calls(const struct fixture *f, scenario run, int optional, long step)
 {
     static const struct {
@@ -88,7 +89,8 @@ static void fail_calls(const struct fixture *f, scenario run, int optional, long
             status = run(f);
             faults->arm(0, 0, 0);
             fired = faults->fired(&name, &error);
-            if (status != CLATTN_SUCCESS && !(optional && modes[mode].and_on)) { /* else it is a later call's */
+            if (status != CLATTN_SUCCESS &&
+                !(optional && modes[mode].and_on)) { /* else the message may be a later call's */
                 check_failure(status, nth);
             } else if (status == CLATTN_SUCCESS && fired > 0 && !optional) {
                 complain("success", nth);
@@ -153,8 +155,8 @@ static void test_runner_create(void **state)
     fail_each_call(*state, find, 0);
 }
 
-/* A call refused before its first launch touches nothing. Backward may have made some when a later one is refused;
- * then the header promises nothing about the outputs. */
+/* A call refused before its first launch changes nothing. Backward may fail after some launches;
+ * outputs are then undefined, as the header says. */
 static clattn_status enqueue_forward(const struct fixture *f)
 {
     const struct scene *s = &f->scene;
@@ -214,7 +216,7 @@ static void test_enqueue(void **state)
     fail_each_call(*state, enqueue_both, 0);
 }
 
-/* Both passes on arrays; outputs are written whole or not at all. */
+/* Runs a pass on arrays; outputs are written completely or not at all. */
 static clattn_status run(const struct fixture *f, int backward)
 {
     enum { N = 9, D = 8 };
@@ -237,7 +239,7 @@ static clattn_status run(const struct fixture *f, int backward)
     memset(gradient, 0xff, sizeof gradient);
     a.q.data = a.k.data = a.v.data = a.dout.data = q;
     a.out.data = out;
-    a.lse.data = backward ? NULL : lse; /* so that a backward runs the forward too */
+    a.lse.data = backward ? NULL : lse; /* so that backward runs forward too */
     a.dq.data = gradient[0];
     a.dk.data = gradient[1];
     a.dv.data = gradient[2];
@@ -261,7 +263,7 @@ static clattn_status run_backward(const struct fixture *f)
     return run(f, 1);
 }
 
-/* The runner keeps its plan, which belongs to it: the scenarios start and end with the same one. */
+/* The runner keeps its plan: scenarios start and end with the same one. */
 static void test_runner(void **state)
 {
     const struct fixture *f = *state;
@@ -310,7 +312,7 @@ static clattn_status tune(const struct fixture *f)
 
 static void test_tune(void **state)
 {
-    fail_calls(*state, tune, 1, 7); /* of hundreds, the same ones again and again */
+    fail_calls(*state, tune, 1, 7); /* hundreds of calls repeat: test every seventh */
 }
 
 /* ---- */
@@ -340,7 +342,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* And the library as a whole leaves nothing behind. */
+/* Nothing of the library may remain. */
 static int teardown(void **state)
 {
     struct fixture *f = *state;
@@ -368,7 +370,7 @@ int main(int argc, char **argv)
     void *layer;
     size_t count;
 
-    if (argc != 2 || setenv("OPENCL_LAYERS", argv[1], 1) != 0) { /* before the loader first looks */
+    if (argc != 2 || setenv("OPENCL_LAYERS", argv[1], 1) != 0) { /* before the loader reads it */
         fprintf(stderr, "use: test_faults FAULT_LAYER\n");
         return EXIT_FAILURE;
     }

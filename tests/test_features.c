@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The feature word of a problem: which option sets which bit, and that each has a solver on every device. No device. */
+/* The feature word of a problem: each option sets its bit, and has a solver on every device. Needs
+ * no device. */
 #include "select/engine.h"
 
 #include <setjmp.h>
@@ -26,7 +27,7 @@ static void set_mask(clattn_problem *p, int64_t heads, int64_t rows)
         p->score.mask_dim[i] = dim[i];
 }
 
-/* What one option makes of the plain problem, which has FLOAT32 alone. */
+/* The bits of one option, compared with the plain problem, which has only FLOAT32. */
 static void test_word(void **state)
 {
     const clattn_problem plain = make_problem();
@@ -41,7 +42,7 @@ static void test_word(void **state)
     p.dtype = CLATTN_BFLOAT16;
     assert_true(clattn__features(&p) == CLATTN__FEATURE(BFLOAT16));
     p = plain;
-    p.score.align = CLATTN_ALIGN_TOP_LEFT; /* means nothing where nothing is causal */
+    p.score.align = CLATTN_ALIGN_TOP_LEFT; /* has no effect without causality */
     assert_true(clattn__features(&p) == float32);
     p.score.causal = 1;
     assert_true(clattn__features(&p) == (causal | CLATTN__FEATURE(TOP_LEFT)));
@@ -50,7 +51,7 @@ static void test_word(void **state)
     p.score.align = CLATTN_ALIGN_BOTTOM_RIGHT;
     assert_true(clattn__features(&p) == causal);
     p = plain;
-    p.score.window_left = 3; /* means nothing without a window */
+    p.score.window_left = 3; /* has no effect without a window */
     assert_true(clattn__features(&p) == float32);
     p.score.window = 1;
     assert_true(clattn__features(&p) == window);
@@ -65,7 +66,7 @@ static void test_word(void **state)
     set_mask(&p, 4, p.q_len);
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(MASK_FULL)));
     p = plain;
-    p.kv_heads = 2; /* many queries do not share */
+    p.kv_heads = 2; /* many queries: heads are not packed */
     assert_true(clattn__features(&p) == float32);
     p.q_len = 3;
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(PACKED_HEADS)));
@@ -82,7 +83,8 @@ static void test_word(void **state)
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(KEY_SPLITS)));
 }
 
-/* Of every kernel that either has, the engines that are right everywhere name all features, and none names more. */
+/* For every kernel, the engines that run on every device name all features, and no engine names
+ * unknown ones. */
 static void test_named(void **state)
 {
     const uint64_t all = ((uint64_t)1 << FEATURE_COUNT) - 1;
@@ -104,7 +106,7 @@ static void test_named(void **state)
     assert_true(count >= 16);
 }
 
-/* "a, b", and what the list has no name for. */
+/* "a, b", and bits without a name. */
 static void test_print(void **state)
 {
     struct clattn__text text = {.allocator = &(clattn_allocator){NULL, NULL, NULL}};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of the cache folder without a device: what is read, how a file is replaced, what is swept away, and whose
- * environment says where the folder is. */
+/* Files of the cache folder, without a device: which files are read, how a file is replaced, which
+ * files are removed, and when the environment selects the folder. */
 #define _XOPEN_SOURCE 700 /* setreuid */
 
 #include "opencl/files.h"
@@ -41,7 +41,7 @@ static int remove_folder(void **state)
     return system(command);
 }
 
-/* A hash, told from others by its last digits, and what follows it. */
+/* A path with a hash that ends in `number`, and a suffix. */
 static const char *path_of(int number, const char *suffix)
 {
     static char path[PATH_BYTES];
@@ -50,7 +50,7 @@ static const char *path_of(int number, const char *suffix)
     return path;
 }
 
-/* A file of so many bytes, all 0, last changed so many seconds ago. */
+/* Makes a file of `size` zero bytes, last changed `changed` seconds ago. */
 static void make_file(const char *path, off_t size, time_t changed)
 {
     const int descriptor = open(path, O_WRONLY | O_CREAT, 0600);
@@ -74,7 +74,7 @@ static int replace(const char *path, const char *text)
     return clattn__file_replace(&heap, path, parts, ARRAY_SIZE(parts));
 }
 
-/* Whether the file is read, and holds the text. */
+/* Whether the library reads the file, and it has the text. */
 static int reads(const char *path, const char *text)
 {
     size_t size;
@@ -142,7 +142,7 @@ static void test_no_file(void **state)
     (void)state;
     strcpy(path, path_of(1, ".tuned"));
     assert_int_equal(mkfifo(path, 0600), 0);
-    alarm(10); /* a pipe that nobody writes to would be waited for */
+    alarm(10); /* opening a pipe without a writer would block */
     assert_false(reads(path, ""));
     alarm(0);
     assert_true(replace(path, "text"));
@@ -163,7 +163,7 @@ static void test_temporaries(void **state)
     (void)state;
     make_file(path_of(1, ".clbin.aBcDeF"), 10, 2 * HOUR);
     make_file(path_of(2, ".tuned.0123456789abcdef"), 10, 2 * HOUR);
-    make_file(path_of(3, ".clbin.0123456789abcdef"), 10, 10); /* somebody is writing it */
+    make_file(path_of(3, ".clbin.0123456789abcdef"), 10, 10); /* a file that is being written */
     make_file(path_of(4, ".tuned"), 10, 99 * HOUR);
     for (size_t n = 0; n < ARRAY_SIZE(others); n++) {
         snprintf(path, sizeof path, "%s/%s", folder, others[n]);
@@ -181,7 +181,7 @@ static void test_temporaries(void **state)
     assert_true(reads(path_of(5, ".clbin"), "program"));
 }
 
-/* 256 MiB: what was used longest ago goes. */
+/* Limit of 256 MiB: the least recently used files are removed. */
 static void test_bytes(void **state)
 {
     (void)state;
@@ -201,14 +201,14 @@ static void test_bytes(void **state)
     }
 }
 
-/* 4096 of them, and never what was just written. */
+/* Limit of 4096 files; the file just written is never removed. */
 static void test_count(void **state)
 {
     (void)state;
     for (int n = 1; n <= 4100; n++) {
         make_file(path_of(n, ".clbin"), 1, HOUR + n);
     }
-    make_file(path_of(0, ".clbin"), 1, -HOUR); /* by a clock that was ahead */
+    make_file(path_of(0, ".clbin"), 1, -HOUR); /* dated in the future */
     assert_true(replace(path_of(5000, ".clbin"), "small"));
     assert_true(exists(path_of(5000, ".clbin")) && exists(path_of(0, ".clbin")));
     for (int n = 1; n <= 4100; n++) {
@@ -237,7 +237,7 @@ static void test_use_is_noted(void **state)
 
 enum { KEPT = 10, NONE = 11 };
 
-/* Whether a process with these users has a default folder. */
+/* Whether a process with these users and groups has a default folder. */
 static int has_default(uid_t real, uid_t effective, gid_t real_group, gid_t effective_group)
 {
     int status = 0;
@@ -254,7 +254,7 @@ static int has_default(uid_t real, uid_t effective, gid_t real_group, gid_t effe
     return WEXITSTATUS(status);
 }
 
-/* A program that acts for another user than the one who started it does not ask the environment. */
+/* A program that runs with another user's rights than its caller's ignores the environment. */
 static void test_environment(void **state)
 {
     char *path;
@@ -279,7 +279,7 @@ static void test_environment(void **state)
     assert_int_equal(has_default(NOBODY, NOBODY, NOBODY, 0), NONE);
 }
 
-/* The same of a file whose owner's rights a program has from its start, which the C library knows too. */
+/* The same with a set-user-ID file, which the C library knows too. */
 static void test_set_user_id(void **state)
 {
     char command[2 * PATH_BYTES];
@@ -310,7 +310,7 @@ int main(int argc, char **argv)
     };
 
     if (argc == 2 && strcmp(argv[1], "default") == 0) {        /* as test_set_user_id runs it */
-        _exit(clattn__cache_default_dir(&heap) ? KEPT : NONE); /* a sanitizer's search for leaks has no right to run */
+        _exit(clattn__cache_default_dir(&heap) ? KEPT : NONE); /* a leak sanitizer may not run here */
     }
     return cmocka_run_group_tests_name("files", tests, NULL, NULL);
 }

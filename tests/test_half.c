@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of half.c, pattern by pattern: the other tests believe it. Needs no device. */
+/* Tests of half.c, on which other tests rely, for every pattern. Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ static int is_nan(const struct format *f, uint32_t bits)
     return (bits & 0x7fff) > f->infinity;
 }
 
-/* A finite number, or what would come after the largest. */
+/* The value of a finite pattern; for infinity the number that would follow the largest. */
 static double value(const struct format *f, uint32_t bits)
 {
     const int exponent = (int)(bits & 0x7fff) >> f->fraction_bits;
@@ -75,8 +75,8 @@ static void test_every_pattern(void **state)
     }
 }
 
-/* Half-way between two neighbours the even one, and the nearer one a float's step away; the last neighbour is infinity,
- * the first ones have no normal numbers around them. */
+/* Half-way between two neighbours rounds to the even one, a float's step beside it to the nearer
+ * one; from the subnormal numbers up to infinity. */
 static void test_rounding(void **state)
 {
     (void)state;
@@ -118,7 +118,7 @@ static void test_edges(void **state)
     }
 }
 
-/* Elements at odd addresses, and float32 untouched. */
+/* Elements at odd addresses; float32 is copied. */
 static void test_elements(void **state)
 {
     const float numbers[4] = {1.0f, -0.333333333f, 1e-6f, NAN};

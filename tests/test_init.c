@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each struct's init function against its macro, byte by byte, and that no macro of the header lacks one. Needs no
- * device. */
+/* Compares each struct's init function with its macro, byte by byte, and checks that every macro of
+ * the header has a function. Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@
     X(tune_options, CLATTN_TUNE_OPTIONS_INIT)                                                                          \
     X(tune_result, CLATTN_TUNE_RESULT_INIT)
 
-/* One byte behind the struct must stay. */
+/* The byte behind the struct must not change. */
 #define CHECK(name, macro)                                                                                             \
     {                                                                                                                  \
         static const clattn_##name expected = macro;                                                                   \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the public functions cannot be made to do on a healthy device, by way of internal functions: a kernel that does
- * not build, a device with little local memory, a queue of another device. And the text of the real kernels. */
+/* Tests internal functions for situations that do not occur on a good device: a kernel that does
+ * not build, a device with little local memory, a queue of another device. Also tests the text of
+ * the real kernels. */
 #include "scene.h"
 
 #include "host_view.h"
@@ -29,7 +30,7 @@ static const struct clattn__embedded *find_file(const char *name, size_t length)
     return NULL;
 }
 
-/* Line `number` of a file, counted from 1; its length without the newline goes to *length. */
+/* Line `number` (from 1) of a file; its length without the newline goes to *length. */
 static const char *line_of(const struct clattn__embedded *file, long number, size_t *length)
 {
     const char *line = (const char *)file->bytes;
@@ -45,7 +46,7 @@ static const char *line_of(const struct clattn__embedded *file, long number, siz
     return line;
 }
 
-/* Each line must be the one that the last #line mark and the lines since then say. */
+/* Each line must be that of the file and number of the last #line mark. */
 static void check_marks(const char *text)
 {
     const struct clattn__embedded *file = NULL;
@@ -85,7 +86,7 @@ static void check_text(const char *name)
     clattn__text_free(&text);
 }
 
-/* Of every solver. */
+/* The text of every solver's program. */
 static void test_text_of_kernels(void **state)
 {
     int count = 0;
@@ -107,7 +108,7 @@ static void test_text_of_kernels(void **state)
 
 /* ---- kernels that do not build ---- */
 
-/* "attention/engine.cl:27": where the first #error of a file stands. */
+/* The place of a file's first #error, such as "attention/engine.cl:27". */
 static void place_of_error(const char *name, char *place, size_t bytes)
 {
     const struct clattn__embedded *file = find_file(name, strlen(name));
@@ -130,7 +131,7 @@ static void test_build_failure(void **state)
     char place[64];
 
     place_of_error("attention/engine.cl", place, sizeof place);
-    for (int again = 0; again < 2; again++) { /* a failure is not remembered as a program */
+    for (int again = 0; again < 2; again++) { /* a failed program is not cached */
         assert_status(clattn__program_get(context, false, "forward", "-DBROKEN", &program), CLATTN_BUILD_FAILED, place);
         assert_non_null(strstr(clattn_last_error(), "forward"));
         assert_non_null(strstr(clattn_last_error(), "-DBROKEN"));
@@ -142,11 +143,12 @@ static void test_build_failure(void **state)
     assert_status(clattn__program_get(context, false, "no_such_kernel", "", &program), CLATTN_BUILD_FAILED,
                   "no_such_kernel.cl is not in the library");
     assert_null(context->programs);
-    assert_success(clattn_plan_create(context, &p, CLATTN_FORWARD, &plan)); /* nor does it harm what is good */
+    assert_success(clattn_plan_create(context, &p, CLATTN_FORWARD, &plan)); /* and does not affect others */
     clattn_plan_destroy(plan);
 }
 
-/* A program that is to be edited, of a compiler that writes no PTX, is a failure to build, and leaves nothing. */
+/* A program whose PTX must be edited fails to build if the compiler writes no PTX; nothing is
+ * leaked. */
 static void test_retarget(void **state)
 {
     const struct device *device = *state;
@@ -163,7 +165,7 @@ static void test_retarget(void **state)
     assert_null(device->context->programs);
 }
 
-/* A sentence that is too long is cut. */
+/* Too long a message is truncated. */
 static void test_long_sentence(void **state)
 {
     const struct device *device = *state;
@@ -260,8 +262,8 @@ static void check_against_reference(const struct scene *scene)
     free(host_writable(&arrays.dout));
 }
 
-/* As if the device had 16 KiB of local memory and work-groups of 64: deep heads must pass in chunks and slices, and
- * still be right. */
+/* A device with 16 KiB of local memory and work-groups of 64: large head dimensions need depth
+ * steps and output blocks, and results must be right. */
 static void test_small_device(void **state)
 {
     const struct device *device = *state;
@@ -295,7 +297,8 @@ static void test_small_device(void **state)
     device->context->device = saved;
 }
 
-/* Local memory is tried by running a kernel that fills it. Only GPUs are asked for more than they say. */
+/* The library tries local memory with a kernel that fills it; only on GPUs it tries more than they
+ * report. */
 static void test_probe_local(void **state)
 {
     const struct device *device = *state;

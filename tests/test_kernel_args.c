@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each kernel's parameters are what the host sets: names and order as the built kernels tell them, for all kernels of
- * plans with and without masks, parts and gradients. What no device here builds, lint_kernels.sh asks a preprocessor. */
+/* Each kernel's parameters match the arguments that the host sets: compares names and order with
+ * those that the built kernels report, for plans with and without masks, splits and gradients.
+ * lint_kernels.sh checks the other kernels by preprocessor. */
 #include "device.h"
 
 #include "plan/arguments.h"
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Options that have kernels keep names, and engines of other devices run on any. */
+/* Build options that keep argument names, and that let nvidia engines run on any device. */
 #define BUILD_OPTIONS "-cl-kernel-arg-info -DPTX_FILE=<" EMULATED_PTX ">"
 
 static void expect_name(const struct clattn__stage *stage, cl_uint index, const char *expected)
@@ -35,7 +36,7 @@ static void check_stage(const struct clattn__stage *stage)
         expect_name(stage, (cl_uint)i + 1, arguments[i].name);
 }
 
-/* Returns how many stages there were. */
+/* Returns the number of stages. */
 static size_t check_plan(clattn_context *context, const clattn_problem *problem, unsigned passes)
 {
     clattn_plan *plan;

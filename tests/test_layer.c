@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layer on a device against the reference: a table of cases, each a line of layer_case.h's words, and what does not
- * fit a line. */
+/* Compares the layer on a device with the reference: a table of cases, each a line of layer_case.h,
+ * and tests that do not fit a line. */
 #include "layer_scene.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Kernels are compiled for each dim_head, each set of causal, mask and kvlen, and each class of lengths: there are few
- * of those, and sizes of the projections that vary. */
+/* Kernels are compiled for each dim_head, combination of causal, mask and kvlen, and class of
+ * lengths: these have few values here, while sizes of the projections vary. */
 static const char *const cases[] = {
     /* self and cross; sizes of 1 */
     "b2 n7 e24 h4/2 d8", "b2 n7 m7 e1 c96 h4/2 d8 accumulate", /* context_dim other than dim */
@@ -17,10 +17,10 @@ static const char *const cases[] = {
     "b2 n7 m9 e96 c59 h4/2 d8 without=bo scale=-0.7 seed=4", "b2 n7 e5 h4/2 d8 without=bq+bkv+bo seed=5",
     "b1 n1 e1 h1 d1", "b2 n1 m1 e5 c24 h3 d1 accumulate seed=2", "b2 n65 e96 h2 d59 tile=16/16",
     "b1 n7 m65 e40 c5 h2/1 d80 accumulate",
-    "b1 n2 m1300 e8 h1 d8 only=dwq", /* few queries, many keys: forward has a workspace of attention's own */
+    "b1 n2 m1300 e8 h1 d8 only=dwq", /* few queries, many keys: attention's forward needs a workspace */
     "b1 n7 e24",                     /* 8 heads of 64 */
-    "b1 n7 e5 h8",                   /* dim_head alone */
-    /* each kind of subset of the gradients */
+    "b1 n7 e5 h8",                   /* dim_head by default */
+    /* subsets of the gradients */
     "b2 n7 m9 e24 c40 h4/2 d8 only=dx", "b2 n7 m9 e24 c40 h4/2 d8 only=dcontext",
     "b2 n7 m9 e24 c40 h4/2 d8 only=dwq accumulate", "b2 n7 m9 e24 c40 h4/2 d8 only=dwkv",
     "b2 n7 m9 e24 c40 h4/2 d8 only=dwo accumulate", "b2 n7 m9 e24 c40 h4/2 d8 only=dbq",
@@ -29,25 +29,25 @@ static const char *const cases[] = {
     "b2 n7 m9 e24 c40 h4/2 d8 only=dwq+dwkv+dwo without=bq+bkv+bo",
     "b2 n7 m9 e24 c40 h4/2 d8 only=dcontext+dwo+dbq accumulate", "b2 n7 e24 h4/2 d8 only=dx",
     "b2 n7 e24 h4/2 d8 only=dwkv accumulate", "b2 n7 e24 h4/2 d8 only=dwq", "b2 n7 e24 h4/2 d8 only=dwo+dbo",
-    /* who sees whom */
+    /* visibility */
     "b2 n7 m9 e24 c40 h4/2 d32 causal", "b2 n7 m9 e24 c40 h4/2 d32 causal align=top-left accumulate seed=2",
-    "b2 n7 m9 e24 c40 h4/2 d32 causal align=-3 seed=3", /* queries that see nothing */
+    "b2 n7 m9 e24 c40 h4/2 d32 causal align=-3 seed=3", /* queries that see no key */
     "b2 n7 e24 h4/2 d32 causal seed=5", "b3 n7 m9 e24 c40 h4/2 d8 mask=3,1,1,9 accumulate", /* padding of keys */
     "b2 n7 m9 e24 c40 h4/2 d8 mask=2,4,7,9 seed=2", "b2 n7 m9 e24 c40 h4/2 d8 mask=1,1,7,1 seed=3",
     "b2 n7 e24 h4/2 d8 mask=1,4,7,7 seed=4", "b5 n7 m9 e24 c40 h4/2 d8 kvlen seed=3",
     "b5 n7 e24 h4/2 d8 kvlen accumulate seed=4",
-    /* what is hidden holds NaN and infinity */
+    /* NaN and infinity in hidden rows */
     "b5 n7 m9 e24 c40 h4/2 d8 kvlen nanpad seed=5", "b3 n7 m9 e24 c40 h4/2 d8 mask=3,1,1,9 nanpad accumulate",
-    "b5 n7 m9 e24 c40 h2/1 d8 mask=5,2,1,9 nanpad seed=2", /* a row that one head hides is another's */
+    "b5 n7 m9 e24 c40 h2/1 d8 mask=5,2,1,9 nanpad seed=2", /* one head sees a row that another hides */
     "b5 n7 m9 e24 c96 h4/2 d8 mask=5,1,1,9 kvlen nanpad seed=3",
     "b5 n7 m9 e24 c40 h4/2 d8 causal mask=5,1,1,9 kvlen nanpad only=dwkv",
     "b2 n7 m9 e24 c40 h4/2 d32 causal align=-3 nanblind seed=3", "b2 n7 m9 e24 c40 h4/2 d8 mask=2,1,7,1 nanblind",
     "b5 n7 e24 h4/2 d8 kvlen nanblind accumulate seed=4",
     "b2 n7 m9 e24 c40 h4/2 d32 window=1,1 align=-3 nanpad nanblind", "b2 n7 e24 h4/2 d32 window=2,0 seed=6",
-    "b3 n7 e24 h4/2 d8 causal mask=3,1,1,7 nanblind seed=4", /* padding on the left, queries as well */
+    "b3 n7 e24 h4/2 d8 causal mask=3,1,1,7 nanblind seed=4", /* padding on the left, of queries too */
 };
 
-/* Forward and backward once: the image they leave. */
+/* Runs forward and backward once; returns the image. */
 static unsigned char *run_once(const struct layer_scene *scene)
 {
     layer_scene_reset(scene);
@@ -57,7 +57,7 @@ static unsigned char *run_once(const struct layer_scene *scene)
     return layer_scene_read(scene);
 }
 
-/* Forward without saved: the same bits of out, and nothing else. */
+/* Forward without `saved` writes the same bits of out, and nothing else. */
 static void check_inference(const struct layer_scene *scene, const unsigned char *trained)
 {
     clattn_layer_tensors tensors = scene->tensors;
@@ -111,7 +111,7 @@ static void test_cases(void **state)
     }
 }
 
-/* Tensors at the start of buffers that are just as large. */
+/* Each tensor in a buffer of exactly its size. */
 static void test_apart(void **state)
 {
     static const char *const lines[] = {"b2 n7 m9 e24 c40 h4/2 d8", "b2 n7 e96 h4/2 d8 accumulate",
@@ -122,7 +122,7 @@ static void test_apart(void **state)
     }
 }
 
-/* What is not there must not be asked for by a pass: a forward with a plan for forward only, without saved, and a
+/* Passes must not need absent tensors: forward with a plan for forward only, without saved, and
  * backward with a plan for backward only, without out and biases. */
 static void test_plans_for_one_pass(void **state)
 {
@@ -157,7 +157,7 @@ static void test_plans_for_one_pass(void **state)
     layer_scene_close(&scene);
 }
 
-/* saved is as large as clattn.h says, and backward needs nothing else of the forward. */
+/* `saved` has the size of clattn.h, and is all that backward needs of forward. */
 static void test_saved(void **state)
 {
     static const char *const lines[] = {"b2 n7 m9 e24 c40 h4/2 d8", "b2 n7 e24 h4/2 d8", "b1 n7 e24"};
@@ -174,8 +174,8 @@ static void test_saved(void **state)
     }
 }
 
-/* Copies without hidden rows lie in the place of dO: they cost what they are larger by, and nothing where nothing is
- * hidden. */
+/* Copies without hidden rows share the workspace of dO: they only add what they are larger, and
+ * nothing if no row is hidden. */
 static void test_workspace_of_hidden(void **state)
 {
     static const struct {
@@ -220,8 +220,8 @@ static double loss(const struct layer_scene *scene)
     return sum;
 }
 
-/* Along the gradient itself, where the loss changes most: (loss(x + h g/|g|) - loss(x - h g/|g|)) / 2h is |g|, but for
- * terms of h^2, and noise of 1e-7 |loss| / h. */
+/* Along the gradient g, where the loss changes most: (loss(x + h g/|g|) - loss(x - h g/|g|)) / 2h =
+ * |g|, up to terms of h^2 and noise of 1e-7 |loss| / h. */
 static void check_difference(struct layer_scene *scene, const unsigned char *image, enum layer_slot input,
                              enum layer_slot gradient)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layer of a library that was built without CLBlast: it says so, wherever it would be needed, and does the rest. */
+/* The layer of a library built without CLBlast: calls that need it say so, the others work. */
 #include "device.h"
 
 #include "layer_case.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POISON ((void *)(uintptr_t)0x5a5a5a5a) /* what a result pointer holds before a call that must set it */
+#define POISON ((void *)(uintptr_t)0x5a5a5a5a) /* a result pointer before a call that must set it */
 #define LINE "b2 n7 m9 e24 c40 h4/2 d8"
 
 static void test_plan(void **state)
@@ -27,7 +27,7 @@ static void test_plan(void **state)
     }
 }
 
-/* Arrays and info are left as they were. */
+/* Arrays and info do not change. */
 static void test_runner(void **state)
 {
     const clattn_options options = device_options();
@@ -57,7 +57,7 @@ static void test_runner(void **state)
     layer_data_free(&before);
 }
 
-/* What takes no plan works; NULL is no plan. */
+/* Functions without a plan work; NULL is no plan. */
 static void test_rest(void **state)
 {
     const struct device *device = *state;

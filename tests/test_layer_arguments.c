@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bad arguments of the layer's functions that take no tensors: each row's exact status, and a sentence that names the
- * argument. The calls with tensors are in test_layer_tensors.c. */
+/* Bad arguments of the layer's functions without tensors: each row's exact status, and a message
+ * that names the argument. Calls with tensors are in test_layer_tensors.c. */
 #include "layer_scene.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define POISON ((void *)(uintptr_t)0x5a5a5a5a) /* what a result pointer holds before a call that must set or keep it */
+#define POISON ((void *)(uintptr_t)0x5a5a5a5a) /* a result pointer before a call that must set or keep it */
 #define LINE "b2 n7 m9 e24 c40 h4/2 d8 causal mask=2,1,7,9 kvlen"
 
 /* ---- layers ---- */
@@ -31,11 +31,11 @@ struct change {
 
 struct row {
     clattn_status status;
-    const char *part; /* of the sentence */
+    const char *part; /* of the message */
     struct change changes[7];
 };
 
-/* Of LINE without its mask. */
+/* Changes to LINE without its mask. */
 static const struct row bad_layers[] = {
     {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, 0)}},
     {CLATTN_INVALID_ARGUMENT, "struct_size", {SET(struct_size, offsetof(clattn_layer, score.window) - 1)}},
@@ -53,7 +53,7 @@ static const struct row bad_layers[] = {
     {CLATTN_INVALID_SIZE, "layer.dim", {SET(dim, INT64_MAX)}},
     {CLATTN_INVALID_SIZE, "layer.context_dim", {SET(context_dim, -1)}},
     {CLATTN_INVALID_SIZE, "layer.context_dim", {SET(context_dim, INT64_MAX)}},
-    {CLATTN_INVALID_SIZE, "layer.context_dim", {NO_CONTEXT}}, /* 40, with a dim of 24 */
+    {CLATTN_INVALID_SIZE, "layer.context_dim", {NO_CONTEXT}}, /* 40, while dim is 24 */
     {CLATTN_INVALID_SIZE, "layer.context_dim", {NO_CONTEXT, SET(context_dim, 25)}},
     {CLATTN_INVALID_SIZE, "layer.heads", {SET(heads, -1)}},
     {CLATTN_INVALID_SIZE, "layer.heads", {SET(heads, INT64_MAX)}},
@@ -64,7 +64,7 @@ static const struct row bad_layers[] = {
     {CLATTN_INVALID_SIZE, "layer.kv_heads", {SET(heads, 0), SET(kv_heads, 3)}},
     {CLATTN_INVALID_SIZE, "layer.dim_head", {SET(dim_head, -8)}},
     {CLATTN_INVALID_SIZE, "layer.dim_head", {SET(dim_head, CLATTN_MAX_HEAD_DIM + 1)}},
-    {CLATTN_INVALID_SIZE, "layer.dim_head", {SET(dim_head, POWER(32) + 4)}}, /* 4 when cut to 32 bits */
+    {CLATTN_INVALID_SIZE, "layer.dim_head", {SET(dim_head, POWER(32) + 4)}}, /* 4 when truncated to 32 bits */
     /* tensors of 2^31 elements and more */
     {CLATTN_INVALID_SIZE, "x", {SET(batch, POWER(10)), SET(len, POWER(11)), SET(dim, POWER(10)), SET(dim_head, 1)}},
     {CLATTN_INVALID_SIZE, "", {SET(batch, POWER(22)), SET(len, POWER(21)), SET(dim, POWER(21))}}, /* 2^64 */
@@ -94,7 +94,7 @@ static const struct row bad_layers[] = {
     {CLATTN_INVALID_SIZE, "k_tile", {SET(k_tile, INT64_MIN)}},
 };
 
-/* The edge of what is allowed; all with the kernels of LINE. */
+/* Values at the allowed limits, for the kernels of LINE. */
 static const struct row good_layers[] = {
     {CLATTN_SUCCESS, NULL, {NO_CONTEXT, SET(context_dim, 24), MASK(2, 1, 7, 7)}},
     {CLATTN_SUCCESS, NULL, {SET(score.align, CLATTN_ALIGN_OFFSET), SET(score.offset, -POWER(62)), MASK(2, 1, 7, 9)}},
@@ -102,7 +102,7 @@ static const struct row good_layers[] = {
     {CLATTN_SUCCESS, NULL, {SET(kv_heads, 4), MASK(1, 1, 7, 9)}},
 };
 
-/* The layer of LINE, without the mask, with the row's changes. */
+/* The layer of LINE, without the mask, with a row's changes. */
 static clattn_layer changed_layer(const struct row *row)
 {
     struct layer_case c;
@@ -211,7 +211,7 @@ static void test_sizes(void **state)
     layer_scene_close(&scene);
 }
 
-/* The describing text tells the device's, and the layer's, numbers. */
+/* The description has the device's and the layer's numbers. */
 static void test_describe(void **state)
 {
     const struct device *device = *state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/layer/blank.c on a device: which layers need copies of rows, and what the copies hold, to the bit. Small enough for
- * a simulated device. */
+/* host/layer/blank.c on a device: which layers need copies of rows, and every bit of the copies.
+ * Small enough for a simulated device. */
 #include "device.h"
 
 #include "layer/layer.h"
@@ -10,8 +10,8 @@
 
 enum { ROWS = 7, MOST_WIDTH = 150, GUARD = 3 };
 
-/* Rows 0, 3 and 6 of a partner are 0, of either sign; the others have one element that is not, at the start, the end,
- * or between, and last one of NaN. */
+/* Rows 0, 3 and 6 of a partner are 0, of either sign. Each other row has one element that is not 0,
+ * at the start, at the end or between; that of the last row is NaN. */
 static void make_partner(float *partner, int width)
 {
     memset(partner, 0, (size_t)(ROWS * width) * sizeof *partner);
@@ -112,7 +112,7 @@ static void test_layers(void **state)
         layer.score.align = diagonals[n].align;
         layer.score.offset = diagonals[n].offset;
         layer.context_len = diagonals[n].m;
-        assert_false(clattn__layer_hides_rows(&layer)); /* not causal: there is no diagonal */
+        assert_false(clattn__layer_hides_rows(&layer)); /* not causal: no diagonal */
         layer.score.causal = 1;
         assert_int_equal(clattn__layer_hides_rows(&layer), diagonals[n].hides);
         layer.score.causal = 0;
@@ -122,7 +122,7 @@ static void test_layers(void **state)
     }
 }
 
-/* Windows of the queries of 7: {left, right, offset, M, hides}. */
+/* Windows with N = 7: {left, right, offset, M, hides}. */
 static void test_windows(void **state)
 {
     static const struct {

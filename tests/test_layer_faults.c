@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layer when host memory is short and when OpenCL's calls fail, each in turn: a status that says so, no result
- * passed off as one, nothing leaked, no crash.
+/* The layer when each host allocation and each OpenCL call fails in turn. It must return an error,
+ * present no wrong result as valid, leak nothing, and not crash.
  *
- *   test_layer_faults FAULT_LAYER     its file, a shared module
+ *   test_layer_faults FAULT_LAYER     the loader layer's file, a shared module
  *
- * Needs a loader with layers: ocl-icd 2.3 or Khronos'. Without, exits with 77: skipped. */
+ * Needs a loader with layers: ocl-icd 2.3 or Khronos'. Exits with 77 (skipped) without one. */
 #include "layer_scene.h"
 
 #include "fault_layer.h"
@@ -16,7 +16,8 @@
 
 #define LINE "b2 n7 m9 e24 c40 h4/2 d8 causal mask=2,1,7,9 kvlen"
 
-/* A plan runs a dozen products, each of a hundred calls: those behind DENSE fail one in STRIDE. */
+/* A plan runs a dozen products of a hundred OpenCL calls each. Up to DENSE every call fails in
+ * turn, then each STRIDEth. */
 enum { SKIPPED = 77, MOST_CALLS = 10000, DENSE = 100, STRIDE = 61 };
 
 static const struct fault_control *faults;
@@ -24,11 +25,11 @@ static const struct fault_control *faults;
 /* ---- an allocator ---- */
 
 static struct {
-    long calls;   /* since the last arming */
-    long fail_at; /* the number of the call that fails, from 1; 0: none */
-    int and_on;   /* and all after it */
-    int failed;   /* how often */
-    long live;    /* blocks that were not released */
+    long calls;   /* since the last arm */
+    long fail_at; /* number of the call that fails, from 1; 0: none */
+    int and_on;   /* all later calls fail too */
+    int failed;   /* number of failures */
+    long live;    /* blocks that are not released */
 } pool;
 
 static void arm_pool(long fail_at, int and_on)
@@ -50,7 +51,7 @@ static void *allocate(void *user, size_t bytes)
     }
     block = malloc(bytes > 0 ? bytes : 1);
     assert_non_null(block);
-    memset(block, 0xa5, bytes); /* the library must not count on zeros */
+    memset(block, 0xa5, bytes); /* the library must not rely on zeros */
     pool.live++;
     return block;
 }
@@ -68,12 +69,12 @@ static void release(void *user, void *memory)
 struct fixture {
     struct device device;
     struct layer_scene scene; /* its plan is of `context` */
-    clattn_context *context;  /* with the pool */
-    clattn_runner *runner;    /* too */
-    unsigned char *expected;  /* the image that both passes leave */
+    clattn_context *context;  /* allocates from the pool */
+    clattn_runner *runner;    /* likewise */
+    unsigned char *expected;  /* the image after both passes */
 };
 
-/* A part of the library's work, between arming and the end of what can fail. */
+/* The calls under test, between arming and disarming the faults. */
 typedef clattn_status (*scenario)(const struct fixture *f);
 
 static void disarm(void)
@@ -107,7 +108,7 @@ static clattn_status make_plan(const struct fixture *f)
     return status;
 }
 
-/* Forward, then backward behind it. The fault may be in either; where both succeed, so must the numbers be. */
+/* Enqueues forward, then backward. Either may fail; if both succeed, results must be right. */
 static clattn_status enqueue(const struct fixture *f)
 {
     const struct layer_scene *s = &f->scene;
@@ -139,7 +140,7 @@ static clattn_status enqueue(const struct fixture *f)
     return status;
 }
 
-/* A pass on arrays: what it writes is right, or all is as it was. */
+/* Runs a pass on arrays: its outputs are right, or nothing has changed. */
 static clattn_status run(const struct fixture *f, int backward)
 {
     const struct layer_scene *s = &f->scene;
@@ -208,13 +209,13 @@ static void test_allocations(void **state)
 
     fail_each_allocation(f, make_plan);
     fail_each_allocation(f, enqueue);
-    assert_success(run_forward(f)); /* the runner's plan, which it keeps */
+    assert_success(run_forward(f)); /* makes the plan, which the runner keeps */
     fail_each_allocation(f, run_forward);
     assert_success(run_backward(f));
     fail_each_allocation(f, run_backward);
 }
 
-/* A runner that has no plan yet. */
+/* Runs on a runner without a plan. */
 static clattn_status run_first(const struct fixture *f)
 {
     const clattn_options options = pool_options();
@@ -236,7 +237,7 @@ static void test_allocations_of_a_first_run(void **state)
 
 /* ---- each call fails ---- */
 
-/* What went on when something was wrong. */
+/* Prints the state at a failure of the test. */
 static void complain(const char *what, long nth)
 {
     const char *name;
@@ -250,8 +251,8 @@ static void complain(const char *what, long nth)
              clattn_last_error());
 }
 
-/* What a failed call must have said about the error that it got. CLBlast hands an error on without telling whose it
- * was, and takes a buffer that cannot be asked about for one that is too small. */
+/* Checks the status and message of a call that failed. CLBlast passes an error on without its
+ * origin, and reports a failed buffer query as a buffer that is too small. */
 static void check_failure(clattn_status status, long nth)
 {
     const char *name;
@@ -276,8 +277,8 @@ static void check_failure(clattn_status status, long nth)
     }
 }
 
-/* `optional`: a clGetDeviceInfo that fails may go unnoticed. CLBlast then keeps its own parameters for the device,
- * which are slower and as right. */
+/* `optional`: a failure of clGetDeviceInfo may be ignored. CLBlast then keeps its default
+ * parameters for the device, which are slower but correct. */
 static void fail_each_call(const struct fixture *f, scenario play, int optional)
 {
     static const struct {
@@ -301,7 +302,8 @@ static void fail_each_call(const struct fixture *f, scenario play, int optional)
             faults->arm(0, 0, 0);
             fired = faults->fired(&name, &error);
             unnoticed = optional && strcmp(name, "clGetDeviceInfo") == 0;
-            if (status != CLATTN_SUCCESS && !(unnoticed && modes[mode].and_on)) { /* else it is a later call's */
+            if (status != CLATTN_SUCCESS &&
+                !(unnoticed && modes[mode].and_on)) { /* else the message may be a later call's */
                 check_failure(status, nth);
             } else if (status == CLATTN_SUCCESS && fired > 0 && !unnoticed) {
                 complain("success", nth);
@@ -376,7 +378,7 @@ int main(int argc, char **argv)
     void *layer;
     size_t count;
 
-    if (argc != 2 || setenv("OPENCL_LAYERS", argv[1], 1) != 0) { /* before the loader first looks */
+    if (argc != 2 || setenv("OPENCL_LAYERS", argv[1], 1) != 0) { /* before the loader reads it */
         fprintf(stderr, "use: test_layer_faults FAULT_LAYER\n");
         return EXIT_FAILURE;
     }

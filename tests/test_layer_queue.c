@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layer with events, queues out of order, threads that share a plan, and objects that are given up while work is
- * pending. */
+/* The layer with events, out-of-order queues, threads that share a plan, and objects released while
+ * commands are pending. */
 #include "layer_scene.h"
 
 #include <pthread.h>
@@ -14,8 +14,8 @@ enum { THREADS = 3, ROUNDS = 4, PAUSE_MS = 50 };
 
 struct fixture {
     struct device device;
-    struct layer_scene scene; /* its plan is everybody's */
-    unsigned char *expected;  /* the image that both passes leave */
+    struct layer_scene scene; /* all threads use its plan */
+    unsigned char *expected;  /* the image after both passes */
 };
 
 static int setup(void **state)
@@ -76,7 +76,7 @@ static void pause_a_little(void)
     nanosleep(&time, NULL);
 }
 
-/* An out-of-order queue, or a skipped test. */
+/* Makes an out-of-order queue, or skips the test. */
 static cl_command_queue out_of_order(const struct fixture *f)
 {
     cl_int error;
@@ -91,8 +91,8 @@ static cl_command_queue out_of_order(const struct fixture *f)
     return queue;
 }
 
-/* Forward behind both gates, backward behind the forward; neither call waits, nothing starts before the second gate
- * opens, and the backward's event is the end of all. */
+/* Enqueues forward after two gates (user events), and backward after forward. Neither call waits,
+ * nothing starts before the second gate opens, and backward's event ends last. */
 static void run_gated(const struct fixture *f, cl_command_queue queue)
 {
     const cl_event gates[2] = {user_event(f), user_event(f)};
@@ -144,8 +144,8 @@ static void test_out_of_order(void **state)
     assert_cl(clReleaseCommandQueue(queue));
 }
 
-/* Each gradient alone starts with another kernel, or ends with one, and has to wait and to be waited for all the
- * same. */
+/* Each single gradient starts and ends with different kernels, which must still wait for the wait
+ * list and signal the event. */
 static void test_gradients_wait(void **state)
 {
     const struct fixture *f = *state;
@@ -201,13 +201,13 @@ static void *use_plan(void *argument)
     for (int round = 0; round < ROUNDS && w->status == CLATTN_SUCCESS; round++) {
         clattn_layer_tensors *t = &w->scene.tensors;
 
-        t->accumulate = round == 0; /* what the buffers held counts once */
+        t->accumulate = round == 0; /* only the first round adds to the initial contents */
         w->status = layer_scene_run(&w->scene, w->f->scene.plan, w->queue);
     }
     return NULL;
 }
 
-/* The last round starts from what the buffers hold: the image of one round that overwrites. */
+/* The last round overwrites: the image must be that of a single round. */
 static void test_threads(void **state)
 {
     static struct worker workers[THREADS];
@@ -247,7 +247,7 @@ static void test_threads(void **state)
 
 /* ---- ends ---- */
 
-/* Plan and context may go while the work waits; a context that is given up lives on in its plan. */
+/* Plan and context may be released while commands wait; a released context lives on in its plan. */
 static void test_destroyed_while_pending(void **state)
 {
     const struct fixture *f = *state;

@@ -14,7 +14,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Steps of the differences: a power of two, so that sums of "grid" data stay exact in float32. */
+/* Step of the finite differences: a power of two, so that sums of "grid" data stay exact in
+ * float32. */
 #define STEP 0x1p-9
 
 struct sample {
@@ -38,7 +39,7 @@ static void sample_close(struct sample *s)
     layer_data_free(&s->data);
 }
 
-/* sum of out * dout: what the gradients are the gradients of. */
+/* sum of out * dout: the loss of the gradients. */
 static double loss(const struct sample *s)
 {
     struct layer_truth truth;
@@ -52,7 +53,7 @@ static double loss(const struct sample *s)
     return sum;
 }
 
-/* x += by u; u is of sixteenths */
+/* x += by u, u random multiples of 1/16 */
 static void move(float *x, size_t count, uint64_t seed, float by)
 {
     struct check_random random = {seed};
@@ -62,11 +63,12 @@ static void move(float *x, size_t count, uint64_t seed, float by)
     }
 }
 
-/* (loss(x + h u) - loss(x - h u)) / 2h, made exact to fourth order by that of 2h, against gradient . u. */
+/* Compares (loss(x + h u) - loss(x - h u)) / 2h, extrapolated with step 2h to fourth order, with
+ * gradient . u. */
 static void check_direction(struct sample *s, enum layer_slot input, enum layer_slot gradient)
 {
     static const struct {
-        float by; /* further, in steps */
+        float by; /* by how many further steps */
         double weight;
     } places[] = {{1.0f, 8.0 / 12.0}, {1.0f, -1.0 / 12.0}, {-3.0f, -8.0 / 12.0}, {-1.0f, 1.0 / 12.0}};
     const size_t count = layer_count(&s->c.layer, input);
@@ -169,12 +171,12 @@ static void test_by_hand(void **state)
             }
         }
     }
-    assert_true(truth.tensor[LAYER_SAVED][4] == 10.0); /* L is the one score */
+    assert_true(truth.tensor[LAYER_SAVED][4] == 10.0); /* L is the only score */
     layer_truth_free(&truth);
 }
 
-/* Heads are side by side in rows, K before V: two heads, identities as weights, and a context of which each component
- * of V can be told from all others. */
+/* Heads are side by side in a row, K before V. Two heads, identities as weights, and a context that
+ * makes every component of V different. */
 static void test_layout(void **state)
 {
     enum { HEADS = 2, D = 3, INNER = HEADS * D };
@@ -198,7 +200,7 @@ static void test_layout(void **state)
     sample_close(&s);
 }
 
-/* Without a context, dx is the sum of dx and dcontext of the layer that has x as its context. */
+/* Without a context, dx is dx + dcontext of the same layer with x as its context. */
 static void test_both_ways(void **state)
 {
     struct sample self, cross;
@@ -219,7 +221,7 @@ static void test_both_ways(void **state)
     sample_close(&cross);
 }
 
-/* NaN and infinity in what is hidden reach no gradient, nor out. */
+/* NaN and infinity in hidden rows reach neither out nor any gradient. */
 static void test_padding(void **state)
 {
     static const char *const lines[][2] = {
@@ -251,7 +253,7 @@ static void test_padding(void **state)
     }
 }
 
-/* Every tensor is covered by parts with tolerances that mean something. */
+/* Every tensor is covered by parts with sensible tolerances. */
 static void test_tolerances(void **state)
 {
     struct sample s;

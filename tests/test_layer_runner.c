@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layer for arrays of the host: against the reference, with what lies between the arrays as it was; what is
- * optional; what a run tells; errors that touch nothing. */
+/* The layer for host arrays: results against the reference, bytes between the arrays unchanged;
+ * optional arrays; the info of a run; errors change nothing. */
 #include "layer_scene.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* One set of kernels for all cases. */
+/* All cases share these words, and so the kernels. */
 #define CROSS "b2 n7 m9 e24 c40 h4/2 d8 causal mask=2,1,7,9 kvlen "
 #define SELF "b2 n7 e24 h4/2 d8 causal mask=2,1,7,7 kvlen "
 
@@ -31,7 +31,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The scene's image, and the case's arrays in it. */
+/* A scene's image, and the case's arrays in it. */
 struct host {
     struct layer_scene scene;
     unsigned char *image;
@@ -72,7 +72,8 @@ static void run(struct host *host, clattn_runner *runner, int backward)
     }
 }
 
-/* Forward writes out alone. Backward writes the gradients, and out where it is not NULL, whatever out held. */
+/* Forward writes only out. Backward writes the gradients, and out unless it is NULL, independent of
+ * out's contents. */
 static void check_line(clattn_runner *runner, const char *line)
 {
     struct host host;
@@ -114,7 +115,8 @@ static void test_lines(void **state)
     }
 }
 
-/* Masks and key lengths come with strides: rows of the mask 16 apart, in batches of 128; lengths 3 apart. */
+/* Masks and key lengths come with strides: rows of the mask 16 apart, in batches of 128; lengths 3
+ * apart. */
 static void test_strides(void **state)
 {
     struct host host;
@@ -157,7 +159,7 @@ static void test_info(void **state)
     }
 }
 
-/* The runner's plan is for one layer at a time; it must notice that the layer is another, and that it is not. */
+/* The runner keeps one plan; it must make a new one exactly when the layer changes. */
 static void test_changing_layers(void **state)
 {
     static const char *const lines[] = {CROSS "seed=7", SELF "seed=7", CROSS "seed=8"};
@@ -178,7 +180,7 @@ static void test_changing_layers(void **state)
 
 /* ---- errors ---- */
 
-/* The call is refused; arrays and info are what they were. */
+/* Checks that the call is refused, and that arrays and info do not change. */
 static void check_refused(struct host *host, clattn_runner *runner, int backward, const clattn_layer_arrays *arrays,
                           clattn_status status, const char *part)
 {
@@ -202,7 +204,7 @@ static void test_missing(void **state)
     for (int backward = 0; backward < 2; backward++) {
         clattn_layer_arrays a = host.arrays;
         const struct {
-            void *member; /* a pointer to an object, of whatever type */
+            void *member; /* a pointer to an object pointer of any type */
             const char *name;
         } rows[] = {{&a.x, "x"},
                     {&a.context, "context"},

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors of a layer that share bytes: outputs with inputs, with each other, with the workspace; and the neighbours
- * that share none, which must be accepted. */
+/* Tensors of a layer that share bytes: outputs with inputs, with each other, with the workspace.
+ * Adjacent tensors share none and must be accepted. */
 #include "layer_refusal.h"
 
-/* In units of the slot's elements, rounded up. */
+/* Bytes in units of the slot's elements, rounded up. */
 static size_t elements_in(enum layer_slot slot, size_t bytes)
 {
     return (bytes + layer_element(slot) - 1) / layer_element(slot);
 }
 
-/* The output right behind the other in the room, and right before it: accepted; one element nearer: refused. */
+/* An output directly behind or before the other tensor in the room is accepted; one element nearer
+ * it is refused. */
 static void check_pair(const struct layer_refusal *f, const struct layer_scene *scene, int backward,
                        enum layer_slot output, enum layer_slot other)
 {
@@ -53,7 +54,7 @@ static void test_pairs(void **state)
     check_pair(f, &f->self, 1, LAYER_DX, LAYER_X);
 }
 
-/* Inputs may be one and the same. */
+/* Inputs may share bytes. */
 static void test_inputs_share(void **state)
 {
     const struct layer_refusal *f = *state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls of the layer that must be refused: each with its exact status, a sentence that names the tensor, and nothing
- * written. Tensors that share bytes are in test_layer_sharing.c. */
+/* Calls of the layer that must be refused, with the exact status, a message that names the tensor,
+ * and nothing written. Tensors that share bytes are in test_layer_sharing.c. */
 #include "layer_refusal.h"
 
 /* ---- one thing wrong with one tensor ---- */
@@ -81,7 +81,7 @@ static void test_arguments(void **state)
         call = good;
         call.wait_count = 1;
         assert_layer_refused(f, &call, CLATTN_INVALID_ARGUMENT, "wait", "", 1);
-        call.wait_list = &event; /* a NULL */
+        call.wait_list = &event; /* a NULL event */
         assert_layer_refused(f, &call, CLATTN_INVALID_ARGUMENT, "wait", "", 1);
         call.wait_count = 0;
         assert_layer_refused(f, &call, CLATTN_INVALID_ARGUMENT, "wait", "", 1);
@@ -112,7 +112,7 @@ static void test_no_gradient(void **state)
     assert_layer_refused(f, &call, CLATTN_INVALID_ARGUMENT, "gradient", "", 1);
 }
 
-/* Where the layer has no context, one that is given is a mistake, and its gradient cannot be. */
+/* For a layer without a context, passing a context or requesting its gradient is an error. */
 static void test_no_context(void **state)
 {
     const struct layer_refusal *f = *state;
@@ -171,8 +171,7 @@ static void test_workspace(void **state)
         struct layer_call call = layer_call(&f->scene, backward);
         cl_mem small;
 
-        assert_in_range(f->scene.workspace_bytes[backward], 5,
-                        LAYER_ROOM_BYTES); /* bytes are for what `saved` would hold */
+        assert_in_range(f->scene.workspace_bytes[backward], 5, LAYER_ROOM_BYTES); /* for `saved` */
         small = device_buffer(f->device.cl, f->scene.workspace_bytes[backward] - 1, NULL);
         call.workspace = NULL;
         assert_layer_refused(f, &call, CLATTN_INVALID_ARGUMENT, "workspace", "", 1);

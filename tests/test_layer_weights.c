@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clattn_layer_init_weights: as nn.Linear draws them, the same from everywhere. Needs no device. */
+/* clattn_layer_init_weights: distributions of nn.Linear, the same numbers on every machine. Needs
+ * no device. */
 #include "device.h"
 
 #include "layer_case.h"
@@ -18,7 +19,7 @@ static const enum layer_slot order[WEIGHTS] = {LAYER_WQ, LAYER_BQ, LAYER_WKV, LA
 struct weights {
     clattn_layer layer;
     size_t count[WEIGHTS];
-    float *data[WEIGHTS]; /* and a guard behind it */
+    float *data[WEIGHTS]; /* each with a guard behind it */
 };
 
 static void weights_open(struct weights *w, const char *line)
@@ -42,7 +43,7 @@ static void weights_close(struct weights *w)
     }
 }
 
-/* Draws those whose bit is set. */
+/* Draws the tensors whose bit is set. */
 static clattn_status draw(const struct weights *w, uint64_t seed, unsigned which)
 {
     float *d[WEIGHTS];
@@ -53,7 +54,7 @@ static clattn_status draw(const struct weights *w, uint64_t seed, unsigned which
     return clattn_layer_init_weights(&w->layer, seed, d[0], d[1], d[2], d[3], d[4], d[5]);
 }
 
-/* Numbers that were not drawn are NaN. */
+/* Whether no number was drawn: all are NaN. */
 static int is_untouched(const float *x, size_t count)
 {
     size_t n = 0;
@@ -81,7 +82,7 @@ static void check_uniform(const float *x, size_t count, double bound, const char
     }
     sum /= (double)count;
     squares /= (double)count;
-    /* of a uniform number in units of its bound: variance 1/3, variance of its square 4/45 */
+    /* a uniform number within +-1 has variance 1/3, its square variance 4/45 */
     if (!(fabs(sum) <= deviations * bound * sqrt(1.0 / 3.0)) ||
         !(fabs(squares - bound * bound / 3.0) <= deviations * bound * bound * sqrt(4.0 / 45.0)) ||
         !(most >= bound * (1.0 - 20.0 / (double)count))) {
@@ -104,7 +105,7 @@ static void test_distribution(void **state)
     weights_close(&w);
 }
 
-/* Correlation of two of the six, or of two seeds of one: nothing to see. */
+/* Two of the six tensors, or one with two seeds, must not correlate. */
 static void check_independent(const float *x, const float *y, size_t count)
 {
     double xy = 0.0;
@@ -138,7 +139,8 @@ static void test_independence(void **state)
     weights_close(&two);
 }
 
-/* Each alone, and each missing, gives the numbers of all together; sizes of the batch do not matter. */
+/* Drawing each tensor alone, or all but one, gives the same numbers as drawing all; batch sizes do
+ * not matter. */
 static void test_same_numbers(void **state)
 {
     static const char *const lines[] = {LINE, "b3 n7 m5 e96 c40 h4/2 d32"};

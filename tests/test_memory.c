@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Host memory through the caller's allocator: each allocation fails in turn, alone or with all that follow. Every
- * call must say OUT_OF_MEMORY, leave nothing allocated and no output written. */
+/* Host memory from the caller's allocator: each allocation fails in turn, alone or with all later
+ * ones. Every call must return OUT_OF_MEMORY, with nothing allocated and no output written. */
 #include "folder.h"
 #include "scene.h"
 
@@ -11,14 +11,14 @@
 /* ---- the allocator ---- */
 
 static struct {
-    long calls;   /* since the last arming */
-    long fail_at; /* the number of the call that fails, from 1; 0: none */
-    int and_on;   /* and all after it */
-    int failed;   /* how often */
-    long live;    /* blocks that were not released */
+    long calls;   /* since the last arm */
+    long fail_at; /* number of the call that fails, from 1; 0: none */
+    int and_on;   /* all later calls fail too */
+    int failed;   /* number of failures */
+    long live;    /* blocks that are not released */
 } pool;
 
-/* Before each block; keeps malloc's alignment. */
+/* Header of each block; keeps malloc's alignment. */
 union header {
     struct {
         const void *owner;
@@ -48,7 +48,7 @@ static void *allocate(void *user, size_t bytes)
     assert_non_null(block);
     block->is.owner = user;
     block->is.bytes = bytes;
-    memset(block + 1, 0xa5, bytes); /* the library must not count on zeros */
+    memset(block + 1, 0xa5, bytes); /* the library must not rely on zeros */
     pool.live++;
     return block + 1;
 }
@@ -104,7 +104,7 @@ static int teardown(void **state)
 
 typedef clattn_status (*scenario)(const struct fixture *f);
 
-/* `optional`: some failures may go unnoticed, those of the cache. */
+/* `optional`: failures in the cache may be ignored. */
 static void fail_each_allocation(const struct fixture *f, scenario run, int optional)
 {
     const long live = pool.live;
@@ -167,7 +167,7 @@ static clattn_status enqueue(const struct fixture *f, int backward)
     clattn_status status;
 
     scene_reset(s);
-    if (backward) { /* it needs a forward's results */
+    if (backward) { /* backward needs forward's results */
         arm(0, 0);
         assert_success(clattn_enqueue_forward(f->plan, f->device.queue, &s->tensors, NULL, 0, NULL, NULL));
     }
@@ -202,7 +202,7 @@ static void test_enqueue(void **state)
     clattn_options options = pool_options();
     clattn_context *context;
 
-    options.max_launch_flops = 1; /* each work-group is a launch, so that events are many */
+    options.max_launch_flops = 1; /* one launch per work-group, for many events */
     assert_success(clattn_context_create(f->device.cl, f->device.id, &options, &context));
     assert_success(clattn_plan_create(context, &f->scene.problem, CLATTN_FORWARD | CLATTN_BACKWARD, &f->plan));
     fail_each_allocation(f, enqueue_forward, 0);
@@ -291,7 +291,7 @@ static clattn_status tune(const struct fixture *f)
     status = clattn_context_create(f->device.cl, f->device.id, &options, &context);
     if (status == CLATTN_SUCCESS) {
         status = scene_tune(context);
-        if (status == CLATTN_INVALID_ARGUMENT) { /* what is left of a file that cannot be written */
+        if (status == CLATTN_INVALID_ARGUMENT) { /* the file cannot be written */
             assert_non_null(strstr(clattn_last_error(), "cannot be written"));
             status = CLATTN_OUT_OF_MEMORY;
         }
@@ -307,7 +307,7 @@ static void test_tune(void **state)
     folder_remove(folder);
 }
 
-/* Where all fail, the error of a function that takes no allocator is not the allocator's. */
+/* If all allocations fail, the library says so, and reports no OpenCL error. */
 static void test_no_memory_at_all(void **state)
 {
     const struct fixture *f = *state;

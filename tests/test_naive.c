@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of naive.c, which says how far off 16 bits may be. Needs no device. */
+/* Tests of naive.c, the yardstick of errors in 16 bits. Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 
 #define MOST 4096 /* elements of any tensor here */
 
-/* What naive attention and the reference make of a case. */
+/* Results of naive attention and of the reference for a case. */
 struct sample {
     float naive[CHECK_TENSORS][MOST];
     double truth[CHECK_TENSORS][MOST];
@@ -63,7 +63,7 @@ static const char *const lines[] = {
     "b1 h1 n4 m5 d8 kvlen=0",
 };
 
-/* In float32, where rounding hardly matters, it computes what the reference does. */
+/* In float32, where rounding hardly matters, naive attention agrees with the reference. */
 static void test_formulas(void **state)
 {
     (void)state;
@@ -81,7 +81,8 @@ static void test_formulas(void **state)
     }
 }
 
-/* In 16 bits all it returns is of 16 bits, and off by some, but not many, of their rounding units. */
+/* In 16 bits all results are 16-bit numbers, and their errors are some, but not many, rounding
+ * units. */
 static void test_errors(void **state)
 {
     static const double units[3] = {0.0, 0x1p-11, 0x1p-8};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A feature that no solver names reaches none: what happens to an option of problems that kernels do not know yet. This
- * program has a clattn__features of its own, which stands in for the library's. */
+/* No solver gets a problem with a feature that it does not name: the case of a new option that
+ * kernels do not know yet. This program's clattn__features replaces the library's. */
 #include "device.h"
 #include "select/choose.h"
 #include "select/engine.h"
@@ -16,7 +16,7 @@ static uint64_t extra; /* 0, or the new feature */
 
 uint64_t clattn__features(const clattn_problem *problem)
 {
-    (void)problem; /* which is plain */
+    (void)problem; /* it is plain */
     return CLATTN__FEATURE(FLOAT16) | extra;
 }
 
@@ -35,7 +35,8 @@ static clattn_problem make_problem(void)
 static const struct clattn__device large = {
     .type = CL_DEVICE_TYPE_GPU, .local_bytes = 227 << 10, .max_group = 1024, .float_width = 8, .compute_units = 132};
 
-/* No way to a configuration: neither a choice nor one from elsewhere. Returns how many solvers there were. */
+/* Checks that no solver gives a configuration, neither from its table nor from a tuned row. Returns
+ * the number of solvers. */
 static int check_engine(clattn_engine engine, enum clattn__kernel kernel)
 {
     const clattn_problem p = make_problem();
@@ -73,7 +74,7 @@ static void test_no_solver(void **state)
     assert_true(count >= 16);
 }
 
-/* What was tuned without it is not for problems that have it. */
+/* Rows tuned without the feature are not used for problems with it. */
 static void test_tuned_key(void **state)
 {
     const clattn_problem p = make_problem();
@@ -87,7 +88,7 @@ static void test_tuned_key(void **state)
     assert_memory_not_equal(with, without, sizeof with);
 }
 
-/* A plan is refused, by the feature's name. */
+/* A plan is refused with the feature's name. */
 static void test_no_plan(void **state)
 {
     struct device *device = *state;

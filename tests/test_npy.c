@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tools/npy: whole files, good and odd, and what their elements become. */
+/* tools/npy: whole files, good and bad, and the conversion of their elements. */
 #define _XOPEN_SOURCE 700
 
 #include "npy.h"
@@ -43,7 +43,7 @@ static void write_file(const void *head, size_t head_size, const void *data, siz
     assert_int_equal(fclose(stream), 0);
 }
 
-/* A file of version `major`.0 with this header text and these elements. */
+/* Writes a file of version `major`.0 with this header text and these elements. */
 static void write_npy(int major, const char *text, const void *data, size_t data_size)
 {
     unsigned char head[512] = "\x93NUMPY";
@@ -138,7 +138,7 @@ static void test_folder(void **state)
     assert_non_null(strstr(error.text, "cannot be read"));
 }
 
-/* A pipe tells no length beforehand: the reading finds it out. */
+/* The length of a pipe is unknown before reading. */
 static void test_pipes(void **state)
 {
     static const unsigned char zeros[28];
@@ -179,7 +179,7 @@ static float expected_half(unsigned half)
     return (float)(half & 0x8000 ? -value : value);
 }
 
-/* Every float16 there is. */
+/* Every float16. */
 static void test_float16(void **state)
 {
     unsigned char *bytes = malloc(2 * 65536);
@@ -207,7 +207,7 @@ static void test_float16(void **state)
     free(values);
 }
 
-/* They are also read and written as they are, NaN's payload too. */
+/* float16 is also read and written unchanged, NaN payloads included. */
 static void test_float16_bits(void **state)
 {
     enum { COUNT = 65536 };
@@ -284,7 +284,7 @@ static void test_bytes(void **state)
     }
 }
 
-/* What is written is read back bit for bit, more than one chunk of it, and begins as NumPy's own files do. */
+/* Writing and reading more than one chunk preserves every bit; the file begins like NumPy's. */
 static void test_round_trip(void **state)
 {
     const uint64_t dim[4] = {3, 5, 11, 211};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tools/npy_header: the text of a .npy header, in a table of odd ones and in noise. */
+/* tools/npy_header: parsing a .npy header, with a table of unusual ones and with noise. */
 #include "npy.h"
 
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 
 static const struct {
     const char *text;
-    const char *error; /* part of the sentence; NULL: good */
+    const char *error; /* part of the message; NULL: good */
     int rank;
     uint64_t dim[4];
 } headers[] = {
@@ -75,7 +75,7 @@ static void test_headers(void **state)
         npy_header header;
         npy_error error = {""};
         size_t length = strlen(headers[i].text);
-        unsigned char *exact = malloc(length > 0 ? length : 1); /* so that valgrind sees a reader past the end */
+        unsigned char *exact = malloc(length > 0 ? length : 1); /* so that valgrind finds reads past the end */
         assert_non_null(exact);
         memcpy(exact, headers[i].text, length);
         bool good = npy_parse_header(exact, length, &header, &error);
@@ -100,7 +100,8 @@ static uint32_t noise(uint32_t below)
     return (noise_state >> 8) % below;
 }
 
-/* Good headers with bytes changed, removed and doubled: each is parsed or refused, with nothing read past its end. */
+/* Good headers with bytes changed, removed and doubled are parsed or refused, without reading past
+ * the end. */
 static void test_noise(void **state)
 {
     static const char good[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 64, 32), }";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/tensor/tensor.c by itself: which views share bytes, against counting every byte; how far they reach. No device. */
+/* host/tensor/tensor.c: whether views share bytes, compared with counting every byte, and their
+ * extent. Needs no device. */
 #include "tensor/slots.h"
 
 #include "random.h"
@@ -16,7 +17,7 @@ enum { MOST_BYTES = 4096, MOST_VIEWS = 4 };
 /* ---- the truth ---- */
 
 struct use {
-    unsigned char by[MOST_VIEWS][MOST_BYTES]; /* how often a view has the byte */
+    unsigned char by[MOST_VIEWS][MOST_BYTES]; /* number of times that a view contains the byte */
 };
 
 static void count_bytes(const struct clattn__view *view, unsigned char *bytes)
@@ -77,7 +78,8 @@ static int64_t pick(struct check_random *random, const int64_t *from, size_t cou
     return from[check_random_below(random, (int64_t)count)];
 }
 
-/* A view within MOST_BYTES. Strides are often multiples of each other and of the run, as those of real tensors are. */
+/* A random view within MOST_BYTES. As in real tensors, strides are often multiples of each other
+ * and of the row. */
 static struct clattn__view random_view(struct check_random *random, enum clattn__tensor_use use)
 {
     static const int64_t runs[] = {1, 2, 3, 4, 8, 12, 16};
@@ -147,12 +149,12 @@ static void test_random_views(void **state)
         }
         overlaps += expected;
     }
-    assert_in_range(overlaps, ROUNDS / 10, ROUNDS * 9 / 10); /* both answers were asked for */
+    assert_in_range(overlaps, ROUNDS / 10, ROUNDS * 9 / 10); /* both answers occur */
 }
 
 /* ---- real sizes ---- */
 
-/* Views of real tensors, far too large to count, where the answer is known. */
+/* Views of realistic tensors, too large to count, with known answers. */
 static void test_large_views(void **state)
 {
     enum { B = 64, H = 128, N = 1 << 20, D = 128 };
@@ -237,7 +239,7 @@ static void test_role_strides(void **state)
     }
 }
 
-/* No stride of more than 2^58 elements, but where there is only one of what it is of. */
+/* Strides above 2^58 elements are refused, except for a dimension of size 1. */
 static void test_long_strides(void **state)
 {
     const struct clattn__tensor_slot slot = {.count = {2, 1, 5}, .depth = 7, .element_bytes = 2};
@@ -247,13 +249,13 @@ static void test_long_strides(void **state)
 
     (void)state;
     if (SIZE_MAX == UINT32_MAX) {
-        return; /* no stride is that long */
+        return; /* such a stride cannot be expressed */
     }
     assert_true(clattn__slot_view(&slot, given[0], &view));
     assert_false(clattn__slot_view(&slot, given[1], &view) || clattn__slot_view(&slot, given[2], &view));
 }
 
-/* Elements have 2 bytes where they are stored in 16 bits; lse, mask, key lengths and slopes are as ever. */
+/* Elements of 16-bit types have 2 bytes; lse, mask, key lengths and slopes do not change. */
 static void test_element_bytes(void **state)
 {
     clattn_problem p = CLATTN_PROBLEM_INIT;

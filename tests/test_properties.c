@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What must hold at lengths that the reference cannot reach, and between problems that are the same problem. */
+/* Properties at lengths that are too large for the reference, and of equivalent problems. */
 #include "device.h"
 
 #include "host_view.h"
@@ -20,7 +20,7 @@ struct fixture {
 struct tensors {
     clattn_problem problem;
     clattn_arrays arrays;
-    size_t q_count, k_count, lse_count; /* elements of Q-shaped and K-shaped arrays (D is Dv) and of lse */
+    size_t q_count, k_count, lse_count; /* elements of Q-shaped and K-shaped arrays (D = Dv) and of lse */
 };
 
 /* ---- making and running ---- */
@@ -33,7 +33,7 @@ static int setup(void **state)
 
     assert_success(clattn_runner_create(getenv("CLATTN_TEST_DEVICE"), &options, &f.runner));
     assert_cl(clGetDeviceInfo(clattn_runner_device(f.runner), CL_DEVICE_TYPE, sizeof type, &type, NULL));
-    /* the simt engine on a CPU makes a hundredth of the cpu engine's speed */
+    /* on a CPU, engine simt has 1/100 of the speed of engine cpu */
     f.length = type & CL_DEVICE_TYPE_CPU && options.engine == CLATTN_ENGINE_SIMT ? 700 : 4096;
     *state = &f;
     return 0;
@@ -60,7 +60,7 @@ static clattn_problem make_problem(int64_t batch, int64_t heads, int64_t kv_head
     return p;
 }
 
-/* One whose tiles are requested, so that all of them run the same kernels. */
+/* A problem with given tiles, so that all run the same kernels. */
 static clattn_problem short_problem(int64_t batch, int64_t heads, int64_t kv_heads, int64_t n, int64_t m)
 {
     clattn_problem p = make_problem(batch, heads, kv_heads, n, m);
@@ -132,7 +132,7 @@ static void assert_same(const float *found, const float *expected, size_t count)
     assert_memory_equal(found, expected, count * sizeof(float));
 }
 
-/* Equal but for rounding: two orders of the same sums. */
+/* Equal up to rounding: the same sums in different orders. */
 static void assert_close(const float *found, const float *expected, size_t count)
 {
     double largest = 0.0;
@@ -188,7 +188,8 @@ static void test_rows_sum_to_one(void **state)
     }
 }
 
-/* sum_i dO_id = sum_j dV_jd over the rows that see a key: N > M and causality hide all keys from the first N - M. */
+/* sum_i dO_id = sum_j dV_jd over the rows that see a key: N > M and causality hide all keys from
+ * the first N - M. */
 static void test_sums_of_dv(void **state)
 {
     enum { DEAD = 100 };
@@ -224,7 +225,7 @@ static void test_sums_of_dv(void **state)
     free_tensors(&t);
 }
 
-/* With causality a row does not know what comes after it: other keys there change no bit, infinities included. */
+/* With causality, later keys change no bit of a row, even if they are infinite. */
 static void test_causal_rows_ignore_later_keys(void **state)
 {
     const struct fixture *f = *state;
@@ -249,8 +250,8 @@ static void test_causal_rows_ignore_later_keys(void **state)
     free_tensors(&other);
 }
 
-/* Rows of D floats of `from`, in another order: row j of `to` is row (j * 7 + 3) mod count, which visits all where 7
- * does not divide count. */
+/* Permutes rows of D floats: row j of `to` is row (j * 7 + 3) mod count of `from`. 7 must not
+ * divide count. */
 static void permute(float *to, const float *from, size_t count)
 {
     for (size_t j = 0; j < count; j++) {
@@ -281,7 +282,8 @@ static void test_order_of_keys(void **state)
     free_tensors(&other);
 }
 
-/* Two runs give the same bits; another tile, the same but for rounding; many small launches, the same bits. */
+/* Two runs give the same bits, and so do many small launches; different tiles give the same up to
+ * rounding. */
 static void test_runs_tiles_and_launches(void **state)
 {
     const struct fixture *f = *state;
@@ -317,7 +319,7 @@ static void test_runs_tiles_and_launches(void **state)
 
 /* ---- the same problem, put differently ---- */
 
-/* Copies each key head of `from` to the `group` query heads that read it, or adds these up. */
+/* Copies each key head of `from` to the `group` query heads that read it, or sums over these. */
 static void expand_heads(float *to, const float *from, size_t heads, size_t group, size_t head_count)
 {
     for (size_t h = 0; h < heads * group; h++) {
@@ -344,7 +346,7 @@ static void test_grouped_heads(void **state)
     const clattn_problem p = short_problem(2, 4, 2, N, M);
     const clattn_problem all = short_problem(2, 4, 4, N, M);
     struct tensors grouped = make_tensors(&p, 60);
-    struct tensors expanded = make_tensors(&all, 60); /* q and dout are the same numbers */
+    struct tensors expanded = make_tensors(&all, 60); /* q and dout have the same numbers */
     float *sum = make_floats(grouped.k_count, 0);
 
     expand_heads(host_writable(&expanded.arrays.k), grouped.arrays.k.data, 4, 2, M * D);
@@ -363,7 +365,7 @@ static void test_grouped_heads(void **state)
     free_tensors(&expanded);
 }
 
-/* A batch with a key length is a batch with fewer keys: causality too counts from its own last key. */
+/* A batch with a key length equals one with fewer keys; the diagonal ends at its own last key. */
 static void test_key_lengths(void **state)
 {
     enum { N = 130, M = 200, SHORT = 147 };
@@ -378,7 +380,7 @@ static void test_key_lengths(void **state)
     limited.arrays.kv_lengths.data = lengths;
     p.kv_len = SHORT;
     p.kv_lengths = 0;
-    cut = make_tensors(&p, 70); /* the same numbers: with one key head, its keys are the first of the others */
+    cut = make_tensors(&p, 70); /* the same numbers: with one key head, its keys are the first ones of p */
     for (size_t n = cut.k_count; n < limited.k_count; n++) {
         ((float *)limited.arrays.k.data)[n] = NAN;
         ((float *)limited.arrays.v.data)[n] = INFINITY;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/opencl/ptx.c by itself: the text it makes, what it leaves as it was, and what it refuses. No device. */
+/* host/opencl/ptx.c: texts that it edits, keeps, and refuses. Needs no device. */
 #include "opencl/ptx.h"
 
 #include <setjmp.h>
@@ -17,9 +17,9 @@ static const clattn_allocator heap = {NULL, NULL, NULL};
 static const struct {
     const char *before, *after;
 } edits[] = {
-    /* the smallest there is */
+    /* the smallest text */
     {".target sm_90 .entry k {//@ x;}", ".target sm_90a .entry k {    x;}"},
-    /* as compilers write it; one entry hands registers over, one does not */
+    /* as compilers write it; one entry moves registers between warps (setmaxnreg), one does not */
     {HEAD ".visible .entry a(.param .u64 p)" SIZE "{\n\t// begin inline asm\n\t//@ wgmma.fence.sync.aligned;\n"
           "\t// end inline asm\n}\n"
           ".visible .entry b(.param .u64 p)" SIZE "{\n\t//@ setmaxnreg.inc.sync.aligned.u32 240;\n\tret;\n}\n",
@@ -27,15 +27,15 @@ static const struct {
             "\t// end inline asm\n}\n"
             ".visible .entry b(.param .u64 p)\n.reqntid 384, 1, 1\n.minnctapersm 1\n{\n"
             "\t    setmaxnreg.inc.sync.aligned.u32 240;\n\tret;\n}\n"},
-    /* comments and strings are no directives, and hide none */
+    /* comments and strings are no directives, and do not hide any */
     {"// .target sm_70 //@ no\n/* .target sm_80\n//@ no */\n.file 1 \"a//@b .entry \" .target\tsm_90\n"
      ".entry k\n{//@yes\n} // //@ no",
      "// .target sm_70 //@ no\n/* .target sm_80\n//@ no */\n.file 1 \"a//@b .entry \" .target\tsm_90a\n"
      ".entry k\n{   yes\n} // //@ no"},
-    /* neither are parts of longer words */
+    /* parts of longer words are no directives */
     {".target sm_90\n.targets x .entry_k y k.entry %z.target\n.entry k{//@ x\n}",
      ".target sm_90a\n.targets x .entry_k y k.entry %z.target\n.entry k{    x\n}"},
-    /* Windows' ends of lines, and an end in the middle of things */
+    /* Windows line ends; the text ends inside a comment */
     {".target sm_90\r\n.entry k\r\n{//@ x\r\n} /* open", ".target sm_90a\r\n.entry k\r\n{    x\r\n} /* open"},
     {".target sm_90\n.entry k {//@ x\n} \"open", ".target sm_90a\n.entry k {    x\n} \"open"},
 };
@@ -46,7 +46,7 @@ static void test_text(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(edits); i++) {
         struct clattn__text text;
 
-        /* with as many NULs behind it as a binary may have */
+        /* with NULs behind it, as a binary may have */
         for (size_t end = 0; end < 3; end++) {
             char binary[1024] = "";
 
@@ -96,7 +96,7 @@ static void test_refused(void **state)
     refuse("a\0\0b", 4, "not text");
 }
 
-/* What was made is refused, so that nothing is edited twice. */
+/* Edited text is refused, so that no text is edited twice. */
 static void test_second_time(void **state)
 {
     (void)state;
@@ -109,7 +109,8 @@ static void test_second_time(void **state)
     }
 }
 
-/* A text that is cut anywhere is edited or refused, and nothing past its end is read: the copy has no byte more. */
+/* A text truncated anywhere is edited or refused, without a read past its end: the copy has exactly
+ * its bytes. */
 static void test_cut(void **state)
 {
     (void)state;
@@ -138,7 +139,7 @@ static unsigned next(unsigned *seed)
     return *seed >> 16;
 }
 
-/* Texts of random pieces, of which it is known what becomes of them. */
+/* Texts of random pieces with known results. */
 static void test_random(void **state)
 {
     static const char *const pieces[][2] = {

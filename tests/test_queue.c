@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads that share a context and a plan, events, queues out of order, and objects that are given up while work is
- * pending. */
+/* Threads that share a context and a plan, events, out-of-order queues, and objects released while
+ * commands are pending. */
 #include "scene.h"
 
 #include <pthread.h>
@@ -14,7 +14,7 @@ struct fixture {
     struct device device;
     struct scene scene;
     clattn_plan *plan;       /* all passes */
-    unsigned char *expected; /* what a run gives */
+    unsigned char *expected; /* the results of a run */
 };
 
 static int setup(void **state)
@@ -57,12 +57,12 @@ struct worker {
     const struct fixture *f;
     struct scene scene;
     cl_command_queue queue;
-    clattn_context *context; /* where the worker makes plans of its own: theirs */
+    clattn_context *context; /* the context of the plans that the worker makes */
     clattn_status status;
     int number;
 };
 
-/* Runs the shared plan again and again, with its own queue and tensors. */
+/* Runs the shared plan many times, with the thread's own queue and tensors. */
 static void *use_plan(void *argument)
 {
     struct worker *w = argument;
@@ -73,8 +73,8 @@ static void *use_plan(void *argument)
     return NULL;
 }
 
-/* Makes, uses and destroys plans, the passes in an order of its own, so that threads build different kernels at
- * once. */
+/* Makes, uses and destroys plans. Each thread has its own order of passes, so that threads build
+ * different kernels at once. */
 static void *make_plans(void *argument)
 {
     static const unsigned passes[] = {CLATTN_FORWARD, CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
@@ -98,7 +98,7 @@ static void *make_plans(void *argument)
     return NULL;
 }
 
-/* Fails one call after the other, and sees that the sentence is its own thread's. */
+/* Makes calls that fail, and checks that the message is that of the own thread. */
 static void *fail_calls(void *argument)
 {
     static const char *const names[THREADS] = {"device 0 of 0", "device one", "another device", "the last device"};
@@ -115,7 +115,8 @@ static void *fail_calls(void *argument)
     return NULL;
 }
 
-/* Runs `work` in every thread at once; `used`: the scenes must then hold what one thread alone computes. */
+/* Runs `work` in all threads at once. `used`: the scenes must then have the results of a single
+ * thread. */
 static void run_threads(const struct fixture *f, clattn_context *context, void *(*work)(void *), int used)
 {
     static struct worker workers[THREADS];
@@ -192,7 +193,7 @@ static void pause_a_little(void)
     nanosleep(&time, NULL);
 }
 
-/* An out-of-order queue, or a skipped test. */
+/* Makes an out-of-order queue, or skips the test. */
 static cl_command_queue out_of_order(const struct fixture *f)
 {
     cl_int error;
@@ -207,8 +208,8 @@ static cl_command_queue out_of_order(const struct fixture *f)
     return queue;
 }
 
-/* Forward behind both gates, backward behind the forward; nothing starts before the second gate opens, and the
- * backward's event is the end of all. */
+/* Enqueues forward after two gates (user events), and backward after forward. Nothing starts before
+ * the second gate opens, and backward's event ends last. */
 static void run_gated(const struct fixture *f, const clattn_plan *plan, cl_command_queue queue)
 {
     const cl_event gates[2] = {user_event(f), user_event(f)};
@@ -257,7 +258,7 @@ static void test_out_of_order(void **state)
     assert_cl(clReleaseCommandQueue(queue));
 }
 
-/* The same where each work-group is a launch of its own: one event stands for all of them. */
+/* The same with one launch per work-group: the event must be that of all launches. */
 static void test_split_launches(void **state)
 {
     const struct fixture *f = *state;
@@ -276,7 +277,8 @@ static void test_split_launches(void **state)
     assert_cl(clReleaseCommandQueue(queue));
 }
 
-/* A gradient by itself has no delta before it, or nothing behind it, and must wait all the same. */
+/* A single gradient may have no delta kernel before it, or no kernel after it; it must still
+ * wait. */
 static void test_gradients_wait(void **state)
 {
     static const unsigned gradients[] = {CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK, CLATTN_BACKWARD_DV};
@@ -307,7 +309,7 @@ static void test_gradients_wait(void **state)
 
 /* ---- ends ---- */
 
-/* Plan, context, and the caller's own references to the buffers may go while the work waits. */
+/* Plan, context and the caller's references to buffers may be released while commands wait. */
 static void test_destroyed_while_pending(void **state)
 {
     const struct fixture *f = *state;
@@ -334,7 +336,7 @@ static void test_destroyed_while_pending(void **state)
     scene_close(&scene);
 }
 
-/* A context given up lives on in its plans, and they in what they print. */
+/* A released context lives on in its plans. */
 static void test_context_destroyed_first(void **state)
 {
     const struct fixture *f = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of the reference, and of the data that it and the library are given. Needs no device. */
+/* Tests of the reference, and of the test data. Needs no device. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 
 #define MOST 4096 /* elements of any tensor here */
 
-/* A case with its data and what the reference says. */
+/* A case with its data and the reference's results. */
 struct sample {
     struct test_case c;
     struct data_set set;
@@ -67,7 +67,8 @@ static void assert_close(double found, double expected, double tolerance)
     }
 }
 
-/* Two queries, two keys, D = 1, scale 1, bottom-right: query 0 sees key 0 only, query 1 both, with P = 1/3 and 2/3. */
+/* Two queries, two keys, D = 1, scale 1, bottom-right: query 0 sees key 0 only, query 1 both, with
+ * P = 1/3 and 2/3. */
 static void test_by_hand(void **state)
 {
     const float ln2 = 0.69314718f;
@@ -101,12 +102,13 @@ static void test_by_hand(void **state)
     assert_close(dv[1], 4.0 / 3.0, 1e-6);
 }
 
-/* The pictures of clattn.h: which of the 2 x 5 and 5 x 2 pairs are visible, read off dv of dout = 1 and V = j. */
+/* The diagrams of clattn.h: the visible pairs of 2 x 5 and 5 x 2, found from dv with dout = 1 and V
+ * = j. */
 static void test_alignment(void **state)
 {
     static const struct {
         const char *line;
-        int keys[5]; /* that each query sees */
+        int keys[5]; /* number of keys that each query sees */
     } pictures[] = {{"b1 h1 n2 m5 d1 causal", {4, 5}},
                     {"b1 h1 n2 m5 d1 causal align=top-left", {1, 2}},
                     {"b1 h1 n5 m2 d1 causal", {0, 0, 0, 1, 2}},
@@ -141,7 +143,7 @@ static void test_alignment(void **state)
     }
 }
 
-/* sum of out * dout: what the gradients are the gradients of. */
+/* sum of out * dout: the loss of the gradients. */
 static double loss(struct sample *s)
 {
     double sum = 0.0;
@@ -153,8 +155,8 @@ static double loss(struct sample *s)
     return sum;
 }
 
-/* (loss(x + h u) - loss(x - h u)) / 2h against gradient . u, u being a random direction; x +- h u are rounded to float,
- * and u is what they then differ by. */
+/* Compares (loss(x + h u) - loss(x - h u)) / 2h with gradient . u for a random direction u. As x +-
+ * h u are rounded to float, u is computed from their difference. */
 static void check_direction(struct sample *s, enum data_slot slot, const double *gradient, const char *line)
 {
     size_t count = data_count(&s->set.view[slot]);
@@ -216,7 +218,8 @@ static void test_finite_differences(void **state)
     }
 }
 
-/* Rows without a key: 0, -inf, and no gradient from them; also where nothing is visible at all. */
+/* Rows without a visible key: out is 0, lse -inf, and they add to no gradient; also if no pair is
+ * visible at all. */
 static void test_empty_rows(void **state)
 {
     struct sample *s = sample_make("b1 h1 n5 m2 d3/2 causal");
@@ -239,7 +242,8 @@ static void test_empty_rows(void **state)
     sample_free(s);
 }
 
-/* NaN and infinity in padding keys change nothing: the same as with zeros there, and their gradients are 0. */
+/* With NaN and infinity in padding keys results are the same as with zeros, and the keys' gradients
+ * are 0. */
 static void test_padding_does_not_leak(void **state)
 {
     static const char *const lines[] = {"b6 h2/1 n3 m7 d4/3 kvlen data=nanpad",
@@ -278,7 +282,8 @@ static void test_padding_does_not_leak(void **state)
     }
 }
 
-/* Rows of P sum to 1, so sum_j dV_j = sum of dO over rows with a key; rows of dS sum to 0, so sum_j dK_j = 0. */
+/* Rows of P sum to 1, so sum_j dV_j = sum of dO over rows with a key; rows of dS sum to 0, so sum_j
+ * dK_j = 0. */
 static void test_sums(void **state)
 {
     struct sample *s = sample_make("b1 h2/1 n9 m6 d3/2 causal mask=deadrows:1,2,9,6");
@@ -307,7 +312,7 @@ static void test_sums(void **state)
     sample_free(s);
 }
 
-/* The functions for one row and for one group give what the whole tensor has. */
+/* The functions for a row and for a group agree with those for whole tensors. */
 static void test_rows_and_groups(void **state)
 {
     struct sample *s = sample_make("b2 h4/2 n5 m7 d4/3 causal kvlen layout=bnhd");
@@ -328,7 +333,7 @@ static void test_rows_and_groups(void **state)
     sample_free(s);
 }
 
-/* The data kinds are what they are called. */
+/* The data kinds have the properties of their names. */
 static void test_data_kinds(void **state)
 {
     struct sample *s = sample_make("b1 h2 n40 m40 d16 data=large seed=3");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layer for arrays of the host: every layout against the reference, with the gaps as they were; what is
- * optional; what a run tells; errors that touch nothing. Finding devices is in test_devices.c. */
+/* The runner: every layout against the reference, with unchanged gaps; optional arrays; the info of
+ * a run; errors change nothing. Finding devices is in test_devices.c. */
 #include "device.h"
 
 #include "check.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All cases have these sizes, so that they share kernels; with layout and gradients after it. */
+/* All cases share these words, and so the kernels; layout and gradients follow. */
 #define CASE "b2 h2/1 n9 m9 d8/4 causal mask=random:2,1,9,9 kvlen "
 
 enum { BACKWARD_GIVEN, BACKWARD_WITHOUT_OUT, BACKWARD_WITHOUT_LSE, BACKWARD_WITHOUT_BOTH };
@@ -47,7 +47,7 @@ static struct test_case parse(const char *line)
     return c;
 }
 
-/* The arrays that the case's passes take. */
+/* The arrays of the case's passes. */
 static clattn_arrays arrays_of(const struct test_case *c, const struct data_set *set)
 {
     clattn_arrays a = CLATTN_ARRAYS_INIT;
@@ -68,14 +68,14 @@ static clattn_arrays arrays_of(const struct test_case *c, const struct data_set 
     return a;
 }
 
-/* Runs forward, then backward where the case has gradients, in one of the ways that a backward can be called;
- * compares all that was written, and all that must not be. */
+/* Runs forward and, if the case has gradients, backward, called in way `way`. Compares all outputs,
+ * and checks that nothing else is written. */
 static void check_line(clattn_runner *runner, const char *line, int way)
 {
     const struct test_case c = parse(line);
     struct check_result result = {.ok = 1};
     struct comparison x = {.c = &c, .passes = c.passes, .result = &result};
-    struct data_set set, spare; /* what runs; x.set stays as it was made */
+    struct data_set set, spare; /* the set to run on; x.set keeps the initial contents */
     clattn_arrays arrays;
 
     assert_int_equal(data_make(&c, &x.set), 0);
@@ -97,7 +97,7 @@ static void check_line(clattn_runner *runner, const char *line, int way)
     for (int n = 0; n < set.buffers; n++) {
         x.found[n] = set.buffer[n].image;
     }
-    if (way != BACKWARD_GIVEN) { /* make up for what the backward was not asked to write */
+    if (way != BACKWARD_GIVEN) { /* copy the outputs that backward did not have to write */
         arrays = arrays_of(&c, way == BACKWARD_WITHOUT_LSE ? &spare : &set);
         arrays.lse.data = way == BACKWARD_WITHOUT_OUT ? NULL : arrays_of(&c, &set).lse.data;
         assert_success(clattn_run_forward(runner, &c.problem, &arrays, NULL));
@@ -179,7 +179,7 @@ static void check_info(clattn_runner *runner, const char *line)
     assert_int_equal(info.device_bytes, bytes);
     assert_success(clattn_run_backward(runner, &c.problem, &arrays, &info));
     assert_non_null(strstr(info.plan, "backward_"));
-    /* delta, and in 16 bits dQ in float32 where one worker makes all gradients of a head */
+    /* delta, and in 16 bits dQ in float32 if backward_fused runs */
     const size_t sums = size == 2 && strstr(info.plan, "backward_fused") ? (size_t)c.problem.qk_dim : 0;
     assert_int_equal(info.workspace_bytes, 4 * 2 * 2 * 9 * (1 + sums));
     assert_int_equal(info.device_bytes, bytes + info.workspace_bytes +
@@ -196,7 +196,7 @@ static void test_info(void **state)
 
 /* ---- errors ---- */
 
-/* A run that must fail, leaving all arrays and *info as they are. */
+/* A run that must fail, without changing any array or *info. */
 static void assert_run_fails(clattn_runner *runner, int backward, const struct data_set *set,
                              const struct data_set *before, const clattn_problem *p, const clattn_arrays *arrays,
                              clattn_status status, const char *part)
@@ -286,7 +286,7 @@ static void test_bad_arrays(void **state)
     data_free(&before);
 }
 
-/* An error does not spoil the runner, nor does another problem in between. */
+/* The runner still works after an error, and after a different problem. */
 static void test_run_after_run(void **state)
 {
     clattn_problem bad = CLATTN_PROBLEM_INIT;

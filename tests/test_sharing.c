@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors that share bytes, in calls: outputs with inputs, with each other, with themselves, with the workspace,
- * through one buffer and through sub-buffers; and the neighbours that share none. test_overlap.c sees that the
- * judgement itself is exact. */
+/* Calls with tensors that share bytes: outputs with inputs, with each other, with themselves, with
+ * the workspace, in one buffer and in sub-buffers. Adjacent tensors share none and must be
+ * accepted. test_overlap.c tests that the decision is exact. */
 #include "refusal.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@ static size_t elements(const struct refusal *r, enum scene_tensor i)
     return scene_bytes(&r->scene, i) / scene_element(&r->scene, i);
 }
 
-/* Puts the tensor into the room, `byte` from its start, contiguous. */
+/* Places the tensor in the room, contiguous, at byte `byte`. */
 static void place(const struct refusal *r, struct refusal_call *call, enum scene_tensor i, size_t byte)
 {
     *scene_tensor(&call->tensors, i) = (clattn_tensor){.mem = r->room, .offset = byte / scene_element(&r->scene, i)};
@@ -65,7 +65,7 @@ static void test_pairs(void **state)
     }
 }
 
-/* Inputs may be one and the same. */
+/* Inputs may share bytes. */
 static void test_inputs_share(void **state)
 {
     const struct refusal *r = *state;
@@ -82,7 +82,8 @@ static void test_inputs_share(void **state)
     }
 }
 
-/* Strides of an output (B,H,rows,depth) that put two of its elements in one place, and some that do not. */
+/* Strides of an output (B,H,rows,depth) with which two elements share bytes, and some with which
+ * none do. */
 static void test_itself(void **state)
 {
     const struct refusal *r = *state;
@@ -124,16 +125,16 @@ static void test_itself(void **state)
     }
 }
 
-/* All tensors of the pass in rows of one buffer, side by side: (B, rows, all heads of all tensors). Moves tensor
+/* Packs all tensors of the pass in one buffer: (B, rows, all heads of all tensors). Moves tensor
  * `moved` by `by` elements. */
 static struct refusal_call packed(const struct refusal *r, int backward, enum scene_tensor moved, int by)
 {
     struct refusal_call call = refusal_call(r, backward);
     size_t width = 0;
 
-    for (int round = 0; round < 2; round++) { /* the first finds the width */
+    for (int round = 0; round < 2; round++) { /* the first round computes the width */
         const size_t row = width;
-        size_t at = 0; /* bytes, as width */
+        size_t at = 0; /* bytes, like width */
 
         for (enum scene_tensor i = SCENE_Q; i < SCENE_COUNT; i++) {
             const size_t *dim = r->scene.dim[i];
@@ -184,7 +185,7 @@ static cl_mem sub_buffer(const struct refusal *r, size_t origin, size_t size)
 static void test_sub_buffers(void **state)
 {
     const struct refusal *r = *state;
-    const size_t bytes = ROOM_BYTES / 4; /* enough for any alignment that there is */
+    const size_t bytes = ROOM_BYTES / 4; /* a multiple of every device's alignment */
     const size_t unit = bytes / scene_element(&r->scene, SCENE_Q);
     struct refusal_call call = refusal_call(r, 0);
     cl_mem first = sub_buffer(r, 0, 2 * bytes);
@@ -205,7 +206,7 @@ static void test_sub_buffers(void **state)
     assert_accepted(r, &call);
     call.tensors.q.mem = first;
     call.tensors.q.offset = 2 * unit - elements(r, SCENE_Q) + 1;
-    assert_refused(r, &call, CLATTN_BUFFER_TOO_SMALL, "q reaches"); /* in the room, but not in its part */
+    assert_refused(r, &call, CLATTN_BUFFER_TOO_SMALL, "q reaches"); /* inside the room, but outside its sub-buffer */
     assert_cl(clReleaseMemObject(first));
     assert_cl(clReleaseMemObject(second));
 }

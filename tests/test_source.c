@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/opencl/source.c by itself, on files of this test's own: includes, #line marks, and what goes wrong. No device. The
- * real kernels' text is seen in test_internals.c. */
+/* host/opencl/source.c on the test's own files: includes, #line marks, errors. Needs no device. The
+ * real kernels' text is tested in test_internals.c. */
 #include "opencl/embedded.h"
 #include "opencl/program.h"
 
@@ -15,7 +15,7 @@
         name, (const unsigned char *)text, sizeof text - 1                                                             \
     }
 
-/* In place of the library's. */
+/* Replaces the library's files. */
 const struct clattn__embedded clattn__embedded[] = {
     FILE_OF("plain.cl", "int a;\n\nint b;\n"),
     FILE_OF("open_end.cl", "int a;\nint b;"),
@@ -58,7 +58,8 @@ static void test_text(void **state)
                   "#line 5 \"twice.cl\"\n"},
         {"inside", "#line 1 \"folder/inside.cl\"\nint e;\n#line 1 \"folder/deep/inner_most.cl\"\nint f;\n"
                    "#line 3 \"folder/inside.cl\"\n"},
-        /* Once, but again where another branch may have been the one that had it. */
+        /* A file is included once, but again if the first include may be in a branch that is not
+         * compiled. */
         {"guards", "#line 1 \"guards.cl\"\n"
                    "#line 1 \"guarded.cl\"\n/* g */\n#ifndef G\n#define G\n#line 1 \"plain.cl\"\nint a;\n\nint b;\n"
                    "#line 5 \"guarded.cl\"\n#endif\n"
@@ -94,7 +95,7 @@ static void test_failures(void **state)
     for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
         struct clattn__text text;
 
-        memset(&text, 0x5a, sizeof text); /* must be usable whatever it held */
+        memset(&text, 0x5a, sizeof text); /* must work with any initial contents */
         assert_int_equal(clattn__source_assemble(&heap, rows[n].name, &text), CLATTN_BUILD_FAILED);
         if (strstr(clattn_last_error(), rows[n].part) == NULL) {
             fail_msg("\"%s\" lacks \"%s\"", clattn_last_error(), rows[n].part);
@@ -103,7 +104,7 @@ static void test_failures(void **state)
     }
 }
 
-/* Fails from the allocation on that *user counts down to. */
+/* An allocator that fails once *user is counted down. */
 static void *allocate_some(void *user, size_t bytes)
 {
     int *left = user;

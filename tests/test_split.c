@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A forward that is split over the keys: what its plan says, the workspace it takes, queues out of order, the runner.
- * That its results are right, the case table tells. */
+/* Forward with splits of the keys: the plan's description, workspace, out-of-order queues, the
+ * runner. The case table tests its results. */
 #include "scene.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 
 enum { PARTS = 3, KEYS = 40, KEY_TILE = 16 };
 
-/* The shared problem with several tiles of keys. */
+/* The problem of scene.h with several tiles of keys. */
 static clattn_problem split_problem(int64_t parts)
 {
     clattn_problem p = scene_problem();
@@ -54,7 +54,8 @@ static void test_as_asked(void **state)
     clattn_plan_destroy(plan);
 }
 
-/* One query of one head is one work-group: the least that keeps no device busy that has several compute units. */
+/* The default number of splits. A query of a single head is one work-group, which leaves every
+ * device with several compute units idle. */
 static void test_by_itself(void **state)
 {
     const struct device *device = *state;
@@ -70,7 +71,7 @@ static void test_by_itself(void **state)
     assert_int_equal(strstr(clattn_plan_describe(plan), "splits (tuned)") != NULL, units > 1);
     assert_int_equal(workspace_of(plan) > 0, units > 1);
     clattn_plan_destroy(plan);
-    p.kv_len = 200; /* too few for two parts */
+    p.kv_len = 200; /* too few for two splits */
     plan = make_plan(device, &p);
     assert_int_equal(workspace_of(plan), 0);
     clattn_plan_destroy(plan);
@@ -95,7 +96,7 @@ static void test_refused(void **state)
     assert_true(scene_is_untouched(&scene));
     inside = clCreateBuffer(device->cl, CL_MEM_READ_WRITE, bytes + scene_bytes(&scene, SCENE_OUT), NULL, &error);
     assert_cl(error);
-    scene.tensors.out.mem = inside; /* out is in the workspace's buffer: behind it, and then in it */
+    scene.tensors.out.mem = inside; /* out is in the workspace's buffer: behind the workspace, then inside */
     scene.tensors.out.offset = bytes / scene_element(&scene, SCENE_OUT);
     assert_success(clattn_enqueue_forward(plan, device->queue, &scene.tensors, inside, 0, NULL, NULL));
     scene.tensors.out.offset -= 1;
@@ -108,9 +109,9 @@ static void test_refused(void **state)
     clattn_plan_destroy(plan);
 }
 
-enum { LINE = 4096, SUB_ORIGIN = 1024 }; /* SUB_ORIGIN: more than any device asks of a sub-buffer */
+enum { LINE = 4096, SUB_ORIGIN = 1024 }; /* SUB_ORIGIN: a multiple of every device's sub-buffer alignment */
 
-/* A buffer in host memory from `memory` on, and, where `origin` is not 0, the part of it from there on. */
+/* A buffer on host memory `memory` or, if `origin` is not 0, its sub-buffer from there on. */
 static cl_mem buffer_on_host(cl_context cl, unsigned char *memory, size_t bytes, size_t origin)
 {
     const cl_buffer_region region = {origin, bytes};
@@ -123,12 +124,12 @@ static cl_mem buffer_on_host(cl_context cl, unsigned char *memory, size_t bytes,
     }
     part = clCreateSubBuffer(whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
     assert_cl(error);
-    assert_cl(clReleaseMemObject(whole)); /* the part keeps it */
+    assert_cl(clReleaseMemObject(whole)); /* the sub-buffer retains it */
     return part;
 }
 
-/* Kernels read the parts in vectors, which fault where memory is not aligned for them: what can be seen to be so is
- * refused, by name. */
+/* Kernels read partial results in vectors, which fault on unaligned memory. Calls with memory that
+ * is known to be unaligned are refused by name. */
 static void test_alignment(void **state)
 {
     static const size_t shifts[] = {0, 16, 1, 4, 8, 12};
@@ -154,7 +155,7 @@ static void test_alignment(void **state)
             assert_cl(clReleaseMemObject(workspace));
         }
     }
-    for (size_t shift = 0; shift < 2; shift++) { /* a tensor, to its element */
+    for (size_t shift = 0; shift < 2; shift++) { /* a tensor must be aligned to its element */
         const cl_mem workspace = device_buffer(device->cl, bytes, NULL), saved = scene.tensors.q.mem;
 
         scene.tensors.q.mem = buffer_on_host(device->cl, line + shift, scene_bytes(&scene, SCENE_Q), 0);
@@ -170,8 +171,8 @@ static void test_alignment(void **state)
     free(memory);
 }
 
-/* The second kernel waits for the first without the queue's help, also where each work-group is a launch; and *event is
- * the end of both. */
+/* On an out-of-order queue the second kernel waits for the first, also with one launch per
+ * work-group; *event ends after both. */
 static void run_out_of_order(const struct device *device, uint64_t max_launch_flops)
 {
     const clattn_problem p = split_problem(PARTS);
@@ -236,7 +237,7 @@ struct arrays {
     float out[QUERIES * DIM], lse[QUERIES], dq[QUERIES * DIM];
 };
 
-/* With `backward` the forward runs as the first half of it. Returns the workspace's bytes. */
+/* Runs forward; with `backward`, as the first half of backward. Returns the workspace's bytes. */
 static size_t run(clattn_runner *runner, int64_t parts, int backward, struct arrays *a)
 {
     clattn_problem p = CLATTN_PROBLEM_INIT;

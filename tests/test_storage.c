@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How elements of 16 bits are loaded and stored: every pattern there is goes through the device, in a whole vector and
- * alone; results are rounded to nearest even; and what is computed in between is what float32 computes. */
+/* Loads and stores of 16-bit elements: every pattern passes through the device, in a vector and
+ * alone; results are rounded to nearest even; the arithmetic between is that of float32. */
 #include "device.h"
 
 #include "data.h"
@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATTERNS = 65536, WHOLE = 16, VEC16 = 3 }; /* two depths of one kernel: vectors, and what is left after them */
+enum { PATTERNS = 65536, WHOLE = 16, VEC16 = 3 }; /* two depths of one kernel: whole vectors, and a remainder */
 
 struct fixture {
     clattn_runner *runner;
-    int denormals; /* the device has those of float32, which those of bfloat16 are */
+    int denormals; /* the device supports subnormal float32, and so bfloat16 */
 };
 
 static const char *const names[] = {"float32", "float16", "bfloat16"};
@@ -59,8 +59,8 @@ static uint16_t *new_elements(size_t count)
 
 /* ---- values that go through ---- */
 
-/* A problem of a query a batch, all of whose `keys` keys have the same weight, since q is 0. Batch b holds patterns
- * b depth onwards, one for each d. */
+/* A problem with one query per batch. As q is 0, all `keys` keys have the same weight. Batch b has
+ * patterns b depth onwards, one for each d. */
 struct through {
     clattn_problem problem;
     size_t batches, depth, keys;
@@ -105,7 +105,7 @@ static void through_run(const struct fixture *f, struct through *t)
     assert_success(clattn_run_forward(f->runner, &t->problem, &arrays, NULL));
 }
 
-/* The bits at pattern n of key j of V, and of the output. */
+/* The element of V for pattern n and key j, and that of the output. */
 static uint16_t *value_at(const struct through *t, size_t n, size_t j)
 {
     return &t->v[(n / t->depth * t->keys + j) * t->depth + n % t->depth];
@@ -126,7 +126,7 @@ static void check_pattern(const struct fixture *f, const struct through *t, uint
     }
 }
 
-/* One key: out is V, infinities and NaN included. */
+/* With one key out is V, infinities and NaN included. */
 static void test_every_pattern(void **state)
 {
     for (clattn_dtype dtype = CLATTN_FLOAT16; dtype <= CLATTN_BFLOAT16; dtype++) {
@@ -145,8 +145,8 @@ static void test_every_pattern(void **state)
     }
 }
 
-/* What comes next in size, or the pattern itself where that is not finite. Sums of four values are formed on the way:
- * they must not be infinite in float32. */
+/* The pattern of the next larger size, or `bits` itself if that is not finite. Kernels sum four
+ * values, which must not overflow float32. */
 static uint32_t neighbour(clattn_dtype dtype, uint32_t bits)
 {
     const float next = as_float(dtype, bits + 1);
@@ -154,8 +154,8 @@ static uint32_t neighbour(clattn_dtype dtype, uint32_t bits)
     return isfinite(next) && fabsf(next) < 0x1p125f && ((bits + 1) & 0x7fff) != 0 ? bits + 1 : bits;
 }
 
-/* Four keys hold a pattern or its neighbour: out is a quarter, half or three quarters of the way. Infinity has none,
- * and a part of it with 0 for the rest is still infinity. */
+/* Each of four keys has a pattern or its neighbour: out is 1/4, 1/2 or 3/4 between them. Infinity
+ * has no neighbour: its mean with 0 is still infinity. */
 static void test_rounding(void **state)
 {
     for (clattn_dtype dtype = CLATTN_FLOAT16; dtype <= CLATTN_BFLOAT16; dtype++) {
@@ -188,7 +188,8 @@ static void test_rounding(void **state)
 
 /* ---- the same as float32 ---- */
 
-/* Arrays of a case as they were made, or with q, k, v and dout in float32. Outputs are contiguous and of its own. */
+/* The arrays of a case, or the same with q, k, v and dout in float32; outputs are new contiguous
+ * arrays. */
 static clattn_arrays outputs_of(const struct data_set *set, clattn_dtype dtype, clattn_arrays arrays)
 {
     clattn_array *const outputs[] = {&arrays.out, &arrays.lse, &arrays.dq, &arrays.dk, &arrays.dv};
@@ -212,8 +213,8 @@ static void free_outputs(clattn_arrays *a)
     free(a->dv.data);
 }
 
-/* `found` is `expected`, a float32 result, rounded to the dtype; half-way cases aside, which another order of sums may
- * turn around: a compiler need not order them the same way in both kernels. */
+/* Checks that `found` is `expected`, a float32 result, rounded to the dtype. Half-way cases may
+ * differ, as the compiler may order sums differently in the two kernels. */
 static void check_rounded(clattn_dtype dtype, const char *what, const clattn_array *found, const clattn_array *expected,
                           size_t count)
 {

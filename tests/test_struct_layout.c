@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Structs that grow: the layout of 0.2.0, which later versions only append to; what a library whose structs have grown takes
- * of a program that was built before, and writes to it. Needs no device. */
+/* Structs that grow: later versions only append to the layout of 0.2.0. Also how a library with
+ * larger structs reads and writes those of an older program. Needs no device. */
 #include "device.h"
 #include "page.h"
 
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Bytes that a later header has more. */
+/* Additional bytes in a later header. */
 enum { LATER = 24 };
 
 /* ---- the layout ---- */
@@ -22,7 +22,7 @@ struct place {
 #define SIZE(type, bytes) {"sizeof " #type, sizeof(type), bytes}
 #define AT(type, member, byte) {#type "." #member, offsetof(type, member), byte}
 
-/* As 0.2.0 had it where pointers have 64 bits. Add what is new; change nothing. */
+/* The layout of 0.2.0 with 64-bit pointers. Append new members; change nothing. */
 static const struct place layout[] = {
     SIZE(clattn_allocator, 24), AT(clattn_allocator, allocate, 0), AT(clattn_allocator, release, 8),
     AT(clattn_allocator, user, 16),
@@ -106,7 +106,7 @@ static const struct place layout[] = {
 };
 /* clang-format on */
 
-/* Each struct that grows: its size in 0.2.0, which is the smallest that is taken. */
+/* The size in 0.2.0 of each struct that grows, which is the smallest accepted. */
 static const struct {
     const char *name;
     size_t size, least, expected;
@@ -138,14 +138,15 @@ static void test_layout(void **state)
         }
         assert_in_range(grown[n].size, grown[n].expected, SIZE_MAX);
     }
-    /* Padding at the end would be where a later member lies, of the same size, with what an older program left there. */
+    /* Structs must not end with padding: a later member could lie there, and an older program's
+     * padding would be read as it. */
 #define LAST_MEMBER(type, last) assert_int_equal(type##__least % sizeof(size_t), 0);
     CLATTN__STRUCT_LIST(LAST_MEMBER)
 }
 
 /* ---- the mechanism, with a library whose structs have grown ---- */
 
-struct later_problem { /* a score with more members makes a problem with more */
+struct later_problem { /* a problem grows with its score */
     clattn_problem now;
     int64_t window[2];
 };
@@ -233,7 +234,7 @@ static void test_init(void **state)
     CHECK_INIT(clattn_layer_arrays, CLATTN_LAYER_ARRAYS_INIT)
     CHECK_INIT(clattn_tune_options, CLATTN_TUNE_OPTIONS_INIT)
     CHECK_INIT(clattn_tune_result, CLATTN_TUNE_RESULT_INIT)
-    clattn_problem_init((clattn_problem *)(void *)page.end, sizeof(size_t) - 1); /* no room for the size itself */
+    clattn_problem_init((clattn_problem *)(void *)page.end, sizeof(size_t) - 1); /* too small even for struct_size */
     page_close(&page);
 }
 

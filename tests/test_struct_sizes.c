@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every function takes, refuses and writes of a struct that is smaller or larger than the library's: those of programs
- * that were built with another version of the header. A struct ends where its page does, and the next one can be neither
- * read nor written. */
+/* Every function with structs that are smaller or larger than the library's, as in programs built
+ * with another version of the header: accepted, refused, written. A struct ends at a page's end,
+ * and the next page is inaccessible. */
 #include "folder.h"
 #include "layer_scene.h"
 #include "page.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes that a later header has more. */
+/* Additional bytes in a later header. */
 enum { LATER = 24 };
 
 /* ---- every function that takes one ---- */
@@ -23,7 +23,7 @@ struct world {
     clattn_runner *runner;
     void *data[SCENE_COUNT];
     clattn_arrays arrays;
-    char folder[FOLDER_BYTES]; /* of tuned configurations */
+    char folder[FOLDER_BYTES]; /* for tuned configurations */
     int has_layer;
     struct layer_scene layer;
     clattn_layer_arrays layer_arrays;
@@ -152,8 +152,9 @@ static clattn_status take_layer_arrays_backward(const void *arrays)
     return clattn_run_layer_backward(w.runner, &w.layer.c.layer, arrays, NULL);
 }
 
-/* Taken at every size from that of 0.2.0, `least`, to its own, and with zeros behind it, which is when the call's status
- * is `in_the_end`; refused by name where one of those bytes is not 0, and where it is smaller than it ever was. */
+/* Checks that the struct is accepted at every size from `least`, that of 0.2.0, to its own, and
+ * larger with zeros behind it (then with status `in_the_end`); and that it is refused by name if
+ * one of those bytes is not 0 or the size is below `least`. */
 static void check_taken(const char *what, const void *good, size_t least, size_t size,
                         clattn_status (*take)(const void *), clattn_status in_the_end)
 {
@@ -184,13 +185,13 @@ static void check_taken(const char *what, const void *good, size_t least, size_t
         assert_status(take(at), CLATTN_INVALID_ARGUMENT, sentence);
     }
     page_close(&page);
-    assert_int_not_equal(clattn_plan_create(NULL, NULL, 0, NULL), CLATTN_SUCCESS); /* another last error */
+    assert_int_not_equal(clattn_plan_create(NULL, NULL, 0, NULL), CLATTN_SUCCESS); /* replaces the last error */
 }
 
 #define CHECK(what, object, take) check_taken(what, &(object), sizeof(object), sizeof(object), take, CLATTN_SUCCESS)
-/* Of a struct that has grown since. */
+/* For a struct that has grown since 0.2.0. */
 #define CHECK_GROWN(what, object, least, take) check_taken(what, &(object), least, sizeof(object), take, CLATTN_SUCCESS)
-/* Of a struct that ends with a score, which has grown. */
+/* The least size of a struct that ends with a score, which has grown. */
 #define LEAST(object) (sizeof(object) - sizeof(clattn_score) + offsetof(clattn_score, window))
 #define CHECK_SCORE(what, object, take)                                                                                \
     check_taken(what, &(object), LEAST(object), sizeof(object), take, CLATTN_SUCCESS)
@@ -211,7 +212,7 @@ static void test_taken(void **state)
     CHECK_GROWN("arrays", w.arrays, offsetof(clattn_arrays, alibi), take_arrays_forward);
     CHECK_GROWN("arrays", w.arrays, offsetof(clattn_arrays, alibi), take_arrays_backward);
     CHECK_SCORE("layer", w.layer.c.layer, take_weights_layer);
-    /* passes is 0, which is found out last: a search takes long */
+    /* passes is 0, the last thing checked: this avoids a long search */
     check_taken("problem", &w.scene.problem, LEAST(w.scene.problem), sizeof w.scene.problem, take_tune_problem,
                 CLATTN_INVALID_ARGUMENT);
     check_taken("options", &tune, sizeof tune, sizeof tune, take_tune_options, CLATTN_INVALID_ARGUMENT);
@@ -259,7 +260,7 @@ static void test_info(void **state)
             assert_non_null(info->plan);
             assert_true(info->device_bytes > 0);
             for (size_t n = sizeof blank; n < sizeof blank + more; n++) {
-                assert_int_equal(at[n], 0); /* whatever it was: this library does not know it */
+                assert_int_equal(at[n], 0); /* a member that this library does not know becomes 0 */
             }
             assert_int_equal(at[-1], 0xa5);
             info->struct_size = sizeof blank - 1;
@@ -277,7 +278,8 @@ static int stop(void *user, const clattn_tune_progress *progress)
     return 1;
 }
 
-/* Kernels are an array whose elements are the caller's: larger ones here, and one fewer than there are. */
+/* The kernels are an array with the caller's element size: here larger elements, and one fewer than
+ * the plan has. */
 static void test_tuned_kernels(void **state)
 {
     enum { ELEMENT = sizeof(clattn_tuned_kernel) + LATER };

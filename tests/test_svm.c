@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors in shared virtual memory: the same bits as in buffers, at any offset; what is refused; and on a device that has
- * no such memory, that it says so. */
+/* Tensors in shared virtual memory: the same bits as with buffers, at any offset; refused calls;
+ * the message on a device without such memory. */
 #undef CL_TARGET_OPENCL_VERSION
 #define CL_TARGET_OPENCL_VERSION 200
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BEFORE = 64 }; /* bytes before a tensor, by its offset */
+enum { BEFORE = 64 }; /* bytes before a tensor, skipped by its offset */
 
 static int has_svm(const struct device *device)
 {
@@ -36,7 +36,7 @@ static void copy(const struct device *device, void *svm, void *host, size_t byte
     assert_cl(clFinish(device->queue));
 }
 
-/* The tensor with what its buffer holds, behind BEFORE bytes of its own. */
+/* Copies the tensor's buffer to SVM, BEFORE bytes after the allocation's start. */
 static void move_to_svm(const struct scene *scene, enum scene_tensor i, clattn_tensor *tensor)
 {
     const size_t bytes = scene_bytes(scene, i);
@@ -51,7 +51,7 @@ static void move_to_svm(const struct scene *scene, enum scene_tensor i, clattn_t
     free(content);
 }
 
-/* Some tensors in buffers, some not, chosen by the bits of `moved`. */
+/* Runs with the tensors of the bits of `moved` in SVM, the others in buffers. */
 static void check_moved(const struct refusal *r, unsigned moved)
 {
     const struct scene *scene = &r->scene;
@@ -108,7 +108,8 @@ static void test_same_bits(void **state)
     check_moved(r, 0x2aa & all);
 }
 
-/* A layer's own tensors are CLBlast's, which takes buffers; its mask and key lengths are attention's. */
+/* A layer's tensors go to CLBlast, which needs buffers; only its mask and key lengths may be
+ * SVM. */
 static void test_layer(void **state)
 {
     static const enum layer_slot slots[] = {LAYER_MASK, LAYER_KV_LENGTHS};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bad calls of the enqueue functions: tensors against their buffers, contexts, wait lists, workspace. What shares
- * bytes is in test_sharing.c. Every refused call must have enqueued nothing. */
+/* Bad calls of the enqueue functions: tensors outside their buffers, contexts, wait lists,
+ * workspace. Shared bytes are in test_sharing.c. A refused call must enqueue nothing. */
 #include "refusal.h"
 
 #include <stdio.h>
@@ -59,7 +59,7 @@ static void test_missing(void **state)
     assert_refused(r, &call, CLATTN_INVALID_ARGUMENT, "workspace");
 }
 
-/* What a call does not use may hold anything. */
+/* Tensors that a call does not use may have any contents. */
 static void test_unused(void **state)
 {
     const struct refusal *r = *state;
@@ -85,7 +85,7 @@ static size_t extent(const size_t dim[4], size_t offset, const size_t stride[3])
     return end;
 }
 
-/* A view that ends with its buffer is legal; with a byte less, it is not. */
+/* A view that ends with its buffer is legal; in a buffer one byte smaller it is not. */
 static void check_exact_size(const struct refusal *r, int backward, enum scene_tensor i, size_t offset,
                              const size_t stride[3])
 {
@@ -133,7 +133,7 @@ static void test_exact_size(void **state)
     }
 }
 
-/* Offsets and strides whose bytes wrap around 64 bits to few. */
+/* Offsets and strides that overflow 64 bits to a small number of bytes. */
 static void test_huge(void **state)
 {
     const struct refusal *r = *state;
@@ -166,7 +166,8 @@ static void test_huge(void **state)
     }
 }
 
-/* The last dimension: 0 beside other strides is 1, and nothing else is taken yet, but where it has one element. */
+/* The stride of the last dimension: 0 besides other strides means 1; other values are refused,
+ * unless the dimension has one element. */
 static void test_last_stride(void **state)
 {
     const struct refusal *r = *state;
@@ -241,7 +242,7 @@ static void test_another_context(void **state)
     assert_cl(clReleaseContext(other.cl));
 }
 
-/* Whether the context knows its sub-devices: PoCL 3.1 lists the device they are parts of instead. */
+/* Whether the context lists its sub-devices: PoCL 3.1 lists their parent device instead. */
 static int lists(cl_context cl, cl_device_id part)
 {
     cl_device_id devices[2] = {NULL, NULL};
@@ -250,8 +251,8 @@ static int lists(cl_context cl, cl_device_id part)
     return devices[0] == part || devices[1] == part;
 }
 
-/* A context of two sub-devices: a plan for the first, a queue of the second. test_internals.c has the same without
- * any. */
+/* A context of two sub-devices, with a plan for the first and a queue of the second.
+ * test_internals.c tests the same without sub-devices. */
 static void test_another_device(void **state)
 {
     const cl_device_partition_property split[] = {CL_DEVICE_PARTITION_BY_COUNTS, 1, 1,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clattn_tune: how a search ends, what it learns about, and what is refused. What becomes of what it writes is in
- * test_tune_file.c. */
+/* clattn_tune: the end of a search, the problems it supports, and refused calls. The use of its
+ * file is in test_tune_file.c. */
 #include "tune_scene.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@
 
 /* ---- the search ---- */
 
-/* Stopped at once: nothing was learnt, nothing is written, and what was known stays. */
+/* A search that is stopped at once writes nothing, and keeps earlier rows. */
 static void test_stopped(void **state)
 {
     const struct tune_scene *s = *state;
@@ -27,7 +27,7 @@ static void test_stopped(void **state)
     clattn_context_destroy(context);
 }
 
-/* Every type, with masks and key lengths: right configurations are not taken for wrong. */
+/* Every type, with masks and key lengths: right configurations pass verification. */
 static void test_types(void **state)
 {
     static const struct {
@@ -49,7 +49,7 @@ static void test_types(void **state)
     clattn_context_destroy(context);
 }
 
-/* Without a callback time is what ends it; the kernels of the plan share it. */
+/* Without a callback the time limit ends the search; the plan's kernels share the time. */
 static void test_time(void **state)
 {
     const struct tune_scene *s = *state;
@@ -96,7 +96,7 @@ static void test_folders(void **state)
     clattn_context_destroy(context);
     assert_int_equal(unlink(path), 0);
 
-    assert_int_equal(setenv("XDG_CACHE_HOME", s->folder, 1), 0); /* also where the driver keeps the kernels */
+    assert_int_equal(setenv("XDG_CACHE_HOME", s->folder, 1), 0); /* also if the driver caches kernels itself */
     context = tune_scene_context(s, NULL, NULL);
     snprintf(path, sizeof path, "%s/clattn/", s->folder);
     assert_int_equal(strncmp(clattn_tune_file(context), path, strlen(path)), 0);

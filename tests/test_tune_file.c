@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file of tuned configurations from end to end: what clattn_tune writes is used by other contexts and gives right
- * results; what is no good in it is passed over. Each test goes on with the file of the one before. */
+/* The file of tuned configurations: other contexts use the rows that clattn_tune writes, with right
+ * results, and skip bad ones. Each test continues with the previous test's file. */
 #include "tune_scene.h"
 
 #include <stdio.h>
@@ -50,7 +50,7 @@ static void test_used(void **state)
     found = tune_scene_tune(context, &c.problem, CLATTN_FORWARD, 2);
     assert_string_equal(found.kernel, "forward");
     assert_int_equal(found.refused, 0);
-    assert_success(clattn_plan_create(context, &c.problem, CLATTN_FORWARD, &plan)); /* the same context knows it */
+    assert_success(clattn_plan_create(context, &c.problem, CLATTN_FORWARD, &plan)); /* the same context uses it */
     assert_non_null(strstr(clattn_plan_describe(plan), "(tuned on this device)"));
     clattn_plan_destroy(plan);
     found = tune_scene_tune(context, &c.problem, CLATTN_BACKWARD_DQ, 1);
@@ -71,7 +71,7 @@ static void test_used(void **state)
     free(text);
 }
 
-/* Numbers come from the file and from nowhere else: another one, which is legal too, is what plans have. */
+/* Plans use the numbers of the file: a different legal number in the file is the plan's. */
 static void test_read(void **state)
 {
     const struct tune_scene *s = *state;
@@ -91,15 +91,15 @@ static void test_read(void **state)
     assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "-DSTATIONARY_RESIDENT=0"), 3);
     assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 3);
     check_results(s, &c);
-    c.problem.q_tile = 6; /* a request comes first */
+    c.problem.q_tile = 6; /* a request has priority */
     assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 0);
     c.problem.q_tile = 0;
     c.problem.score.causal = 0; /* another problem */
     assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 0);
 }
 
-/* A row that is legal but does not build, here by a macro that spoils what the file of test_read asks for, is passed
- * over: the plan is made as if there were none. */
+/* A legal row that does not build is skipped: the plan is made without it. Here a macro breaks the
+ * configuration of test_read's file. */
 static void test_does_not_build(void **state)
 {
 #define TRAP "-D__kernel=TRAP(STATIONARY_RESIDENT) -DTRAP(x)=TRAP_(x) -DTRAP_(x)=trap_##x -Dtrap_OWNER_RESIDENT=kernel "
@@ -118,7 +118,7 @@ static void test_does_not_build(void **state)
         clattn_plan_destroy(plan);
         clattn_context_destroy(context);
 
-        context = tune_scene_context(s, s->folder, spoils_table); /* the trap works, and is what is in the way */
+        context = tune_scene_context(s, s->folder, spoils_table); /* the macro works, and is the reason */
         assert_success(clattn_plan_create(context, &c.problem, tune_scene_passes[n], &plan));
         assert_non_null(strstr(clattn_plan_describe(plan), "-DSTATIONARY_RESIDENT=0"));
         assert_non_null(strstr(clattn_plan_describe(plan), "(tuned on this device)"));
@@ -135,8 +135,8 @@ static void assert_in_plans(const struct tune_scene *s, const char *origin)
     assert_int_equal(tune_scene_count_in_plan(s, &c.problem, origin), 3);
 }
 
-/* What somebody else could have written is not believed, be it the file or its folder, and no pipe is waited for. In
- * such a folder nothing is tuned. */
+/* A file or folder that another user can write is not used, and a pipe does not block. clattn_tune
+ * refuses such a folder. */
 static void test_not_trusted(void **state)
 {
     static const mode_t modes[] = {0620, 0602};
@@ -169,7 +169,7 @@ static void test_not_trusted(void **state)
     clattn_context_destroy(context);
 }
 
-/* What is no file of ours is as good as none, and the next search replaces it. */
+/* A file of another kind is ignored, and the next search replaces it. */
 static void test_bad_files(void **state)
 {
     static const char *const replaced[] = {"clattn-tuned 1", "clattn-TUNED"};
@@ -190,10 +190,10 @@ static void test_bad_files(void **state)
         assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(built-in table)"), 3);
         free(other);
     }
-    text[strlen(text) / 2] = '\x01'; /* one row of three is spoilt */
+    text[strlen(text) / 2] = '\x01'; /* damages one row of three */
     tune_scene_write(path, text);
     assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 2);
-    text[strlen(text) - 20] = '\0'; /* and the last is cut off */
+    text[strlen(text) - 20] = '\0'; /* and truncates the last */
     tune_scene_write(path, text);
     assert_int_equal(tune_scene_count_in_plan(s, &c.problem, "(tuned on this device)"), 1);
     tune_scene_write(path, "\xff\xfe rubbish");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/tune/trial.c on a device: a run like the first counts as right, one number that is off does not. */
+/* host/tune/trial.c on a device: results like the first run's are right; with one wrong number they
+ * are not. */
 #include "device.h"
 
 #include "half.h"
@@ -23,7 +24,7 @@ static clattn_problem make_problem(clattn_dtype dtype)
     return p;
 }
 
-/* The trial's output number i, which has its kernel's results in `expected`. */
+/* The index of the trial's output for the slot. */
 static size_t find_output(const struct clattn__trial *trial, size_t slot)
 {
     size_t i = 0;
@@ -43,7 +44,7 @@ static bool is_right(struct clattn__trial *trial, const clattn_plan *plan, enum 
     return right;
 }
 
-/* Changes the element by hand, looks, and puts it back. */
+/* Changes an element, checks, and restores it. */
 static bool is_right_with(struct clattn__trial *trial, const clattn_plan *plan, enum clattn__kernel kernel, size_t slot,
                           size_t at, float value)
 {
@@ -72,7 +73,7 @@ static float element_of(const struct clattn__trial *trial, size_t slot, size_t a
 
 static void check_kernel(struct clattn__trial *trial, enum clattn__kernel kernel, size_t slot, size_t last)
 {
-    static const float off[] = {0.01f, 0.1f, 0.5f}; /* more than the type's tolerance at sizes of up to ten */
+    static const float off[] = {0.01f, 0.1f, 0.5f}; /* errors above the type's tolerance for numbers up to 10 */
     clattn_context *context = trial->runner.context;
     clattn_plan *plan;
     double seconds = 0.0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file of tuned configurations and the tuner's candidates, without a device: what of a text is believed, what is
- * looked up, and that nothing illegal is ever proposed. */
+/* The file of tuned configurations and the tuner's candidates, without a device: which rows of a
+ * text are accepted, which row is found, and that no candidate is illegal. */
 #include "select/choose.h"
 #include "select/tunables.h"
 #include "select/tuned.h"
@@ -66,7 +66,8 @@ static size_t count_rows(const char *text)
     return table.count;
 }
 
-/* A file of the row `line`, whose first `from` is `to`. */
+/* The number of rows accepted of a file with row `line`, in which the first `from` is replaced by
+ * `to`. */
 static size_t count_with(const char *line, const char *from, const char *to)
 {
     char text[1024] = "clattn-tuned 2\n";
@@ -80,7 +81,7 @@ static size_t count_with(const char *line, const char *from, const char *to)
 
 /* ---- the text ---- */
 
-/* Every engine, kernel, type and mask comes back as it was. */
+/* Every engine, kernel, type and mask survives writing and reading. */
 static void test_round_trip(void **state)
 {
     struct clattn__text text = {.allocator = &heap};
@@ -127,7 +128,7 @@ static void test_garbage(void **state)
     assert_int_equal(count_with(line.chars, "\n", "\r\n"), 0);
     assert_int_equal(count_with(line.chars, "\n", " \n"), 1);
     assert_int_equal(count_with(line.chars, "engine=simt ", ""), 0);
-    assert_int_equal(count_with(line.chars, "simt", "cpu"), 0); /* has no TX */
+    assert_int_equal(count_with(line.chars, "simt", "cpu"), 0); /* cpu has no TX */
     assert_int_equal(count_with(line.chars, "simt", "gpu"), 0);
     assert_int_equal(count_with(line.chars, "=forward", "=sideways"), 0);
     assert_int_equal(count_with(line.chars, "=forward", "=delta"), 0);
@@ -143,8 +144,9 @@ static void test_garbage(void **state)
     assert_int_equal(count_with(line.chars, "FLOAT32", "FLOAT3"), 0);
     assert_int_equal(count_with(line.chars, "FLOAT32", "FLOAT32,"), 0);
     assert_int_equal(count_with(line.chars, "FLOAT32", "FLOAT32,FLOAT32"), 0);
-    assert_int_equal(count_with(line.chars, "FLOAT32", "CAUSAL,FLOAT32"), 0);   /* written in another way */
-    assert_int_equal(count_with(line.chars, "FLOAT32", "FLOAT32,TOP_LEFT"), 0); /* makes no difference */
+    assert_int_equal(count_with(line.chars, "FLOAT32", "CAUSAL,FLOAT32"),
+                     0); /* not the order that the library writes */
+    assert_int_equal(count_with(line.chars, "FLOAT32", "FLOAT32,TOP_LEFT"), 0); /* not part of a key */
     assert_int_equal(count_with(line.chars, "log_rows=9", "log_rows=64"), 0);
     assert_int_equal(count_with(line.chars, "TX=", "TX=99999999999999999999"), 0);
     assert_int_equal(count_with(line.chars, "TX=", "TX=0"), 1); /* "TX=08" is 8 */
@@ -208,7 +210,8 @@ static bool find(const struct clattn__tuned_table *table, const clattn_problem *
     return found;
 }
 
-/* Where the diagonal is, key lengths and parts of the keys make no difference; type, causality, masks and packing do. */
+/* The key depends on type, causality, masks and packed heads, not on the diagonal's offset, key
+ * lengths or splits. */
 static void test_key(void **state)
 {
     const clattn_problem plain = make_problem(1000, 1000, 64);
@@ -234,13 +237,13 @@ static void test_key(void **state)
         clattn__tuned_key(CLATTN_ENGINE_SIMT, KERNEL_DQ, &p[n], other);
         assert_int_equal(memcmp(key, other, sizeof key) == 0, n < 4);
     }
-    clattn__tuned_key(CLATTN_ENGINE_SIMT, KERNEL_DQ, &p[5], key); /* causal, where the diagonal is somewhere */
+    clattn__tuned_key(CLATTN_ENGINE_SIMT, KERNEL_DQ, &p[5], key); /* causal, with any diagonal */
     p[3].score.causal = 1;
     clattn__tuned_key(CLATTN_ENGINE_SIMT, KERNEL_DQ, &p[3], other);
     assert_memory_equal(key, other, sizeof key);
 }
 
-/* Rows for lengths 2^6, 2^10 and 2^12, told apart by their unrolling. */
+/* Rows for lengths 2^6, 2^10 and 2^12, which differ in their unrolling. */
 static void test_nearest(void **state)
 {
     static const struct {
@@ -275,7 +278,7 @@ static void test_nearest(void **state)
         p.dtype = n == 3 ? CLATTN_FLOAT16 : CLATTN_FLOAT32;
         p.score.mask_dim[0] = p.score.mask_dim[1] = p.score.mask_dim[2] = p.score.mask_dim[3] = n == 4;
         assert_false(find(&table, &p, &unroll));
-        assert_int_equal(unroll, 0); /* untouched */
+        assert_int_equal(unroll, 0); /* unchanged */
     }
     p = make_problem(64, 64, 64);
     p.batch = 1000; /* still the nearest */
@@ -284,7 +287,8 @@ static void test_nearest(void **state)
     clattn__release(&heap, table.rows);
 }
 
-/* What is legal in a file need not be for the problem: then the next nearest is taken, or none. */
+/* A row that is legal in a file may be illegal for a problem: then the next nearest row is used, or
+ * none. */
 static void test_illegal_rows(void **state)
 {
     const clattn_problem p = make_problem(4096, 4096, 64);
@@ -325,7 +329,7 @@ static void test_illegal_rows(void **state)
 
 /* ---- configurations from elsewhere ---- */
 
-/* What the built-in table chooses is legal, and stays as it is. */
+/* Configurations of the built-in table are legal, and completing them changes nothing. */
 static void test_complete(void **state)
 {
     static const int64_t lengths[] = {1, 7, 40, 64, 100, 1000};
@@ -362,7 +366,7 @@ static void check_cpu(const struct clattn__config *c)
     assert_true(c->depth_step % c->lanes == 0 && c->out_block % c->depth_step == 0);
 }
 
-/* Every candidate that a long search could come to keeps the rules of kernels/engine_*.cl, and none comes twice. */
+/* Every candidate of a long search obeys the rules of kernels/engines/, and none repeats. */
 static void test_candidates(void **state)
 {
     static struct clattn__candidate list[MOST_CANDIDATES];
@@ -396,7 +400,7 @@ static void test_candidates(void **state)
     }
 }
 
-/* The one with the fastest parent comes first. */
+/* The candidate with the fastest parent comes first. */
 static void test_order(void **state)
 {
     static struct clattn__candidate list[MOST_CANDIDATES];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever numbers a row of tuned configurations has, within the bounds of its words: it is refused, or it is one that
- * kernels can be built with and work-groups be counted by. A division by zero ends this process: it has no driver in it
- * that steps over one. */
+/* A row of tuned configurations with any numbers within their bounds is refused, or is legal for
+ * building kernels and counting work-groups. A division by zero ends this process, which has no
+ * driver that would ignore it. */
 #include "select/choose.h"
 #include "select/tunables.h"
 #include "select/tuned.h"
@@ -31,7 +31,7 @@ static uint32_t next(uint32_t *state)
     return *state >> 8;
 }
 
-/* Of the values that a field may have, mostly those that are likely to meet: bounds, and powers of two. */
+/* Draws a value of a field, mostly bounds and powers of two. */
 static int draw(const struct clattn__tunable *tunable, uint32_t *state)
 {
     const uint32_t kind = next(state) % 8;
@@ -66,7 +66,7 @@ static clattn_problem draw_problem(uint32_t *state)
     return p;
 }
 
-/* Whether the row is accepted. */
+/* Checks a row; returns whether it is accepted. */
 static bool check(const struct clattn__device *device, const clattn_problem *p, struct clattn__config config)
 {
     char options[CLATTN__OPTIONS_MAX];
@@ -84,7 +84,7 @@ static bool check(const struct clattn__device *device, const clattn_problem *p, 
     return accepted;
 }
 
-/* Numbers drawn for every field, or, that there be more legal rows, for few fields of the built-in one. */
+/* Draws every field or, to get more legal rows, only a few fields of the built-in row. */
 static void draw_fields(const struct clattn__device *device, const clattn_problem *p, uint32_t *state,
                         struct clattn__config *config)
 {
@@ -118,11 +118,11 @@ static void test_drawn(void **state)
         accepted[config.engine] += check(device, &p, config);
     }
     for (int engine = CLATTN_ENGINE_SIMT; engine < CLATTN__ENGINE_COUNT; engine++) {
-        assert_in_range(accepted[engine], 1000, 100000); /* or the rest was never seen */
+        assert_in_range(accepted[engine], 1000, 100000); /* else too few rows test the rest */
     }
 }
 
-/* Fewer keys than groups of work-items, in the schedule for few query rows: a row like any other that does not fit. */
+/* Decode with fewer keys than groups of work-items: the row does not fit and is refused. */
 static void test_no_key_for_a_group(void **state)
 {
     static const char text[] =
@@ -145,7 +145,7 @@ static void test_no_key_for_a_group(void **state)
     assert_true(clattn__tuned_parse(&heap, copy, &table));
     assert_int_equal(table.count, 1);
     assert_false(clattn__tuned_nearest(&table, &devices[0], CLATTN_ENGINE_SIMT, &p, &config));
-    table.rows[0].config.tile_cols = 128; /* the rest of it is fine */
+    table.rows[0].config.tile_cols = 128; /* everything else is legal */
     assert_true(clattn__tuned_nearest(&table, &devices[0], CLATTN_ENGINE_SIMT, &p, &config));
     clattn__release(&heap, table.rows);
     clattn__release(&heap, copy);

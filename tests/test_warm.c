@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* That a plan is built to the end: on PoCL, which compiles a kernel once more at its first launch with a work-group and
- * a size of grid, an enqueue finds nothing left to compile. Counted in a kernel cache of PoCL's that is new. */
+/* A plan compiles everything. PoCL compiles a kernel again at its first launch with a new
+ * work-group size and grid; an enqueue must not cause that. The test counts the entries of a new
+ * PoCL kernel cache. */
 #if !defined(_XOPEN_SOURCE)
 #define _XOPEN_SOURCE 700
 #endif
@@ -49,7 +50,7 @@ static int is_pocl(const struct device *device)
     return strcmp(name, "Portable Computing Language") == 0;
 }
 
-/* Plans, then runs; `kernels` is the least that a plan compiles. */
+/* Plans, then runs. The plan must compile at least `kernels` kernels, the run none. */
 static void check(const struct device *device, const clattn_problem *problem, unsigned passes, size_t kernels)
 {
     const size_t before = compiled();
@@ -61,14 +62,14 @@ static void check(const struct device *device, const clattn_problem *problem, un
     planned = compiled();
     if (!is_pocl(device)) {
         clattn_plan_destroy(plan);
-        skip(); /* nothing to count */
+        skip(); /* no kernel cache to count in */
     }
     if (planned < before + kernels) {
         fail_msg("the plan compiled %zu kernels, not %zu:\n%s", planned - before, kernels, clattn_plan_describe(plan));
     }
     scene_open(&scene, device, problem, 1);
     scene_fit(&scene, plan);
-    planned = compiled(); /* the scene makes a plan itself */
+    planned = compiled(); /* making the scene makes a plan */
     if (passes & CLATTN_FORWARD) {
         assert_success(clattn_enqueue_forward(plan, device->queue, &scene.tensors, scene.workspace, 0, NULL, NULL));
     }
@@ -94,7 +95,7 @@ static clattn_problem small_problem(void)
     return p;
 }
 
-/* Forward, and delta with the gradients, in one walk or two kernels. */
+/* Forward, delta, and the gradients in one fused or two kernels. */
 static void test_all_passes(void **state)
 {
     const clattn_problem p = small_problem();
@@ -110,12 +111,12 @@ static void test_masked_half(void **state)
     check(*state, &p, CLATTN_FORWARD, 1);
 }
 
-/* One gradient by itself has a kernel of its own. */
+/* A single gradient has its own kernel. */
 static void test_one_gradient(void **state)
 {
     const clattn_problem p = small_problem();
 
-    check(*state, &p, CLATTN_BACKWARD_DQ, 0); /* which all passes may have had */
+    check(*state, &p, CLATTN_BACKWARD_DQ, 0); /* the plan of all passes may have compiled it */
     check(*state, &p, CLATTN_BACKWARD_DV, 1);
 }
 
@@ -128,7 +129,8 @@ static void test_split(void **state)
     check(*state, &p, CLATTN_FORWARD, 2);
 }
 
-/* As many work-items as PoCL compiles another kernel for: more than 2^16 of engine cpu, whose work-groups have one. */
+/* More than 2^16 work-items, for which PoCL compiles another kernel; on engine cpu, with
+ * work-groups of one. */
 static void test_large_grid(void **state)
 {
     clattn_problem p = small_problem();
@@ -149,7 +151,7 @@ int main(void)
     };
     int failures;
 
-    if (mkdtemp(cache) == NULL || setenv("POCL_CACHE_DIR", cache, 1) != 0) { /* before PoCL is there to read it */
+    if (mkdtemp(cache) == NULL || setenv("POCL_CACHE_DIR", cache, 1) != 0) { /* before PoCL is loaded and reads it */
         perror(cache);
         return 1;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is outside windows is not touched: rows that nothing sees, because of the window, may hold anything, and tiles outside
- * all windows of a tile are never visited. Results are compared to the bit with those of the same problem where all numbers
- * are finite. CLATTN_TEST_DTYPE: of the tensors. */
+/* Rows that the window hides from everything may hold anything, and tiles outside all windows of a
+ * tile are never visited. Results must be bit-identical to those of the same problem with finite
+ * numbers. CLATTN_TEST_DTYPE: the type of the tensors. */
 #include "device.h"
 
 #include "host_view.h"
@@ -21,7 +21,7 @@ struct fixture {
     clattn_dtype dtype;
 };
 
-/* A problem of one batch, with the window of each query at key position i + offset. */
+/* A problem of one batch. The window of query i is at key position i + offset. */
 struct scene {
     int64_t n, m, offset, left, right;
     int causal;
@@ -131,7 +131,7 @@ static void free_tensors(struct tensors *t)
     }
 }
 
-/* Gradients all at once, or only dq and dk, for which engines may have other kernels. */
+/* Runs with all gradients, or with only dq and dk, for which engines may have other kernels. */
 static void run(clattn_runner *runner, struct tensors *t, int all)
 {
     t->arrays.dv.data = all ? t->slot[DV] : NULL;
@@ -141,7 +141,7 @@ static void run(clattn_runner *runner, struct tensors *t, int all)
 
 /* ---- what is seen ---- */
 
-/* The first key of a query's window, and the one behind its last. */
+/* The first key of a query's window, and one past its last. */
 static int64_t window_begin(const struct scene *s, int64_t i)
 {
     return s->left < 0 || i + s->offset < s->left ? 0 : i + s->offset - s->left;
@@ -171,7 +171,7 @@ static int is_unseen(const struct scene *s, int64_t j)
 
 /* ---- the tests ---- */
 
-/* Fills row `row` of every head with what is no number; returns 1. */
+/* Fills row `row` of every head with NaN and infinity; returns 1. */
 static int poison(const struct tensors *t, int slot, int64_t row, int64_t length)
 {
     static const float poisons[3] = {NAN, INFINITY, -INFINITY};
@@ -237,10 +237,10 @@ static void test_rows_that_nothing_sees(void **state)
         {20, 90, 30, 7, 9, 0, 2, 0, 54},   /* keys at both ends */
         {20, 90, 30, 7, -1, 0, 2, 0, 23},  /* keys at the beginning */
         {20, 90, 30, -1, 9, 0, 2, 0, 31},  /* keys at the end */
-        {60, 24, 9, 2, 0, 0, 1, 43, 7},    /* no window has the whole of a tile */
-        {50, 40, 45, 5, 3, 0, 1, 50, 40},  /* behind all keys */
-        {50, 40, -60, 5, 3, 0, 1, 50, 40}, /* before all keys */
-        {3, 90, 40, 10, 2, 0, 1, 0, 75},   /* few queries, whose heads may share a tile */
+        {60, 24, 9, 2, 0, 0, 1, 43, 7},    /* no window contains a whole tile */
+        {50, 40, 45, 5, 3, 0, 1, 50, 40},  /* windows behind all keys */
+        {50, 40, -60, 5, 3, 0, 1, 50, 40}, /* windows before all keys */
+        {3, 90, 40, 10, 2, 0, 1, 0, 75},   /* few queries: heads may be packed */
         {3, 40, 39, 1, 0, 0, 1, 1, 38},
     };
     const struct fixture *f = *state;
@@ -251,8 +251,8 @@ static void test_rows_that_nothing_sees(void **state)
     }
 }
 
-/* Rows before BEGIN and from END on are poisoned, and those between that are further from these than a window and two tiles
- * stay the same: a tile that is visited brings NaN times a P of 0. */
+/* Poisons rows before BEGIN and from END on. Rows between that are further away than a window and
+ * two tiles must not change: visiting a poisoned tile would give NaN, even with P = 0. */
 static void test_tiles_outside(void **state)
 {
     enum { LENGTH = 240, BEGIN = 60, END = 180, MARGIN = 50 };

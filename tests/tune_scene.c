@@ -31,7 +31,7 @@ clattn_context *tune_scene_context(const struct tune_scene *s, const char *folde
     return context;
 }
 
-/* *user counts down the calls before the one that ends the search. */
+/* A callback that stops the search after *user calls. */
 static int count_down(void *user, const clattn_tune_progress *progress)
 {
     int *left = user;
