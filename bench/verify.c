@@ -146,7 +146,7 @@ static int look_for_numbers(void *self, size_t first, size_t past)
     for (size_t n = first; n < past; ++n) {
         elements_read(view->dtype, image + data_row_offset(view, n), view->dim[3], row);
         for (size_t d = 0; d < view->dim[3]; ++d)
-            if (look->slot == SLOT_LSE ? isnan(row[d]) : !isfinite(row[d]))
+            if (!isfinite(row[d]) && !(look->slot == SLOT_LSE && row[d] == -INFINITY))
                 return 1;
     }
     return 0;

@@ -119,11 +119,13 @@ static void test_verify_refuses(void **state)
             assert_false(verify(&c, &data).ratio[pass] <= 1.0);
             compute(&c, &data, SLOT_COUNT, 1.0);
             const struct data_view *view = &data.view[slot];
-            const float number = NAN;
-            elements_write(view->dtype, &number, 1,
-                           data.buffer[view->buffer].image +
-                               data_row_offset(view, data_count(view) / view->dim[3] / 2));
-            assert_false(verify(&c, &data).ratio[pass] <= 1.0);
+            const float numbers[] = {NAN, INFINITY};
+            for (size_t x = 0; x < sizeof numbers / sizeof *numbers; x++) {
+                elements_write(view->dtype, &numbers[x], 1,
+                               data.buffer[view->buffer].image +
+                                   data_row_offset(view, data_count(view) / view->dim[3] / 2));
+                assert_false(verify(&c, &data).ratio[pass] <= 1.0);
+            }
             data_free(&data);
         }
     }
