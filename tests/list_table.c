@@ -71,7 +71,7 @@ static void list_shape(const struct clattn__device *device, clattn_engine engine
 
 int main(int argc, char **argv)
 {
-    enum { LARGE = 2, DECODE = 2 }; /* the first so many sizes, and dims, are listed with `few` */
+    enum { LARGE = 2, SHORT = 2 }; /* the first so many sizes, and dims, are listed with `few` */
     static const struct {
         size_t local_kib, max_group;
         int units;
@@ -83,21 +83,21 @@ int main(int argc, char **argv)
         {2048, 16, 16, 0, false, false}, {1, 16, 16, 0, true, false},     {1, 16, 4, 0, false, false},
         {8192, 16, 16, 0, false, true},  {1, 16, 4, 0, false, true},
     };
-    const bool decode = argc == 2 && strcmp(argv[1], "few") == 0;
-    if (argc > 2 || (argc == 2 && !decode)) {
+    const bool few_only = argc == 2 && strcmp(argv[1], "few") == 0;
+    if (argc > 2 || (argc == 2 && !few_only)) {
         fputs("usage: list_table [few]\n", stderr);
         return 2;
     }
-    for (size_t i = 0; i < (decode ? LARGE : ARRAY_SIZE(sizes)); ++i) {
+    for (size_t i = 0; i < (few_only ? LARGE : ARRAY_SIZE(sizes)); ++i) {
         const struct clattn__device device = {.type = CL_DEVICE_TYPE_GPU,
                                               .local_bytes = sizes[i].local_kib << 10,
                                               .max_group = sizes[i].max_group,
                                               .float_width = 1,
                                               .compute_units = sizes[i].units};
         for (size_t e = 0; e < ARRAY_SIZE(engines); ++e)
-            for (size_t d = 0; d < (decode ? DECODE : ARRAY_SIZE(dims)); ++d)
+            for (size_t d = 0; d < (few_only ? SHORT : ARRAY_SIZE(dims)); ++d)
                 for (size_t s = 0; s < ARRAY_SIZE(shapes); ++s)
-                    if ((i < LARGE || shapes[s].plain) && (d < DECODE || !shapes[s].options))
+                    if ((i < LARGE || shapes[s].plain) && (d < SHORT || !shapes[s].options))
                         list_shape(&device, engines[e], &shapes[s], dims[d], i < LARGE && shapes[s].plain);
     }
     return 0;
