@@ -3,10 +3,13 @@
  *
  *   test_cases [--tier=tiny|quick|full]        the table (default: quick), one test per group
  *   test_cases b1 h1 n7 m9 d8 causal ...       one case: the line that a failure prints
+ *   test_cases --lines LINE ...                several cases in one context, one test each: the self-test of
+ *                                              an engine runs once
  *
  * Environment: CLATTN_TEST_DEVICE  device, as for clattn_find_device (default: the best)
  *              CLATTN_TEST_ENGINE  the name of an engine, or auto (default)
  *              CLATTN_TEST_DTYPE   f16 or bf16: all cases in that type
+ *              CLATTN_TEST_TILE    q_tile and k_tile of cases that ask for no tile, such as 16x48
  *              CLATTN_TEST_BUILD_OPTIONS  options for the OpenCL compiler */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,7 +46,7 @@ static int failed(const char *what, const char *why)
     return 0;
 }
 
-/* The engine of CLATTN_TEST_ENGINE, or -1 if there is no such engine. */
+/* CLATTN_TEST_ENGINE, or -1 where it names none. */
 static int engine_of_environment(void)
 {
     const char *name = getenv("CLATTN_TEST_ENGINE");
@@ -99,7 +102,7 @@ static void close_device(struct device *device)
     }
 }
 
-/* Runs the cases of a group. Prints failures, and the largest error / tolerance of each tensor. */
+/* Runs the cases of a group, prints those that fail, and the worst error of each tensor as a part of its tolerance. */
 static void test_group(void **state)
 {
     const struct group *group = *state;
@@ -131,7 +134,7 @@ static void test_group(void **state)
     }
 }
 
-/* Runs one cmocka test for each sequence of cases with the same group. */
+/* One cmocka test for each run of cases with the same group. */
 static int run_cases(const struct device *device, const struct test_case *cases, size_t count)
 {
     struct CMUnitTest tests[MOST_GROUPS];
@@ -169,6 +172,28 @@ static int set_dtype(struct test_case *cases, size_t count)
     return failed("CLATTN_TEST_DTYPE", "must be f16 or bf16");
 }
 
+/* CLATTN_TEST_TILE for all cases that leave the tile to the library. */
+static int set_tile(struct test_case *cases, size_t count)
+{
+    const char *text = getenv("CLATTN_TEST_TILE");
+    int q_tile, k_tile;
+    char end;
+
+    if (text == NULL || text[0] == '\0') {
+        return 1;
+    }
+    if (sscanf(text, "%dx%d%c", &q_tile, &k_tile, &end) != 2) {
+        return failed("CLATTN_TEST_TILE", "must be two numbers, as 16x48");
+    }
+    for (size_t n = 0; n < count; n++) {
+        if (cases[n].problem.q_tile == 0 && cases[n].problem.k_tile == 0) {
+            cases[n].problem.q_tile = q_tile;
+            cases[n].problem.k_tile = k_tile;
+        }
+    }
+    return 1;
+}
+
 static int run_tier(const struct device *device, enum case_tier tier)
 {
     size_t count = case_table(tier, NULL, 0);
@@ -177,7 +202,7 @@ static int run_tier(const struct device *device, enum case_tier tier)
 
     if (cases != NULL) {
         case_table(tier, cases, count);
-        if (set_dtype(cases, count)) {
+        if (set_dtype(cases, count) && set_tile(cases, count)) {
             status = run_cases(device, cases, count);
         }
     }
@@ -185,8 +210,7 @@ static int run_tier(const struct device *device, enum case_tier tier)
     return status;
 }
 
-/* Joins the arguments into one line, since a case may be given with or without quotes. Returns 0 if
- * it is too long. */
+/* The arguments as one line: a case may be given with or without quotes. Returns 0 when it is too long. */
 static int join(int count, char **words, char line[CASE_LINE_SIZE])
 {
     size_t used = 0;
@@ -203,46 +227,70 @@ static int join(int count, char **words, char line[CASE_LINE_SIZE])
     return 1;
 }
 
-/* Parses the arguments. Returns 1 with a case in *c, 0 with a tier in *tier, or -1 after a
- * message. */
-static int read_arguments(int argc, char **argv, struct test_case *c, enum case_tier *tier)
+/* Cases of lines, in the order given. */
+static int run_lines(const struct device *device, int count, char **lines)
+{
+    struct test_case *cases = calloc((size_t)count + 1, sizeof *cases);
+    char error[CASE_LINE_SIZE];
+    int status = EXIT_FAILURE;
+    int parsed = 0;
+
+    while (cases != NULL && parsed < count && case_parse(lines[parsed], &cases[parsed], error) == 0) {
+        cases[parsed].group = lines[parsed];
+        parsed++;
+    }
+    if (cases != NULL && parsed < count) {
+        failed(lines[parsed], error);
+    } else if (count < 1 || count > MOST_GROUPS) {
+        failed("--lines", "takes from 1 to 32 lines");
+    } else if (cases != NULL && set_dtype(cases, (size_t)count) && set_tile(cases, (size_t)count)) {
+        status = run_cases(device, cases, (size_t)count);
+    }
+    free(cases);
+    return status;
+}
+
+/* One case, its words given with or without quotes. */
+static int run_words(const struct device *device, int count, char **words)
+{
+    char line[CASE_LINE_SIZE];
+    char *lines[] = {line};
+
+    if (!join(count, words, line)) {
+        failed("a case", "is too long");
+        return EXIT_FAILURE;
+    }
+    return run_lines(device, 1, lines);
+}
+
+/* As the arguments say. */
+static int run(const struct device *device, int argc, char **argv)
 {
     static const char *const tiers[] = {"--tier=tiny", "--tier=quick", "--tier=full"};
-    char line[CASE_LINE_SIZE];
-    char error[CASE_LINE_SIZE];
 
-    *tier = TIER_QUICK;
     if (argc == 1) {
-        return 0;
+        return run_tier(device, TIER_QUICK);
     }
     for (int n = 0; n < 3; n++) {
         if (argc == 2 && strcmp(argv[1], tiers[n]) == 0) {
-            *tier = (enum case_tier)n;
-            return 0;
+            return run_tier(device, (enum case_tier)n);
         }
     }
-    if (!join(argc - 1, argv + 1, line)) {
-        failed("a case", "is too long");
-        return -1;
+    if (strcmp(argv[1], "--lines") == 0) {
+        return run_lines(device, argc - 2, argv + 2);
     }
-    if (case_parse(line, c, error) != 0) {
-        failed(error, "give --tier=tiny|quick|full, or a case such as b1 h2 n7 m9 d64 causal");
-        return -1;
+    if (argv[1][0] == '-') {
+        failed(argv[1], "give --tier=tiny|quick|full, --lines LINE ..., or a case such as b1 h2 n7 m9 d64 causal");
+        return EXIT_FAILURE;
     }
-    return 1;
+    return run_words(device, argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)
 {
     struct device device = {NULL, NULL, NULL, NULL};
-    struct test_case c;
-    enum case_tier tier;
-    int one = read_arguments(argc, argv, &c, &tier);
-    int status = EXIT_FAILURE;
+    int status = open_device(&device) ? run(&device, argc, argv) : EXIT_FAILURE;
 
-    if (one >= 0 && (one == 0 || set_dtype(&c, 1)) && open_device(&device)) {
-        status = one ? run_cases(&device, &c, 1) : run_tier(&device, tier);
-    }
     close_device(&device);
     return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
