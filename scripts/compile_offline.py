@@ -4,9 +4,10 @@
 
     scripts/compile_offline.py build/tests/list_table [--few] [--update] [--jobs N] [TARGET ...]
 
-LIST_TABLE prints the configurations (tests/list_table.c), with --few only some of them. TARGET: gfx90a gfx942
-gfx1030 gfx1100 (AMD, by clang 19 and ROCm's device library), tgllp acm-g10 pvc (Intel, by ocloc), sm_80 sm_90a (NVIDIA,
-by clang 19 and, with CUDA, ptxas); default: all. ./scripts/setup.sh offline installs the compilers.
+LIST_TABLE prints the configurations (tests/list_table.c). With --few it prints only some of them, and each is compiled
+for the first TARGET of a vendor that has it. TARGET: gfx90a gfx942 gfx1030 gfx1100 (AMD, by clang 19 and ROCm's device
+library), tgllp acm-g10 pvc (Intel, by ocloc), sm_80 sm_90a (NVIDIA, by clang 19 and CUDA's ptxas); default: all.
+./scripts/setup.sh offline installs the compilers.
 
 tests/offline_budget.csv has a row for each configuration and a column for each target with the upper bounds
 registers/spills/stack (see scripts/offline_targets.py). A configuration without a budget may use any number of
@@ -75,7 +76,7 @@ def judge(name, configs, results, budget, comparable):
         trouble = ""
         if isinstance(result, CompileError):
             trouble = f"does not compile\n{result}"
-        elif result and comparable:
+        elif comparable:
             trouble = excess(result, allowed)
         if trouble:
             wrong += 1
@@ -102,16 +103,13 @@ def update(budget, name, configs, results):
             budget.setdefault((config.kernel, config.options), {})[name] = "/".join(map(str, cell))
 
 
-def check_target(name, every_config, budget, arguments, folder):
-    """Returns the number of configurations that fail."""
-    configs = configs_of(TARGETS[name], every_config)
+def check_target(name, configs, budget, arguments, folder):
+    """Returns how many configurations fail."""
     results = compile_target(name, configs, folder, arguments.jobs)
     made_with, here = budget.get(COMPILERS, {}).get(name), versions(TARGETS[name].vendor)
     comparable = made_with in (None, "", here)
     if arguments.update:
         update(budget, name, configs, results)
-    elif TARGETS[name].vendor == "nvidia" and not find_ptxas():
-        print(f"NOT JUDGED: {name}: there is no ptxas (a CUDA toolkit brings it), so it is only seen that kernels compile")
     elif not comparable:
         print(f"NOT JUDGED: {name}: the budget was made with {made_with}; with {here}, figures are not compared")
     summarise(name, results)
@@ -134,6 +132,8 @@ def main():
         missing = missing_tools(TARGETS[name].vendor)
         if missing:
             print(f"SKIPPED: {name}: there is no {', no '.join(missing)}; ./scripts/setup.sh offline installs it")
+        elif TARGETS[name].vendor == "nvidia" and not find_ptxas():
+            print(f"NOT JUDGED: {name}: there is no ptxas, which a CUDA toolkit brings")
         else:
             targets.append(name)
     if not targets:
@@ -141,7 +141,13 @@ def main():
     configs, budget = read_configs(arguments.list_table, arguments.few), read_budget()
     with tempfile.TemporaryDirectory() as folder:
         prepare(folder, Path(arguments.list_table).parent)
-        wrong = sum(check_target(name, configs, budget, arguments, Path(folder)) for name in targets)
+        wrong = 0
+        compiled = {TARGETS[name].vendor: set() for name in targets}
+        for name in targets:
+            done = compiled[TARGETS[name].vendor] if arguments.few else set()
+            mine = [config for config in configs_of(TARGETS[name], configs) if config not in done]
+            wrong += check_target(name, mine, budget, arguments, Path(folder))
+            done.update(mine)
     listed = {(config.kernel, config.options) for config in configs}
     if arguments.update:
         write_budget(budget, None if arguments.few else listed)

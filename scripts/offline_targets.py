@@ -80,10 +80,7 @@ def versions(vendor):
     if vendor == "intel":
         package = shutil.which("dpkg-query") and run(["dpkg-query", "-W", "-f", "${Version}", "libigc1"])
         return "igc " + (package or "unknown")
-    ptxas = find_ptxas()
-    if not ptxas:
-        return clang
-    return f"{clang}, ptxas {re.search(r'release ([0-9.]+)', run([ptxas, '--version'])).group(1)}"
+    return f"{clang}, ptxas {re.search(r'release ([0-9.]+)', run([find_ptxas(), '--version'])).group(1)}"
 
 
 def prepare(folder, tests):
@@ -146,15 +143,12 @@ def compile_nvidia(target, config, folder):
                 "-Dcl_nv_pragma_unroll")
     if re.search(r"\bcall\b", ptx):
         raise CompileError("a function is called, not inlined")
-    ptxas = find_ptxas()
-    if not ptxas:
-        return None
-    # clang omits the work-group's size, which limits the registers of a work-item.
+    # clang leaves the work-group's size out, which bounds the registers of a work-item.
     ptx = re.sub(r"(\.entry [^{]*\))\s*\{", rf"\1\n.reqntid {config.items}, 1, 1\n{{", ptx)
     if "//@" in ptx:
         ptx = run([str(folder.parent / "retarget_ptx")], ptx)
     (folder / "out.ptx").write_text(ptx)
-    log = run([ptxas, "-v", "-arch=" + target.processor, str(folder / "out.ptx"), "-o", str(folder / "out.cubin")])
+    log = run([find_ptxas(), "-v", "-arch=" + target.processor, str(folder / "out.ptx"), "-o", str(folder / "out.cubin")])
     if re.search(r"C75(08|1[0-4]|20)", log):  # setmaxnreg is ignored, or products run one by one
         raise CompileError(log)
     local_bytes = number(r"(\d+) bytes smem", log)
@@ -165,7 +159,7 @@ def compile_nvidia(target, config, folder):
 
 
 def compile_config(name, config, folder):
-    """Figures of one configuration, or None if only the front end is available."""
+    """Figures of one configuration."""
     target = TARGETS[name]
     folder.mkdir()
     compilers = {"amd": compile_amd, "intel": compile_intel, "nvidia": compile_nvidia}

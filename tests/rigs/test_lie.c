@@ -376,7 +376,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     if (!control->is_loaded()) {
-        fprintf(stderr, "test_lie: skipped: this OpenCL loader takes no layers (ocl-icd does from 2.3 on)\n");
+        fprintf(stderr, "SKIPPED: this OpenCL loader takes no layers (ocl-icd does from 2.3 on)\n");
         return SKIPPED;
     }
     return cmocka_run_group_tests_name("lying devices", tests, setup, teardown);
