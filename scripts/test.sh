@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Install what is missing, build, and run the tests: ./scripts/test.sh [--quick] [--no-intel] [--no-skips]
 #
-#   --quick      only the quick tests, without the Intel runtime: about seven minutes after the build
+#   --quick      only the quick tests, without the Intel runtime: about two minutes after the build
 #   --no-intel   without Intel's OpenCL runtime for CPUs (which is for x86-64 only)
 #   --no-skips   fail if anything is not built, or a test is skipped, for lack of a package
 #
-# Without an option all tests run, then the quick tests again on Intel's runtime, a second OpenCL that
-# shares no code with PoCL: about 40 minutes on two cores. Apart from apt's packages, everything stays
-# in build/. At the end it says what was not built and which tests were skipped, and why. To run a
-# single test, see CONTRIBUTING.md.
+# Without an option all tests run that a change must pass, some of them again on Intel's runtime, a
+# second OpenCL that shares no code with PoCL: about 20 minutes on two cores. ./scripts/nightly.sh runs
+# what takes longer. Apart from apt's packages, everything stays in build/. At the end it says what was
+# not built and which tests were skipped, and why. To run a single test, see CONTRIBUTING.md.
 set -eu
 
 step() {
@@ -66,7 +66,7 @@ if [ $quick = yes ]; then
     ./scripts/configure.sh build -DCLATTN_BUILD_TESTS=ON -DCLATTN_BUILD_EXAMPLES=ON -DCLATTN_BUILD_BENCH=ON
     cmake --build build --parallel "$jobs"
     step "quick tests"
-    run_tests -L quick -LE intel
+    run_tests -L '^quick$'
     finish
 fi
 
@@ -89,9 +89,9 @@ step "build"
 cmake --build build --parallel "$jobs"
 
 step "tests"
-run_tests -LE intel
+run_tests -LE '^(intel|nightly)$'
 if [ $intel = yes ]; then
-    step "quick tests on Intel's OpenCL runtime"
-    run_tests -L intel
+    step "tests on Intel's OpenCL runtime"
+    run_tests -L '^intel$'
 fi
 finish

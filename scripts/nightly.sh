@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What takes too long for every change: ./scripts/nightly.sh PART ... after ./scripts/test.sh, in whose build folder it works.
+#
+#   cases     the whole case table as users' kernels are compiled, by PoCL's optimiser, on engines cpu and simt, the small
+#             tier on nvidia_mma; then engine cpu in tiles of other sizes
+#   random    random problems, a quarter of an hour an engine, from a seed that is the day's
+#   fuzz      libFuzzer on tuned rows and on .npy files, a quarter of an hour each
+#   offline   every configuration of the built-in tables for nine GPUs; clang's front end on all that the case table leads to
+#   intel     every test of a device on Intel's OpenCL runtime for CPUs
+#   all       one after the other
+#
+# Each part takes an hour at most on two cores. All of it runs; exit status 1 where something failed.
+set -eu
+
+status=0
+
+run() {
+    printf '\n== %s\n' "$*"
+    "$@" || failed "$@"
+}
+
+failed() {
+    echo "nightly.sh: failed: $*" >&2
+    status=1
+}
+
+# table ENGINE [VARIABLE=VALUE ...] TIER: the case table, in caches of its own; with preloads as in tests/CMakeLists.txt.
+table() (
+    engine=$1
+    shift
+    status=0
+    export XDG_CACHE_HOME="$tests/nightly" POCL_CACHE_DIR="$tests/nightly/pocl" POCL_SIGFPE_HANDLER=0
+    export CLATTN_TEST_ENGINE="$engine"
+    while [ $# -gt 1 ]; do
+        export "${1?}"
+        shift
+    done
+    run "$tests/test_cases" "--tier=$1"
+    exit $status
+)
+
+cases() {
+    table simt full &
+    simt=$!
+    table cpu full || status=1
+    for tile in 1x1 16x48 96x32; do
+        table cpu POCL_EXTRA_BUILD_FLAGS=-cl-opt-disable CLATTN_TEST_TILE=$tile full || status=1
+    done
+    table nvidia_mma CLATTN_TEST_DTYPE=f16 "CLATTN_TEST_BUILD_OPTIONS=-DPTX_FILE=<$PWD/check/emulated_ptx.cl>" \
+        LD_PRELOAD="$tests/libkeep_small.so" tiny || status=1
+    wait $simt || failed "table simt"
+}
+
+random() {
+    for engine in cpu simt; do
+        run env POCL_EXTRA_BUILD_FLAGS=-cl-opt-disable "$tests/random_problems" --engine $engine --seed "$day" --seconds 900
+    done
+    run env POCL_EXTRA_BUILD_FLAGS=-cl-opt-disable LD_PRELOAD="$tests/libkeep_small.so" \
+        CLATTN_TEST_BUILD_OPTIONS="-DPTX_FILE=<$PWD/check/emulated_ptx.cl>" \
+        "$tests/random_problems" --engine nvidia_mma --seed "$day" --seconds 900
+}
+
+fuzz() {
+    for name in tuned npy; do
+        run tests/rigs/fuzz.sh $name . "$tests/nightly" 900
+    done
+}
+
+offline() {
+    run scripts/compile_offline.py "$tests/list_table" --jobs "$(nproc)"
+    run tests/lint_kernels.sh "$tests/list_configs" kernels full
+}
+
+intel() {
+    run ./scripts/intel_runtime.sh build/intel
+    run ./scripts/configure.sh build -DCLATTN_INTEL_CPU_RUNTIME=ON
+    run cmake --build build
+    run ctest --test-dir build --output-on-failure --no-tests=error --parallel "$(nproc)" -L '^(intel|nightly)$'
+}
+
+cd "$(dirname "$0")/.."
+tests=$PWD/build/tests
+day=$(date +%Y%m%d)
+[ $# -gt 0 ] || set -- help
+[ "$*" != all ] || set -- cases random fuzz offline intel
+for part in "$@"; do
+    case $part in
+    cases | random | fuzz | offline | intel) ;;
+    *)
+        sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
+        exit 2
+        ;;
+    esac
+done
+if [ ! -x "$tests/test_cases" ]; then
+    echo "nightly.sh: there is no build; ./scripts/test.sh makes it" >&2
+    exit 1
+fi
+mkdir -p "$tests/nightly"
+for part in "$@"; do
+    began=$(date +%s)
+    case $part in
+    cases) cases ;;
+    random) random ;;
+    fuzz) fuzz ;;
+    offline) offline ;;
+    intel) intel ;;
+    esac
+    printf '\n== %s ended after %d s\n' "$part" $(($(date +%s) - began))
+done
+exit $status
