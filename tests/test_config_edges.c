@@ -45,10 +45,11 @@ static void test_one_walk(void **state)
 
     (void)state;
     for (int heads = 1; heads <= 48; heads++) {
+        /* five products in whole rounds of twelve heads, or seven spread over all units: the last round is too empty */
+        const bool idle = heads <= 8 || (heads >= 13 && heads <= 17) || heads == 25;
         p.batch = 1;
         p.q_heads = p.kv_heads = heads;
-        const int rounds = (heads + 11) / 12;
-        assert_int_equal(clattn__config_backward_fused(&device, CLATTN_ENGINE_CPU, &p), 5 * 12 * rounds <= 7 * heads);
+        assert_int_equal(clattn__config_backward_fused(&device, CLATTN_ENGINE_CPU, &p), !idle);
         assert_false(clattn__config_backward_fused(&device, CLATTN_ENGINE_SIMT, &p));
     }
 }

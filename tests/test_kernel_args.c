@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each kernel's parameters match the arguments that the host sets: compares names and order with
  * those that the built kernels report, for plans with and without masks, splits and gradients.
- * lint_kernels.sh checks the other kernels by preprocessor. */
+ * lint_kernels.sh checks the other kernels by preprocessor. And a kernel's local memory is what the
+ * host counts, in configurations for devices of several kinds. */
 #include "device.h"
 
+#include "opencl/program.h"
 #include "plan/arguments.h"
+#include "select/choose.h"
 #include "select/engine.h"
 
 #include <stdio.h>
@@ -97,9 +100,100 @@ static void test_nvidia_mma(void **state)
     check_engine(*state, CLATTN_ENGINE_NVIDIA_MMA, CLATTN_FLOAT16);
 }
 
+/* ---- local memory ---- */
+
+/* Configurations that were compared, and how many of the kernels told a size: PoCL 6 says 0 of all. */
+struct compared {
+    clattn_context *context;
+    cl_device_id id;
+    size_t configs, told;
+};
+
+static void compare_local(struct compared *compared, const struct clattn__config *config)
+{
+    const char *name = clattn__solver_of(config)->program;
+    char options[CLATTN__OPTIONS_MAX];
+    cl_program program;
+    cl_ulong bytes;
+    cl_int error;
+
+    clattn__config_options(config, options);
+    assert_success(clattn__program_get(compared->context, false, name, options, &program));
+    cl_kernel kernel = clCreateKernel(program, name, &error);
+    assert_cl(error);
+    assert_cl(clGetKernelWorkGroupInfo(kernel, compared->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL));
+    assert_cl(clReleaseKernel(kernel));
+    compared->configs++;
+    compared->told += bytes > 0;
+    if (bytes > 0 && bytes != config->local_bytes)
+        fail_msg("%s takes %d bytes of local memory, and the host counts %d: %s", name, (int)bytes,
+                 (int)config->local_bytes, options);
+}
+
+static void compare_problem(struct compared *compared, const struct clattn__device *device, clattn_engine engine,
+                            const clattn_problem *problem)
+{
+    static const struct clattn__config firsts[] = {
+        {.kernel = KERNEL_FORWARD},
+        {.kernel = KERNEL_DQ},
+        {.kernel = KERNEL_DKDV, .want_dk = true, .want_dv = true},
+        {.kernel = KERNEL_DKDV, .want_dv = true},
+        {.kernel = KERNEL_BACKWARD_FUSED, .want_dk = true, .want_dv = true},
+        {.kernel = KERNEL_COMBINE, .splits = 3},
+        {.kernel = KERNEL_DELTA},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(firsts); ++i) {
+        struct clattn__config config = firsts[i];
+
+        if ((config.kernel != KERNEL_BACKWARD_FUSED || clattn__config_backward_fused(device, engine, problem)) &&
+            clattn__config_choose(device, engine, problem, 0, &config))
+            compare_local(compared, &config);
+    }
+}
+
+/* Tiles that stay and tiles in chunks, long sums, few query rows, in types that take more and less. */
+static void test_local_memory(void **state)
+{
+    static const struct clattn__device devices[] = {
+        {.local_bytes = 16 << 10, .max_group = 128, .float_width = 4, .compute_units = 1},
+        {.local_bytes = 512 << 10, .max_group = 1024, .float_width = 16, .compute_units = 1},
+    };
+    static const struct {
+        int64_t length;
+        int q_len, qk_dim, v_dim;
+        clattn_dtype dtype;
+    } problems[] = {{100, 100, 8, 40, CLATTN_FLOAT32},
+                    {300000, 100, 160, 24, CLATTN_FLOAT16},
+                    {1000, 1, 72, 64, CLATTN_FLOAT16},
+                    {1000, 1, 64, 136, CLATTN_FLOAT32}};
+    const struct device *device = *state;
+    clattn_options options = CLATTN_OPTIONS_INIT;
+    struct compared compared = {.id = device->id};
+
+    options.cache_dir = "";
+    assert_success(clattn_context_create(device->cl, device->id, &options, &compared.context));
+    for (size_t i = 0; i < ARRAY_SIZE(devices) * ARRAY_SIZE(problems); ++i) {
+        const size_t n = i / ARRAY_SIZE(devices);
+        clattn_problem problem = CLATTN_PROBLEM_INIT;
+
+        problem.batch = problem.q_heads = problem.kv_heads = 1;
+        problem.q_len = problems[n].q_len;
+        problem.kv_len = problems[n].length;
+        problem.qk_dim = problems[n].qk_dim;
+        problem.v_dim = problems[n].v_dim;
+        problem.dtype = problems[n].dtype;
+        compare_problem(&compared, &devices[i % ARRAY_SIZE(devices)], CLATTN_ENGINE_SIMT, &problem);
+        compare_problem(&compared, &devices[i % ARRAY_SIZE(devices)], CLATTN_ENGINE_CPU, &problem);
+    }
+    clattn_context_destroy(compared.context);
+    print_message("%zu configurations, %zu of kernels that tell their local memory\n", compared.configs, compared.told);
+    assert_true(compared.configs > 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cpu), cmocka_unit_test(test_simt),
-                                       cmocka_unit_test(test_nvidia_mma)};
+                                       cmocka_unit_test(test_nvidia_mma), cmocka_unit_test(test_local_memory)};
     return cmocka_run_group_tests(tests, device_setup, device_teardown);
 }

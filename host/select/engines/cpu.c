@@ -16,7 +16,7 @@ static size_t cpu_local_bytes(const struct clattn__config *c)
     const size_t tile_rows = (size_t)c->tile_rows, tile_cols = (size_t)c->tile_cols;
     const size_t streamed_count = clattn__config_keys_stationary(c->kernel) ? 2 : 1;
     const size_t row_values[KERNEL_COUNT] = {
-        [KERNEL_FORWARD] = c->long_sums ? 6 : 4, [KERNEL_DQ] = 3, [KERNEL_DKDV] = 1, [KERNEL_BACKWARD_FUSED] = 2};
+        [KERNEL_FORWARD] = c->long_sums ? 6 : 4, [KERNEL_DQ] = 3, [KERNEL_DKDV] = 1, [KERNEL_BACKWARD_FUSED] = 1};
     const size_t outputs = (size_t)clattn__output_count(c) * (c->long_sums ? 2 : 1);
     const size_t column_values = clattn__config_keys_stationary(c->kernel) ? 2 : 0;
     const size_t values = row_values[c->kernel] * tile_rows + column_values * (size_t)c->lanes * tile_cols;
