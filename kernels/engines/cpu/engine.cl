@@ -115,33 +115,7 @@ INLINE int cols_in_use(long left)
     return (int)((min(left, (long)TILE_COLS) + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS);
 }
 
-/* ZIP_LO interleaves the lower halves of a and b, ZIP_HI the upper ones. */
-#define ZIP4(a, b) (a).x, (b).x, (a).y, (b).y, (a).z, (b).z, (a).w, (b).w
-#if LANES == 16
-#define ZIP_LO(a, b) (lane_f)(ZIP4((a).lo.lo, (b).lo.lo), ZIP4((a).lo.hi, (b).lo.hi))
-#define ZIP_HI(a, b) (lane_f)(ZIP4((a).hi.lo, (b).hi.lo), ZIP4((a).hi.hi, (b).hi.hi))
-#elif LANES == 8
-#define ZIP_LO(a, b) (lane_f)(ZIP4((a).lo, (b).lo))
-#define ZIP_HI(a, b) (lane_f)(ZIP4((a).hi, (b).hi))
-#else
-#define ZIP_LO(a, b) (lane_f)((a).x, (b).x, (a).y, (b).y)
-#define ZIP_HI(a, b) (lane_f)((a).z, (b).z, (a).w, (b).w)
-#endif
-
-/* Transposes LANES vectors. Each round zips the first half of them with the second: the bits of
- * (vector, lane) rotate by one. */
-INLINE void transpose(lane_f *v)
-{
-    lane_f zipped[LANES];
-    FOR_UNROLLED (round, LANES_LOG2) {
-        FOR_UNROLLED (i, LANES / 2) {
-            zipped[2 * i] = ZIP_LO(v[i], v[i + LANES / 2]);
-            zipped[2 * i + 1] = ZIP_HI(v[i], v[i + LANES / 2]);
-        }
-        FOR_UNROLLED (i, LANES)
-            v[i] = zipped[i];
-    }
-}
+#include "engines/cpu/transpose.cl"
 
 /* Stores elements from x on of a row with `there` elements. */
 INLINE void store_lanes(__global result *row, int x, int there, lane_f value)
