@@ -38,9 +38,9 @@
 #ifndef CLATTN_H
 #define CLATTN_H
 
-/* OpenCL's types. The program chooses which OpenCL functions the headers declare, by
- * CL_TARGET_OPENCL_VERSION. Without a choice they declare all, as always, but without the headers'
- * notice that the macro is not defined. */
+/* OpenCL's types. CL_TARGET_OPENCL_VERSION selects the version that the OpenCL headers declare. If
+ * the program has not defined it, they declare every version, as they do by default; clattn.h then
+ * only suppresses their message that it is not defined. */
 #ifndef CL_TARGET_OPENCL_VERSION
 #define CL_TARGET_OPENCL_VERSION 300
 #define CLATTN_UNDEFINE_TARGET
@@ -123,9 +123,10 @@ CLATTN_API cl_int clattn_last_opencl_error(void);
 
 /* ---- 2. Context: one device and its compiled kernels ---- */
 
-/* How kernels are mapped to a machine: work-group size, and what an engine builds on. AUTO uses,
- * for each pass, the fastest engine that the device can run. SIMT and CPU are correct on every
- * device. */
+/* An engine implements tile layout and tile products for one kind of machine; beside each are
+ * its work-group or its instructions. AUTO uses, for each pass, the fastest engine that the device
+ * can run. CPU is correct on every device, SIMT on every device with work-groups of 64 items and 8
+ * KiB of local memory. */
 #define CLATTN_ENGINE_LIST(X)                                                                                          \
     X(CLATTN_ENGINE_AUTO, 0, "auto")                                                                                   \
     X(CLATTN_ENGINE_SIMT, 1, "simt")                 /* 64-256 work-items, tiles in local memory */                    \
@@ -185,13 +186,14 @@ typedef struct clattn_options {
      * read or written is silently not used. Copied. */
     const char *cache_dir;
     /* Forces an engine. What it does not support runs on simt; clattn_plan_describe says where. Not
-     * supported (query rows: queries times the heads that share a tile):
+     * supported ("query rows" are N, or N Hq / Hk where the query heads of a key head share a tile,
+     * as they do when N < 64, except with a padding mask for each head):
      *
      *    both nvidia_..  float32; D or Dv above 256; a negative scale; q_tile or k_tile below their
      *                    smallest tile
-     *    nvidia_mma      a forward of up to 4 query rows with D or Dv above 128 or no multiple of
-     *                    8; a forward of up to 16 query rows with an offset or stride of k or v
-     *                    that is no multiple of 16 bytes
+     *    nvidia_mma      a forward of up to 4 query rows if D or Dv exceeds 128 or is not a
+     *                    multiple of 8; a forward of up to 16 query rows if an offset or stride of
+     *                    k or v is not a multiple of 16 bytes
      *    nvidia_wgmma    a forward of up to 16 queries; masks; query heads that share a tile; split
      *                    keys; 2^29 or more queries or keys; a tensor that it reads with an offset
      *                    or stride that is no multiple of 16 bytes, or with a stride of 0 between
@@ -267,8 +269,10 @@ typedef enum clattn_align {
 
 #define CLATTN_MAX_HEAD_DIM 512 /* largest D and Dv */
 
-/* How q, k, v, out and their gradients are stored. All arithmetic is float32, on every device;
- * results are rounded once, to nearest, ties to even. */
+/* How q, k, v, out and their gradients are stored. Sums and the softmax are float32 on every
+ * device. Engines that multiply by 16-bit matrix instructions (nvidia_..) round P and dS to dtype
+ * before they multiply them, as FlashAttention does. Results are rounded to nearest, ties to
+ * even. */
 typedef enum clattn_dtype {
     CLATTN_FLOAT32 = 0,
     CLATTN_FLOAT16 = 1, /* IEEE 754 binary16 */
@@ -331,13 +335,15 @@ typedef struct clattn_score {
  * whatever the key and its value hold, NaN and infinity included; its own gradients are 0.
  *
  * NaN in a key does not reach out and lse of a query from which causality, a window or a mask hides
- * that key. But if some queries see a key and others do not, nothing is promised for NaN or
- * infinity in its value; nor, for gradients, in the key itself or in dout.
+ * that key. But if a key is visible to some queries and hidden from others, NaN or infinity in its
+ * row of v may also reach the out of those others. In backward the same holds for its row of k and
+ * their gradients, and a row of dout may reach the gradients of keys that its query does not see.
  *
- * With finite inputs, results are finite if they are representable and Q K^T and dO V^T are too.
- * However large scores are, the weights in out are exact where one key's score is far above the
- * others. Backward recomputes weights from lse, a float32: a weight has a relative error of up to
- * lse 2^-23, and is never above 1. */
+ * With finite inputs, results are finite, provided that the exact results, Q K^T and dO V^T are
+ * within the range of their types (Q K^T and dO V^T: float32). However large scores are, the
+ * weights in out are exact where one key's score is far above the others. Backward recomputes the
+ * weights from lse, a float32: a recomputed weight has a relative error of up to |lse| 2^-23, and
+ * is limited to 1. */
 typedef struct clattn_problem {
     size_t struct_size; /* sizeof(clattn_problem) */
     int64_t batch;      /* B, 1 to 2^31 - 1 */
@@ -413,11 +419,12 @@ CLATTN_API void clattn_plan_destroy(clattn_plan *plan);
  *
  *    forward       0. With split keys (clattn_problem.kv_splits) 4 B Hq N (Dv + 2) for each split,
  *                  with Dv rounded up to a multiple of 4. By default only problems with few queries
- *                  are split, into splits of at least 256 keys: at most about Hq N / (256 Hk) of
- *                  the size of K and V in 16 bits.
+ *                  are split, into splits of at least 256 keys: at most about Hq N / (256 Hk)
+ *                  times the bytes of 16-bit K and V.
  *    backward      at most 4 B Hq N; with 16-bit types at most 4 B Hq N (1 + D), needed on CPUs
  *                  with enough key heads to keep the compute units busy
- *    nvidia_wgmma  512 B + 256 more for each of its kernels: one in forward, two in backward
+ *    nvidia_wgmma  512 bytes per batch element (512 B), plus 256 bytes, for each of its kernels:
+ *                  one in forward, two in backward; in addition to the above
  *
  *    INVALID_ARGUMENT  a null pointer; pass is neither CLATTN_FORWARD nor bits of
  *                      CLATTN_BACKWARD */
@@ -493,8 +500,8 @@ CLATTN_API void clattn_tensors_init(clattn_tensors *tensors, size_t struct_size)
  * is 0); nothing else may touch it until the pass is done.
  *
  * Alignment: a workspace starts at a multiple of 16 bytes, a tensor's buffer at a multiple of its
- * element size. Memory that OpenCL allocates is aligned so. For a sub-buffer the origin must be,
- * for host memory (CL_MEM_USE_HOST_PTR) the address.
+ * element size. Buffers that OpenCL allocates are aligned so. The origin of a sub-buffer, and the
+ * address given with CL_MEM_USE_HOST_PTR, must be too.
  *
  * Forward reads q, k, v, mask, kv_lengths and alibi, and writes out and lse. Backward
  * (FlashAttention-2, Algorithm 2) also reads out, lse and dout, and writes every gradient of the
@@ -549,7 +556,7 @@ typedef struct clattn_layer {
     int64_t len;         /* N >= 1 */
     int64_t context_len; /* M; 0: no context: keys and values come from x, and M = N */
     int64_t dim;         /* E >= 1 */
-    int64_t context_dim; /* C; 0: E, the only other value without a context */
+    int64_t context_dim; /* C; 0: E. Without a context only 0 and E are allowed */
     int64_t heads;       /* H; 0: 8 */
     int64_t kv_heads;    /* Hk, a divisor of H; 0: H */
     int64_t dim_head;    /* D, up to CLATTN_MAX_HEAD_DIM; 0: 64, independent of E */
@@ -592,9 +599,9 @@ CLATTN_API void clattn_layer_plan_destroy(clattn_layer_plan *plan); /* NULL is i
  * the plan; "" for NULL. */
 CLATTN_API const char *clattn_layer_plan_describe(const clattn_layer_plan *plan);
 
-/* Bytes of workspace of a call, at the alignment of clattn_enqueue_forward's; `pass` is
- * CLATTN_FORWARD or CLATTN_BACKWARD. 0 for a pass that the plan does not have. Calls that run one
- * after the other may share a workspace.
+/* Bytes of workspace that a call needs; the buffer is aligned as in clattn_enqueue_forward. `pass`
+ * is CLATTN_FORWARD or CLATTN_BACKWARD. 0 for a pass that the plan does not have. Calls that run
+ * one after the other may share a workspace.
  *    INVALID_ARGUMENT  a null pointer, another pass */
 CLATTN_API clattn_status clattn_layer_workspace_size(const clattn_layer_plan *plan, unsigned pass, size_t *bytes);
 
@@ -652,8 +659,9 @@ CLATTN_API void clattn_layer_tensors_init(clattn_layer_tensors *tensors, size_t 
 
 /* Enqueues a pass of the layer, as clattn_enqueue_forward and clattn_enqueue_backward do and with
  * the same statuses; a backward without any gradient is INVALID_ARGUMENT. CLBlast takes no wait
- * list, so the call enqueues barriers between products. On an out-of-order queue, a command that is
- * enqueued later therefore waits for some of the pass; only *event stands for all of it.
+ * list, so the call enqueues barriers between products. On an out-of-order queue, a later command
+ * therefore waits for part of the pass, but may start before all of it is complete: wait for
+ * *event.
  *
  * Backward reads forward's inputs except the biases, and `saved`. mask, kv_lengths, slopes and
  * sizes must be those of forward. */
@@ -794,14 +802,17 @@ CLATTN_API clattn_status clattn_run_layer_backward(clattn_runner *runner, const 
 /* Plans take their tiles from a built-in table, unless clattn_tune has found faster ones on the
  * same device and driver. It times candidate configurations and writes the fastest to a file in
  * options.cache_dir; a context reads the file once, with its first plan. A tuned configuration
- * serves problems with the same type, D, Dv, kind of mask, causality and sharing of tiles by heads.
- * Among those for other lengths, batch sizes and heads, the nearest is used. q_tile and k_tile take
- * precedence: a configuration with larger tiles is not used. See docs/tuning.md. */
+ * serves problems with the same type, D, Dv, kind of mask, causality, sharing of tiles by heads,
+ * and use of windows and ALiBi. Among those for other lengths, batch sizes and heads, the nearest
+ * is used. q_tile and k_tile take precedence: a configuration with larger tiles is not used. See
+ * docs/tuning.md. */
 
 /* Progress of a search. Times are for one run of the kernel; in backward they include the small
  * kernel that runs before it. */
 typedef struct clattn_tune_progress {
-    size_t struct_size;     /* the library's; members of a later header are missing */
+    /* Size of the struct in the library's header. A program that was compiled with a later header
+     * must not read members past it. */
+    size_t struct_size;
     const char *kernel;     /* as in clattn_plan_describe: "forward", .. */
     size_t done, known;     /* configurations of this kernel: tried, and found so far */
     double seconds, budget; /* of this kernel's search: spent so far, and in total */
@@ -837,7 +848,8 @@ typedef struct clattn_tuned_kernel {
     char engine[16];         /* "simt", .. */
 } clattn_tuned_kernel;
 
-/* Result of a search. `kernels` is the caller's array, of elements as large as in its header. */
+/* Result of a search. `kernels` is an array of the caller's, whose elements have kernel_size bytes:
+ * the size of clattn_tuned_kernel in the header that the caller was compiled with. */
 typedef struct clattn_tune_result {
     size_t struct_size;           /* sizeof(clattn_tune_result) */
     int stopped;                  /* out  1: the progress callback ended the search */
