@@ -10,6 +10,7 @@
  *              CLATTN_TEST_ENGINE  the name of an engine, or auto (default)
  *              CLATTN_TEST_DTYPE   f16 or bf16: all cases in that type
  *              CLATTN_TEST_TILE    q_tile and k_tile of cases that ask for no tile, such as 16x48
+ *              CLATTN_TEST_FLOPS   such as <1e9 or >1e9: only cases of at most, or of more, floating-point operations
  *              CLATTN_TEST_BUILD_OPTIONS  options for the OpenCL compiler */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -194,6 +195,25 @@ static int set_tile(struct test_case *cases, size_t count)
     return 1;
 }
 
+/* Keeps the cases that CLATTN_TEST_FLOPS asks for; returns how many. */
+static size_t keep_sizes(struct test_case *cases, size_t count)
+{
+    const char *text = getenv("CLATTN_TEST_FLOPS");
+    const double bound = text != NULL && text[0] != '\0' ? strtod(text + 1, NULL) : 0.0;
+    size_t kept = 0;
+
+    if (!(bound > 0.0)) {
+        return count;
+    }
+    for (size_t n = 0; n < count; n++) {
+        if (text[0] == '>' ? case_flops(&cases[n]) > bound : case_flops(&cases[n]) <= bound) {
+            cases[kept++] = cases[n];
+        }
+    }
+    print_message("%zu of %zu cases: %s floating-point operations\n", kept, count, text);
+    return kept;
+}
+
 static int run_tier(const struct device *device, enum case_tier tier)
 {
     size_t count = case_table(tier, NULL, 0);
@@ -202,6 +222,7 @@ static int run_tier(const struct device *device, enum case_tier tier)
 
     if (cases != NULL) {
         case_table(tier, cases, count);
+        count = keep_sizes(cases, count);
         if (set_dtype(cases, count) && set_tile(cases, count)) {
             status = run_cases(device, cases, count);
         }
