@@ -3,11 +3,11 @@
 # What takes too long for every change: ./scripts/nightly.sh PART ... after ./scripts/test.sh, in whose build folder it works.
 #
 #   cases     the whole case table as users' kernels are compiled, by PoCL's optimiser, on engines cpu and simt, the small
-#             tier on nvidia_mma; then engine cpu in tiles of other sizes
+#             tier on nvidia_mma; engine cpu in tiles of other sizes; engine simt on oclgrind
 #   random    random problems, a quarter of an hour an engine, from a seed that is the day's
 #   fuzz      libFuzzer on tuned rows and on .npy files, a quarter of an hour each
 #   offline   every configuration of the built-in tables for nine GPUs; clang's front end on all that the case table leads to
-#   intel     every test of a device on Intel's OpenCL runtime for CPUs
+#   intel     every test of a device on Intel's OpenCL runtime for CPUs, and what else has the label nightly
 #   all       one after the other
 #
 # Each part takes an hour at most on two cores. All of it runs; exit status 1 where something failed.
@@ -49,6 +49,7 @@ cases() {
     done
     table nvidia_mma CLATTN_TEST_DTYPE=f16 "CLATTN_TEST_BUILD_OPTIONS=-DPTX_FILE=<$PWD/check/emulated_ptx.cl>" \
         LD_PRELOAD="$tests/libkeep_small.so" tiny || status=1
+    run env CLATTN_TEST_NIGHTLY=1 tests/oclgrind_gate.sh uninitialized simt "$tests/test_cases"
     wait $simt || failed "table simt"
 }
 
