@@ -3,7 +3,8 @@
 # Measure the figures of docs/performance.md on a GPU, and PyTorch's if python3 has PyTorch:
 # ./scripts/bench_gpu.sh BINARIES RESULTS [GROUP ...]
 #
-# BINARIES: a folder with clattn-bench and the library. RESULTS: a folder for CSV files and, where there is python3, plots.
+# BINARIES: a folder with clattn-bench and the library. RESULTS: a folder for CSV files and, if there is
+# python3, plots.
 # GROUPs: start float32 query half; default: all, which takes minutes.
 set -u
 

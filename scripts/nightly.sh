@@ -1,16 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What takes too long for every change: ./scripts/nightly.sh PART ... after ./scripts/test.sh, in whose build folder it works.
+# Run the tests that take too long for every change: ./scripts/nightly.sh PART ...
 #
-#   cases     the whole case table as users' kernels are compiled, by PoCL's optimiser, on engines cpu and simt, the small
-#             tier on nvidia_mma; engine cpu in tiles of other sizes; engine simt on oclgrind
-#   random    random problems, a quarter of an hour an engine, from a seed that is the day's
-#   fuzz      libFuzzer on tuned rows and on .npy files, a quarter of an hour each
-#   offline   every configuration of the built-in tables for nine GPUs; clang's front end on all that the case table leads to
-#   intel     every test of a device on Intel's OpenCL runtime for CPUs, and what else has the label nightly
-#   all       one after the other
+#   cases     the case table on engines cpu and simt with PoCL's optimiser, as users' kernels are
+#             compiled; the small tier on nvidia_mma; engine cpu with other tiles; simt on oclgrind
+#   random    random problems, 15 minutes per engine; the seed is the date
+#   fuzz      libFuzzer on tuned rows and on .npy files, 15 minutes each
+#   offline   every configuration of the built-in tables for nine GPUs, and the kernel lint of all cases
+#   intel     every device test on Intel's OpenCL runtime for CPUs, and all other tests labelled nightly
+#   all       all parts, one after the other
 #
-# Each part takes an hour at most on two cores. All of it runs; exit status 1 where something failed.
+# Needs the build folder of ./scripts/test.sh. A part takes at most an hour on two cores. All parts run,
+# even if one fails; the exit status is 1 then. CLATTN_NIGHTLY_SECONDS replaces the 15 minutes.
 set -eu
 
 status=0
@@ -25,7 +26,7 @@ failed() {
     status=1
 }
 
-# table ENGINE [VARIABLE=VALUE ...] TIER: the case table, in caches of its own; with preloads as in tests/CMakeLists.txt.
+# table ENGINE [VARIABLE=VALUE ...] TIER: the case table, with separate caches.
 table() (
     engine=$1
     shift
@@ -55,16 +56,17 @@ cases() {
 
 random() {
     for engine in cpu simt; do
-        run env POCL_EXTRA_BUILD_FLAGS=-cl-opt-disable "$tests/random_problems" --engine $engine --seed "$day" --seconds 900
+        run env POCL_EXTRA_BUILD_FLAGS=-cl-opt-disable "$tests/random_problems" --engine $engine --seed "$day" \
+            --seconds "$seconds"
     done
     run env POCL_EXTRA_BUILD_FLAGS=-cl-opt-disable LD_PRELOAD="$tests/libkeep_small.so" \
         CLATTN_TEST_BUILD_OPTIONS="-DPTX_FILE=<$PWD/check/emulated_ptx.cl>" \
-        "$tests/random_problems" --engine nvidia_mma --seed "$day" --seconds 900
+        "$tests/random_problems" --engine nvidia_mma --seed "$day" --seconds "$seconds"
 }
 
 fuzz() {
     for name in tuned npy; do
-        run tests/rigs/fuzz.sh $name . "$tests/nightly" 900
+        run tests/rigs/fuzz.sh $name . "$tests/nightly" "$seconds"
     done
 }
 
@@ -83,6 +85,7 @@ intel() {
 cd "$(dirname "$0")/.."
 tests=$PWD/build/tests
 day=$(date +%Y%m%d)
+seconds=${CLATTN_NIGHTLY_SECONDS:-900}
 [ $# -gt 0 ] || set -- help
 [ "$*" != all ] || set -- cases random fuzz offline intel
 for part in "$@"; do

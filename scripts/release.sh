@@ -5,9 +5,10 @@
 # The version is the one in include/clattn.h. The check fails where
 #   - the tree has changes that are not committed, or the version has a tag already,
 #   - CHANGELOG.md does not begin with a section "## VERSION (YYYY-MM-DD)",
-#   - abidiff (Debian: abigail-tools) finds that the library's interface differs from that of TAG, by more than
-#     new functions, while the SONAME is the same. TAG is the latest version tag by default; without one there is nothing to compare.
-#     Structs may grow at their end (struct_size): read the report, and say --abi-reviewed.
+#   - abidiff (Debian: abigail-tools) finds that the library's interface differs from that of TAG by
+#     more than new functions, while the SONAME is the same. Structs may grow at their end
+#     (struct_size): read the report, and say --abi-reviewed. TAG is the latest version tag by default;
+#     without one there is nothing to compare.
 #
 # At the end it prints the commands that make and publish the tag. It changes nothing.
 set -eu

@@ -37,7 +37,7 @@ case $what in
 races)
     OCLGRIND_DATA_RACES=1 "$test_cases" --tier=tiny
     finish
-    if [ "$engine" = cpu ]; then # sums so long that they are settled; with simt that takes minutes
+    if [ "$engine" = cpu ]; then # sums long enough for a flush; with simt that takes minutes
         OCLGRIND_DATA_RACES=1 "$test_cases" b1 h1 n5 m1060 d8
         finish
     fi

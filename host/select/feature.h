@@ -19,7 +19,7 @@
     FEATURE(MASK_FULL, "a mask with rows of queries")                                                                  \
     FEATURE(PACKED_HEADS, "query heads that share a tile")                                                             \
     FEATURE(NEGATIVE_SCALE, "a negative scale")                                                                        \
-    FEATURE(KEY_SPLITS, "keys in splits, as kv_splits asks")                                                            \
+    FEATURE(KEY_SPLITS, "keys in splits, as kv_splits asks")                                                           \
     FEATURE(WINDOW, "a window")                                                                                        \
     FEATURE(ALIBI, "ALiBi slopes")
 
