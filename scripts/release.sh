@@ -52,16 +52,20 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' INT TERM
 
+configure() {
+    cmake -S "$1" -B "$1/build" -DCMAKE_BUILD_TYPE=Debug -DCLATTN_BUILD_TESTS=OFF -DCLATTN_BUILD_EXAMPLES=OFF \
+        -DCLATTN_BUILD_BENCH=OFF -DCLATTN_BUILD_TOOLS=OFF
+}
+
 # build COMMIT NAME: its library, with what abidiff reads.
 build() {
     mkdir "$scratch/$2"
     git archive "$1" | tar -x -C "$scratch/$2"
-    cmake -S "$scratch/$2" -B "$scratch/$2/build" -DCMAKE_BUILD_TYPE=Debug -DCLATTN_BUILD_TESTS=OFF -DCLATTN_BUILD_EXAMPLES=OFF \
-        -DCLATTN_BUILD_BENCH=OFF -DCLATTN_BUILD_TOOLS=OFF >"$scratch/log" 2>&1 &&
-        cmake --build "$scratch/$2/build" --parallel "$(nproc)" --target clattn >>"$scratch/log" 2>&1 || {
+    if ! { configure "$scratch/$2" && cmake --build "$scratch/$2/build" --parallel "$(nproc)" --target clattn; } \
+        >"$scratch/log" 2>&1; then
         cat "$scratch/log" >&2
         fail "$1 does not build"
-    }
+    fi
 }
 
 soname() {
