@@ -164,8 +164,9 @@ typedef struct clattn_allocator {
  *
  * Uninitialised memory is not 0: start from the struct's CLATTN_..._INIT. Structs without
  * struct_size (clattn_allocator, clattn_tensor, clattn_block, clattn_array, clattn_const_array)
- * never change. Only clattn_score does: it is always the last member of a struct, and grows with
- * it. An array of structs comes with the size of one element, its stride (clattn_tune_result). */
+ * never change. Two others without it may grow. clattn_score is always the last member of a struct,
+ * and grows with it. clattn_tuned_kernel comes in an array, together with the size of one element,
+ * its stride (clattn_tune_result). */
 
 /* Options of a context; 0 means default everywhere. Start from CLATTN_OPTIONS_INIT. */
 typedef struct clattn_options {
@@ -186,8 +187,8 @@ typedef struct clattn_options {
      * read or written is silently not used. Copied. */
     const char *cache_dir;
     /* Forces an engine. What it does not support runs on simt; clattn_plan_describe says where. Not
-     * supported ("query rows" are N, or N Hq / Hk where the query heads of a key head share a tile,
-     * as they do when N < 64, except with a padding mask for each head):
+     * supported ("query rows" are N, or N Hq / Hk where the query heads of a key head share a tile;
+     * they share one when N < 64, unless each head has a padding mask of its own):
      *
      *    both nvidia_..  float32; D or Dv above 256; a negative scale; q_tile or k_tile below their
      *                    smallest tile
@@ -260,7 +261,7 @@ CLATTN_API const char *clattn_context_describe(const clattn_context *context);
  *                                                                         1 0
  *                                                                         1 1
  *
- * With key lengths, M is the batch's own length. */
+ * With key lengths, M here is the key length of the batch element. */
 typedef enum clattn_align {
     CLATTN_ALIGN_BOTTOM_RIGHT = 0, /* offset = M - N, as in FlashAttention */
     CLATTN_ALIGN_TOP_LEFT = 1,     /* offset = 0, as PyTorch's is_causal */
@@ -330,14 +331,16 @@ typedef struct clattn_score {
  * -inf and zero gradients. It contributes exactly nothing to dk and dv, whatever it and its row of
  * dout hold.
  *
- * A padding key is past the batch's key length, outside the windows of all queries, or false in a
- * mask with one row for all queries. It contributes exactly nothing to out and to other gradients,
- * whatever the key and its value hold, NaN and infinity included; its own gradients are 0.
+ * A padding key is past its batch element's key length, outside the windows of all queries, or
+ * false in a mask with one row for all queries. Its own gradients are 0. It contributes exactly
+ * nothing to out and to other gradients, whatever the key and its value hold, NaN and infinity
+ * included.
  *
  * NaN in a key does not reach out and lse of a query from which causality, a window or a mask hides
  * that key. But if a key is visible to some queries and hidden from others, NaN or infinity in its
- * row of v may also reach the out of those others. In backward the same holds for its row of k and
- * their gradients, and a row of dout may reach the gradients of keys that its query does not see.
+ * row of v may also reach the out of those others. In backward, NaN or infinity in such a key's row
+ * of k may likewise reach the gradients of queries that do not see it, and in a row of dout the
+ * gradients of keys that its query does not see.
  *
  * With finite inputs, results are finite, provided that the exact results, Q K^T and dO V^T are
  * within the range of their types (Q K^T and dO V^T: float32). However large scores are, the
@@ -363,7 +366,7 @@ typedef struct clattn_problem {
 
     /* Splits of the keys in forward. Each split has work-groups of its own; a second kernel
      * combines the partial results in a fixed order. More than 1 needs workspace. 0: as many as
-     * keep the device busy when queries are few and keys many, else 1. 1: none. Up to
+     * keep the device busy when queries are few and keys many, else 1. 1: keys are not split. Up to
      * CLATTN_MAX_KV_SPLITS: that many, but at most one per tile of keys. */
     int64_t kv_splits;
 
@@ -421,10 +424,10 @@ CLATTN_API void clattn_plan_destroy(clattn_plan *plan);
  *                  with Dv rounded up to a multiple of 4. By default only problems with few queries
  *                  are split, into splits of at least 256 keys: at most about Hq N / (256 Hk)
  *                  times the bytes of 16-bit K and V.
- *    backward      at most 4 B Hq N; with 16-bit types at most 4 B Hq N (1 + D), needed on CPUs
- *                  with enough key heads to keep the compute units busy
- *    nvidia_wgmma  512 bytes per batch element (512 B), plus 256 bytes, for each of its kernels:
- *                  one in forward, two in backward; in addition to the above
+ *    backward      at most 4 B Hq N; on engine cpu, with 16-bit types and enough key heads to keep
+ *                  the compute units busy, at most 4 B Hq N (1 + D)
+ *    nvidia_wgmma  512 B + 256 bytes (B the batch size) for each of its kernels: one in forward,
+ *                  two in backward; in addition to the above
  *
  *    INVALID_ARGUMENT  a null pointer; pass is neither CLATTN_FORWARD nor bits of
  *                      CLATTN_BACKWARD */
@@ -715,8 +718,8 @@ typedef struct clattn_const_array {
     size_t stride[4];
 } clattn_const_array;
 
-/* As clattn_tensors, member for member. lse in forward, dq, dk and dv may be NULL: they are not
- * computed. */
+/* As clattn_tensors, member for member. In forward lse may be NULL, in backward any of dq, dk and
+ * dv: what is NULL is not computed. */
 typedef struct clattn_arrays {
     size_t struct_size; /* sizeof(clattn_arrays) */
     clattn_const_array q, k, v, mask, kv_lengths;
@@ -868,10 +871,10 @@ CLATTN_API void clattn_tune_result_init(clattn_tune_result *result, size_t struc
 
 /* Searches for the fastest configuration of each kernel of `passes` for this problem, on its own
  * queue and buffers, with random tensors. Each candidate's results are compared with those of the
- * built-in configuration before it is timed. Each kernel's result is written to the file as soon as
- * it is found, unless no other configuration was tried, and the context's later plans use it.
- * `options` may be NULL. The problem's q_tile and k_tile are ignored. `result` may be NULL; it is
- * written on success only.
+ * built-in configuration before it is timed. If at least one configuration besides the built-in one
+ * was tried, the kernel's result is written to the file as soon as it is found, and the context's
+ * later plans use it. `options` may be NULL. The problem's q_tile and k_tile are ignored. `result`
+ * may be NULL; it is written on success only.
  *
  * Unlike an enqueue, this call waits, builds kernels and allocates memory: all tensors of the
  * problem on the device, and twice as much on the host. Nothing else should use the device
