@@ -102,7 +102,8 @@ static void test_read(void **state)
  * configuration of test_read's file. */
 static void test_does_not_build(void **state)
 {
-#define TRAP "-D__kernel=TRAP(STATIONARY_RESIDENT) -DTRAP(x)=TRAP_(x) -DTRAP_(x)=trap_##x -Dtrap_OWNER_RESIDENT=kernel "
+#define TRAP                                                                                                           \
+    "-D__kernel=TRAP(STATIONARY_RESIDENT) -DTRAP(x)=TRAP_(x) -DTRAP_(x)=trap_##x -Dtrap_STATIONARY_RESIDENT=kernel "
     static const char spoils_row[] = TRAP "-Dtrap_0=nothing -Dtrap_1=kernel",
                       spoils_table[] = TRAP "-Dtrap_0=kernel -Dtrap_1=nothing";
     const struct tune_scene *s = *state;
