@@ -224,7 +224,7 @@ static void test_device_itself(void **state)
         expect_engine(context, &problem, "nvidia_mma");
     } else {
         assert_status(clattn_plan_create(context, &problem, CLATTN_FORWARD, &plan), CLATTN_DEVICE_LIMIT,
-                      "the compiler takes no PTX");
+                      "the compiler has no inline PTX");
     }
     clattn_context_destroy(context);
 }
