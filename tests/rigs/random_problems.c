@@ -48,11 +48,17 @@ static char running[CASE_LINE_SIZE + 64]; /* "seed 7: b1 h1 ..." */
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
     static char text[sizeof running + 256];
+    static volatile sig_atomic_t reported; /* by one thread alone */
+    const char *name;
     long past = 0;
-    const char *name = guarded_find(&session.guarded, info->si_addr, &past);
     int length;
 
     (void)context;
+    while (reported) {
+        pause();
+    }
+    reported = 1;
+    name = guarded_find(&session.guarded, info->si_addr, &past);
     if (name != NULL) {
         length = snprintf(text, sizeof text, "FAILED %s: a kernel left buffer %s: %ld bytes %s\n", running, name,
                           past < 0 ? -past : past, past < 0 ? "before its start" : "past its end");
@@ -74,7 +80,7 @@ static void catch_faults(void)
     memset(&action, 0, sizeof action);
     action.sa_sigaction = on_fault;
     action.sa_flags = SA_SIGINFO;
-    sigemptyset(&action.sa_mask);
+    sigfillset(&action.sa_mask);
     for (size_t n = 0; n < sizeof signals / sizeof signals[0]; n++) {
         sigaction(signals[n], &action, NULL);
     }

@@ -30,6 +30,10 @@ expect() {
     shift 2
     status=0
     run --case "$case" --plant "$@" || status=$?
+    if [ $status -eq 139 ]; then # died of SIGSEGV without a word, as 1 run in 40 did: the report must come the next time
+        status=0
+        run --case "$case" --plant "$@" || status=$?
+    fi
     [ $status -ne 0 ] || fail "$*: not found"
     grep -q "^FAILED seed $seed: $case: .*$words" "$folder/log" || fail "$*: found, but not said: $words"
 }
