@@ -66,7 +66,7 @@ random() {
 
 fuzz() {
     for name in tuned npy; do
-        run tests/rigs/fuzz.sh $name . "$tests/nightly" "$seconds"
+        run tests/rigs/fuzz.sh $name "$PWD" "$tests/nightly" "$seconds"
     done
 }
 
