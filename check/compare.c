@@ -47,9 +47,6 @@ struct check_tolerance check_tolerance(enum check_tensor tensor, const struct re
     double factor = sizes->score > 16.0 ? sizes->score / 16.0 : 1.0;
     struct check_tolerance tolerance;
 
-    if (tensor == CHECK_LSE) { /* an absolute error of L is a relative error of P, even where |L| is small */
-        most = fmax(most, 1.0);
-    }
     for (size_t n = 0; expected != NULL && n < count; n++) {
         if (isfinite(expected[n]) && fabs(expected[n]) > most) {
             most = fabs(expected[n]);

@@ -10,7 +10,7 @@
 #   intel     every device test on Intel's OpenCL runtime for CPUs, and all other tests labelled nightly
 #   all       all parts, one after the other
 #
-# Needs the build folder of ./scripts/test.sh. A part takes at most an hour on two cores. All parts run,
+# Needs the build folder of ./scripts/test.sh. A part is meant to take at most an hour on two cores. All parts run,
 # even if one fails; the exit status is 1 then. CLATTN_NIGHTLY_SECONDS replaces the 15 minutes.
 set -eu
 

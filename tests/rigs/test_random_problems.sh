@@ -30,7 +30,7 @@ expect() {
     shift 2
     status=0
     run --case "$case" --plant "$@" || status=$?
-    if [ $status -eq 139 ]; then # died of SIGSEGV without a word, as 1 run in 40 did: the report must come the next time
+    if [ $status -eq 139 ]; then # died of SIGSEGV without a word, which was seen once: the report must come the next time
         status=0
         run --case "$case" --plant "$@" || status=$?
     fi
