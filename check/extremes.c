@@ -115,6 +115,49 @@ static int winner_few(struct known_scene *s, clattn_dtype dtype, clattn_runner *
     return winner(s, dtype, runner, 3, 1816.0f);
 }
 
+/* The first query sees one key, whose score is small: lse is that score, rounded once. */
+static int small_scores(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner, int64_t n, int64_t splits)
+{
+    enum { HEADS = 8 };
+
+    if (known_make(s, dtype, HEADS, HEADS, n, 200, 64) != 0) {
+        return -1;
+    }
+    s->p.score.scale = 0.3f;
+    s->p.score.causal = 1;
+    s->p.score.align = CLATTN_ALIGN_TOP_LEFT;
+    s->p.kv_splits = splits;
+    fill_random(s, SCENE_V, 1);
+    for (size_t r = 0; r < s->rows[SCENE_K]; r++) {
+        known_row(s, SCENE_K, r)[0] = 0.125f;
+    }
+    for (size_t r = 0; r < s->rows[SCENE_Q]; r++) {
+        known_row(s, SCENE_Q, r)[0] = 0.1875f * (float)(1 + r / (size_t)n);
+    }
+    known_run(s, runner, 0);
+    for (size_t h = 0; h < HEADS; h++) {
+        const double score = (double)0.3f * 0.125 * (double)known_row(s, SCENE_Q, h * (size_t)n)[0];
+
+        known_near(s, "lse of one small score", (double)known_row(s, SCENE_LSE, h * (size_t)n)[0], score, 2e-7 * score);
+    }
+    return 0;
+}
+
+static int small_scores_tile(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner)
+{
+    return small_scores(s, dtype, runner, 40, 1);
+}
+
+static int small_scores_few(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner)
+{
+    return small_scores(s, dtype, runner, 2, 1);
+}
+
+static int small_scores_split(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner)
+{
+    return small_scores(s, dtype, runner, 2, 3);
+}
+
 /* Scores near the largest float32, with a scale of either sign. */
 static int last_scores(struct known_scene *s, clattn_dtype dtype, clattn_runner *runner, float scale)
 {
@@ -403,6 +446,9 @@ static const struct {
     {"one key wins by 10^6", winner_1e6},
     {"one key wins by 10^8", winner_1e8},
     {"one key wins, few queries", winner_few},
+    {"one small score", small_scores_tile},
+    {"one small score, few queries", small_scores_few},
+    {"one small score, keys in splits", small_scores_split},
     {"the largest scores", last_scores_up},
     {"the largest scores by a negative scale", last_scores_down},
     {"large values", large_values_tile},

@@ -58,13 +58,19 @@ INLINE lane_f score(const struct call *a, const struct edge *e, bool full, lane_
 
 /* score_weight: the weight of a score relative to `origin`, with shift = weight_shift(origin). With
  * LATE_SCALE, one multiply-add scales S and subtracts the scaled origin. That origin is rounded,
- * too coarsely for large scores (a->large): there origin is subtracted from S before, and is 0 here
- * (take_origins). */
+ * too coarsely for large scores (a->large): there origin is subtracted from S before, and
+ * shift_from(origin) is the shift of what remains. The weight of `origin` itself is then the same
+ * either way. */
 #if LATE_SCALE
 
 INLINE lane_f weight_shift(const struct call *a, lane_f origin)
 {
     return fma(origin, a->scale_log2, -a->headroom_log2);
+}
+
+INLINE lane_f shift_from(const struct call *a, lane_f origin, lane_f shift)
+{
+    return fabs(origin) <= a->large ? -fma(origin, (lane_f)(a->scale_log2), -shift) : (lane_f)(-a->headroom_log2);
 }
 
 INLINE lane_f score_weight(const struct call *a, lane_f s, lane_f shift)

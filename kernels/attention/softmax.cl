@@ -7,7 +7,7 @@
  * `headroom` is a power of two, which changes no bit of a result. With it, a sum of P V over all
  * keys is no larger than the largest V, which float32 holds. P of a row's largest score is
  * `headroom`: exactly where scores are large or LATE_SCALE is 0, else up to the rounding of m
- * scale_log2 (see score_weight). */
+ * scale_log2 (see score_weight), which the end of a row takes back (largest_weight). */
 #ifndef SOFTMAX_CL
 #define SOFTMAX_CL
 
@@ -36,8 +36,8 @@ INLINE bool softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call
     return large;
 }
 
-/* Updates m of row r from row_max, the tile's maximum, and replaces row_max by the origin of the
- * row's S. Returns the factor that rescales l and O. */
+/* Updates m of row r from row_max, the tile's maximum, and replaces row_max by the shift of the row's
+ * S (weight_shift). Returns the factor that rescales l and O. */
 INLINE lane_f follow_maximum(ACC lane_f *m, ACC lane_f *row_max, const struct call *a, bool full, int r)
 {
 #if RESCALES_LATE
@@ -47,28 +47,29 @@ INLINE lane_f follow_maximum(ACC lane_f *m, ACC lane_f *row_max, const struct ca
 #endif
     const lane_f origin = full ? m_new : row_origin(m_new), factor = rescaling(a, m[r], origin);
     m[r] = m_new;
-    row_max[r] = origin;
+    row_max[r] = weight_shift(a, origin);
     return factor;
 }
 
 #if LATE_SCALE
-/* Subtracts the origins from large scores before they are scaled, and sets the origins to 0: see
- * score_weight. */
-INLINE void take_origins(ACC lane_f *S, ACC lane_f *origin, const struct span *rows, int cols)
+/* Subtracts m from large scores before they are scaled, and sets the shifts to those of a score of
+ * 0: see score_weight. */
+INLINE void take_origins(ACC lane_f *S, const ACC lane_f *m, ACC lane_f *shift, const struct call *a,
+                         const struct span *rows, int cols)
 {
     FOR_ROWS (r, rows) {
+        const lane_f origin = row_origin(m[r]);
         FOR_COLS (c, cols)
-            S[SCORE(r, c)] -= origin[r];
-        origin[r] = 0.0f;
+            S[SCORE(r, c)] -= origin;
+        shift[r] = shift_from(a, origin, shift[r]);
     }
 }
 #endif
 
 /* Replaces row r of S by P, and updates l. */
-INLINE void softmax_row(ACC lane_f *S, ACC lane_f *l, lane_f origin, lane_f factor, const struct call *a, int r,
+INLINE void softmax_row(ACC lane_f *S, ACC lane_f *l, lane_f shift, lane_f factor, const struct call *a, int r,
                         int cols)
 {
-    const lane_f shift = weight_shift(a, origin);
     lane_f sum = 0.0f;
     FOR_COLS (c, cols) {
         const lane_f p = score_weight(a, S[SCORE(r, c)], shift);
@@ -94,7 +95,7 @@ INLINE void softmax_update(ACC lane_f *S, ACC out_f *O, ACC lane_f *m, ACC lane_
     FOR_ROWS (r, rows)
         factor[r] = follow_maximum(m, row_max, a, false, r);
     if (large)
-        take_origins(S, row_max, rows, cols);
+        take_origins(S, m, row_max, a, rows, cols);
     FOR_ROWS (r, rows) {
         softmax_row(S, l, row_max[r], factor[r], a, r, cols);
         rescale_output(O, factor[r], r);
@@ -122,19 +123,33 @@ INLINE void keep_rows(ACC lane_f *to, const ACC lane_f *from, const struct span 
         to[r] = from[r];
 }
 
-/* Final factors of O: 1 / l, or 1 with SPLIT, as O and m are partial results then. */
-INLINE void output_factors(ACC lane_f *factor, const ACC lane_f *l, const struct span *rows)
+/* P of a score m over `headroom`: 1 up to the rounding of score_weight. */
+INLINE lane_f largest_weight(const struct call *a, lane_f m)
 {
-    FOR_ROWS (r, rows)
-        factor[r] = SPLIT ? (lane_f)(1.0f) : finish_output(l[r]);
+#if LATE_SCALE
+    return lane_exp2(-shift_from(a, m, weight_shift(a, m))) / a->headroom;
+#else
+    return (lane_f)(1.0f);
+#endif
 }
 
-/* Replaces m by L. Not together with output_factors, as both at once would take registers from the
- * visit. */
-INLINE void finish_rows(ACC lane_f *m, const ACC lane_f *l, const struct call *a, const struct span *rows)
+/* Final factors of O: 1 / l. With SPLIT, O is a partial result, of weights relative to that of m. */
+INLINE void output_factors(ACC lane_f *factor, const ACC lane_f *m, const ACC lane_f *l, const struct call *a,
+                           const struct span *rows)
 {
     FOR_ROWS (r, rows)
-        m[r] = SPLIT ? m[r] : finish_lse(a, m[r], l[r]);
+        factor[r] = SPLIT ? 1.0f / largest_weight(a, m[r]) : finish_output(l[r]);
+}
+
+/* Replaces m by L, or with SPLIT l by its partial result. Not together with output_factors, as both
+ * at once would take registers from the visit. */
+INLINE void finish_rows(ACC lane_f *m, ACC lane_f *l, const struct call *a, const struct span *rows)
+{
+    FOR_ROWS (r, rows) {
+        l[r] /= largest_weight(a, m[r]);
+        if (!SPLIT)
+            m[r] = finish_lse(a, m[r], l[r]);
+    }
 }
 
 #endif

@@ -12,7 +12,7 @@ enum { BLOCK = 16, MOST_DEPTH = 256, DECODE_ROWS = 4 };
 static const struct mma_row {
     int kernels, depth, tile_rows, tile_cols, warps, out_block;
 } mma_rows[] = {
-    {ON_FORWARD, 64, 128, 128, 4, 64},  {ON_DQ, 64, 128, 64, 4, 64},   {ON_DKDV, 64, 128, 32, 4, 64},
+    {ON_FORWARD, 64, 128, 128, 4, 64},  {ON_DQ, 64, 128, 64, 4, 64},   {ON_DKDV, 64, 64, 32, 2, 64},
     {ON_FORWARD, 128, 128, 64, 4, 128}, {ON_DQ, 128, 128, 32, 4, 128}, {ON_FORWARD, 256, 64, 32, 4, 256},
     {ON_ALL, 128, 64, 64, 4, 128},      {ON_DQ, 256, 64, 32, 4, 256},  {ON_DKDV, 256, 64, 32, 4, 128},
     {ON_ALL, 128, 64, 32, 4, 128},      {ON_ALL, 256, 16, 16, 1, 128},

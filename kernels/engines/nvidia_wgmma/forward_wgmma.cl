@@ -78,7 +78,7 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
                  const struct smem_layout *p, const struct call *a, const struct edge *e, const bool first,
                  const bool full)
 {
-    float origin[ROWS], factor[ROWS]; /* of S, at first the row maxima; of O */
+    float shift[ROWS], factor[ROWS]; /* of S, at first the row maxima; of O */
     barrier_wait(p->k_full + 8 * c->k.stage, c->k.parity);
     await(c);
     WGMMA_FENCE();
@@ -94,14 +94,14 @@ INLINE void step(struct consumer *c, float *S, float *O, uint *P, float *m, floa
         WGMMA_WAIT(TILE_COLS, 1, S);
     release_stage(p->k_empty + 8 * c->k.stage);
     ring_next(&c->k, STAGES);
-    const bool large = any_in_warp(softmax_scores(S, origin, a, e, full, &c->rows, TILE_COLS));
-    reduce_max(origin, 0, &c->rows);
+    const bool large = any_in_warp(softmax_scores(S, shift, a, e, full, &c->rows, TILE_COLS));
+    reduce_max(shift, 0, &c->rows);
     FOR_ROWS (r, &c->rows)
-        factor[r] = follow_maximum(m, origin, a, full, r);
+        factor[r] = follow_maximum(m, shift, a, full, r);
     if (large)
-        take_origins(S, origin, &c->rows, TILE_COLS);
+        take_origins(S, m, shift, a, &c->rows, TILE_COLS);
     FOR_ROWS (r, &c->rows)
-        softmax_row(S, l, origin[r], factor[r], a, r, TILE_COLS);
+        softmax_row(S, l, shift[r], factor[r], a, r, TILE_COLS);
     if (!first) { /* exponentials are computed beside P V, not after it */
         barrier_knowing(2 + c->turn, as_uint(l[0]) | as_uint(l[1]), a->B);
         WGMMA_WAIT(DV_PAD, 0, O);
@@ -211,7 +211,7 @@ INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call 
     job_of_work(&job, w);
     output_layout(&out_at, a, &job);
     reduce_sum(l, 0, rows);
-    output_factors(factor, l, rows);
+    output_factors(factor, m, l, a, rows);
     finish_rows(m, l, a, rows);
     store_output(O, factor, 0, out, &out_at, job.first, 0, rows);
     store_row_stats(m, l, a, &job, lse, 0, rows);
