@@ -89,9 +89,5 @@ step "build"
 cmake --build build --parallel "$jobs"
 
 step "tests"
-run_tests -LE '^(intel|nightly)$'
-if [ $intel = yes ]; then
-    step "tests on Intel's OpenCL runtime"
-    run_tests -L '^intel$'
-fi
+run_tests -LE '^nightly$'
 finish

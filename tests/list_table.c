@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prints the configurations of the engines' built-in tables for GPUs of several sizes, for offline
  * compilers. A line is "ENGINE NAME ITEMS LOCAL_BYTES OPTIONS", ITEMS and LOCAL_BYTES being a
- * work-group's; lines may repeat. Every storage type, head dimensions from 32 to 256; with the
- * argument `few` 64 and 128, and large devices only. Score options that are compiled into kernels:
- * all together, in one type, with the head dimensions of `few`. */
+ * work-group's; lines may repeat. Every storage type, head dimensions from 32 to 256. With the
+ * argument `few`: 64, in an engine's first type, and 128, on large devices only. Score options that
+ * are compiled into kernels: all together, in one type, with the head dimensions of `few`. */
 #include "select/choose.h"
 #include "select/engine.h"
 
@@ -98,7 +98,8 @@ int main(int argc, char **argv)
             for (size_t d = 0; d < (few_only ? SHORT : ARRAY_SIZE(dims)); ++d)
                 for (size_t s = 0; s < ARRAY_SIZE(shapes); ++s)
                     if ((i < LARGE || shapes[s].plain) && (d < SHORT || !shapes[s].options))
-                        list_shape(&device, engines[e], &shapes[s], dims[d], i < LARGE && shapes[s].plain);
+                        list_shape(&device, engines[e], &shapes[s], dims[d],
+                                   i < LARGE && shapes[s].plain && !(few_only && d == 0));
     }
     return 0;
 }

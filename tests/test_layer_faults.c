@@ -17,8 +17,8 @@
 #define LINE "b2 n7 m9 e24 c40 h4/2 d8 causal mask=2,1,7,9 kvlen"
 
 /* A plan runs a dozen products of a hundred OpenCL calls each. Up to DENSE every call fails in
- * turn, then each STRIDEth. */
-enum { SKIPPED = 77, MOST_CALLS = 10000, DENSE = 100, STRIDE = 61 };
+ * turn, then each STRIDEth; with CLATTN_TEST_NIGHTLY set, more of both. */
+enum { SKIPPED = 77, MOST_CALLS = 10000, DENSE = 50, STRIDE = 101, NIGHTLY_DENSE = 200, NIGHTLY_STRIDE = 23 };
 
 static const struct fault_control *faults;
 
@@ -286,12 +286,15 @@ static void fail_each_call(const struct fixture *f, scenario play, int optional)
         cl_int error;
     } modes[] = {{0, 0}, {1, 0}, {0, CL_OUT_OF_HOST_MEMORY}};
     const long before = faults->references(NULL);
+    const int nightly = getenv("CLATTN_TEST_NIGHTLY") != NULL;
+    const long dense = nightly ? NIGHTLY_DENSE : DENSE;
+    const long stride = nightly ? NIGHTLY_STRIDE : STRIDE;
 
     for (size_t mode = 0; mode < COUNT_OF(modes); mode++) {
         long fired = 1;
         long nth = 1;
 
-        for (; fired > 0 && nth < MOST_CALLS; nth += nth < DENSE ? 1 : STRIDE) {
+        for (; fired > 0 && nth < MOST_CALLS; nth += nth < dense ? 1 : stride) {
             const char *name;
             cl_int error;
             clattn_status status;
