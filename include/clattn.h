@@ -318,10 +318,27 @@ typedef struct clattn_score {
      * numbers of either sign and have no gradient. slope / scale |i + offset - j| must be within
      * +-2^127. */
     int64_t alibi_dim[2];
+
+    /* Shape of the bias, which is added after scale and softcap: (B or 1, Hq or 1, N or 1, M or 1);
+     * all 0: no bias. -inf hides the pair from the softmax, whatever its score is. Elements have
+     * the problem's dtype, or with bias_float32 are float32; those of its gradient dbias likewise. */
+    int64_t bias_dim[4];
+    int bias_float32;
+
+    /* c > 0: S = c tanh(scale q . k / c), before the bias and ALiBi; 0: no cap. 2^-60 to 2^60 */
+    float softcap;
+
+    /* 1: the call has a tensor `sink` of Hq logits, one per query head. A row's softmax has the
+     * logit as one more score, which has no key: it takes weight from the others and counts in lse.
+     * It is natural and not scaled. A query that sees no key has out = 0 and lse = sink. */
+    int sinks;
+    int dlse;      /* 1: backward reads the gradient of lse from the tensor `dlse` */
+    int max_logit; /* 1: forward writes the largest score of each row to the tensor `max_logit` */
 } clattn_score;
 
 /* clang-format off */
-#define CLATTN_DEFAULT_SCORE {0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}, 0, 0, 0, {0, 0}}
+#define CLATTN_DEFAULT_SCORE \
+    {0.0f, 0, CLATTN_ALIGN_BOTTOM_RIGHT, 0, {0, 0, 0, 0}, 0, 0, 0, {0, 0}, {0, 0, 0, 0}, 0, 0.0f, 0, 0, 0}
 /* clang-format on */
 
 /* A problem. Sizes have no default; in all other members 0 is the default. Start from
@@ -392,7 +409,9 @@ typedef enum clattn_pass {
     CLATTN_BACKWARD_DQ = 2,
     CLATTN_BACKWARD_DK = 4,
     CLATTN_BACKWARD_DV = 8,
-    CLATTN_BACKWARD = 14 /* all three gradients */
+    CLATTN_BACKWARD = 14, /* the gradients of q, k and v */
+    CLATTN_BACKWARD_DBIAS = 16,
+    CLATTN_BACKWARD_DSINK = 32
 } clattn_pass;
 
 typedef struct clattn_plan clattn_plan;
@@ -483,6 +502,15 @@ typedef struct clattn_tensors {
 
     /* in   clattn_score.alibi_dim, float32, stride[0..1]; if the problem has slopes */
     clattn_tensor alibi;
+
+    clattn_tensor bias;  /* in   clattn_score.bias_dim; if the problem has a bias */
+    clattn_tensor dbias; /* backward: out  the same, if the plan has CLATTN_BACKWARD_DBIAS */
+    clattn_tensor sink;  /* in   (Hq) float32, stride[1]; with clattn_score.sinks */
+    clattn_tensor dsink; /* backward: out  the same, if the plan has CLATTN_BACKWARD_DSINK */
+    /* backward: in   (B,Hq,N) float32, strides as of lse; with clattn_score.dlse */
+    clattn_tensor dlse;
+    /* forward: out   (B,Hq,N) float32, strides as of lse; with clattn_score.max_logit */
+    clattn_tensor max_logit;
 } clattn_tensors;
 
 /* clang-format off */
@@ -492,7 +520,8 @@ typedef struct clattn_tensors {
     {                                                                                                                  \
         sizeof(clattn_tensors), CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,                \
             CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,                  \
-            CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR                                                       \
+            CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,                  \
+            CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR                                     \
     }
 CLATTN_API void clattn_tensors_init(clattn_tensors *tensors, size_t struct_size);
 
@@ -646,6 +675,9 @@ typedef struct clattn_layer_tensors {
     clattn_block dbq, dbkv, dbo;
 
     clattn_tensor alibi; /* in   as in clattn_tensors; if the layer has slopes */
+
+    /* As in clattn_tensors. backward: dbias and dsink are computed if they are present. */
+    clattn_tensor bias, dbias, sink, dsink, max_logit;
 } clattn_layer_tensors;
 
 /* clang-format off */
@@ -656,7 +688,8 @@ typedef struct clattn_layer_tensors {
         sizeof(clattn_layer_tensors), 0, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR,         \
             CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK,      \
             CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK,      \
-            CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_TENSOR      \
+            CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_BLOCK, CLATTN_NO_TENSOR,     \
+            CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR, CLATTN_NO_TENSOR                   \
     }
 CLATTN_API void clattn_layer_tensors_init(clattn_layer_tensors *tensors, size_t struct_size);
 
@@ -727,6 +760,12 @@ typedef struct clattn_arrays {
     clattn_const_array dout;
     clattn_array dq, dk, dv;
     clattn_const_array alibi;
+    clattn_const_array bias;
+    clattn_array dbias;
+    clattn_const_array sink;
+    clattn_array dsink;
+    clattn_const_array dlse;
+    clattn_array max_logit;
 } clattn_arrays;
 
 /* clang-format off */
@@ -735,6 +774,7 @@ typedef struct clattn_arrays {
 #define CLATTN_ARRAYS_INIT                                                                                             \
     {                                                                                                                  \
         sizeof(clattn_arrays), CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY,    \
+            CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY,      \
             CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY,      \
             CLATTN_NO_ARRAY                                                                                            \
     }
@@ -784,12 +824,17 @@ typedef struct clattn_layer_arrays {
     const float *dout;
     float *dx, *dcontext, *dwq, *dwkv, *dwo, *dbq, *dbkv, *dbo;
     clattn_const_array alibi;
+    clattn_const_array bias;
+    clattn_array dbias;
+    clattn_const_array sink;
+    clattn_array dsink, max_logit;
 } clattn_layer_arrays;
 
 #define CLATTN_LAYER_ARRAYS_INIT                                                                                       \
     {                                                                                                                  \
         sizeof(clattn_layer_arrays), 0, NULL, NULL, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, NULL, NULL, NULL, NULL, NULL,    \
-            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, CLATTN_NO_ARRAY                          \
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY,        \
+            CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY, CLATTN_NO_ARRAY                                         \
     }
 CLATTN_API void clattn_layer_arrays_init(clattn_layer_arrays *arrays, size_t struct_size);
 

@@ -33,7 +33,9 @@ static const struct place layout[] = {
 
     AT(clattn_score, scale, 0), AT(clattn_score, causal, 4), AT(clattn_score, align, 8), AT(clattn_score, offset, 16),
     AT(clattn_score, mask_dim, 24), AT(clattn_score, window, 56), AT(clattn_score, window_left, 64),
-    AT(clattn_score, window_right, 72), AT(clattn_score, alibi_dim, 80),
+    AT(clattn_score, window_right, 72), AT(clattn_score, alibi_dim, 80), AT(clattn_score, bias_dim, 96),
+    AT(clattn_score, bias_float32, 128), AT(clattn_score, softcap, 132), AT(clattn_score, sinks, 136),
+    AT(clattn_score, dlse, 140), AT(clattn_score, max_logit, 144),
 
     AT(clattn_problem, struct_size, 0), AT(clattn_problem, batch, 8), AT(clattn_problem, q_heads, 16),
     AT(clattn_problem, kv_heads, 24), AT(clattn_problem, q_len, 32), AT(clattn_problem, kv_len, 40),
@@ -54,6 +56,8 @@ static const struct place layout[] = {
     AT(clattn_tensors, mask, 176), AT(clattn_tensors, kv_lengths, 232), AT(clattn_tensors, out, 288),
     AT(clattn_tensors, lse, 344), AT(clattn_tensors, dout, 400), AT(clattn_tensors, dq, 456),
     AT(clattn_tensors, dk, 512), AT(clattn_tensors, dv, 568), AT(clattn_tensors, alibi, 624),
+    AT(clattn_tensors, bias, 680), AT(clattn_tensors, dbias, 736), AT(clattn_tensors, sink, 792),
+    AT(clattn_tensors, dsink, 848), AT(clattn_tensors, dlse, 904), AT(clattn_tensors, max_logit, 960),
 
     SIZE(clattn_block, 16), AT(clattn_block, mem, 0), AT(clattn_block, offset, 8),
 
@@ -65,7 +69,8 @@ static const struct place layout[] = {
     AT(clattn_layer_tensors, dout, 288), AT(clattn_layer_tensors, dx, 304), AT(clattn_layer_tensors, dcontext, 320),
     AT(clattn_layer_tensors, dwq, 336), AT(clattn_layer_tensors, dwkv, 352), AT(clattn_layer_tensors, dwo, 368),
     AT(clattn_layer_tensors, dbq, 384), AT(clattn_layer_tensors, dbkv, 400), AT(clattn_layer_tensors, dbo, 416),
-    AT(clattn_layer_tensors, alibi, 432),
+    AT(clattn_layer_tensors, alibi, 432), AT(clattn_layer_tensors, bias, 488), AT(clattn_layer_tensors, dbias, 544),
+    AT(clattn_layer_tensors, sink, 600), AT(clattn_layer_tensors, dsink, 656), AT(clattn_layer_tensors, max_logit, 712),
 
     SIZE(clattn_array, 40), AT(clattn_array, data, 0), AT(clattn_array, stride, 8),
     SIZE(clattn_const_array, 40), AT(clattn_const_array, data, 0), AT(clattn_const_array, stride, 8),
@@ -73,7 +78,9 @@ static const struct place layout[] = {
     AT(clattn_arrays, struct_size, 0), AT(clattn_arrays, q, 8), AT(clattn_arrays, k, 48), AT(clattn_arrays, v, 88),
     AT(clattn_arrays, mask, 128), AT(clattn_arrays, kv_lengths, 168), AT(clattn_arrays, out, 208),
     AT(clattn_arrays, lse, 248), AT(clattn_arrays, dout, 288), AT(clattn_arrays, dq, 328), AT(clattn_arrays, dk, 368),
-    AT(clattn_arrays, dv, 408), AT(clattn_arrays, alibi, 448),
+    AT(clattn_arrays, dv, 408), AT(clattn_arrays, alibi, 448), AT(clattn_arrays, bias, 488),
+    AT(clattn_arrays, dbias, 528), AT(clattn_arrays, sink, 568), AT(clattn_arrays, dsink, 608),
+    AT(clattn_arrays, dlse, 648), AT(clattn_arrays, max_logit, 688),
 
     AT(clattn_layer_arrays, struct_size, 0), AT(clattn_layer_arrays, accumulate, 8), AT(clattn_layer_arrays, x, 16),
     AT(clattn_layer_arrays, context, 24), AT(clattn_layer_arrays, mask, 32), AT(clattn_layer_arrays, kv_lengths, 72),
@@ -82,7 +89,9 @@ static const struct place layout[] = {
     AT(clattn_layer_arrays, out, 160), AT(clattn_layer_arrays, dout, 168), AT(clattn_layer_arrays, dx, 176),
     AT(clattn_layer_arrays, dcontext, 184), AT(clattn_layer_arrays, dwq, 192), AT(clattn_layer_arrays, dwkv, 200),
     AT(clattn_layer_arrays, dwo, 208), AT(clattn_layer_arrays, dbq, 216), AT(clattn_layer_arrays, dbkv, 224),
-    AT(clattn_layer_arrays, dbo, 232), AT(clattn_layer_arrays, alibi, 240),
+    AT(clattn_layer_arrays, dbo, 232), AT(clattn_layer_arrays, alibi, 240), AT(clattn_layer_arrays, bias, 280),
+    AT(clattn_layer_arrays, dbias, 320), AT(clattn_layer_arrays, sink, 360), AT(clattn_layer_arrays, dsink, 400),
+    AT(clattn_layer_arrays, max_logit, 440),
 
     AT(clattn_run_info, struct_size, 0), AT(clattn_run_info, plan, 8), AT(clattn_run_info, plan_seconds, 16),
     AT(clattn_run_info, upload_seconds, 24), AT(clattn_run_info, kernel_seconds, 32),

@@ -26,6 +26,10 @@ static clattn_status check_flag(const char *name, int value)
 /* FLT_MAX / log2(e), rounded down. */
 #define MAX_SCALE 2.358e38f
 
+/* Within these, neither scale / softcap nor softcap log2(e) leaves float32 for usual scales. */
+#define MIN_SOFTCAP 0x1p-60f
+#define MAX_SOFTCAP 0x1p60f
+
 /* Most elements of a tensor, and most of N + M: small enough that sums and byte counts do not
  * overflow. */
 #define MAX_ELEMENTS ((int64_t)1 << 58)
@@ -68,19 +72,19 @@ static clattn_status check_sizes(const clattn_problem *p)
     return status;
 }
 
-static clattn_status check_mask(const clattn_problem *p)
+/* The shape of a mask or a bias. */
+static clattn_status check_broadcast(const clattn_problem *p, const char *name, const int64_t *dim)
 {
-    const int64_t *dim = p->score.mask_dim;
     const int64_t whole[4] = {p->batch, p->q_heads, p->q_len, p->kv_len};
     if (!dim[0] && !dim[1] && !dim[2] && !dim[3])
         return CLATTN_SUCCESS;
     for (size_t i = 0; i < 4; ++i)
         if (dim[i] != 1 && dim[i] != whole[i])
             return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                                "problem.score.mask_dim[%zu] is %" PRId64 "; allowed are 1 and %" PRId64
-                                " (or 0 in all four: no mask)",
-                                i, dim[i], whole[i]);
-    return check_product("mask", dim, 4);
+                                "problem.score.%s_dim[%zu] is %" PRId64 "; allowed are 1 and %" PRId64
+                                " (or 0 in all four: no %s)",
+                                name, i, dim[i], whole[i], name);
+    return check_product(name, dim, 4);
 }
 
 static clattn_status check_window(const clattn_score *s)
@@ -109,16 +113,41 @@ static clattn_status check_alibi(const clattn_problem *p)
     return CLATTN_SUCCESS;
 }
 
+static clattn_status check_options(const clattn_score *s)
+{
+    const struct {
+        const char *name;
+        int value;
+    } flags[] = {{"score.bias_float32", s->bias_float32},
+                 {"score.sinks", s->sinks},
+                 {"score.dlse", s->dlse},
+                 {"score.max_logit", s->max_logit}};
+    for (size_t i = 0; i < ARRAY_SIZE(flags); ++i) {
+        const clattn_status status = check_flag(flags[i].name, flags[i].value);
+        if (status)
+            return status;
+    }
+    if (s->softcap != 0.0f && !(s->softcap >= MIN_SOFTCAP && s->softcap <= MAX_SOFTCAP))
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "problem.score.softcap is %g; allowed are 0 (no cap) and 2^-60 to 2^60",
+                            (double)s->softcap);
+    return CLATTN_SUCCESS;
+}
+
 static clattn_status check_score(const clattn_problem *p)
 {
     const clattn_score *s = &p->score;
     clattn_status status = check_flag("score.causal", s->causal);
     if (!status)
-        status = check_mask(p);
+        status = check_broadcast(p, "mask", s->mask_dim);
     if (!status)
         status = check_window(s);
     if (!status)
         status = check_alibi(p);
+    if (!status)
+        status = check_broadcast(p, "bias", s->bias_dim);
+    if (!status)
+        status = check_options(s);
     if (status)
         return status;
     if (s->scale != 0.0f && !(fabsf(s->scale) >= FLT_MIN && fabsf(s->scale) <= MAX_SCALE))

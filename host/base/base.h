@@ -9,6 +9,9 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
+/* The passes that may follow a forward. */
+enum { CLATTN__GRADIENTS = CLATTN_BACKWARD | CLATTN_BACKWARD_DBIAS | CLATTN_BACKWARD_DSINK };
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* ---- status.c: the last error of each thread ---- */

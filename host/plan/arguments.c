@@ -95,7 +95,8 @@ clattn_status clattn__set_arguments(const struct clattn__stage *stage, cl_kernel
 {
     struct clattn__argument arguments[BUFFER_COUNT];
     const size_t count = clattn__arguments(&stage->config, arguments);
-    cl_int error = clSetKernelArg(kernel, 0, sizeof *call, call);
+    const bool options = stage->config.compiled & CLATTN__CALL_OPTIONS;
+    cl_int error = clSetKernelArg(kernel, 0, options ? sizeof *call : CLATTN__PLAIN_CALL_BYTES, call);
     for (size_t i = 0; !error && i < count; ++i) {
         const struct clattn__memory *buffer = &buffers[arguments[i].buffer];
         error = buffer->svm ? clattn__svm_set_argument(kernel, (cl_uint)i + 1, buffer->svm)

@@ -84,7 +84,7 @@ const struct clattn__stage *clattn__stage_for(const clattn_plan *plan, enum clat
 
 bool clattn__stage_is_of(const struct clattn__stage *stage, unsigned pass)
 {
-    const unsigned whole = pass == CLATTN_FORWARD ? CLATTN_FORWARD : CLATTN_BACKWARD;
+    const unsigned whole = pass == CLATTN_FORWARD ? CLATTN_FORWARD : CLATTN__GRADIENTS;
     return clattn__kernel_passes[stage->config.kernel] & whole;
 }
 

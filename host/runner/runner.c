@@ -154,8 +154,8 @@ static clattn_status make_workspace(struct run *run, unsigned passes)
     clattn_status status = CLATTN_SUCCESS;
     if (passes & CLATTN_FORWARD)
         status = clattn_plan_workspace_size(plan, CLATTN_FORWARD, &forward);
-    if (!status && passes & CLATTN_BACKWARD)
-        status = clattn_plan_workspace_size(plan, passes & CLATTN_BACKWARD, &backward);
+    if (!status && passes & CLATTN__GRADIENTS)
+        status = clattn_plan_workspace_size(plan, passes & CLATTN__GRADIENTS, &backward);
     run->info.workspace_bytes = forward > backward ? forward : backward;
     if (!status && run->info.workspace_bytes)
         status = clattn__transfer_buffer(&run->transfer, "workspace", run->info.workspace_bytes, &run->workspace);
@@ -169,7 +169,7 @@ static clattn_status run_kernels(struct run *run, unsigned passes)
     const double start = clattn__seconds_now();
     if (passes & CLATTN_FORWARD)
         status = clattn_enqueue_forward(plan, run->runner->queue, &run->tensors, run->workspace, 0, NULL, NULL);
-    if (!status && passes & CLATTN_BACKWARD)
+    if (!status && passes & CLATTN__GRADIENTS)
         status = clattn_enqueue_backward(plan, run->runner->queue, &run->tensors, run->workspace, 0, NULL, NULL);
     if (!status)
         status = clattn__runner_finish(run->runner);
@@ -181,7 +181,7 @@ static clattn_status run_kernels(struct run *run, unsigned passes)
 static clattn_status run_passes(struct run *run, const clattn_problem *problem, const clattn_arrays *arrays,
                                 unsigned passes)
 {
-    const unsigned pass = passes & CLATTN_BACKWARD ? passes & CLATTN_BACKWARD : CLATTN_FORWARD;
+    const unsigned pass = passes & CLATTN__GRADIENTS ? passes & CLATTN__GRADIENTS : CLATTN_FORWARD;
     clattn_status status = make_plan(run, problem, passes);
     if (!status)
         status = bind_arrays(run, problem, arrays, pass);
@@ -259,6 +259,8 @@ clattn_status clattn_run_backward(clattn_runner *runner, const clattn_problem *p
     passes |= a.dq.data ? CLATTN_BACKWARD_DQ : 0;
     passes |= a.dk.data ? CLATTN_BACKWARD_DK : 0;
     passes |= a.dv.data ? CLATTN_BACKWARD_DV : 0;
+    passes |= a.dbias.data ? CLATTN_BACKWARD_DBIAS : 0;
+    passes |= a.dsink.data ? CLATTN_BACKWARD_DSINK : 0;
     if (!passes)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "no gradient is asked for: dq, dk and dv are all NULL");
     if (!a.out.data || !a.lse.data)

@@ -55,7 +55,7 @@ static void set_problem(clattn_engine engine, const clattn_problem *problem, str
     const int run = clattn__engine_find(engine)->run;
     config->long_sums = streamed_rows(problem, config->kernel) > run ? run : 0;
     config->dtype = problem->dtype;
-    config->compiled = clattn__features(problem) & CLATTN__COMPILED;
+    config->compiled = clattn__features(problem) & CLATTN__COMPILED & clattn__kernel_features[config->kernel];
     config->packed = clattn__config_pack(problem) > 1;
     config->mask = clattn__config_mask(problem);
 }

@@ -15,6 +15,19 @@ const unsigned clattn__kernel_passes[KERNEL_COUNT] = {
     [KERNEL_TENSOR_MAPS] = CLATTN_FORWARD | CLATTN_BACKWARD,
 };
 
+#define SCORES_COMPILED                                                                                                \
+    (CLATTN__FEATURE(WINDOW) | CLATTN__FEATURE(ALIBI) | CLATTN__FEATURE(BIAS) | CLATTN__FEATURE(SOFTCAP) |             \
+     CLATTN__FEATURE(SINKS))
+
+const uint64_t clattn__kernel_features[KERNEL_COUNT] = {
+    [KERNEL_FORWARD] = SCORES_COMPILED | CLATTN__FEATURE(MAX_LOGIT),
+    [KERNEL_COMBINE] = CLATTN__FEATURE(SINKS) | CLATTN__FEATURE(MAX_LOGIT),
+    [KERNEL_DQ] = SCORES_COMPILED | CLATTN__FEATURE(DLSE),
+    [KERNEL_DKDV] = SCORES_COMPILED,
+    [KERNEL_BACKWARD_FUSED] = SCORES_COMPILED,
+    [KERNEL_DELTA] = CLATTN__FEATURE(DLSE),
+};
+
 /* The other kernels have no scores: one program serves all problems. */
 bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {

@@ -5,6 +5,7 @@
 #define CLATTN_SELECT_CONFIG_H
 
 #include "opencl/device.h"
+#include "select/feature.h"
 
 enum clattn__kernel {
     KERNEL_FORWARD,
@@ -59,6 +60,9 @@ enum { CLATTN__MAPS_A_BATCH = 4, CLATTN__MAP_SETS = 2, CLATTN__MAP_BYTES = 128 }
 extern const char *const clattn__kernel_names[KERNEL_COUNT];
 /* The passes that each kernel serves. */
 extern const unsigned clattn__kernel_passes[KERNEL_COUNT];
+
+/* The features of CLATTN__COMPILED that each kernel has code for. */
+extern const uint64_t clattn__kernel_features[KERNEL_COUNT];
 
 /* Whether keys are the stationary rows, and queries streamed. */
 bool clattn__config_keys_stationary(enum clattn__kernel kernel);

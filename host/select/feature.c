@@ -23,6 +23,11 @@ uint64_t clattn__features(const clattn_problem *problem)
         [FEATURE_KEY_SPLITS] = (problem->kv_splits > 1),
         [FEATURE_WINDOW] = problem->score.window,
         [FEATURE_ALIBI] = (problem->score.alibi_dim[0] != 0),
+        [FEATURE_BIAS] = (problem->score.bias_dim[0] != 0),
+        [FEATURE_SOFTCAP] = (problem->score.softcap != 0.0f),
+        [FEATURE_SINKS] = problem->score.sinks,
+        [FEATURE_DLSE] = problem->score.dlse,
+        [FEATURE_MAX_LOGIT] = problem->score.max_logit,
     };
     uint64_t features = 0;
     for (int i = 0; i < FEATURE_COUNT; ++i)

@@ -21,14 +21,24 @@
     FEATURE(NEGATIVE_SCALE, "a negative scale")                                                                        \
     FEATURE(KEY_SPLITS, "keys in splits, as kv_splits asks")                                                           \
     FEATURE(WINDOW, "a window")                                                                                        \
-    FEATURE(ALIBI, "ALiBi slopes")
+    FEATURE(ALIBI, "ALiBi slopes")                                                                                     \
+    FEATURE(BIAS, "a bias")                                                                                            \
+    FEATURE(SOFTCAP, "a softcap")                                                                                      \
+    FEATURE(SINKS, "sinks")                                                                                            \
+    FEATURE(DLSE, "a gradient of lse")                                                                                 \
+    FEATURE(MAX_LOGIT, "the largest logits")
 
 #define CLATTN__FEATURE_NUMBER(name, text) FEATURE_##name,
 enum { CLATTN__FEATURE_LIST(CLATTN__FEATURE_NUMBER) FEATURE_COUNT };
 #define CLATTN__FEATURE(name) ((uint64_t)1 << FEATURE_##name)
 
 /* Features whose code is compiled only on demand, by -DNAME=1 (default 0). */
-#define CLATTN__COMPILED (CLATTN__FEATURE(WINDOW) | CLATTN__FEATURE(ALIBI))
+#define CLATTN__COMPILED (CLATTN__FEATURE(WINDOW) | CLATTN__FEATURE(ALIBI) | CLATTN__CALL_OPTIONS)
+
+/* Those whose numbers are at the end of struct call, which other kernels do not get. */
+#define CLATTN__CALL_OPTIONS                                                                                           \
+    (CLATTN__FEATURE(BIAS) | CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(SINKS) | CLATTN__FEATURE(DLSE) |               \
+     CLATTN__FEATURE(MAX_LOGIT))
 
 /* Groups of features. SCORES is what kernels/attention/ does to a score in every engine. */
 #define CLATTN__SCORES                                                                                                 \

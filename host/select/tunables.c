@@ -105,6 +105,7 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
     const bool scores = clattn__config_has_tiles(c->kernel);
     int length = snprintf(options, CLATTN__OPTIONS_MAX, "-cl-std=CL1.2 -DSTORAGE=%d -DPACKED=%d -DMASK=%d",
                           (int)c->dtype, scores && c->packed, scores ? (int)c->mask : 0);
+    length += print_compiled(c->compiled, options + length, CLATTN__OPTIONS_MAX - (size_t)length);
     if (c->kernel == KERNEL_DELTA)
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DTX=%d -DTY=%d -DTILE_ROWS=%d", c->tx,
                  c->ty, c->tile_rows);
@@ -112,7 +113,6 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DITEMS=%zu", c->group_size);
     if (!scores)
         return;
-    length += print_compiled(c->compiled, options + length, CLATTN__OPTIONS_MAX - (size_t)length);
     length += snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length,
                        " -DENGINE=%d -DLONG_SUMS=%d -DD_PAD=%d -DDV_PAD=%d", (int)c->engine, c->long_sums, c->d_pad,
                        c->dv_pad);

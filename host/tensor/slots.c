@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { BOTH_PASSES = CLATTN_FORWARD | CLATTN_BACKWARD };
+enum { BOTH_PASSES = CLATTN_FORWARD | CLATTN__GRADIENTS };
 
 static const struct line {
     const char *name;
@@ -38,11 +38,14 @@ static void find_extents(const clattn_problem *p, struct extent extents[TENSOR_S
     memcpy(extents, all, sizeof all);
 }
 
-static size_t element_bytes(enum clattn__elements elements, clattn_dtype dtype)
+static size_t element_bytes(enum clattn__elements elements, const clattn_problem *problem)
 {
+    const size_t stored = problem->dtype == CLATTN_FLOAT32 ? 4 : 2;
     switch (elements) {
     case STORED:
-        return dtype == CLATTN_FLOAT32 ? 4 : 2;
+        return stored;
+    case OF_BIAS:
+        return problem->score.bias_float32 ? 4 : stored;
     case BYTE:
         return 1;
     case FLOAT:
@@ -67,7 +70,7 @@ size_t clattn__slots(const clattn_problem *problem, unsigned pass, struct clattn
         slot->use = line->written & pass ? TENSOR_OUTPUT : TENSOR_INPUT;
         slot->optional = i == TENSOR_SLOT_LSE && slot->use == TENSOR_OUTPUT;
         slot->elements = line->elements;
-        slot->element_bytes = element_bytes(line->elements, problem->dtype);
+        slot->element_bytes = element_bytes(line->elements, problem);
         memcpy(slot->count, extents[i].dim, sizeof slot->count);
         slot->depth = extents[i].dim[3];
     }

@@ -22,7 +22,8 @@ int64_t clattn__view_extent(const struct clattn__view *view);
 /* Fails if an output shares bytes with another view or with itself. */
 clattn_status clattn__views_check_overlap(const struct clattn__view *views, size_t count);
 
-enum clattn__elements { STORED, FLOAT, INT, BYTE }; /* STORED: in the problem's dtype */
+/* STORED: in the problem's dtype; OF_BIAS: in that, or float32 with score.bias_float32. */
+enum clattn__elements { STORED, FLOAT, INT, BYTE, OF_BIAS };
 
 /* A tensor of a pass. */
 struct clattn__tensor_slot {

@@ -20,11 +20,20 @@ typedef float arg_float;
 #endif
 #endif
 
+/* Kernels without any of these options have no members for them. */
+#if defined(BIAS) || defined(SOFTCAP) || defined(SINKS) || defined(DLSE) || defined(MAX_LOGIT)
+#define HAS_CALL_OPTIONS 1
+#else
+#define HAS_CALL_OPTIONS 0
+#endif
+
 /* Whether rows of a tensor may begin after row 0 (`begin` of struct rows). If not, no code compares
  * with it. */
 #define ROWS_BEGIN_LATE WINDOW
 #else
+#include <stddef.h>
 #include <stdint.h>
+#define HAS_CALL_OPTIONS 1
 typedef int64_t arg_long;
 typedef int32_t arg_int;
 typedef float arg_float;
@@ -64,6 +73,19 @@ struct call {
     arg_float headroom, headroom_log2;  /* factor of the forward's P, a power of two: see softmax.cl */
     arg_float large;                    /* scores beyond it are large: see score_weight */
     arg_float zero;                     /* 0, unknown to compilers */
+#if HAS_CALL_OPTIONS
+    struct view bias, dbias; /* strides are 0 along dimensions of size 1 */
+    arg_long bias_column;    /* their stride along keys: 1 or 0 */
+    struct view sink, dsink; /* a head has one row of one element */
+    struct view dlse, max_logit;
+    arg_float softcap;
+    arg_int bias_float32; /* 1: the elements of bias and dbias are float32 */
+#endif
 };
+
+#ifndef __OPENCL_C_VERSION__
+/* The bytes of struct call in kernels without these options. */
+#define CLATTN__PLAIN_CALL_BYTES offsetof(struct call, bias)
+#endif
 
 #endif
