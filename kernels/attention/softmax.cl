@@ -30,7 +30,8 @@ INLINE bool softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call
         }
         row_max[r] = most;
 #if LATE_SCALE
-        large |= fabs(most) > a->large; /* -inf counts too, a row that sees no key of the tile: rare and harmless */
+        /* In an edge tile, -inf is a row of hidden keys, and not large. */
+        large |= fabs(most) > a->large && (full || most != -INFINITY);
 #endif
     }
     return large;
