@@ -5,7 +5,7 @@
 #   demo      compiler, CMake, OpenCL headers and loader; PoCL, an OpenCL for the CPU, if there is no
 #             other device
 #   test      the same, PoCL always, and cmocka; for the layer and some tests also CLBlast, oclgrind,
-#             clang, OpenBLAS, Python, abigail-tools
+#             clang, OpenBLAS, Python, abigail-tools, jemalloc
 #   offline   as test, plus compilers for GPUs that this machine lacks (about 400 MB, with Intel's
 #             OpenCL driver for GPUs), 32-bit headers, and mmdebstrap for scripts/chroot_test.sh
 #
@@ -17,7 +17,8 @@ set -eu
 
 build_packages="build-essential cmake ninja-build pkg-config opencl-headers ocl-icd-opencl-dev libmd-dev clinfo"
 test_packages="pocl-opencl-icd libcmocka-dev"
-some_tests_packages="libclblast-dev libopenblas-dev oclgrind clang libclang-rt-dev python3 python3-venv abigail-tools"
+some_tests_packages="libclblast-dev libopenblas-dev oclgrind clang libclang-rt-dev python3 python3-venv abigail-tools \
+    libjemalloc2"
 offline_packages="clang-19 rocm-device-libs libclc-15 intel-opencl-icd libc6-dev-i386 mmdebstrap"
 
 say() {

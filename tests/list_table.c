@@ -2,7 +2,7 @@
 /* Prints the configurations of the engines' built-in tables for GPUs of several sizes, for offline
  * compilers. A line is "ENGINE NAME ITEMS LOCAL_BYTES OPTIONS", ITEMS and LOCAL_BYTES being a
  * work-group's; lines may repeat. Every storage type, head dimensions from 32 to 256. With the
- * argument `few`: 64, in an engine's first type, and 128, on large devices only. Score options that
+ * argument `few`: 128, and 64 in an engine's first type without masks, on large devices only. Score options that
  * are compiled into kernels: all together, in one type, with the head dimensions of `few`. */
 #include "select/choose.h"
 #include "select/engine.h"
@@ -97,7 +97,8 @@ int main(int argc, char **argv)
         for (size_t e = 0; e < ARRAY_SIZE(engines); ++e)
             for (size_t d = 0; d < (few_only ? SHORT : ARRAY_SIZE(dims)); ++d)
                 for (size_t s = 0; s < ARRAY_SIZE(shapes); ++s)
-                    if ((i < LARGE || shapes[s].plain) && (d < SHORT || !shapes[s].options))
+                    if ((i < LARGE || shapes[s].plain) && (d < SHORT || !shapes[s].options) &&
+                        !(few_only && d == 0 && shapes[s].mask_rows))
                         list_shape(&device, engines[e], &shapes[s], dims[d],
                                    i < LARGE && shapes[s].plain && !(few_only && d == 0));
     }

@@ -18,7 +18,7 @@
 
 /* A plan runs a dozen products of a hundred OpenCL calls each. Up to DENSE every call fails in
  * turn, then each STRIDEth; with CLATTN_TEST_NIGHTLY set, more of both. */
-enum { SKIPPED = 77, MOST_CALLS = 10000, DENSE = 50, STRIDE = 101, NIGHTLY_DENSE = 200, NIGHTLY_STRIDE = 23 };
+enum { SKIPPED = 77, MOST_CALLS = 10000, DENSE = 30, STRIDE = 101, NIGHTLY_DENSE = 200, NIGHTLY_STRIDE = 23 };
 
 static const struct fault_control *faults;
 

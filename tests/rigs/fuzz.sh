@@ -8,6 +8,7 @@
 # Exit status 77: clang or its run-time libraries (Debian: clang, libclang-rt-dev) are missing. The
 # corpus is copied, so that new inputs stay in WORK_FOLDER. Prints an input that fails.
 set -eu
+unset LD_PRELOAD # another allocator, which AddressSanitizer cannot replace
 
 name=$1
 source=$2
