@@ -149,6 +149,9 @@ char *case_print(const struct test_case *c, char *line)
     if (p->score.scale != 0.0f) {
         put(line, "scale=%.9g", (double)p->score.scale);
     }
+    if (p->score.softcap != 0.0f) {
+        put(line, "softcap=%.9g", (double)p->score.softcap);
+    }
     if (!c->want_lse) {
         put(line, "nolse");
     } else if ((c->passes & CLATTN_BACKWARD) != CLATTN_BACKWARD) {
@@ -317,6 +320,14 @@ static int parse_scale(const char *value, struct test_case *c)
     return end != value && *end == '\0';
 }
 
+static int parse_softcap(const char *value, struct test_case *c)
+{
+    char *end;
+
+    c->problem.score.softcap = strtof(value, &end);
+    return end != value && *end == '\0';
+}
+
 static int parse_seed(const char *value, struct test_case *c)
 {
     char *end;
@@ -358,7 +369,7 @@ static const struct {
                {"window=", parse_window}, {"kvlen=", parse_length},   {"layout=", parse_layout},
                {"data=", parse_data},     {"tile=", parse_tile},      {"scale=", parse_scale},
                {"seed=", parse_seed},     {"grad=", parse_gradients}, {"splits=", parse_splits},
-               {"alibi=", parse_alibi}};
+               {"alibi=", parse_alibi},   {"softcap=", parse_softcap}};
 
 static int parse_word(const char *word, struct test_case *c, unsigned *seen)
 {

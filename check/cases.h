@@ -9,6 +9,7 @@
  *   causal                        align=top-left|bottom-right|OFFSET       (default bottom-right)
  *   window=LEFT,RIGHT             -1: no end on that side
  *   alibi=[KIND:]B,H              alibi_dim; KIND: usual|varied            (default usual)
+ *   softcap=X
  *   mask=[KIND:]B,H,N,M           mask_dim
  *                                 KIND: random|prefix|suffix|deadrows|false (default random)
  *   kvlen or kvlen=LENGTH         key lengths: a mixture, or the same for every batch

@@ -398,6 +398,8 @@ size_t case_table(enum case_tier tier, struct test_case *cases, size_t capacity)
     add_dtype(&t, "bfloat16", CLATTN_BFLOAT16);
     t.group = "window";
     add_lines(&t);
+    t.group = "softcap";
+    add_lines(&t);
     return t.count;
 }
 

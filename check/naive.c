@@ -17,6 +17,7 @@ struct work {
     double scale;
     int64_t *keys;    /* (M) the visible keys of the current row */
     double *score;    /* (M) S, then P, of those keys */
+    double *slope;    /* (M) of the softcap, of those keys */
     double *row;      /* (max(D,Dv)) a row of O or dQ before rounding */
     double *dk, *dv;  /* (M,D), (M,Dv) of one key head before rounding; NULL: only one row is computed */
     int64_t key_head; /* the current one */
@@ -42,12 +43,13 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->dout = host_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
     w->scale = score_scale(p);
     w->keys = malloc(m * sizeof *w->keys);
-    w->score = malloc((m + (keys + 1) * (d + dv)) * sizeof *w->score);
+    w->score = malloc((2 * m + (keys + 1) * (d + dv)) * sizeof *w->score);
     if (w->keys == NULL || w->score == NULL) {
         work_end(w);
         return -1;
     }
-    w->row = w->score + m;
+    w->slope = w->score + m;
+    w->row = w->score + 2 * m;
     w->dk = whole ? w->row + d + dv : NULL;
     w->dv = whole ? w->dk + m * d : NULL;
     return 0;
@@ -96,7 +98,10 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i)
     for (int64_t t = 0; t < count; t++) {
         const float *k = host_row(&w->k, b, w->key_head, w->keys[t]);
 
-        w->score[t] = rounded(w, score_of_pair(w->p, w->a, b, h, i, w->keys[t], dot(q, k, w->p->qk_dim)));
+        const double product = dot(q, k, w->p->qk_dim);
+
+        w->score[t] = rounded(w, score_of_pair(w->p, w->a, b, h, i, w->keys[t], product));
+        w->slope[t] = score_slope(w->p, product);
         most = fmax(most, w->score[t]);
     }
     for (int64_t t = 0; t < count; t++) {
@@ -130,7 +135,7 @@ static void backward_row(struct work *w, int64_t b, int64_t h, int64_t i, int64_
     for (int64_t t = 0; t < count; t++) {
         const int64_t j = w->keys[t];
         const double dp = rounded(w, dot(dout, host_row(&w->v, b, w->key_head, j), dv));
-        const double ds = rounded(w, w->score[t] * (dp - delta));
+        const double ds = rounded(w, w->slope[t] * rounded(w, w->score[t] * (dp - delta)));
 
         add_scaled(w->row, ds, host_row(&w->k, b, w->key_head, j), d);
         if (w->dk != NULL) {

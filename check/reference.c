@@ -18,8 +18,9 @@ struct work {
     struct reference_sizes unwanted; /* target of `sizes` where the caller passes NULL */
     int64_t *keys;                   /* (M) the visible keys of the current row */
     double *score;                   /* (M) S, then P, of those keys */
-    double *dscore;                  /* (M) dP, then scale dS, of those keys */
-    double *terms;                   /* (M) size of dP, then of scale dS (see reference_sizes) */
+    double *dscore;                  /* (M) dP, then the gradient of the product, of those keys */
+    double *slope;                   /* (M) of the softcap (score_slope), of those keys */
+    double *terms;                   /* (M) size of dP, then of that gradient (see reference_sizes) */
     double *bounds;                  /* (2,M) sizes of dK and dV */
     double *out_row;                 /* (Dv) */
 };
@@ -44,7 +45,7 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->unwanted = (struct reference_sizes){0};
     w->scale = score_scale(p);
     w->keys = malloc(m * sizeof *w->keys);
-    w->score = calloc(5 * m + (size_t)p->v_dim, sizeof *w->score);
+    w->score = calloc(6 * m + (size_t)p->v_dim, sizeof *w->score);
     if (w->keys == NULL || w->score == NULL) {
         work_end(w);
         return -1;
@@ -52,7 +53,8 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->dscore = w->score + m;
     w->terms = w->score + 2 * m;
     w->bounds = w->score + 3 * m;
-    w->out_row = w->score + 5 * m;
+    w->slope = w->score + 5 * m;
+    w->out_row = w->score + 6 * m;
     return 0;
 }
 
@@ -114,6 +116,7 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, doub
         const double product = dot(q, host_row(&w->k, b, hk, w->keys[t]), p->qk_dim, &size);
 
         w->score[t] = score_of_pair(p, w->a, b, h, i, w->keys[t], product);
+        w->slope[t] = score_slope(p, product);
         raise_to(&w->sizes->score, fabs(w->scale * product));
         raise_to(&w->sizes->lse, fabs(w->scale) * size);
         most = fmax(most, w->score[t]);
@@ -153,7 +156,7 @@ static void forward_row(struct work *w, int64_t b, int64_t h, int64_t i, double 
     }
 }
 
-/* Fills w->keys, w->score with P, w->dscore with scale dS, and w->terms; returns the number of
+/* Fills w->keys, w->score with P, w->dscore with the gradient of the product, and w->terms; returns the number of
  * visible keys. */
 static int64_t gradient_row(struct work *w, int64_t b, int64_t h, int64_t i)
 {
@@ -174,8 +177,8 @@ static int64_t gradient_row(struct work *w, int64_t b, int64_t h, int64_t i)
     for (int64_t t = 0; t < count; t++) {
         const float *k = host_row(&w->k, b, hk, w->keys[t]);
 
-        w->terms[t] = fabs(w->scale) * w->score[t] * (w->terms[t] + delta_size);
-        w->dscore[t] = w->scale * w->score[t] * (w->dscore[t] - delta);
+        w->terms[t] = fabs(w->scale) * w->slope[t] * w->score[t] * (w->terms[t] + delta_size);
+        w->dscore[t] = w->scale * w->slope[t] * w->score[t] * (w->dscore[t] - delta);
         bound += w->terms[t] * largest(k, p->qk_dim);
     }
     raise_to(&w->sizes->dq, bound);

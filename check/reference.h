@@ -2,6 +2,7 @@
 /* Attention and its gradients in double, written as the formulas are: the truth of every test.
  *
  *   S = scale Q K^T     P = softmax(S over visible keys)     O = P V     L_i = log sum_j exp S_ij
+ *   With a softcap c, S = c tanh(scale Q K^T / c), and dS is multiplied by 1 - tanh^2 in dQ and dK.
  *   delta_i = dO_i . O_i     dS = P * (dO V^T - delta)     dQ = scale dS K     dK = scale dS^T Q     dV = P^T dO
  *
  * Shares only the struct types of clattn.h with the library. Inputs are float32 host arrays with

@@ -131,8 +131,24 @@ static double alibi(const clattn_problem *p, const clattn_arrays *a, int64_t b, 
     return -(double)*slopes * fabs((double)i + (double)diagonal(p, a, b) - (double)j);
 }
 
+/* The scaled product over the softcap. */
+static double capped_share(const clattn_problem *p, double dot)
+{
+    return score_scale(p) * dot / (double)p->score.softcap;
+}
+
+double score_slope(const clattn_problem *p, double dot)
+{
+    const double c = p->score.softcap != 0.0f ? cosh(fmin(fabs(capped_share(p, dot)), 300.0)) : 1.0;
+
+    return 1.0 / (c * c);
+}
+
 double score_of_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j,
                      double dot)
 {
-    return score_scale(p) * dot + alibi(p, a, b, h, i, j);
+    const double capped =
+        p->score.softcap != 0.0f ? (double)p->score.softcap * tanh(capped_share(p, dot)) : score_scale(p) * dot;
+
+    return capped + alibi(p, a, b, h, i, j);
 }

@@ -16,9 +16,13 @@ int visible_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int
  * false in a mask with one row for all queries. */
 int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j);
 
-/* The scale, and the score S (ALiBi included) of a pair with q . k = `dot`, visible or not. */
+/* The scale, and the score S (softcap and ALiBi included) of a pair with q . k = `dot`, visible or
+ * not. */
 double score_scale(const clattn_problem *p);
 double score_of_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j,
                      double dot);
+
+/* The derivative of S by the scaled product: 1 without a softcap. */
+double score_slope(const clattn_problem *p, double dot);
 
 #endif

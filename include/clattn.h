@@ -325,7 +325,9 @@ typedef struct clattn_score {
     int64_t bias_dim[4];
     int bias_float32;
 
-    /* c > 0: S = c tanh(scale q . k / c), before the bias and ALiBi; 0: no cap. 2^-60 to 2^60 */
+    /* c > 0: S = c tanh(scale q . k / c), before the bias and ALiBi: no score is larger than c. Any
+     * scale is good with it. Gradients of q and k have the factor 1 - tanh^2. 0: no cap. 2^-60 to
+     * 2^60, INVALID_ARGUMENT else */
     float softcap;
 
     /* 1: the call has a tensor `sink` of Hq logits, one per query head. A row's softmax has the

@@ -13,7 +13,7 @@
  *       Checks that every element of a float file is X.
  *   npy_helper reference Q K V DOUT [word...]
  *       Compares results with the double reference, as clattn check does. Words:
- *       causal offset=X window=L,R scale=X mask=F alibi=F kvlen=F
+ *       causal offset=X window=L,R scale=X softcap=X mask=F alibi=F kvlen=F
  *       bnhd, dtype=f16|bf16 (the type of the stored results), and at least one result: out=F lse=F dq=F dk=F dv=F.
  *   npy_helper layer X WQ WKV WO [word...]
  *       The same for a layer; see npy_layer.c.
@@ -266,6 +266,8 @@ void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
         p->score.window_right = right;
     } else if (strncmp(word, "scale=", 6) == 0) {
         p->score.scale = strtof(word + 6, NULL);
+    } else if (strncmp(word, "softcap=", 8) == 0) {
+        p->score.softcap = strtof(word + 8, NULL);
     } else if (strncmp(word, "mask=", 5) == 0) {
         a->mask.data = load(word + 5, NPY_BOOL | NPY_UINT8, &header);
         for (int i = 0; i < 4; i++) {

@@ -51,6 +51,7 @@ both "causal offset=14" --causal --align bottom-right --scale 0
 both "window=4,9" --window 4,9
 both "causal kvlen=len32.npy" --causal --kv-len len32.npy
 both alibi=slopes.npy --alibi slopes.npy
+both "causal softcap=1.5" --causal --softcap 1.5
 both dtype=f16 --dtype f16
 both "dtype=bf16 causal" --causal --dtype bf16
 
@@ -164,6 +165,9 @@ expect 2 "forward: no value after --scale" $forward --out o.npy --scale
 expect 2 "forward: unexpected argument: more" $forward --out o.npy more
 expect 2 "devices: unexpected argument: more" devices more
 expect 2 "allowed: a file name" forward --q "" --k k.npy --v v.npy --out o.npy
+for cap in nan inf -1 1e-30 1e30 2x x "" " 1"; do
+    expect 2 "forward: --softcap: found \"$cap\"; allowed: a number from 2^-60 to 2^60" $forward --out o.npy --softcap "$cap"
+done
 for scale in nan inf -inf 1e39 1e-60 1.5x x "" " 1"; do
     expect 2 "forward: --scale: found \"$scale\"; allowed: a finite float32 number" $forward --out o.npy --scale "$scale"
 done

@@ -77,6 +77,7 @@ with_context ""
 with_context "causal offset=-3 mask=mask4.npy" --causal --align -3 --mask mask4.npy
 with_context "window=2,1 offset=-3" --window 2,1 --align -3
 with_context "causal alibi=slopes.npy" --causal --alibi slopes.npy
+with_context "causal softcap=0.5" --causal --softcap 0.5
 with_context "mask=mask2.npy kvlen=lengths.npy" --mask mask2.npy --kv-len lengths.npy
 
 expect 0 "warning: --kv-len long.npy: 1 of 2 lengths lie outside 0 to M = 13" $forward --kv-len long.npy --out out.npy

@@ -115,6 +115,18 @@ static const char *set_scale(options *o, const char *text, size_t member)
     return NULL;
 }
 
+static const char *set_softcap(options *o, const char *text, size_t member)
+{
+    char *end;
+    (void)member;
+    o->score.softcap = strtof(text, &end);
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' ||
+        (o->score.softcap != 0.0f && !(o->score.softcap >= 0x1p-60f && o->score.softcap <= 0x1p60f))) {
+        return "a number from 2^-60 to 2^60, or 0 for no cap";
+    }
+    return NULL;
+}
+
 static const char *set_seconds(options *o, const char *text, size_t member)
 {
     char *end;
@@ -230,6 +242,7 @@ static const struct option_row {
     {"align", set_align, 0, PASSES, 0, false},
     {"window", set_window, 0, PASSES, 0, false},
     {"scale", set_scale, 0, PASSES, 0, false},
+    {"softcap", set_softcap, 0, PASSES, 0, false},
     {"q-tile", set_tile, offsetof(options, q_tile), PASSES, 0, false},
     {"k-tile", set_tile, offsetof(options, k_tile), PASSES, 0, false},
     {"kv-splits", set_tile, offsetof(options, kv_splits), VERB_FORWARD, 0, false},

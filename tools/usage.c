@@ -34,6 +34,7 @@ static const char devices_text[] =
     "  --window L,R      query i sees the keys i + offset - L <= j <= i + offset + R; -1: no end on\n"                 \
     "                    that side\n"                                                                                  \
     "  --scale X         factor of Q K^T; default (or 0): 1/sqrt(D)\n"                                                 \
+    "  --softcap C       C tanh(S / C) in place of each scaled score S; default (or 0): none\n"                        \
     "  --q-tile N        most query rows of a tile; default (or 0): tuned\n"                                           \
     "  --k-tile N        the same for keys\n"                                                                          \
     "  --engine NAME     simt, cpu, nvidia_mma, nvidia_wgmma or auto (the default)\n"                                  \

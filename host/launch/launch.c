@@ -8,6 +8,7 @@
 #include "plan/arguments.h"
 #include "select/split.h"
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -78,6 +79,21 @@ bool clattn__diagonal_hides_rows(const clattn_score *score, int64_t q_len, int64
            (window.begins && (first > 0 || first > kv_len - q_len));
 }
 
+/* The numbers of a score (kernels/attention/score.cl). */
+static void set_units(struct call *call, const clattn_problem *p, float scale)
+{
+    const bool natural = clattn__features(p) & CLATTN__NATURAL_SCORES;
+    call->scale = natural ? 1.0f : scale;
+    call->scale_log2 = fabsf(call->scale) * 1.44269504088896340736f;
+    /* With scores up to 1024 powers of two, rounding leaves P of the maximum within 2^-14 of 1,
+     * which is 1 in 16 bits. */
+    call->large = 1024.0f / call->scale_log2;
+    call->product_scale = scale;
+    call->softcap = p->score.softcap;
+    if (p->score.softcap != 0.0f)
+        call->softcap_step = fmaxf(-FLT_MAX, fminf((float)((double)scale / (double)p->score.softcap), FLT_MAX));
+}
+
 static void fill_call(const clattn_plan *plan, struct call *call)
 {
     const clattn_problem *p = &plan->problem;
@@ -102,12 +118,8 @@ static void fill_call(const clattn_plan *plan, struct call *call)
     call->splits = plan->splits;
     call->partial_depth = clattn__partial_depth(p);
     call->dq_sums = contiguous_sums(p);
-    call->scale = plan->scale;
-    call->scale_log2 = fabsf(plan->scale) * 1.44269504088896340736f;
+    set_units(call, p, plan->scale);
     call->headroom_log2 = -(arg_float)softmax_headroom(p);
-    /* With scores up to 1024 powers of two, rounding leaves P of the maximum within 2^-14 of 1,
-     * which is 1 in 16 bits. */
-    call->large = 1024.0f / call->scale_log2;
     call->headroom = ldexpf(1.0f, -softmax_headroom(p));
 }
 

@@ -57,6 +57,11 @@
 #else
 #define HAS_IF_ALIBI 0
 #endif
+#if defined(SOFTCAP) && SOFTCAP
+#define HAS_IF_SOFTCAP 1
+#else
+#define HAS_IF_SOFTCAP 0
+#endif
 
 /* ---- the lists ---- */
 

@@ -89,7 +89,7 @@ INLINE void gradient_scores(ACC lane_f *S, const struct call *a, const struct ed
         }
 }
 
-/* Computes P and dS of a tile from its products S and dP. P or dS may be NULL; both may overwrite S
+/* Computes P and dS, with a softcap's slope, of a tile from its products S and dP. P or dS may be NULL; both may overwrite S
  * or dP. lse and delta are those of the queries, whether rows or columns. */
 INLINE void tile_gradients(ACC lane_f *P, ACC lane_f *dS, const ACC lane_f *S, const ACC lane_f *dP,
                            const ACC lane_f *lse, const ACC lane_f *delta, const struct call *a, const struct edge *e,
@@ -100,11 +100,15 @@ INLINE void tile_gradients(ACC lane_f *P, ACC lane_f *dS, const ACC lane_f *S, c
             const lane_i row = tile_row(r), col = tile_col(c);
             const lane_i i = rows_are == ROWS_ARE_QUERIES ? row : col, j = rows_are == ROWS_ARE_QUERIES ? col : row;
             const int query = rows_are == ROWS_ARE_QUERIES ? r : c;
+#if HAS_IF_SOFTCAP
+            const lane_f x = S[SCORE(r, c)];
+#endif
             const lane_f p = probability(a, gradient_score(a, e, full, S[SCORE(r, c)], i, j), lse[query]);
             if (P)
                 P[SCORE(r, c)] = p;
             if (dS)
-                dS[SCORE(r, c)] = score_gradient(full, p, dP[SCORE(r, c)], delta[query]);
+                dS[SCORE(r, c)] =
+                    product_gradient(a, full, p, score_gradient(full, p, dP[SCORE(r, c)], delta[query]), x);
         }
 }
 

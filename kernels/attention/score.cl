@@ -14,12 +14,59 @@
  *              of dS K or dS^T Q is the gradient
  *
  * S is x, with ALiBi, times scale. With LATE_SCALE, an engine keeps x and applies the scale in the
- * multiply-add before the exponential. */
+ * multiply-add before the exponential.
+ *
+ * With NATURAL_SCORES, x becomes natural before ALiBi, by its own scale and softcap (natural_score).
+ * a->scale, the unit of what follows, is then 1, and no code below differs. */
 #ifndef SCORE_CL
 #define SCORE_CL
 
 #include "attention/engine.cl"
 #include "attention/job.cl"
+
+#define NATURAL_SCORES HAS_IF_SOFTCAP
+
+#if HAS_IF_SOFTCAP
+/* tanh as a polynomial below this, where its relative error stays small; as an exponential above. */
+#define TANH_BEND 0.55f
+
+/* (1 - tanh(size)) / 2, of full relative accuracy from TANH_BEND on. Any size is good: tanh is 1 in
+ * float32 from 10 on. */
+INLINE lane_f tanh_rest(lane_f size)
+{
+    const lane_f limited = size > 16.0f ? (lane_f)(16.0f) : size;
+    return 1.0f / (1.0f + lane_exp2(limited * (2.0f * M_LOG2E_F)));
+}
+
+/* Every sum is a multiply-add, or has no product to contract: all passes get the same bits. */
+INLINE lane_f lane_tanh(lane_f y)
+{
+    const lane_f size = fabs(y), square = y * y;
+    lane_f p = fma(square, (lane_f)(-0x1.b13538p-8f), (lane_f)(0x1.5d220ep-6f));
+    p = fma(square, p, (lane_f)(-0x1.b9a044p-5f));
+    p = fma(square, p, (lane_f)(0x1.110feap-3f));
+    p = fma(square, p, (lane_f)(-0x1.555554p-2f));
+    p = fma(square * p, y, y);
+    return size < TANH_BEND ? p : copysign(fma(tanh_rest(size), (lane_f)(-2.0f), (lane_f)(1.0f)), y);
+}
+
+/* The derivative of tanh, which keeps its relative accuracy where it is small. */
+INLINE lane_f tanh_slope(lane_f y)
+{
+    const lane_f size = fabs(y), t = lane_tanh(y), rest = tanh_rest(size);
+    return size < TANH_BEND ? fma(-t, t, (lane_f)(1.0f)) : 4.0f * rest * (1.0f - rest);
+}
+#endif
+
+/* x in the unit of S. */
+#if NATURAL_SCORES
+INLINE lane_f natural_score(const struct call *a, lane_f x)
+{
+    return fma(lane_tanh(x * a->softcap_step), (lane_f)(a->softcap), (lane_f)(a->zero));
+}
+#else
+#define natural_score(a, x) x
+#endif
 
 /* s, or -inf where j is hidden from i. */
 INLINE lane_f unless_hidden(const struct edge *e, bool full, lane_f s, lane_i i, lane_i j)
@@ -49,7 +96,7 @@ INLINE lane_f with_alibi(const struct call *a, const struct edge *e, lane_f x, l
  * of their size. With LATE_SCALE, the scale is positive. */
 INLINE lane_f score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    x = with_alibi(a, e, x, i, j);
+    x = with_alibi(a, e, natural_score(a, x), i, j);
 #if !LATE_SCALE
     x *= copysign(1.0f, a->scale);
 #endif
@@ -98,10 +145,10 @@ INLINE lane_f score_weight(const struct call *a, lane_f s, lane_f shift)
  * rounding of large scores could make it larger. */
 #if LATE_SCALE
 
-/* x with ALiBi, or -inf where j is hidden from i. */
+/* The score, or -inf where j is hidden from i. */
 INLINE lane_f gradient_score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    return unless_hidden(e, full, with_alibi(a, e, x, i, j), i, j);
+    return unless_hidden(e, full, with_alibi(a, e, natural_score(a, x), i, j), i, j);
 }
 
 /* One multiply-add scales x and subtracts lse. */
@@ -119,7 +166,7 @@ INLINE lane_f probability(const struct call *a, lane_f x, lane_f lse)
  * into one multiply-add would break that. */
 INLINE lane_f gradient_score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    return unless_hidden(e, full, scaled(with_alibi(a, e, x, i, j), a), i, j);
+    return unless_hidden(e, full, scaled(with_alibi(a, e, natural_score(a, x), i, j), a), i, j);
 }
 
 INLINE lane_f probability(const struct call *a, lane_f s, lane_f lse)
@@ -145,10 +192,25 @@ INLINE lane_f score_gradient(bool full, lane_f p, lane_f dp, lane_f delta)
     return full ? ds : p == 0.0f ? (lane_f)(0.0f) : ds;
 }
 
-/* The factor from the gradient of S to that of x, applied to the sums of dS K and dS^T Q. */
+/* dS with the slope of the softcap at x, which a sum of dS K or dS^T Q needs. */
+#if HAS_IF_SOFTCAP
+INLINE lane_f product_gradient(const struct call *a, bool full, lane_f p, lane_f ds, lane_f x)
+{
+    const lane_f dx = ds * tanh_slope(x * a->softcap_step);
+    return full ? dx : unless_without(p, dx);
+}
+#else
+#define product_gradient(a, full, p, ds, x) ds
+#endif
+
+/* The rest of the factor from the gradient of S to that of x, applied to these sums. */
 INLINE float gradient_scale(const struct call *a)
 {
+#if NATURAL_SCORES
+    return a->product_scale;
+#else
     return a->scale;
+#endif
 }
 
 /* LSE in the units of `probability`. A row that sees no key has LSE -inf; it becomes +inf, so that

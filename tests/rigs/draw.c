@@ -70,6 +70,7 @@ struct draw_configuration draw_configuration(clattn_engine engine, uint64_t seed
     c.seed = check_random_bits(&r);
     c.window = one_in(&r, 4);
     c.alibi = one_in(&r, 4);
+    c.softcap = one_in(&r, 4);
     return c;
 }
 
@@ -176,6 +177,9 @@ struct test_case draw_problem(const struct draw_configuration *from, uint64_t se
         c.want_lse = one_in(&r, 2);
     }
     c.seed = 1 + (check_random_bits(&r) >> 33);
+    if (from->softcap) { /* scores are about 1, or 60 at most */
+        c.problem.score.softcap = exp2f(8.0f * check_random_uniform(&r));
+    }
     if (from->alibi) {
         c.problem.score.alibi_dim[0] = one_in(&r, 2) ? c.problem.batch : 1;
         c.problem.score.alibi_dim[1] = one_in(&r, 4) ? 1 : c.problem.q_heads;

@@ -21,6 +21,7 @@ struct draw_configuration {
     enum draw_mask mask;
     int window; /* each problem draws its own window */
     int alibi;
+    int softcap;
     unsigned passes; /* planned */
     int64_t q_tile, k_tile, splits;
     struct draw_range queries, keys;

@@ -13,6 +13,36 @@
 #include "attention/parameters.cl"
 #include "engines/nvidia_wgmma/backward_dkdv_producer.cl"
 
+#if HAS_IF_SOFTCAP
+/* Replaces S^T by P^T and, with `want_dk`, dP^T by dS^T. Both at once: dS needs the products S
+ * themselves, and there are no registers for P beside them. `stats`: LSE and delta of the tile. */
+INLINE void dkdv_capped(float *S, float *dP, const __local float *stats, const struct call *a, const struct edge *e,
+                        bool full, const bool want_dk)
+{
+    FOR_UNROLLED (r, ROWS)
+        FOR_UNROLLED (c, COLS) {
+            const lane_i j = tile_row(r), i = tile_col(c);
+            const float x = S[SCORE(r, c)], p = probability(a, gradient_score(a, e, full, x, i, j), stats[i]);
+            if (want_dk)
+                dP[SCORE(r, c)] =
+                    product_gradient(a, full, p, score_gradient(full, p, dP[SCORE(r, c)], stats[TILE_COLS + i]), x);
+            S[SCORE(r, c)] = p;
+        }
+}
+
+/* The same for the tile of an edge in local memory. */
+INLINE void dkdv_capped_tile(float *S, float *dP, const __local float *stats, const struct call *a,
+                             const __local struct work_tile *w, const __local int *edge,
+                             const struct score_inputs *given, const bool want_dk)
+{
+    struct edge e;
+    get_edge(&e, edge, w, a, given);
+    if (has_no_edge(edge))
+        dkdv_capped(S, dP, stats, a, &e, true, want_dk);
+    else
+        dkdv_capped(S, dP, stats, a, &e, false, want_dk);
+}
+#else
 /* The values of score columns 8 n + 2 (lane % 4) + 0, 1. */
 INLINE float2 column_pair(const __local float *values, int n)
 {
@@ -49,9 +79,28 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
     else
         gradient_scores(S, a, &e, false, ROWS_ARE_KEYS, &rows, COLS);
 }
+#endif
 
 /* Replaces S of the tile in stage `stage` by P, packed as operand of dV, then by dS, packed as
  * operand of dK. Its dP is issued here; after that it is the other consumer's turn. */
+#if HAS_IF_SOFTCAP
+#define DKDV_SCORES()                                                                                                  \
+    do {                                                                                                               \
+        if (want_dk) {                                                                                                 \
+            WGMMA_FENCE();                                                                                             \
+            SCORE_PRODUCT(dP, v_rows, p->dout + stage->stage * STAGE_BYTES, DV_PAD);                                   \
+        }                                                                                                              \
+        your_turn(consumer);                                                                                           \
+        if (want_dk)                                                                                                   \
+            WGMMA_WAIT(TILE_COLS, 0, dP);                                                                              \
+        dkdv_capped_tile(S, dP, p->lse + stage->stage * 2 * TILE_COLS, a, w, p->edge + stage->stage * EDGE, given,     \
+                         want_dk);                                                                                     \
+        if (want_dv)                                                                                                   \
+            pack_operand(P, S, TILE_COLS);                                                                             \
+        if (want_dk)                                                                                                   \
+            pack_operand(dS, dP, TILE_COLS);                                                                           \
+    } while (0)
+#else
 #define DKDV_SCORES()                                                                                                  \
     do {                                                                                                               \
         const __local float *const row_lse = p->lse + stage->stage * 2 * TILE_COLS;                                    \
@@ -73,6 +122,7 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
             pack_operand(dS, S, TILE_COLS);                                                                            \
         }                                                                                                              \
     } while (0)
+#endif
 
 #define DKDV_OUTPUTS(at_stage)                                                                                         \
     do {                                                                                                               \
@@ -132,6 +182,15 @@ INLINE void visit_tiles(float *dK, float *dV, const struct smem_layout *p, const
 
 /* The same with OVERLAPPED: S and dP of a tile are issued at once, followed by the output products
  * of the previous tile. The tensor cores then work while S becomes P, and dP becomes dS. */
+#if HAS_IF_SOFTCAP
+#define DKDV_SCORES_TOGETHER(s_pending, dp_pending)                                                                    \
+    do {                                                                                                               \
+        WGMMA_WAIT(TILE_COLS, s_pending, S);                                                                           \
+        WGMMA_WAIT(TILE_COLS, dp_pending, dP);                                                                         \
+        dkdv_capped_tile(S, dP, p->lse + stage->stage * 2 * TILE_COLS, a, w, p->edge + stage->stage * EDGE, given,     \
+                         true);                                                                                        \
+    } while (0)
+#else
 #define DKDV_SCORES_TOGETHER(s_pending, dp_pending)                                                                    \
     do {                                                                                                               \
         const __local float *const row_lse = p->lse + stage->stage * 2 * TILE_COLS;                                    \
@@ -144,6 +203,7 @@ INLINE void visit_tiles(float *dK, float *dV, const struct smem_layout *p, const
             hide_gradients(dP, S);                                                                                     \
         dkdv_gradients(dP, S, dP, row_lse + TILE_COLS);                                                                \
     } while (0)
+#endif
 
 INLINE void visit_tiles_overlapped(float *dK, float *dV, const struct smem_layout *p, const struct tile_scheduler *d,
                                    const __local struct work_tile *w, struct ring *stage, const struct call *a,

@@ -75,6 +75,7 @@ INLINE void produce(const struct smem_layout *p, const struct call *a, const __g
     }
 }
 
+#if !HAS_IF_SOFTCAP
 /* Replaces S by P. */
 INLINE void dq_probabilities(float *S, const float *lse, const struct call *a)
 {
@@ -90,9 +91,25 @@ INLINE void dq_gradients(float *dP, const float *P, const float *delta)
         FOR_UNROLLED (c, COLS)
             dP[SCORE(r, c)] = score_gradient(true, P[SCORE(r, c)], dP[SCORE(r, c)], delta[r]);
 }
+#endif
 
 /* Replaces S of tile t by P, and dP by dS, while younger products run: `s_pending` groups younger
- * than S, `dp_pending` younger than dP. */
+ * than S, `dp_pending` younger than dP. With a softcap, dS needs the products S themselves, and there
+ * are no registers for P beside them: everything waits for dP. */
+#if HAS_IF_SOFTCAP
+#define DQ_SCORES(s_pending, dp_pending)                                                                               \
+    do {                                                                                                               \
+        WGMMA_WAIT(TILE_COLS, s_pending, S);                                                                           \
+        WGMMA_WAIT(TILE_COLS, dp_pending, dP);                                                                         \
+        release_stage(p.empty_v + 8 * v_at.stage);                                                                     \
+        struct edge e;                                                                                                 \
+        later_edge(&e, &first_edge, 0, t *TILE_COLS);                                                                  \
+        if (is_full_tile(&tiles, t))                                                                                   \
+            tile_gradients(0, dP, S, dP, row_lse, row_delta, &a, &e, true, ROWS_ARE_QUERIES, &rows, COLS);             \
+        else                                                                                                           \
+            tile_gradients(0, dP, S, dP, row_lse, row_delta, &a, &e, false, ROWS_ARE_QUERIES, &rows, COLS);            \
+    } while (0)
+#else
 #define DQ_SCORES(s_pending, dp_pending)                                                                               \
     do {                                                                                                               \
         WGMMA_WAIT(TILE_COLS, s_pending, S);                                                                           \
@@ -109,6 +126,7 @@ INLINE void dq_gradients(float *dP, const float *P, const float *delta)
         if (!is_full_tile(&tiles, t))                                                                                  \
             hide_gradients(dP, S);                                                                                     \
     } while (0)
+#endif
 
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_wgmma(PARAMETERS(BACKWARD_DQ_ARGS))
 {
