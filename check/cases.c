@@ -12,6 +12,7 @@ static const char *const layout_names[LAYOUT_COUNT] = {"bhnd", "bnhd", "packed",
 static const char *const data_names[DATA_COUNT] = {"normal", "uniform", "large", "rising", "equal", "nanpad"};
 static const char *const mask_names[MASK_COUNT] = {"random", "prefix", "suffix", "deadrows", "false"};
 static const char *const alibi_names[ALIBI_COUNT] = {"usual", "varied"};
+static const char *const bias_names[BIAS_COUNT] = {"normal", "f32", "hide"};
 static const char *const dtype_names[3] = {"f32", "f16", "bf16"}; /* f32 is the default, not printed */
 static const char size_letters[] = "bhnmd";
 static const char *const align_names[2] = {"bottom-right", "top-left"};
@@ -99,6 +100,11 @@ static void put_visibility(char *line, const struct test_case *c)
     if (p->score.alibi_dim[0] != 0) {
         put(line, "alibi=%s:%lld,%lld", alibi_names[c->alibi], (long long)p->score.alibi_dim[0],
             (long long)p->score.alibi_dim[1]);
+    }
+    if (p->score.bias_dim[0] != 0) {
+        dim = p->score.bias_dim;
+        put(line, "bias=%s:%lld,%lld,%lld,%lld", bias_names[c->bias], (long long)dim[0], (long long)dim[1],
+            (long long)dim[2], (long long)dim[3]);
     }
     if (p->kv_lengths && c->lengths == LENGTHS_SAME) {
         put(line, "kvlen=%ld", (long)c->kv_length);
@@ -260,6 +266,16 @@ static int parse_alibi(const char *value, struct test_case *c)
     return kind >= 0 && read_numbers(colon != NULL ? colon + 1 : value, ',', 2, c->problem.score.alibi_dim);
 }
 
+static int parse_bias(const char *value, struct test_case *c)
+{
+    const char *colon = strchr(value, ':');
+    int kind = colon != NULL ? find_name(bias_names, BIAS_COUNT, value, (size_t)(colon - value)) : BIAS_NORMAL;
+
+    c->bias = kind >= 0 ? (enum case_bias)kind : BIAS_NORMAL;
+    c->problem.score.bias_float32 = c->bias == BIAS_FLOAT32;
+    return kind >= 0 && read_numbers(colon != NULL ? colon + 1 : value, ',', 4, c->problem.score.bias_dim);
+}
+
 static int parse_length(const char *value, struct test_case *c)
 {
     int64_t length;
@@ -365,11 +381,11 @@ static int parse_gradients(const char *value, struct test_case *c)
 static const struct {
     const char *name; /* with the = */
     int (*parse)(const char *value, struct test_case *c);
-} options[] = {{"dtype=", parse_dtype},   {"align=", parse_align},    {"mask=", parse_mask},
-               {"window=", parse_window}, {"kvlen=", parse_length},   {"layout=", parse_layout},
-               {"data=", parse_data},     {"tile=", parse_tile},      {"scale=", parse_scale},
-               {"seed=", parse_seed},     {"grad=", parse_gradients}, {"splits=", parse_splits},
-               {"alibi=", parse_alibi},   {"softcap=", parse_softcap}};
+} options[] = {{"dtype=", parse_dtype},   {"align=", parse_align},     {"mask=", parse_mask},
+               {"window=", parse_window}, {"kvlen=", parse_length},    {"layout=", parse_layout},
+               {"data=", parse_data},     {"tile=", parse_tile},       {"scale=", parse_scale},
+               {"seed=", parse_seed},     {"grad=", parse_gradients},  {"splits=", parse_splits},
+               {"alibi=", parse_alibi},   {"softcap=", parse_softcap}, {"bias=", parse_bias}};
 
 static int parse_word(const char *word, struct test_case *c, unsigned *seen)
 {

@@ -10,6 +10,7 @@
  *   window=LEFT,RIGHT             -1: no end on that side
  *   alibi=[KIND:]B,H              alibi_dim; KIND: usual|varied            (default usual)
  *   softcap=X
+ *   bias=[KIND:]B,H,N,M           bias_dim; KIND: normal|f32|hide (default normal)
  *   mask=[KIND:]B,H,N,M           mask_dim
  *                                 KIND: random|prefix|suffix|deadrows|false (default random)
  *   kvlen or kvlen=LENGTH         key lengths: a mixture, or the same for every batch
@@ -60,6 +61,13 @@ enum case_alibi {
     ALIBI_COUNT
 };
 
+enum case_bias {
+    BIAS_NORMAL,
+    BIAS_FLOAT32, /* float32, whatever the dtype is */
+    BIAS_HIDE,    /* one element of four is -inf, and every third row */
+    BIAS_COUNT
+};
+
 enum case_lengths {
     LENGTHS_NONE,
     LENGTHS_MIXED, /* 0, M, more than M, negative, and random ones */
@@ -81,6 +89,7 @@ struct test_case {
     enum case_data data;
     enum case_mask mask;   /* read when problem.score.mask_dim is not 0 */
     enum case_alibi alibi; /* read when problem.score.alibi_dim is not 0 */
+    enum case_bias bias;   /* read when problem.score.bias_dim is not 0 */
     enum case_lengths lengths;
     int32_t kv_length;
     uint64_t seed;

@@ -185,6 +185,36 @@ const struct case_line case_lines[] = {
     {TIER_FULL, "softcap", "b2 h2 n65 m97 d64 dtype=bf16 kvlen softcap=2 data=nanpad"},
     {TIER_FULL, "softcap", "b1 h4/2 n3 m97 d40 dtype=f16 causal softcap=1"},
 
+    /* every shape, hidden pairs and rows, float32 beside 16 bits, and each kernel with a bias */
+    {TIER_TINY, "bias", "b1 h2 n13 m17 d8 causal bias=1,2,13,17 tile=12x16"},
+    {TIER_TINY, "bias", "b2 h4/2 n3 m18 d8 alibi=usual:2,4 bias=hide:2,4,3,18 kvlen softcap=2 tile=12x16"},
+    {TIER_TINY, "bias", "b1 h2/1 n3 m40 d8 bias=hide:1,1,3,40 splits=2 tile=12x16 grad=none"},
+
+    {TIER_QUICK, "bias", "b2 h4/2 n65 m97 d32 bias=2,4,65,97"},
+    {TIER_QUICK, "bias", "b4 h2/1 n97 m65 d32 causal kvlen bias=hide:1,2,97,65"},
+    {TIER_QUICK, "bias", "b2 h4/2 n3 m97 d32 causal bias=2,1,3,97"},
+    {TIER_QUICK, "bias", "b2 h2 n65 m97 d32 mask=2,2,65,97 bias=hide:2,2,65,97"},
+    {TIER_QUICK, "bias", "b1 h2 n65 m97 d32 dtype=f16 causal bias=f32:1,2,65,97"},
+
+    {TIER_FULL, "bias", "b2 h3 n203 m113 d32 bias=1,1,1,1"},
+    {TIER_FULL, "bias", "b2 h2 n97 m65 d32 align=top-left alibi=varied:2,2 bias=1,2,97,1"},
+    {TIER_FULL, "bias", "b2 h3 n97 m65 d32 kvlen=40 data=large bias=2,1,1,65"},
+    {TIER_FULL, "bias", "b2 h2 n65 m97 d32 layout=broadcast scale=-0.4 bias=2,2,1,97"},
+    {TIER_FULL, "bias", "b2 h2 n65 m97 d64 dtype=f16 scale=-0.4 bias=2,2,65,97"},
+    {TIER_FULL, "bias", "b2 h2 n65 m65 d32 bias=hide:1,1,65,65 layout=packed"},
+    {TIER_FULL, "bias", "b2 h2 n97 m130 d32 window=40,5 bias=hide:2,2,97,130"},
+    {TIER_FULL, "bias", "b2 h2 n65 m97 d32 mask=deadrows:2,2,65,97 bias=1,2,65,97 layout=padded"},
+    {TIER_FULL, "bias", "b2 h2 n65 m97 d32 causal mask=suffix:2,1,1,97 bias=2,2,65,97 data=nanpad"},
+    {TIER_FULL, "bias", "b2 h8/2 n3 m97 d32 mask=prefix:2,8,3,97 bias=hide:2,8,3,97 layout=bnhd"},
+    {TIER_FULL, "bias", "b2 h4/2 n3 m333 d32 causal kvlen bias=hide:2,4,3,333 splits=4 data=nanpad grad=none"},
+    {TIER_FULL, "bias", "b1 h8/2 n1 m1100 d64 dtype=f16 bias=f32:1,8,1,1100 splits=5 grad=none"},
+    {TIER_FULL, "bias", "b1 h1 n8 m5000 d8 bias=hide:1,1,8,5000"},
+    {TIER_FULL, "bias", "b1 h2 n65 m97 d32 bias=hide:1,2,65,97 grad=dq"},
+    {TIER_FULL, "bias", "b1 h2 n65 m97 d32 causal bias=hide:1,2,65,97 grad=dv"},
+    {TIER_FULL, "bias", "b1 h2 n65 m97 d32 causal bias=hide:1,2,65,97 grad=dk"},
+    {TIER_FULL, "bias", "b2 h2 n65 m97 d64 dtype=bf16 kvlen bias=2,2,65,97 data=nanpad"},
+    {TIER_FULL, "bias", "b1 h4/2 n3 m97 d40 dtype=f16 causal bias=hide:1,4,3,97"},
+
     /* one kernel of each name for a dtype and tier, and some forwards of their own */
     {TIER_TINY, "float16", "b2 h1 n15 m20 d8 dtype=f16 causal kvlen tile=12x16"},
     {TIER_TINY, "float16", "b1 h2 n13 m17 d7/5 dtype=f16 layout=padded tile=12x16"},

@@ -303,8 +303,8 @@ void compare_outputs(struct comparison *x)
 
 const char *compare_buffer_name(const struct comparison *x, int buffer)
 {
-    static const char *const names[SLOT_COUNT] = {"q",     "k",   "v",   "mask", "kv_lengths", "dout",
-                                                  "alibi", "out", "lse", "dq",   "dk",         "dv"};
+    static const char *const names[SLOT_COUNT] = {"q",    "k",   "v",   "mask", "kv_lengths", "dout", "alibi",
+                                                  "bias", "out", "lse", "dq",   "dk",         "dv"};
     int slot = 0;
 
     while (x->set.view[slot].buffer != buffer) {

@@ -115,6 +115,39 @@ static void fill_alibi(struct data_set *set, const struct test_case *c, struct c
     }
 }
 
+/* With NaN in padding, a whole bias has NaN too where the pair is hidden by anything else. */
+static float bias_element(const clattn_problem *p, const clattn_arrays *a, size_t row, int64_t j, float value)
+{
+    const int64_t i = (int64_t)row % p->q_len, at = (int64_t)row / p->q_len;
+
+    return visible_pair(p, a, at / p->q_heads, at % p->q_heads, i, j) ? value : NAN;
+}
+
+static void fill_bias(struct data_set *set, const struct test_case *c, struct check_random *r)
+{
+    const struct data_view *view = &set->view[SLOT_BIAS];
+    clattn_arrays a = CLATTN_ARRAYS_INIT;
+    clattn_problem p = c->problem;
+    const int64_t *dim = c->problem.score.bias_dim;
+    const int whole = dim[0] == p.batch && dim[1] == p.q_heads && dim[2] == p.q_len && dim[3] == p.kv_len;
+
+    memset(p.score.bias_dim, 0, sizeof p.score.bias_dim);
+    data_arrays(set, &a);
+    for (size_t row = 0; view->buffer >= 0 && row < row_count(view); row++) {
+        for (size_t j = 0; j < view->dim[3]; j++) {
+            float x = check_random_normal(r);
+
+            if (c->bias == BIAS_HIDE && (check_random_below(r, 4) == 0 || row % 3 == 1)) {
+                x = -INFINITY;
+            }
+            if (whole && c->data == DATA_NANPAD) {
+                x = bias_element(&p, &a, row, (int64_t)j, x);
+            }
+            elements_write(view->dtype, &x, 1, row_at(set, SLOT_BIAS, row) + j * view->element_bytes);
+        }
+    }
+}
+
 /* 1 when row `row` of K and V is padding for every query head that reads it. */
 static int is_padding(const struct data_set *set, const clattn_problem *p, size_t row)
 {
@@ -249,11 +282,16 @@ static int widen_elements(void *self, size_t first, size_t past)
 /* Converts 16-bit inputs to float for the reference. */
 static int widen(struct data_set *set)
 {
-    static const enum data_slot inputs[] = {SLOT_Q, SLOT_K, SLOT_V, SLOT_DOUT};
+    static const enum data_slot inputs[] = {SLOT_Q, SLOT_K, SLOT_V, SLOT_DOUT, SLOT_BIAS};
 
     for (size_t n = 0; n < sizeof inputs / sizeof inputs[0]; n++) {
         const struct data_view *view = &set->view[inputs[n]];
-        struct data_buffer *buffer = &set->buffer[view->buffer];
+        struct data_buffer *buffer;
+
+        if (view->buffer < 0) {
+            continue;
+        }
+        buffer = &set->buffer[view->buffer];
         size_t count = buffer->bytes / view->element_bytes;
 
         if (view->dtype != CLATTN_FLOAT32 && buffer->wide == NULL) {
@@ -286,6 +324,7 @@ int data_make(const struct test_case *c, struct data_set *set)
     fill_tensor(set, c, SLOT_V, &r);
     fill_tensor(set, c, SLOT_DOUT, &r);
     fill_alibi(set, c, &r);
+    fill_bias(set, c, &r);
     if (widen(set) != 0) {
         data_free(set);
         return -1;
@@ -309,7 +348,7 @@ void data_arrays(const struct data_set *set, clattn_arrays *arrays)
     clattn_const_array *const inputs[SLOT_COUNT] = {
         [SLOT_Q] = &arrays->q,         [SLOT_K] = &arrays->k,       [SLOT_V] = &arrays->v,
         [SLOT_MASK] = &arrays->mask,   [SLOT_DOUT] = &arrays->dout, [SLOT_KV_LENGTHS] = &arrays->kv_lengths,
-        [SLOT_ALIBI] = &arrays->alibi,
+        [SLOT_ALIBI] = &arrays->alibi, [SLOT_BIAS] = &arrays->bias,
     };
     clattn_array *const outputs[SLOT_COUNT] = {
         [SLOT_OUT] = &arrays->out, [SLOT_LSE] = &arrays->lse, [SLOT_DQ] = &arrays->dq,
@@ -335,13 +374,13 @@ void data_arrays(const struct data_set *set, clattn_arrays *arrays)
 
 void data_reference_arrays(const struct data_set *set, clattn_arrays *arrays)
 {
-    clattn_const_array *const inputs[] = {&arrays->q, &arrays->k, &arrays->v, &arrays->dout};
-    static const enum data_slot slots[] = {SLOT_Q, SLOT_K, SLOT_V, SLOT_DOUT};
+    clattn_const_array *const inputs[] = {&arrays->q, &arrays->k, &arrays->v, &arrays->dout, &arrays->bias};
+    static const enum data_slot slots[] = {SLOT_Q, SLOT_K, SLOT_V, SLOT_DOUT, SLOT_BIAS};
 
     data_arrays(set, arrays);
     for (size_t n = 0; n < sizeof slots / sizeof slots[0]; n++) {
         const struct data_view *view = &set->view[slots[n]];
-        float *wide = set->buffer[view->buffer].wide;
+        float *wide = view->buffer >= 0 ? set->buffer[view->buffer].wide : NULL;
 
         if (wide != NULL) {
             inputs[n]->data = wide + view->offset;
@@ -356,6 +395,7 @@ clattn_tensor *data_tensor(clattn_tensors *t, enum data_slot slot)
         [SLOT_MASK] = &t->mask, [SLOT_OUT] = &t->out, [SLOT_KV_LENGTHS] = &t->kv_lengths,
         [SLOT_LSE] = &t->lse,   [SLOT_DQ] = &t->dq,   [SLOT_DOUT] = &t->dout,
         [SLOT_DK] = &t->dk,     [SLOT_DV] = &t->dv,   [SLOT_ALIBI] = &t->alibi,
+        [SLOT_BIAS] = &t->bias,
     };
 
     return members[slot];

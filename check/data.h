@@ -17,6 +17,7 @@ enum data_slot {
     SLOT_KV_LENGTHS,
     SLOT_DOUT,
     SLOT_ALIBI,
+    SLOT_BIAS,
     SLOT_OUT, /* from here on outputs, in the order of enum check_tensor */
     SLOT_LSE,
     SLOT_DQ,

@@ -73,7 +73,7 @@ static int place(struct data_set *set, enum data_slot slot, enum case_layout lay
     struct data_view *view = &set->view[slot];
     const size_t *dim = view->dim;
     int output = slot >= SLOT_OUT;
-    int small = slot == SLOT_MASK || slot == SLOT_KV_LENGTHS || slot == SLOT_ALIBI;
+    int small = slot == SLOT_MASK || slot == SLOT_KV_LENGTHS || slot == SLOT_ALIBI || slot == SLOT_BIAS;
     size_t guard = layout != LAYOUT_RANDOM && (output || layout != LAYOUT_BHND) ? GUARD : 0;
 
     view->offset = guard;
@@ -127,7 +127,7 @@ static int sizes_make_sense(const struct test_case *c)
     double rows = fmax((double)p->q_heads * (double)p->q_len, (double)p->kv_heads * (double)p->kv_len);
     const int64_t full[4] = {p->batch, p->q_heads, p->q_len, p->kv_len};
     const int64_t *alibi = p->score.alibi_dim;
-    double mask = 1.0;
+    double mask = 1.0, bias = 4.0;
 
     for (size_t n = 0; n < sizeof sizes / sizeof sizes[0]; n++) {
         if (sizes[n] < 1) {
@@ -135,9 +135,15 @@ static int sizes_make_sense(const struct test_case *c)
         }
     }
     for (int n = 0; n < 4; n++) {
-        mask *= (double)p->score.mask_dim[n];
-        if (p->score.mask_dim[n] != (p->score.mask_dim[0] == 0 ? 0 : 1) && p->score.mask_dim[n] != full[n]) {
-            return 0;
+        const int64_t dims[2] = {p->score.mask_dim[n], p->score.bias_dim[n]};
+        const int64_t least[2] = {p->score.mask_dim[0] == 0 ? 0 : 1, p->score.bias_dim[0] == 0 ? 0 : 1};
+
+        mask *= (double)dims[0];
+        bias *= (double)dims[1];
+        for (int of = 0; of < 2; of++) {
+            if (dims[of] != least[of] && dims[of] != full[n]) {
+                return 0;
+            }
         }
     }
     for (int n = 0; n < 2; n++) {
@@ -145,7 +151,7 @@ static int sizes_make_sense(const struct test_case *c)
             return 0;
         }
     }
-    return mask < MOST_BYTES && p->q_heads % p->kv_heads == 0 &&
+    return mask < MOST_BYTES && bias < MOST_BYTES && p->q_heads % p->kv_heads == 0 &&
            (c->layout != LAYOUT_PACKED || p->q_len == p->kv_len) &&
            4.0 * (double)p->batch * rows * (double)(p->qk_dim + p->v_dim + 16) < MOST_BYTES;
 }
@@ -169,6 +175,8 @@ int layout_make(struct data_set *set, const struct test_case *c)
     set_dims(set, SLOT_KV_LENGTHS, CLATTN_FLOAT32, p->kv_lengths ? p->batch : 0, 1, 1, 1);
     set_dims(set, SLOT_DOUT, p->dtype, p->batch, p->q_heads, p->q_len, p->v_dim);
     set_dims(set, SLOT_ALIBI, CLATTN_FLOAT32, p->score.alibi_dim[0], p->score.alibi_dim[1], 1, 1);
+    set_dims(set, SLOT_BIAS, p->score.bias_float32 ? CLATTN_FLOAT32 : p->dtype, p->score.bias_dim[0],
+             p->score.bias_dim[1], p->score.bias_dim[2], p->score.bias_dim[3]);
     set_dims(set, SLOT_OUT, p->dtype, p->batch, p->q_heads, p->q_len, p->v_dim);
     set_dims(set, SLOT_LSE, CLATTN_FLOAT32, p->batch, p->q_heads, p->q_len, 1);
     set_dims(set, SLOT_DQ, p->dtype, p->batch, p->q_heads, p->q_len, p->qk_dim);

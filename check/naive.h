@@ -7,8 +7,8 @@
  *   delta_i = dO_i . O_i   dP = round(dO V^T)   dS = round(P * (dP - delta))
  *   dQ = round(scale dS K)   dK = round(scale dS^T Q)   dV = round(P^T dO)
  *
- * With a softcap, dS is multiplied by its slope and rounded once more before dQ and dK. Sums are in double; dK and dV are summed over the query heads of a group before they are
- * rounded. */
+ * With a softcap, dS is multiplied by its slope and rounded once more before dQ and dK. Sums are
+ * in double; dK and dV are summed over the query heads of a group before they are rounded. */
 #ifndef CLATTN_CHECK_NAIVE_H
 #define CLATTN_CHECK_NAIVE_H
 

@@ -53,6 +53,28 @@ static int64_t key_end(const clattn_problem *p, const clattn_arrays *a, int64_t 
     return end;
 }
 
+/* The bias of a pair, 0 without one. */
+static double bias(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j)
+{
+    const int64_t *dim = p->score.bias_dim;
+    const float *from = a->bias.data;
+    size_t stride[3];
+
+    if (dim[0] == 0) {
+        return 0.0;
+    }
+    host_strides(&a->bias, dim[1], dim[2], dim[3], stride);
+    from += dim[0] > 1 ? (size_t)b * stride[0] : 0;
+    from += dim[1] > 1 ? (size_t)h * stride[1] : 0;
+    from += dim[2] > 1 ? (size_t)i * stride[2] : 0;
+    return (double)from[dim[3] > 1 ? j : 0];
+}
+
+static int bias_hides(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j)
+{
+    return bias(p, a, b, h, i, j) == -INFINITY;
+}
+
 /* The mask's row for (b,h,i), and the distance of its keys in *step; NULL without a mask. */
 static const unsigned char *mask_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
                                      size_t *step)
@@ -80,7 +102,7 @@ int64_t visible_keys(const clattn_problem *p, const clattn_arrays *a, int64_t b,
     int64_t count = 0;
 
     for (int64_t j = key_begin(p, a, b, i); j < end; j++) {
-        if (mask == NULL || mask[(size_t)j * step] != 0) {
+        if ((mask == NULL || mask[(size_t)j * step] != 0) && !bias_hides(p, a, b, h, i, j)) {
             keys[count++] = j;
         }
     }
@@ -92,7 +114,8 @@ int visible_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int
     size_t step = 0;
     const unsigned char *mask = mask_row(p, a, b, h, i, &step);
 
-    return j >= key_begin(p, a, b, i) && j < key_end(p, a, b, i) && (mask == NULL || mask[(size_t)j * step] != 0);
+    return j >= key_begin(p, a, b, i) && j < key_end(p, a, b, i) && (mask == NULL || mask[(size_t)j * step] != 0) &&
+           !bias_hides(p, a, b, h, i, j);
 }
 
 /* Whether the window hides key j from all queries: checking the first and the last query
@@ -150,5 +173,5 @@ double score_of_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b,
     const double capped =
         p->score.softcap != 0.0f ? (double)p->score.softcap * tanh(capped_share(p, dot)) : score_scale(p) * dot;
 
-    return capped + alibi(p, a, b, h, i, j);
+    return capped + bias(p, a, b, h, i, j) + alibi(p, a, b, h, i, j);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a pair is visible (key lengths, causality, window, mask), and its score. */
+/* Whether a pair is visible (key lengths, causality, window, mask, bias), and its score. */
 #ifndef CLATTN_CHECK_VISIBLE_H
 #define CLATTN_CHECK_VISIBLE_H
 
@@ -16,7 +16,7 @@ int visible_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int
  * false in a mask with one row for all queries. */
 int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j);
 
-/* The scale, and the score S (softcap and ALiBi included) of a pair with q . k = `dot`, visible or
+/* The scale, and the score S (softcap, bias and ALiBi included) of a pair with q . k = `dot`, visible or
  * not. */
 double score_scale(const clattn_problem *p);
 double score_of_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j,

@@ -320,8 +320,11 @@ typedef struct clattn_score {
     int64_t alibi_dim[2];
 
     /* Shape of the bias, which is added after scale and softcap: (B or 1, Hq or 1, N or 1, M or 1);
-     * all 0: no bias. -inf hides the pair from the softmax, whatever its score is. Elements have
-     * the problem's dtype, or with bias_float32 are float32; those of its gradient dbias likewise. */
+     * all 0: no bias. It is indexed by query head. -inf hides the pair from the softmax, whatever
+     * its score is; a row that has nothing else sees no key. A key that is -inf for all queries is
+     * no padding: NaN in its value may reach results. Elements of pairs that are hidden otherwise
+     * may have any value. Elements have the problem's dtype, or with bias_float32 are float32;
+     * those of its gradient dbias likewise. */
     int64_t bias_dim[4];
     int bias_float32;
 
@@ -537,7 +540,7 @@ CLATTN_API void clattn_tensors_init(clattn_tensors *tensors, size_t struct_size)
  * element size. Buffers that OpenCL allocates are aligned so. The origin of a sub-buffer, and the
  * address given with CL_MEM_USE_HOST_PTR, must be too.
  *
- * Forward reads q, k, v, mask, kv_lengths and alibi, and writes out and lse. Backward
+ * Forward reads q, k, v, mask, kv_lengths, alibi and bias, and writes out and lse. Backward
  * (FlashAttention-2, Algorithm 2) also reads out, lse and dout, and writes every gradient of the
  * plan. lse is not differentiated.
  *

@@ -13,7 +13,7 @@
  *       Checks that every element of a float file is X.
  *   npy_helper reference Q K V DOUT [word...]
  *       Compares results with the double reference, as clattn check does. Words:
- *       causal offset=X window=L,R scale=X softcap=X mask=F alibi=F kvlen=F
+ *       causal offset=X window=L,R scale=X softcap=X mask=F alibi=F bias=F kvlen=F
  *       bnhd, dtype=f16|bf16 (the type of the stored results), and at least one result: out=F lse=F dq=F dk=F dv=F.
  *   npy_helper layer X WQ WKV WO [word...]
  *       The same for a layer; see npy_layer.c.
@@ -279,6 +279,13 @@ void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
         a->alibi.data = load(word + 6, NPY_FLOAT32 | NPY_FLOAT16, &header);
         p->score.alibi_dim[0] = header.rank == 2 ? (int64_t)header.dim[0] : 1;
         p->score.alibi_dim[1] = (int64_t)header.dim[header.rank - 1];
+    } else if (strncmp(word, "bias=", 5) == 0) {
+        a->bias.data = load(word + 5, NPY_FLOAT32 | NPY_FLOAT16, &header);
+        for (int i = 0; i < 4; i++) {
+            const int at = i - (4 - header.rank);
+
+            p->score.bias_dim[i] = at < 0 ? 1 : (int64_t)header.dim[at];
+        }
     } else if (strncmp(word, "kvlen=", 6) == 0) {
         a->kv_lengths.data = load(word + 6, NPY_INT32 | NPY_INT64, &header);
         p->kv_lengths = 1;

@@ -54,6 +54,7 @@ static void take_shared(clattn_layer *l, clattn_layer_arrays *a, int count, char
     l->score = p.score;
     a->mask = middle.mask;
     a->alibi = middle.alibi;
+    a->bias = middle.bias;
     a->kv_lengths = middle.kv_lengths;
 }
 

@@ -28,6 +28,8 @@ struct change {
 #define POWER(n) ((int64_t)1 << (n))
 #define MASK(b, h, n, m)                                                                                               \
     SET(score.mask_dim[0], b), SET(score.mask_dim[1], h), SET(score.mask_dim[2], n), SET(score.mask_dim[3], m)
+#define BIAS(b, h, n, m)                                                                                               \
+    SET(score.bias_dim[0], b), SET(score.bias_dim[1], h), SET(score.bias_dim[2], n), SET(score.bias_dim[3], m)
 #define ALIBI(b, h) SET(score.alibi_dim[0], b), SET(score.alibi_dim[1], h)
 
 struct problem_row {
@@ -110,6 +112,12 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_ARGUMENT, "problem.score.alibi_dim[0]", {ALIBI(-1, -1)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.alibi_dim[1]", {ALIBI(2, 0)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.alibi_dim[1]", {ALIBI(1, 3)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.bias_dim[0]", {BIAS(3, 1, 7, 9)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.bias_dim[0]", {BIAS(0, 1, 7, 9)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.bias_dim[1]", {BIAS(2, 3, 7, 9)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.bias_dim[2]", {BIAS(2, 1, 9, 7)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.bias_dim[3]", {BIAS(1, 1, 1, 8)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.bias_float32", {SET(score.bias_float32, 2)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.softcap is nan", {SET(score.softcap, FLOAT_NAN)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.softcap is inf", {SET(score.softcap, FLOAT_INFINITY)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.softcap is -2.5e+38", {SET(score.softcap, FLOAT_TOO_LARGE)}},

@@ -77,6 +77,9 @@ static void test_word(void **state)
     p.score.alibi_dim[0] = p.score.alibi_dim[1] = 1;
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(ALIBI)));
     p = plain;
+    p.score.bias_dim[0] = 1;
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(BIAS)));
+    p = plain;
     p.score.softcap = 5.0f;
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(SOFTCAP)));
     p.score.scale = -1.0f; /* scores are natural: every engine takes the sign */
@@ -94,7 +97,8 @@ static void test_named(void **state)
 {
     const uint64_t all = ((uint64_t)1 << FEATURE_COUNT) - 1;
     const uint64_t none_yet =
-        CLATTN__CALL_OPTIONS & ~CLATTN__FEATURE(SOFTCAP); /* declared, and refused by every engine */
+        CLATTN__CALL_OPTIONS &
+        ~(CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(BIAS)); /* declared, and refused by every engine */
     int count = 0;
 
     (void)state;

@@ -255,7 +255,8 @@ static void test_long_strides(void **state)
     assert_false(clattn__slot_view(&slot, given[1], &view) || clattn__slot_view(&slot, given[2], &view));
 }
 
-/* Elements of 16-bit types have 2 bytes; lse, mask, key lengths and slopes do not change. */
+/* Elements of 16-bit types have 2 bytes; a bias has them too unless it is float32; lse,
+ * mask, key lengths, slopes and the like do not change. */
 static void test_element_bytes(void **state)
 {
     clattn_problem p = CLATTN_PROBLEM_INIT;
@@ -265,16 +266,23 @@ static void test_element_bytes(void **state)
     p.batch = p.q_heads = p.kv_heads = p.q_len = p.kv_len = p.qk_dim = p.v_dim = 1;
     p.score.mask_dim[0] = p.score.mask_dim[1] = p.score.mask_dim[2] = p.score.mask_dim[3] = 1;
     p.score.alibi_dim[0] = p.score.alibi_dim[1] = 1;
+    p.score.bias_dim[0] = p.score.bias_dim[1] = p.score.bias_dim[2] = p.score.bias_dim[3] = 1;
+    p.score.sinks = p.score.dlse = p.score.max_logit = 1;
     p.kv_lengths = 1;
-    for (p.dtype = CLATTN_FLOAT32; p.dtype <= CLATTN_BFLOAT16; p.dtype++) {
-        const size_t count = clattn__slots(&p, CLATTN_BACKWARD, slots);
+    for (int turn = 0; turn < 6; turn++) {
+        p.dtype = (clattn_dtype)(turn / 2);
+        p.score.bias_float32 = turn % 2;
+        const size_t count = clattn__slots(&p, CLATTN_FORWARD | CLATTN__GRADIENTS, slots);
 
         assert_int_equal(count, TENSOR_SLOT_COUNT);
         for (size_t n = 0; n < count; n++) {
             const size_t size = p.dtype == CLATTN_FLOAT32 ? 4 : 2;
             const size_t index = slots[n].index;
 
-            const bool four = index == TENSOR_SLOT_LSE || index == TENSOR_SLOT_KV_LENGTHS || index == TENSOR_SLOT_ALIBI;
+            const bool stored = index <= TENSOR_SLOT_V || index == TENSOR_SLOT_OUT ||
+                                (index >= TENSOR_SLOT_DOUT && index <= TENSOR_SLOT_DV);
+            const bool of_bias = index == TENSOR_SLOT_BIAS || index == TENSOR_SLOT_DBIAS;
+            const bool four = !stored && !(of_bias && !p.score.bias_float32);
 
             assert_int_equal(slots[n].element_bytes, index == TENSOR_SLOT_MASK ? 1 : four ? 4 : size);
         }

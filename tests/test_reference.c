@@ -203,7 +203,8 @@ static void test_finite_differences(void **state)
                                         "b2 h2/1 n5 m5 d4/2 layout=packed mask=suffix:2,1,1,5 data=nanpad seed=6",
                                         "b2 h2 n5 m6 d4 layout=bnhd data=equal seed=7",
                                         "b2 h4/2 n6 m9 d4/3 causal softcap=0.8 alibi=varied:2,4 seed=8",
-                                        "b1 h2 n6 m8 d5 scale=-3 softcap=2 seed=9"};
+                                        "b1 h2 n6 m8 d5 scale=-3 softcap=2 seed=9",
+                                        "b2 h4/2 n6 m9 d4 causal bias=hide:1,4,6,9 softcap=2 seed=10"};
 
     (void)state;
     for (size_t n = 0; n < sizeof lines / sizeof lines[0]; n++) {

@@ -23,6 +23,9 @@ make small.npy f4 1,1,20,8 7
 make mask2.npy b1 2,47 5
 make mask4.npy u1 2,1,33,47 6
 make slopes.npy f4 4 8
+make bias.npy f4 2,4,33,47 10
+make plane.npy f2 33,47 11
+make heads.npy f2 4,1,47 12
 make slopes.half.npy f2 2,4 9
 "$helper" lengths len32.npy i4 47,20
 "$helper" lengths len64.npy i8 0,99
@@ -53,6 +56,8 @@ both "causal kvlen=len32.npy" --causal --kv-len len32.npy
 both alibi=slopes.npy --alibi slopes.npy
 both "causal softcap=1.5" --causal --softcap 1.5
 both dtype=f16 --dtype f16
+both bias=bias.npy --bias bias.npy
+both "bias=plane.npy causal dtype=bf16" --bias plane.npy --causal --dtype bf16
 both "dtype=bf16 causal" --causal --dtype bf16
 
 # forward_only WORDS OPTIONS...: the same where backward would have to compile more kernels than the tool's own part deserves.
@@ -66,6 +71,7 @@ forward_only() {
 forward_only mask=mask2.npy --mask mask2.npy --q-tile 0 --k-tile 0
 forward_only "mask=mask4.npy causal" --mask mask4.npy --causal --engine auto
 forward_only "alibi=slopes.half.npy causal dtype=f16" --alibi slopes.half.npy --causal --dtype f16
+forward_only "bias=heads.npy dtype=f16" --bias heads.npy --dtype f16
 forward_only "" --engine simt
 forward_only "" --engine cpu
 forward_only "" --q-tile 7 --k-tile 1000000
@@ -258,6 +264,8 @@ bad_shape mask b1 2,2,33,47 "shape (2, 2, 33, 47); allowed: (2, 47) or (2, 4, 33
 bad_shape mask b1 47 "shape (47,); allowed: (2, 47) or (2, 4, 33, 47)"
 bad_shape alibi f4 3 "--alibi bad.npy: shape (3,); allowed: (4,) or (2, 4), where any dimension may be 1"
 bad_shape alibi f4 2,4,1 "shape (2, 4, 1); allowed: (4,) or (2, 4)"
+bad_shape bias f4 3,33,47 "--bias bad.npy: shape (3, 33, 47); allowed: (4, 33, 47) or (2, 4, 33, 47), where any"
+bad_shape bias f4 47 "shape (47,); allowed: (4, 33, 47) or (2, 4, 33, 47)"
 bad_shape alibi b1 4 "elements of type '|b1'; allowed: float32 ('<f4'), float16 ('<f2')"
 bad_shape mask f4 2,47 "elements of type '<f4'; allowed: bool ('|b1'), uint8 ('|u1')"
 bad_shape kv-len i4 3 "--kv-len bad.npy: shape (3,); allowed: (2,), one length a batch"

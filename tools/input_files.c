@@ -59,7 +59,8 @@ int input_check_score(const input_file *file, const char *whole, const char *few
                       int64_t *shape)
 {
     const npy_header *header = &file->file.header;
-    const char *const letters = header->rank == (int)strlen(whole) ? whole : fewer;
+    const bool plane = strcmp(fewer, "HNM") == 0 && header->rank == 2; /* of all heads */
+    const char *const letters = header->rank == (int)strlen(whole) ? whole : fewer + plane;
     char text[2][NPY_SHAPE_TEXT];
     bool good = header->rank == (int)strlen(letters);
     if (!file->path) {

@@ -100,6 +100,7 @@ int inputs_open(input_file in[INPUTS], const options *o, clattn_problem *p)
     code = code < 0 ? input_check_score(&in[IN_##slot], whole, fewer, &sizes, p->score.shape) : code;
     SCORE_FILES(CHECK)
 #undef CHECK
+    p->score.bias_float32 = p->score.bias_dim[0] != 0; /* so the file was read */
     code = code < 0 ? input_check_lengths(&in[IN_KV_LEN], p->batch, &p->kv_lengths) : code;
     return code;
 }

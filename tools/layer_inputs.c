@@ -119,6 +119,7 @@ int layer_inputs_open(input_file in[LAYER_INPUTS], const options *o, clattn_laye
     code = code < 0 ? input_check_score(&in[LAYER_##slot], whole, fewer, &sizes, layer->score.shape) : code;
     SCORE_FILES(CHECK)
 #undef CHECK
+    layer->score.bias_float32 = layer->score.bias_dim[0] != 0; /* so the file was read */
     code = code < 0 ? input_check_lengths(&in[LAYER_KV_LEN], layer->batch, &layer->kv_lengths) : code;
     return code;
 }

@@ -15,6 +15,9 @@
          "  --mask FILE       bool or uint8, nonzero = may attend: (B,M), or (B,H,N,M) where any\n"                    \
          "                    dimension may be 1\n")                                                                   \
     FILE(ALIBI, alibi, INPUT_FLOATS, alibi_dim, "BH", "H",                                                             \
-         "  --alibi FILE      ALiBi slopes, (H) or (B,H): subtracts slope |i + offset - j|\n")
+         "  --alibi FILE      ALiBi slopes, (H) or (B,H): subtracts slope |i + offset - j|\n")                         \
+    FILE(BIAS, bias, INPUT_FLOATS, bias_dim, "BHNM", "HNM",                                                            \
+         "  --bias FILE       added to scores; -inf hides: (N,M), (H,N,M) or (B,H,N,M), where any\n"                   \
+         "                    dimension may be 1\n")
 
 #endif

@@ -7,7 +7,7 @@
 
 bool clattn__layer_hides_rows(const clattn_layer *layer)
 {
-    return layer->score.mask_dim[0] || layer->kv_lengths ||
+    return layer->score.mask_dim[0] || layer->score.bias_dim[0] || layer->kv_lengths ||
            clattn__diagonal_hides_rows(&layer->score, layer->len, layer->context_len);
 }
 

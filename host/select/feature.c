@@ -19,7 +19,8 @@ uint64_t clattn__features(const clattn_problem *problem)
         [FEATURE_MASK_PADDING] = mask == MASK_PADDING,
         [FEATURE_MASK_FULL] = mask == MASK_FULL,
         [FEATURE_PACKED_HEADS] = clattn__config_pack(problem) > 1,
-        [FEATURE_NEGATIVE_SCALE] = (problem->score.scale < 0.0f && problem->score.softcap == 0.0f),
+        [FEATURE_NEGATIVE_SCALE] =
+            (problem->score.scale < 0.0f && problem->score.softcap == 0.0f && problem->score.bias_dim[0] == 0),
         [FEATURE_KEY_SPLITS] = (problem->kv_splits > 1),
         [FEATURE_WINDOW] = problem->score.window,
         [FEATURE_ALIBI] = (problem->score.alibi_dim[0] != 0),

@@ -41,12 +41,12 @@ enum { CLATTN__FEATURE_LIST(CLATTN__FEATURE_NUMBER) FEATURE_COUNT };
      CLATTN__FEATURE(MAX_LOGIT))
 
 /* Those with which scores are in natural units, whatever the scale is (kernels/attention/score.cl). */
-#define CLATTN__NATURAL_SCORES CLATTN__FEATURE(SOFTCAP)
+#define CLATTN__NATURAL_SCORES (CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(BIAS))
 
 /* Groups of features. SCORES is what kernels/attention/ does to a score in every engine. */
 #define CLATTN__SCORES                                                                                                 \
     (CLATTN__DIAGONALS | CLATTN__FEATURE(KEY_LENGTHS) | CLATTN__FEATURE(WINDOW) | CLATTN__FEATURE(ALIBI) |             \
-     CLATTN__FEATURE(SOFTCAP))
+     CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(BIAS))
 #define CLATTN__16_BITS (CLATTN__FEATURE(FLOAT16) | CLATTN__FEATURE(BFLOAT16))
 #define CLATTN__DIAGONALS (CLATTN__FEATURE(CAUSAL) | CLATTN__FEATURE(TOP_LEFT) | CLATTN__FEATURE(OFFSET))
 #define CLATTN__MASKS (CLATTN__FEATURE(MASK_PADDING) | CLATTN__FEATURE(MASK_FULL))

@@ -57,6 +57,11 @@
 #else
 #define HAS_IF_ALIBI 0
 #endif
+#if defined(BIAS) && BIAS
+#define HAS_IF_BIAS 1
+#else
+#define HAS_IF_BIAS 0
+#endif
 #if defined(SOFTCAP) && SOFTCAP
 #define HAS_IF_SOFTCAP 1
 #else
@@ -65,11 +70,19 @@
 
 /* ---- the lists ---- */
 
+/* Kernels without a bias do not even have its name. */
+#if HAS_IF_BIAS || !defined(__OPENCL_C_VERSION__)
+#define BIAS_INPUT(ARG) ARG(IF_BIAS, TENSOR, bias)
+#else
+#define BIAS_INPUT(ARG)
+#endif
+
 /* Inputs of a score besides Q and K. Kernels pass them on as one struct score_inputs
  * (parameters.cl). */
 #define SCORE_INPUTS(ARG)                                                                                              \
     ARG(IF_MASK, BYTES, mask)                                                                                          \
-    ARG(IF_ALIBI, FLOATS, alibi)
+    ARG(IF_ALIBI, FLOATS, alibi)                                                                                       \
+    BIAS_INPUT(ARG)
 
 #define SCORE_ARGS(ARG)                                                                                                \
     ARG(ALWAYS, TENSOR, q)                                                                                             \

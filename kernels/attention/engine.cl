@@ -25,7 +25,7 @@
  *   reduce_max, reduce_sum     of one value a row, over the work-items that share the row
  *   fetch_stats(of, w)         of streamed rows from w on; called before fetch_tiles of that step
  *   lane_max, lane_exp2, at_most_zero, row_stat, col_stat, lane_sum, gather_float,
- *   gather_mask                on lanes
+ *   gather_mask, gather_bias   on lanes
  *   LATE_SCALE                 1: one multiply-add scales a score and subtracts m, see score.cl.
  *                              0: the engine has lane_weight(x, a), 2^x times headroom, and
  *                              scaled(x, a), x times scale, rounded: never part of a multiply-add

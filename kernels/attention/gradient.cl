@@ -89,8 +89,9 @@ INLINE void gradient_scores(ACC lane_f *S, const struct call *a, const struct ed
         }
 }
 
-/* Computes P and dS, with a softcap's slope, of a tile from its products S and dP. P or dS may be NULL; both may overwrite S
- * or dP. lse and delta are those of the queries, whether rows or columns. */
+/* Computes P and dS, with a softcap's slope, of a tile from its products S and dP. P or dS may be
+ * NULL; both may overwrite S or dP. lse and delta are those of the queries, whether rows or
+ * columns. */
 INLINE void tile_gradients(ACC lane_f *P, ACC lane_f *dS, const ACC lane_f *S, const ACC lane_f *dP,
                            const ACC lane_f *lse, const ACC lane_f *delta, const struct call *a, const struct edge *e,
                            bool full, const int rows_are, const struct span *rows, int cols)

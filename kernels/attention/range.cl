@@ -52,6 +52,9 @@ INLINE void visible_keys(struct range *range, const struct call *a, long N, long
         range->full_begin = clamp(last / heads + offset, 0L, M);
     }
 #endif
+#if HAS_IF_BIAS
+    range->full_end = range->full_begin; /* its -inf may hide any pair */
+#endif
 }
 
 /* begin .. end - 1: query rows that see any of the keys first .. first + TILE_ROWS - 1; full_begin
@@ -75,6 +78,9 @@ INLINE void seeing_queries(struct range *range, const struct call *a, long N, lo
         range->full_end = min(range->full_end, clamp(first + 1 - offset, 0L, N) * heads);
     }
     range->begin = min(range->begin, range->end);
+#endif
+#if HAS_IF_BIAS
+    range->full_end = range->full_begin;
 #endif
 }
 
@@ -130,6 +136,11 @@ struct edge {
     const __global float *slopes; /* slope of `head` */
     lane_f step;                  /* see alibi_step; unused with packed heads */
 #endif
+#if HAS_IF_BIAS
+    const __global stored *bias;
+    long bias_at; /* its element (0, 0) of the tile */
+    long bias_row, bias_head, bias_column;
+#endif
 };
 
 /* Change of x = Q K^T for each position between query and key. */
@@ -147,6 +158,19 @@ INLINE void find_alibi(struct edge *e, const struct call *a, long offset, const 
     e->step = PACKED ? (lane_f)(0.0f) : alibi_step(a, (lane_f)(*e->slopes));
 #endif
 }
+
+#if HAS_IF_BIAS
+/* Sets the edge's bias; batch, head, query and key must be set. */
+INLINE void find_bias(struct edge *e, const struct call *a, const struct score_inputs *given)
+{
+    e->bias = given->bias;
+    e->bias_row = a->bias.row;
+    e->bias_head = a->bias.head;
+    e->bias_column = a->bias_column;
+    e->bias_at = a->bias.offset + e->batch * a->bias.batch + e->head * a->bias.head + e->query * a->bias.row +
+                 e->key * a->bias_column;
+}
+#endif
 
 /* The edge of the tile of query rows from i0 and keys from j0. `head`: the first query head. */
 INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, long N, long M, long i0, long j0,
@@ -176,6 +200,9 @@ INLINE void find_edge(struct edge *e, const struct call *a, int b, int head, lon
     e->mask = given->mask + a->mask.offset + b * a->mask.batch + head * a->mask.head + query * a->mask.row +
               j0 * a->mask_column;
     find_alibi(e, a, diagonal_offset(a, N, M), given);
+#if HAS_IF_BIAS
+    find_bias(e, a, given);
+#endif
 }
 
 /* The tile's first query row that sees its first key by the diagonal; it may be past the tile's
@@ -200,6 +227,9 @@ INLINE void find_first_edge(struct edge *e, const struct call *a, int b, int hea
 {
     find_edge(e, a, b, head, N, M, i, j, given);
     e->keys = (int)(M - j);
+#if HAS_IF_BIAS
+    e->queries = (int)(N - i);
+#endif
 }
 
 /* The edge of a tile `queries` and `keys` after the first one. */
@@ -218,6 +248,14 @@ INLINE void later_edge(struct edge *e, const struct edge *first, int queries, in
     e->ahead = first->ahead + queries - keys;
     e->slopes = first->slopes;
     e->step = first->step;
+#endif
+#if HAS_IF_BIAS
+    e->queries = first->queries - queries;
+    e->bias = first->bias;
+    e->bias_row = first->bias_row;
+    e->bias_column = first->bias_column;
+    e->bias_head = first->bias_head;
+    e->bias_at = first->bias_at + queries * first->bias_row + keys * first->bias_column;
 #endif
 }
 
@@ -248,6 +286,10 @@ INLINE void kept_edge(struct edge *e, const __local int *from, const struct call
     e->window = from[2];
 #endif
     find_alibi(e, a, diagonal_offset(a, query_count(a, b), key + e->keys), given);
+#if HAS_IF_BIAS
+    e->queries = (int)(query_count(a, b) - query);
+    find_bias(e, a, given);
+#endif
 }
 
 INLINE lane_i query_of_row(const struct edge *e, lane_i row)

@@ -86,7 +86,7 @@ INLINE bool row_exists(const struct rows *t, long r)
     if (t->real)
         return t->real[r * t->real_column] != 0;
 #endif
-#if MASK
+#if MASK || defined(BIAS)
     if (t->lse)
         return t->lse[row_offset(&t->lse_at, r)] != -INFINITY;
 #endif
@@ -168,10 +168,10 @@ INLINE void key_rows(struct rows *t, const __global stored *data, const struct v
 }
 
 /* Makes t's queries that see no key read as 0, for passes that sum over queries. Of the visited
- * queries, only a mask can hide all keys. */
+ * queries, only a mask or a bias can hide all keys. */
 INLINE void blank_unseeing(struct rows *t, const struct call *a, const __global float *lse, int b, int head, long N)
 {
-#if MASK
+#if MASK || defined(BIAS)
     t->lse = lse;
     query_layout(&t->lse_at, a, &a->lse, b, head, N, 1);
 #endif

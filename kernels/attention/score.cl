@@ -16,7 +16,7 @@
  * S is x, with ALiBi, times scale. With LATE_SCALE, an engine keeps x and applies the scale in the
  * multiply-add before the exponential.
  *
- * With NATURAL_SCORES, x becomes natural before ALiBi, by its own scale and softcap (natural_score).
+ * With NATURAL_SCORES, x becomes natural before ALiBi, by its own scale, softcap and bias (natural_score).
  * a->scale, the unit of what follows, is then 1, and no code below differs. */
 #ifndef SCORE_CL
 #define SCORE_CL
@@ -24,7 +24,7 @@
 #include "attention/engine.cl"
 #include "attention/job.cl"
 
-#define NATURAL_SCORES HAS_IF_SOFTCAP
+#define NATURAL_SCORES (HAS_IF_SOFTCAP || HAS_IF_BIAS)
 
 #if HAS_IF_SOFTCAP
 /* tanh as a polynomial below this, where its relative error stays small; as an exponential above. */
@@ -58,14 +58,33 @@ INLINE lane_f tanh_slope(lane_f y)
 }
 #endif
 
-/* x in the unit of S. */
-#if NATURAL_SCORES
-INLINE lane_f natural_score(const struct call *a, lane_f x)
+#if HAS_IF_BIAS
+/* The bias of a pair; of one past the last query or key it is that of an existing one. */
+INLINE lane_f bias_of(const struct call *a, const struct edge *e, lane_i i, lane_i j)
 {
-    return fma(lane_tanh(x * a->softcap_step), (lane_f)(a->softcap), (lane_f)(a->zero));
+    return gather_bias(e->bias, a->bias_float32, e->bias_at, min(query_of_row(e, i), (lane_i)(e->queries - 1)),
+                       e->bias_row, head_of_row(e, i), e->bias_head, min(j, (lane_i)(e->keys - 1)), e->bias_column);
+}
+#endif
+
+/* x in the unit of S, with the bias. A bias of -inf hides the pair even if x is NaN. */
+#if NATURAL_SCORES
+INLINE lane_f natural_score(const struct call *a, const struct edge *e, lane_f x, lane_i i, lane_i j)
+{
+#if HAS_IF_SOFTCAP
+    const lane_f y = lane_tanh(x * a->softcap_step), factor = a->softcap;
+#else
+    const lane_f y = x, factor = a->product_scale;
+#endif
+#if HAS_IF_BIAS
+    const lane_f bias = bias_of(a, e, i, j);
+    return bias == -INFINITY ? (lane_f)(-INFINITY) : fma(y, factor, bias);
+#else
+    return fma(y, factor, (lane_f)(a->zero));
+#endif
 }
 #else
-#define natural_score(a, x) x
+#define natural_score(a, e, x, i, j) x
 #endif
 
 /* s, or -inf where j is hidden from i. */
@@ -96,7 +115,7 @@ INLINE lane_f with_alibi(const struct call *a, const struct edge *e, lane_f x, l
  * of their size. With LATE_SCALE, the scale is positive. */
 INLINE lane_f score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    x = with_alibi(a, e, natural_score(a, x), i, j);
+    x = with_alibi(a, e, natural_score(a, e, x, i, j), i, j);
 #if !LATE_SCALE
     x *= copysign(1.0f, a->scale);
 #endif
@@ -148,7 +167,7 @@ INLINE lane_f score_weight(const struct call *a, lane_f s, lane_f shift)
 /* The score, or -inf where j is hidden from i. */
 INLINE lane_f gradient_score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    return unless_hidden(e, full, with_alibi(a, e, natural_score(a, x), i, j), i, j);
+    return unless_hidden(e, full, with_alibi(a, e, natural_score(a, e, x, i, j), i, j), i, j);
 }
 
 /* One multiply-add scales x and subtracts lse. */
@@ -166,7 +185,7 @@ INLINE lane_f probability(const struct call *a, lane_f x, lane_f lse)
  * into one multiply-add would break that. */
 INLINE lane_f gradient_score(const struct call *a, const struct edge *e, bool full, lane_f x, lane_i i, lane_i j)
 {
-    return unless_hidden(e, full, scaled(with_alibi(a, e, natural_score(a, x), i, j), a), i, j);
+    return unless_hidden(e, full, scaled(with_alibi(a, e, natural_score(a, e, x, i, j), i, j), a), i, j);
 }
 
 INLINE lane_f probability(const struct call *a, lane_f s, lane_f lse)

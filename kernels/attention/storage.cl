@@ -121,6 +121,14 @@ typedef float8 vec16_f;
 #error "STORAGE is unknown"
 #endif
 
+#if defined(BIAS)
+/* Element i of a bias, which may be float32 beside tensors of 16 bits. */
+INLINE float load_bias(const __global stored *data, bool float32, long i)
+{
+    return float32 ? ((const __global float *)data)[i] : LOAD(data, i);
+}
+#endif
+
 INLINE float vec16_sum(vec16_f x)
 {
 #if VEC16 == 8

@@ -71,6 +71,7 @@ struct draw_configuration draw_configuration(clattn_engine engine, uint64_t seed
     c.window = one_in(&r, 4);
     c.alibi = one_in(&r, 4);
     c.softcap = one_in(&r, 4);
+    c.bias = one_in(&r, 4);
     return c;
 }
 
@@ -177,6 +178,15 @@ struct test_case draw_problem(const struct draw_configuration *from, uint64_t se
         c.want_lse = one_in(&r, 2);
     }
     c.seed = 1 + (check_random_bits(&r) >> 33);
+    if (from->bias) {
+        const int64_t whole[4] = {c.problem.batch, c.problem.q_heads, c.problem.q_len, c.problem.kv_len};
+
+        for (int n = 0; n < 4; n++) {
+            c.problem.score.bias_dim[n] = one_in(&r, 3) ? 1 : whole[n];
+        }
+        c.bias = (enum case_bias)check_random_below(&r, BIAS_COUNT);
+        c.problem.score.bias_float32 = c.bias == BIAS_FLOAT32;
+    }
     if (from->softcap) { /* scores are about 1, or 60 at most */
         c.problem.score.softcap = exp2f(8.0f * check_random_uniform(&r));
     }

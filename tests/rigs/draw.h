@@ -22,6 +22,7 @@ struct draw_configuration {
     int window; /* each problem draws its own window */
     int alibi;
     int softcap;
+    int bias;
     unsigned passes; /* planned */
     int64_t q_tile, k_tile, splits;
     struct draw_range queries, keys;

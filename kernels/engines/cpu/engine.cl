@@ -271,6 +271,20 @@ INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i
     return COLLECT(value);
 }
 
+#if defined(BIAS)
+INLINE lane_f gather_bias(const __global stored *bias, bool float32, long at, lane_i i, long row, lane_i head,
+                          long per_head, lane_i j, long column)
+{
+    float value[LANES];
+    SPREAD(int, ii, i);
+    SPREAD(int, hh, head);
+    SPREAD(int, jj, j);
+    for (int x = 0; x < LANES; ++x)
+        value[x] = load_bias(bias, float32, at + ii[x] * row + hh[x] * per_head + jj[x] * column);
+    return COLLECT(value);
+}
+#endif
+
 /* One work-item holds whole rows. */
 INLINE void reduce_max(ACC lane_f *value, __local float *tile, const struct span *rows)
 {
