@@ -13,6 +13,7 @@ static const char *const data_names[DATA_COUNT] = {"normal", "uniform", "large",
 static const char *const mask_names[MASK_COUNT] = {"random", "prefix", "suffix", "deadrows", "false"};
 static const char *const alibi_names[ALIBI_COUNT] = {"usual", "varied"};
 static const char *const bias_names[BIAS_COUNT] = {"normal", "f32", "hide"};
+static const char *const sink_names[SINK_COUNT] = {"normal", "large", "none"};
 static const char *const dtype_names[3] = {"f32", "f16", "bf16"}; /* f32 is the default, not printed */
 static const char size_letters[] = "bhnmd";
 static const char *const align_names[2] = {"bottom-right", "top-left"};
@@ -20,7 +21,12 @@ static const char *const align_names[2] = {"bottom-right", "top-left"};
 static const struct {
     const char *name;
     unsigned pass;
-} gradients[3] = {{"dq", CLATTN_BACKWARD_DQ}, {"dk", CLATTN_BACKWARD_DK}, {"dv", CLATTN_BACKWARD_DV}};
+} gradients[] = {{"dq", CLATTN_BACKWARD_DQ},
+                 {"dk", CLATTN_BACKWARD_DK},
+                 {"dv", CLATTN_BACKWARD_DV},
+                 {"dsink", CLATTN_BACKWARD_DSINK}};
+
+enum { GRADIENTS = sizeof gradients / sizeof gradients[0], ALL_GRADIENTS = CLATTN_BACKWARD | CLATTN_BACKWARD_DSINK };
 
 struct test_case case_make(int64_t b, int64_t hq, int64_t hk, int64_t n, int64_t m, int64_t d, int64_t dv)
 {
@@ -106,6 +112,9 @@ static void put_visibility(char *line, const struct test_case *c)
         put(line, "bias=%s:%lld,%lld,%lld,%lld", bias_names[c->bias], (long long)dim[0], (long long)dim[1],
             (long long)dim[2], (long long)dim[3]);
     }
+    if (p->score.sinks) {
+        put(line, "sink=%s", sink_names[c->sink]);
+    }
     if (p->kv_lengths && c->lengths == LENGTHS_SAME) {
         put(line, "kvlen=%ld", (long)c->kv_length);
     } else if (p->kv_lengths) {
@@ -113,11 +122,16 @@ static void put_visibility(char *line, const struct test_case *c)
     }
 }
 
+static unsigned all_gradients(const struct test_case *c)
+{
+    return CLATTN_BACKWARD | (c->problem.score.sinks ? CLATTN_BACKWARD_DSINK : 0u);
+}
+
 static void put_gradients(char *line, const struct test_case *c)
 {
-    char list[16] = "";
+    char list[32] = "";
 
-    for (int n = 0; n < 3; n++) {
+    for (int n = 0; n < GRADIENTS; n++) {
         if (c->passes & gradients[n].pass) {
             strcat(list, list[0] != '\0' ? "," : "");
             strcat(list, gradients[n].name);
@@ -160,7 +174,7 @@ char *case_print(const struct test_case *c, char *line)
     }
     if (!c->want_lse) {
         put(line, "nolse");
-    } else if ((c->passes & CLATTN_BACKWARD) != CLATTN_BACKWARD) {
+    } else if ((c->passes & ALL_GRADIENTS) != all_gradients(c)) {
         put_gradients(line, c);
     }
     if (c->seed != 0) {
@@ -275,6 +289,14 @@ static int parse_bias(const char *value, struct test_case *c)
     c->problem.score.bias_float32 = c->bias == BIAS_FLOAT32;
     return kind >= 0 && read_numbers(colon != NULL ? colon + 1 : value, ',', 4, c->problem.score.bias_dim);
 }
+static int parse_sink(const char *value, struct test_case *c)
+{
+    int named = find_name(sink_names, SINK_COUNT, value, strlen(value));
+
+    c->problem.score.sinks = 1;
+    c->sink = named >= 0 ? (enum case_sink)named : SINK_NORMAL;
+    return named >= 0;
+}
 
 static int parse_length(const char *value, struct test_case *c)
 {
@@ -356,7 +378,7 @@ static int parse_seed(const char *value, struct test_case *c)
 /* "none", or names separated by commas */
 static int parse_gradients(const char *value, struct test_case *c)
 {
-    c->passes &= ~(unsigned)CLATTN_BACKWARD;
+    c->passes = CLATTN_FORWARD;
     if (strcmp(value, "none") == 0) {
         return 1;
     }
@@ -364,10 +386,11 @@ static int parse_gradients(const char *value, struct test_case *c)
         size_t length = strcspn(value, ",");
         int n = 0;
 
-        while (n < 3 && !(length == 2 && memcmp(value, gradients[n].name, 2) == 0)) {
+        while (n < GRADIENTS &&
+               !(length == strlen(gradients[n].name) && memcmp(value, gradients[n].name, length) == 0)) {
             n++;
         }
-        if (n == 3) {
+        if (n == GRADIENTS) {
             return 0;
         }
         c->passes |= gradients[n].pass;
@@ -381,11 +404,11 @@ static int parse_gradients(const char *value, struct test_case *c)
 static const struct {
     const char *name; /* with the = */
     int (*parse)(const char *value, struct test_case *c);
-} options[] = {{"dtype=", parse_dtype},   {"align=", parse_align},     {"mask=", parse_mask},
-               {"window=", parse_window}, {"kvlen=", parse_length},    {"layout=", parse_layout},
-               {"data=", parse_data},     {"tile=", parse_tile},       {"scale=", parse_scale},
-               {"seed=", parse_seed},     {"grad=", parse_gradients},  {"splits=", parse_splits},
-               {"alibi=", parse_alibi},   {"softcap=", parse_softcap}, {"bias=", parse_bias}};
+} options[] = {
+    {"dtype=", parse_dtype},  {"align=", parse_align},     {"mask=", parse_mask},      {"window=", parse_window},
+    {"kvlen=", parse_length}, {"layout=", parse_layout},   {"data=", parse_data},      {"tile=", parse_tile},
+    {"scale=", parse_scale},  {"seed=", parse_seed},       {"grad=", parse_gradients}, {"splits=", parse_splits},
+    {"alibi=", parse_alibi},  {"softcap=", parse_softcap}, {"bias=", parse_bias},      {"sink=", parse_sink}};
 
 static int parse_word(const char *word, struct test_case *c, unsigned *seen)
 {
@@ -415,6 +438,7 @@ int case_parse(const char *line, struct test_case *c, char *error)
     unsigned seen = 0;
 
     *c = case_make(0, 0, 0, 0, 0, 0, 0);
+    c->passes |= ALL_GRADIENTS;
     for (line += strspn(line, blank); *line != '\0'; line += strspn(line, blank)) {
         size_t length = strcspn(line, blank);
         size_t kept = length < sizeof word ? length : sizeof word - 1;
@@ -426,6 +450,9 @@ int case_parse(const char *line, struct test_case *c, char *error)
             return -1;
         }
         line += length;
+    }
+    if (c->passes == (CLATTN_FORWARD | ALL_GRADIENTS)) { /* grad= is not given */
+        c->passes = CLATTN_FORWARD | all_gradients(c);
     }
     for (int n = 0; n < 5; n++) {
         if (!(seen & 1u << n)) {

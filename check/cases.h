@@ -11,13 +11,14 @@
  *   alibi=[KIND:]B,H              alibi_dim; KIND: usual|varied            (default usual)
  *   softcap=X
  *   bias=[KIND:]B,H,N,M           bias_dim; KIND: normal|f32|hide (default normal)
+ *   sink=KIND                     sinks; KIND: normal|large|none (-inf)
  *   mask=[KIND:]B,H,N,M           mask_dim
  *                                 KIND: random|prefix|suffix|deadrows|false (default random)
  *   kvlen or kvlen=LENGTH         key lengths: a mixture, or the same for every batch
  *   layout=bnhd|packed|padded|broadcast|random                             (default bhnd)
  *   data=uniform|large|rising|equal|nanpad                                 (default normal)
  *   tile=BmxBn  splits=P  scale=X  seed=S
- *   grad=dq,dk,dv or none         gradients to compute                     (default all)
+ *   grad=dq,dk,dv,dsink or none   gradients to compute                     (default all)
  *   nolse                         forward without lse: implies grad=none */
 #ifndef CLATTN_CHECK_CASES_H
 #define CLATTN_CHECK_CASES_H
@@ -68,6 +69,13 @@ enum case_bias {
     BIAS_COUNT
 };
 
+enum case_sink {
+    SINK_NORMAL,
+    SINK_LARGE, /* above most scores of normal data */
+    SINK_NONE,  /* -inf */
+    SINK_COUNT
+};
+
 enum case_lengths {
     LENGTHS_NONE,
     LENGTHS_MIXED, /* 0, M, more than M, negative, and random ones */
@@ -90,6 +98,7 @@ struct test_case {
     enum case_mask mask;   /* read when problem.score.mask_dim is not 0 */
     enum case_alibi alibi; /* read when problem.score.alibi_dim is not 0 */
     enum case_bias bias;   /* read when problem.score.bias_dim is not 0 */
+    enum case_sink sink;   /* read when problem.score.sinks is 1 */
     enum case_lengths lengths;
     int32_t kv_length;
     uint64_t seed;

@@ -17,7 +17,7 @@
 #include "random.h" /* check_random_*, check_fill_* */
 #include "reference.h"
 
-enum check_tensor { CHECK_OUT, CHECK_LSE, CHECK_DQ, CHECK_DK, CHECK_DV, CHECK_TENSORS };
+enum check_tensor { CHECK_OUT, CHECK_LSE, CHECK_DQ, CHECK_DK, CHECK_DV, CHECK_DSINK, CHECK_TENSORS };
 
 /* or'ed into the passes of check_case */
 #define CHECK_REPEAT 0x10000u
@@ -37,7 +37,7 @@ struct check_result {
     char message[1024];          /* the first failure: tensor, index, found, expected; "" when ok */
 };
 
-/* "out", "lse", "dq", "dk", "dv" */
+/* "out", "lse", "dq", "dk", "dv", "dsink" */
 const char *check_tensor_name(enum check_tensor tensor);
 
 /* Runs the passes that are both in the case and in `passes` (CLATTN_FORWARD | CLATTN_BACKWARD:

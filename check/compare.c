@@ -3,6 +3,7 @@
 
 #include "half.h"
 #include "naive.h"
+#include "visible.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -21,7 +22,7 @@ struct truth {
 
 const char *check_tensor_name(enum check_tensor tensor)
 {
-    static const char *const names[CHECK_TENSORS] = {"out", "lse", "dq", "dk", "dv"};
+    static const char *const names[CHECK_TENSORS] = {"out", "lse", "dq", "dk", "dv", "dsink"};
 
     return names[tensor];
 }
@@ -42,7 +43,7 @@ int compare_fail(struct check_result *result, const char *format, ...)
 struct check_tolerance check_tolerance(enum check_tensor tensor, const struct reference_sizes *sizes,
                                        const double *expected, size_t count)
 {
-    const double terms[CHECK_TENSORS] = {sizes->out, sizes->lse, sizes->dq, sizes->dk, sizes->dv};
+    const double terms[CHECK_TENSORS] = {sizes->out, sizes->lse, sizes->dq, sizes->dk, sizes->dv, sizes->dsink};
     double most = terms[tensor] / 16.0;
     double factor = sizes->score > 16.0 ? sizes->score / 16.0 : 1.0;
     struct check_tolerance tolerance;
@@ -132,10 +133,11 @@ static float *gather(const struct comparison *x, enum data_slot slot)
 
 int compare_is_written(const struct comparison *x, enum check_tensor tensor)
 {
-    static const unsigned gradient[CHECK_TENSORS] = {0, 0, CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK, CLATTN_BACKWARD_DV};
+    static const unsigned gradient[CHECK_TENSORS] = {
+        0, 0, CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK, CLATTN_BACKWARD_DV, CLATTN_BACKWARD_DSINK};
 
     if (tensor == CHECK_LSE) {
-        return x->c->want_lse || (x->passes & CLATTN_BACKWARD) != 0;
+        return x->c->want_lse || (x->passes & CHECK_GRADIENTS) != 0;
     }
     return tensor == CHECK_OUT || (x->passes & gradient[tensor]) != 0;
 }
@@ -145,10 +147,47 @@ static int is_compared(const struct comparison *x, enum check_tensor tensor)
     return compare_is_written(x, tensor) && (tensor > CHECK_LSE || (x->passes & CLATTN_FORWARD) != 0);
 }
 
+/* The error of naive attention in dsink. Errors of its terms are independent and their sum may be
+ * small by chance, so this is the root of the sum of their squares, of the worst head. Returns 0
+ * when memory is short. */
+static int compute_naive_dsink(const struct comparison *x, const clattn_arrays *arrays, const double *terms,
+                               double *error)
+{
+    const clattn_problem *p = &x->c->problem;
+    const size_t rows = (size_t)(p->batch * p->q_heads * p->q_len);
+    double *naive = malloc(rows * sizeof *naive), *squares = calloc((size_t)p->q_heads, sizeof *squares);
+    const int good = naive != NULL && squares != NULL && naive_dsink(p, arrays, naive) == 0;
+
+    for (size_t row = 0; good && row < rows; row++) {
+        double *square = &squares[row / (size_t)p->q_len % (size_t)p->q_heads];
+
+        *square += (naive[row] - terms[row]) * (naive[row] - terms[row]);
+        *error = fmax(*error, sqrt(*square));
+    }
+    free(naive);
+    free(squares);
+    return good;
+}
+
+/* Fills in dsink of the truth. Returns 0 when memory is short. */
+static int compute_dsink(const struct comparison *x, const clattn_arrays *arrays, struct truth *truth,
+                         struct reference_sizes *sizes)
+{
+    const clattn_problem *p = &x->c->problem;
+    double *terms = malloc((size_t)(p->batch * p->q_heads * p->q_len) * sizeof *terms);
+    int good = terms != NULL && reference_dsink(p, arrays, truth->tensor[CHECK_DSINK], terms, sizes) == 0;
+
+    if (good && p->dtype != CLATTN_FLOAT32) {
+        good = compute_naive_dsink(x, arrays, terms, &truth->naive_error[CHECK_DSINK]);
+    }
+    free(terms);
+    return good;
+}
+
 /* Fills in truth->naive_error. Returns 0 when memory is short. */
 static int compute_naive(const struct comparison *x, const clattn_arrays *arrays, struct truth *truth)
 {
-    int backward = (x->passes & CLATTN_BACKWARD) != 0;
+    int backward = (x->passes & CHECK_GRADIENTS) != 0;
     float *naive[CHECK_TENSORS] = {NULL};
     int good = 1;
 
@@ -159,7 +198,7 @@ static int compute_naive(const struct comparison *x, const clattn_arrays *arrays
     good = good && naive_attention(&x->c->problem, arrays, naive[CHECK_OUT], backward ? naive[CHECK_DQ] : NULL,
                                    naive[CHECK_DK], naive[CHECK_DV]) == 0;
     for (int n = 0; n < CHECK_TENSORS; n++) {
-        if (good && n != CHECK_LSE && (n == CHECK_OUT || backward)) {
+        if (good && n != CHECK_LSE && n != CHECK_DSINK && (n == CHECK_OUT || backward)) {
             truth->naive_error[n] =
                 check_worst_error(naive[n], truth->tensor[n], data_count(&x->set.view[SLOT_OUT + n]));
         }
@@ -183,11 +222,14 @@ static void compute_truth(struct comparison *x, struct truth *truth)
         good = good && t[n] != NULL;
     }
     good = good && reference_forward(p, &arrays, t[CHECK_OUT], t[CHECK_LSE], &forward) == 0;
-    if (good && (x->passes & CLATTN_BACKWARD)) {
+    if (good && (x->passes & CHECK_GRADIENTS)) {
         good = reference_backward(p, &arrays, t[CHECK_DQ], t[CHECK_DK], t[CHECK_DV], &backward) == 0;
     }
     if (good && p->dtype != CLATTN_FLOAT32) {
         good = compute_naive(x, &arrays, truth);
+    }
+    if (good && (x->passes & CLATTN_BACKWARD_DSINK)) {
+        good = compute_dsink(x, &arrays, truth, &backward);
     }
     if (!good) {
         compare_fail(x->result, "no memory for the reference");
@@ -198,21 +240,27 @@ static void compute_truth(struct comparison *x, struct truth *truth)
 }
 
 /* 1 when the row belongs to a query that sees no key or to a key that no query sees: it must then
- * be exactly 0. A key is seen if its row of dV is not 0, as P in double is 0 only for hidden
- * pairs. */
+ * be exactly 0. Such a query has the L of its sink, and others a larger one. A key is seen if its row of
+ * dV is not 0, as P in double is 0 only for hidden pairs. */
 static int is_hidden(const struct comparison *x, const struct truth *truth, enum check_tensor tensor, size_t row)
 {
+    const clattn_problem *p = &x->c->problem;
     size_t depth = x->set.view[SLOT_DV].dim[3];
+    clattn_arrays arrays = CLATTN_ARRAYS_INIT;
 
     if (tensor == CHECK_OUT || tensor == CHECK_DQ) {
-        return truth->tensor[CHECK_LSE][row] == -INFINITY;
+        data_arrays(&x->set, &arrays);
+        return truth->tensor[CHECK_LSE][row] == sink_of_head(p, &arrays, (int64_t)row / p->q_len % p->q_heads);
     }
-    for (size_t d = 0; tensor != CHECK_LSE && d < depth; d++) {
+    if (tensor == CHECK_LSE || tensor == CHECK_DSINK) {
+        return 0;
+    }
+    for (size_t d = 0; d < depth; d++) {
         if (truth->tensor[CHECK_DV][row * depth + d] != 0.0) {
             return 0;
         }
     }
-    return tensor != CHECK_LSE;
+    return 1;
 }
 
 static struct check_tolerance tolerance_of(const struct comparison *x, enum check_tensor tensor,
@@ -222,8 +270,9 @@ static struct check_tolerance tolerance_of(const struct comparison *x, enum chec
     struct check_tolerance tolerance =
         check_tolerance(tensor, &truth->sizes[tensor], truth->tensor[tensor], data_count(view));
 
-    return view->dtype == CLATTN_FLOAT32 ? tolerance
-                                         : check_tolerance_16(tensor, tolerance, truth->naive_error[tensor]);
+    return view->dtype == CLATTN_FLOAT32 && tensor != CHECK_DSINK
+               ? tolerance
+               : check_tolerance_16(tensor, tolerance, truth->naive_error[tensor]);
 }
 
 /* The largest error of naive attention in the tensor over eight other sets of inputs, since with
@@ -303,8 +352,8 @@ void compare_outputs(struct comparison *x)
 
 const char *compare_buffer_name(const struct comparison *x, int buffer)
 {
-    static const char *const names[SLOT_COUNT] = {"q",    "k",   "v",   "mask", "kv_lengths", "dout", "alibi",
-                                                  "bias", "out", "lse", "dq",   "dk",         "dv"};
+    static const char *const names[SLOT_COUNT] = {"q",    "k",   "v",   "mask", "kv_lengths", "dout", "alibi", "bias",
+                                                  "sink", "out", "lse", "dq",   "dk",         "dv",   "dsink"};
     int slot = 0;
 
     while (x->set.view[slot].buffer != buffer) {

@@ -147,6 +147,17 @@ static void fill_bias(struct data_set *set, const struct test_case *c, struct ch
         }
     }
 }
+static void fill_sinks(struct data_set *set, const struct test_case *c, struct check_random *r)
+{
+    const struct data_view *view = &set->view[SLOT_SINK];
+
+    for (size_t row = 0; view->buffer >= 0 && row < row_count(view); row++) {
+        const float normal = check_random_normal(r);
+        const float sink = c->sink == SINK_NONE ? -INFINITY : c->sink == SINK_LARGE ? 7.0f + normal : normal;
+
+        memcpy(row_at(set, SLOT_SINK, row), &sink, sizeof sink);
+    }
+}
 
 /* 1 when row `row` of K and V is padding for every query head that reads it. */
 static int is_padding(const struct data_set *set, const clattn_problem *p, size_t row)
@@ -325,6 +336,7 @@ int data_make(const struct test_case *c, struct data_set *set)
     fill_tensor(set, c, SLOT_DOUT, &r);
     fill_alibi(set, c, &r);
     fill_bias(set, c, &r);
+    fill_sinks(set, c, &r);
     if (widen(set) != 0) {
         data_free(set);
         return -1;
@@ -348,11 +360,11 @@ void data_arrays(const struct data_set *set, clattn_arrays *arrays)
     clattn_const_array *const inputs[SLOT_COUNT] = {
         [SLOT_Q] = &arrays->q,         [SLOT_K] = &arrays->k,       [SLOT_V] = &arrays->v,
         [SLOT_MASK] = &arrays->mask,   [SLOT_DOUT] = &arrays->dout, [SLOT_KV_LENGTHS] = &arrays->kv_lengths,
-        [SLOT_ALIBI] = &arrays->alibi, [SLOT_BIAS] = &arrays->bias,
+        [SLOT_ALIBI] = &arrays->alibi, [SLOT_BIAS] = &arrays->bias, [SLOT_SINK] = &arrays->sink,
     };
     clattn_array *const outputs[SLOT_COUNT] = {
         [SLOT_OUT] = &arrays->out, [SLOT_LSE] = &arrays->lse, [SLOT_DQ] = &arrays->dq,
-        [SLOT_DK] = &arrays->dk,   [SLOT_DV] = &arrays->dv,
+        [SLOT_DK] = &arrays->dk,   [SLOT_DV] = &arrays->dv,   [SLOT_DSINK] = &arrays->dsink,
     };
 
     for (int slot = 0; slot < SLOT_COUNT; slot++) {
@@ -391,11 +403,11 @@ void data_reference_arrays(const struct data_set *set, clattn_arrays *arrays)
 clattn_tensor *data_tensor(clattn_tensors *t, enum data_slot slot)
 {
     clattn_tensor *const members[SLOT_COUNT] = {
-        [SLOT_Q] = &t->q,       [SLOT_K] = &t->k,     [SLOT_V] = &t->v,
-        [SLOT_MASK] = &t->mask, [SLOT_OUT] = &t->out, [SLOT_KV_LENGTHS] = &t->kv_lengths,
-        [SLOT_LSE] = &t->lse,   [SLOT_DQ] = &t->dq,   [SLOT_DOUT] = &t->dout,
-        [SLOT_DK] = &t->dk,     [SLOT_DV] = &t->dv,   [SLOT_ALIBI] = &t->alibi,
-        [SLOT_BIAS] = &t->bias,
+        [SLOT_Q] = &t->q,       [SLOT_K] = &t->k,       [SLOT_V] = &t->v,
+        [SLOT_MASK] = &t->mask, [SLOT_OUT] = &t->out,   [SLOT_KV_LENGTHS] = &t->kv_lengths,
+        [SLOT_LSE] = &t->lse,   [SLOT_DQ] = &t->dq,     [SLOT_DOUT] = &t->dout,
+        [SLOT_DK] = &t->dk,     [SLOT_DV] = &t->dv,     [SLOT_ALIBI] = &t->alibi,
+        [SLOT_BIAS] = &t->bias, [SLOT_SINK] = &t->sink, [SLOT_DSINK] = &t->dsink,
     };
 
     return members[slot];

@@ -18,11 +18,13 @@ enum data_slot {
     SLOT_DOUT,
     SLOT_ALIBI,
     SLOT_BIAS,
+    SLOT_SINK,
     SLOT_OUT, /* from here on outputs, in the order of enum check_tensor */
     SLOT_LSE,
     SLOT_DQ,
     SLOT_DK,
     SLOT_DV,
+    SLOT_DSINK,
     SLOT_COUNT
 };
 

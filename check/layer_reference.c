@@ -184,6 +184,7 @@ static void describe_middle(struct work *w)
     w->middle.mask = w->a->mask;
     w->middle.alibi = w->a->alibi;
     w->middle.bias = w->a->bias;
+    w->middle.sink = w->a->sink;
     w->middle.kv_lengths = w->a->kv_lengths;
     w->middle.q = w->middle.dout = rows;
     w->middle.dout.data = w->d_o_float;

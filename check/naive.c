@@ -15,12 +15,13 @@ struct work {
     const clattn_arrays *a;
     struct host_view q, k, v, dout;
     double scale;
-    int64_t *keys;    /* (M) the visible keys of the current row */
-    double *score;    /* (M) S, then P, of those keys */
-    double *slope;    /* (M) of the softcap, of those keys */
-    double *row;      /* (max(D,Dv)) a row of O or dQ before rounding */
-    double *dk, *dv;  /* (M,D), (M,Dv) of one key head before rounding; NULL: only one row is computed */
-    int64_t key_head; /* the current one */
+    int64_t *keys;      /* (M) the visible keys of the current row */
+    double *score;      /* (M) S, then P, of those keys */
+    double *slope;      /* (M) of the softcap, of those keys */
+    double *row;        /* (max(D,Dv)) a row of O or dQ before rounding */
+    double *dk, *dv;    /* (M,D), (M,Dv) of one key head before rounding; NULL: only one row is computed */
+    int64_t key_head;   /* the current one */
+    double sink_weight; /* P of the current row's sink */
 };
 
 static void work_end(struct work *w)
@@ -92,7 +93,8 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i)
 {
     const float *q = host_row(&w->q, b, h, i);
     const int64_t count = visible_keys(w->p, w->a, b, h, i, w->keys);
-    double most = -INFINITY;
+    const double sink = rounded(w, sink_of_head(w->p, w->a, h));
+    double most = sink;
     double sum = 0.0;
 
     for (int64_t t = 0; t < count; t++) {
@@ -108,6 +110,10 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i)
         w->score[t] = exp(w->score[t] - most);
         sum += w->score[t];
     }
+    if (sink > -INFINITY) {
+        sum += exp(sink - most);
+    }
+    w->sink_weight = sink > -INFINITY ? rounded(w, exp(sink - most) / sum) : 0.0;
     for (int64_t t = 0; t < count; t++) {
         w->score[t] = rounded(w, w->score[t] / sum);
     }
@@ -177,6 +183,31 @@ int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out,
         }
     }
     work_end(&w);
+    return 0;
+}
+
+int naive_dsink(const clattn_problem *p, const clattn_arrays *a, double *terms)
+{
+    float *out = malloc((size_t)p->v_dim * sizeof *out);
+    struct work w;
+
+    if (out == NULL || work_begin(&w, p, a, 0) != 0) {
+        free(out);
+        return -1;
+    }
+    for (int64_t row = 0; row < p->batch * p->q_heads * p->q_len; row++) {
+        const int64_t b = row / p->q_len / p->q_heads;
+        const int64_t h = row / p->q_len % p->q_heads;
+        const int64_t i = row % p->q_len;
+
+        w.key_head = h / (p->q_heads / p->kv_heads);
+        const int64_t count = softmax_row(&w, b, h, i);
+
+        forward_row(&w, b, count, out);
+        terms[row] = count > 0 ? -w.sink_weight * dot(host_row(&w.dout, b, h, i), out, p->v_dim) : 0.0;
+    }
+    work_end(&w);
+    free(out);
     return 0;
 }
 

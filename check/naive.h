@@ -7,8 +7,11 @@
  *   delta_i = dO_i . O_i   dP = round(dO V^T)   dS = round(P * (dP - delta))
  *   dQ = round(scale dS K)   dK = round(scale dS^T Q)   dV = round(P^T dO)
  *
- * With a softcap, dS is multiplied by its slope and rounded once more before dQ and dK. Sums are
- * in double; dK and dV are summed over the query heads of a group before they are rounded. */
+ * With a softcap, dS is multiplied by its slope and rounded once more before dQ and dK.
+ * With a sink, one more score whose P is dropped: dsink = - sum_i P_sink delta_i.
+ *
+ * Sums are in double; dK and dV are summed over the query heads of a group before they are
+ * rounded. */
 #ifndef CLATTN_CHECK_NAIVE_H
 #define CLATTN_CHECK_NAIVE_H
 
@@ -18,6 +21,9 @@
  * (B,Hk,M,D), dv (B,Hk,M,Dv). Where dq, dk and dv are all NULL, a->dout is not read. Returns 0, or
  * -1 when memory is short. */
 int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out, float *dq, float *dk, float *dv);
+
+/* The terms (B,Hq,N) of dsink. */
+int naive_dsink(const clattn_problem *p, const clattn_arrays *a, double *terms);
 
 /* One query row: out_row (Dv), dq_row (D). */
 int naive_attention_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,

@@ -23,6 +23,8 @@ struct work {
     double *terms;                   /* (M) size of dP, then of that gradient (see reference_sizes) */
     double *bounds;                  /* (2,M) sizes of dK and dV */
     double *out_row;                 /* (Dv) */
+    double sink_weight;              /* of the current row: exp(sink - L) */
+    double delta, delta_size;        /* of the current row, by gradient_row */
 };
 
 static void work_end(struct work *w)
@@ -108,7 +110,8 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, doub
     int64_t hk = h / (p->q_heads / p->kv_heads);
     const float *q = host_row(&w->q, b, h, i);
     int64_t count = visible_keys(p, w->a, b, h, i, w->keys);
-    double most = -INFINITY;
+    const double sink = sink_of_head(p, w->a, h);
+    double most = sink;
     double sum = 0.0;
     double size;
 
@@ -121,8 +124,9 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, doub
         raise_to(&w->sizes->lse, fabs(w->scale) * size);
         most = fmax(most, w->score[t]);
     }
+    w->sink_weight = sink > -INFINITY ? 1.0 : 0.0;
     if (count == 0) {
-        *lse = -INFINITY;
+        *lse = sink;
         return 0;
     }
     for (int64_t t = 0; t < count; t++) {
@@ -132,6 +136,8 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i, doub
         w->score[t] = exp(w->score[t] - most);
         sum += w->score[t];
     }
+    sum += exp(sink - most);
+    w->sink_weight = exp(sink - most) / sum;
     for (int64_t t = 0; t < count; t++) {
         w->score[t] /= sum;
     }
@@ -182,6 +188,8 @@ static int64_t gradient_row(struct work *w, int64_t b, int64_t h, int64_t i)
         bound += w->terms[t] * largest(k, p->qk_dim);
     }
     raise_to(&w->sizes->dq, bound);
+    w->delta = delta;
+    w->delta_size = delta_size;
     return count;
 }
 
@@ -296,6 +304,36 @@ int reference_backward_group(const clattn_problem *p, const clattn_arrays *a, in
     for (int64_t j = 0; j < m; j++) {
         raise_to(&w.sizes->dk, w.bounds[j]);
         raise_to(&w.sizes->dv, w.bounds[m + j]);
+    }
+    work_end(&w);
+    return 0;
+}
+
+int reference_dsink(const clattn_problem *p, const clattn_arrays *a, double *dsink, double *terms,
+                    struct reference_sizes *sizes)
+{
+    struct work w;
+
+    if (work_begin(&w, p, a, sizes) != 0) {
+        return -1;
+    }
+    for (int64_t h = 0; h < p->q_heads; h++) {
+        double size = 0.0;
+
+        dsink[h] = 0.0;
+        for (int64_t row = 0; row < p->batch * p->q_len; row++) {
+            const int64_t b = row / p->q_len;
+            const int64_t i = row % p->q_len;
+            const int64_t count = gradient_row(&w, b, h, i);
+            const double term = count > 0 ? -w.sink_weight * w.delta : 0.0;
+
+            dsink[h] += term;
+            size += count > 0 ? w.sink_weight * w.delta_size : 0.0;
+            if (terms != NULL) {
+                terms[(b * p->q_heads + h) * p->q_len + i] = term;
+            }
+        }
+        raise_to(&w.sizes->dsink, size);
     }
     work_end(&w);
     return 0;

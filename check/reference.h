@@ -3,6 +3,9 @@
  *
  *   S = scale Q K^T     P = softmax(S over visible keys)     O = P V     L_i = log sum_j exp S_ij
  *   With a softcap c, S = c tanh(scale Q K^T / c), and dS is multiplied by 1 - tanh^2 in dQ and dK.
+ *
+ * With a sink s of the head: P_ij = exp(S_ij - L_i) with L_i = log(exp s + sum_j exp S_ij)
+ *
  *   delta_i = dO_i . O_i     dS = P * (dO V^T - delta)     dQ = scale dS K     dK = scale dS^T Q     dV = P^T dO
  *
  * Shares only the struct types of clattn.h with the library. Inputs are float32 host arrays with
@@ -29,6 +32,7 @@ struct reference_sizes {
     double dq;    /* |scale| sum_j P_ij (size(dP_ij) + size(delta_i)) max|K|; size(delta_i) = sum_j P_ij size(dP_ij) */
     double dk;    /* |scale| sum_i P_ij (size(dP_ij) + size(delta_i)) max|Q| */
     double dv;    /* sum_i P_ij max|dO| */
+    double dsink; /* sum_i exp(s - L_i) size(delta_i) */
 };
 
 /* out (B,Hq,N,Dv), lse (B,Hq,N). Sets score, out and lse of `sizes`. */
@@ -39,6 +43,11 @@ int reference_forward(const clattn_problem *p, const clattn_arrays *a, double *o
  * a->dout. */
 int reference_backward(const clattn_problem *p, const clattn_arrays *a, double *dq, double *dk, double *dv,
                        struct reference_sizes *sizes);
+
+/* dsink (Hq), and its terms (B,Hq,N), the sums of which it is. Sets dsink of `sizes`. Reads
+ * a->dout. */
+int reference_dsink(const clattn_problem *p, const clattn_arrays *a, double *dsink, double *terms,
+                    struct reference_sizes *sizes);
 
 /* One row of the forward: out_row (Dv), one lse. For tensors too large to check whole. `sizes` is
  * not reset, only raised to the sizes of this row: start from {0}. */

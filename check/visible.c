@@ -175,3 +175,15 @@ double score_of_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b,
 
     return capped + bias(p, a, b, h, i, j) + alibi(p, a, b, h, i, j);
 }
+
+double sink_of_head(const clattn_problem *p, const clattn_arrays *a, int64_t h)
+{
+    const float *sinks = a->sink.data;
+    size_t stride[3];
+
+    if (!p->score.sinks) {
+        return -INFINITY;
+    }
+    host_strides(&a->sink, p->q_heads, 1, 1, stride);
+    return (double)sinks[(size_t)h * stride[1]];
+}

@@ -19,6 +19,8 @@ int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, 
 /* The scale, and the score S (softcap, bias and ALiBi included) of a pair with q . k = `dot`, visible or
  * not. */
 double score_scale(const clattn_problem *p);
+/* The sink of head h; -inf in a problem without sinks. */
+double sink_of_head(const clattn_problem *p, const clattn_arrays *a, int64_t h);
 double score_of_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t j,
                      double dot);
 

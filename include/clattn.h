@@ -335,7 +335,9 @@ typedef struct clattn_score {
 
     /* 1: the call has a tensor `sink` of Hq logits, one per query head. A row's softmax has the
      * logit as one more score, which has no key: it takes weight from the others and counts in lse.
-     * It is natural and not scaled. A query that sees no key has out = 0 and lse = sink. */
+     * It is natural and not scaled; finite, or -inf: no sink. A query that sees no key has out = 0
+     * and lse = sink, and backward knows it by that: of another row whose lse rounds to the sink,
+     * weights below 2^-24 |sink| may be lost in gradients. Gradient of the sink: dsink. */
     int sinks;
     int dlse;      /* 1: backward reads the gradient of lse from the tensor `dlse` */
     int max_logit; /* 1: forward writes the largest score of each row to the tensor `max_logit` */
@@ -416,7 +418,7 @@ typedef enum clattn_pass {
     CLATTN_BACKWARD_DV = 8,
     CLATTN_BACKWARD = 14, /* the gradients of q, k and v */
     CLATTN_BACKWARD_DBIAS = 16,
-    CLATTN_BACKWARD_DSINK = 32
+    CLATTN_BACKWARD_DSINK = 32 /* only with clattn_score.sinks; alone, or with other gradients */
 } clattn_pass;
 
 typedef struct clattn_plan clattn_plan;
@@ -540,7 +542,7 @@ CLATTN_API void clattn_tensors_init(clattn_tensors *tensors, size_t struct_size)
  * element size. Buffers that OpenCL allocates are aligned so. The origin of a sub-buffer, and the
  * address given with CL_MEM_USE_HOST_PTR, must be too.
  *
- * Forward reads q, k, v, mask, kv_lengths, alibi and bias, and writes out and lse. Backward
+ * Forward reads q, k, v, mask, kv_lengths, alibi, bias and sink, and writes out and lse. Backward
  * (FlashAttention-2, Algorithm 2) also reads out, lse and dout, and writes every gradient of the
  * plan. lse is not differentiated.
  *

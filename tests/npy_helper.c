@@ -13,7 +13,7 @@
  *       Checks that every element of a float file is X.
  *   npy_helper reference Q K V DOUT [word...]
  *       Compares results with the double reference, as clattn check does. Words:
- *       causal offset=X window=L,R scale=X softcap=X mask=F alibi=F bias=F kvlen=F
+ *       causal offset=X window=L,R scale=X softcap=X mask=F alibi=F bias=F sink=F kvlen=F
  *       bnhd, dtype=f16|bf16 (the type of the stored results), and at least one result: out=F lse=F dq=F dk=F dv=F.
  *   npy_helper layer X WQ WKV WO [word...]
  *       The same for a layer; see npy_layer.c.
@@ -286,6 +286,9 @@ void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
 
             p->score.bias_dim[i] = at < 0 ? 1 : (int64_t)header.dim[at];
         }
+    } else if (strncmp(word, "sink=", 5) == 0) {
+        a->sink.data = load(word + 5, NPY_FLOAT32 | NPY_FLOAT16, &header);
+        p->score.sinks = 1;
     } else if (strncmp(word, "kvlen=", 6) == 0) {
         a->kv_lengths.data = load(word + 6, NPY_INT32 | NPY_INT64, &header);
         p->kv_lengths = 1;
@@ -319,7 +322,7 @@ static void find_tolerances(const clattn_problem *p, const clattn_arrays *a, con
         die("naive attention", "out of memory");
     }
     for (int i = 0; i < CHECK_TENSORS; i++) {
-        if (i != CHECK_LSE) {
+        if (i != CHECK_LSE && i != CHECK_DSINK) {
             truth[i].tolerance =
                 check_tolerance_16((enum check_tensor)i, truth[i].tolerance,
                                    check_worst_error(naive[i], truth[i].expected, (size_t)truth[i].count));
@@ -368,7 +371,7 @@ static int reference(int argc, char **argv)
     p.kv_len = k[2];
     p.v_dim = v[3];
     const int64_t q_rows = q[0] * q[1] * q[2], k_rows = k[0] * k[1] * k[2];
-    const int64_t count[CHECK_TENSORS] = {q_rows * v[3], q_rows, q_rows * q[3], k_rows * q[3], k_rows * v[3]};
+    const int64_t count[CHECK_TENSORS] = {q_rows * v[3], q_rows, q_rows * q[3], k_rows * q[3], k_rows * v[3], q[1]};
     struct truth truth[CHECK_TENSORS];
     struct reference_sizes forward = {0}, backward = {0};
     for (int i = 0; i < CHECK_TENSORS; i++) {
@@ -377,7 +380,8 @@ static int reference(int argc, char **argv)
     }
     if (reference_forward(&p, &a, truth[CHECK_OUT].expected, truth[CHECK_LSE].expected, &forward) != 0 ||
         reference_backward(&p, &a, truth[CHECK_DQ].expected, truth[CHECK_DK].expected, truth[CHECK_DV].expected,
-                           &backward) != 0) {
+                           &backward) != 0 ||
+        reference_dsink(&p, &a, truth[CHECK_DSINK].expected, NULL, &backward) != 0) {
         die("reference", "out of memory");
     }
     find_tolerances(&p, &a, &forward, &backward, truth);

@@ -55,6 +55,7 @@ static void take_shared(clattn_layer *l, clattn_layer_arrays *a, int count, char
     a->mask = middle.mask;
     a->alibi = middle.alibi;
     a->bias = middle.bias;
+    a->sink = middle.sink;
     a->kv_lengths = middle.kv_lengths;
 }
 

@@ -188,6 +188,11 @@ static void test_passes(void **state)
         assert_status(clattn_plan_create(device->context, &p, bad[n], &plan), CLATTN_INVALID_ARGUMENT, "passes");
         assert_null(plan);
     }
+    clattn_plan *plan = POISON;
+
+    assert_status(clattn_plan_create(device->context, &p, CLATTN_BACKWARD_DSINK, &plan), CLATTN_INVALID_ARGUMENT,
+                  "passes has CLATTN_BACKWARD_DSINK, but problem.score.sinks is 0");
+    assert_null(plan);
 }
 
 /* ---- options and devices ---- */

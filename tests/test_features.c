@@ -85,6 +85,9 @@ static void test_word(void **state)
     p.score.scale = -1.0f; /* scores are natural: every engine takes the sign */
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(SOFTCAP)));
     p = plain;
+    p.score.sinks = 1;
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(SINKS)));
+    p = plain;
     p.kv_splits = 1;
     assert_true(clattn__features(&p) == float32);
     p.kv_splits = 2;
@@ -97,8 +100,8 @@ static void test_named(void **state)
 {
     const uint64_t all = ((uint64_t)1 << FEATURE_COUNT) - 1;
     const uint64_t none_yet =
-        CLATTN__CALL_OPTIONS &
-        ~(CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(BIAS)); /* declared, and refused by every engine */
+        CLATTN__CALL_OPTIONS & ~(CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(BIAS) |
+                                 CLATTN__FEATURE(SINKS)); /* declared, and refused by every engine */
     int count = 0;
 
     (void)state;

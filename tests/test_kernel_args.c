@@ -81,6 +81,10 @@ static void check_engine(const struct device *device, clattn_engine engine, clat
     problem.score.alibi_dim[1] = 2;
     assert_int_equal(check_plan(context, &problem, CLATTN_FORWARD), 2);
     assert_true(check_plan(context, &problem, CLATTN_BACKWARD) >= 2);
+    problem.score.sinks = 1;
+    assert_int_equal(check_plan(context, &problem, CLATTN_FORWARD), 2);
+    assert_true(check_plan(context, &problem, CLATTN_BACKWARD | CLATTN_BACKWARD_DSINK) >= 3);
+    assert_int_equal(check_plan(context, &problem, CLATTN_BACKWARD_DSINK), 2);
     clattn_context_destroy(context);
 }
 
@@ -141,13 +145,16 @@ static void compare_problem(struct compared *compared, const struct clattn__devi
         {.kernel = KERNEL_BACKWARD_FUSED, .want_dk = true, .want_dv = true},
         {.kernel = KERNEL_COMBINE, .splits = 3},
         {.kernel = KERNEL_DELTA},
+        {.kernel = KERNEL_DSINK},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(firsts); ++i) {
         struct clattn__config config = firsts[i];
+        clattn_problem with_sinks = *problem;
 
+        with_sinks.score.sinks = config.kernel == KERNEL_DSINK;
         if ((config.kernel != KERNEL_BACKWARD_FUSED || clattn__config_backward_fused(device, engine, problem)) &&
-            clattn__config_choose(device, engine, problem, 0, &config))
+            clattn__config_choose(device, engine, &with_sinks, 0, &config))
             compare_local(compared, &config);
     }
 }

@@ -204,7 +204,9 @@ static void test_finite_differences(void **state)
                                         "b2 h2 n5 m6 d4 layout=bnhd data=equal seed=7",
                                         "b2 h4/2 n6 m9 d4/3 causal softcap=0.8 alibi=varied:2,4 seed=8",
                                         "b1 h2 n6 m8 d5 scale=-3 softcap=2 seed=9",
-                                        "b2 h4/2 n6 m9 d4 causal bias=hide:1,4,6,9 softcap=2 seed=10"};
+                                        "b2 h4/2 n6 m9 d4 causal bias=hide:1,4,6,9 softcap=2 seed=10",
+                                        "b2 h4/2 n5 m7 d3 causal sink=normal layout=padded seed=8",
+                                        "b3 h2 n4 m6 d3 mask=deadrows:1,2,4,6 kvlen sink=large seed=9"};
 
     (void)state;
     for (size_t n = 0; n < sizeof lines / sizeof lines[0]; n++) {
@@ -217,6 +219,14 @@ static void test_finite_differences(void **state)
         sample_free(s);
         s = sample_make(lines[n]);
         check_direction(s, SLOT_V, s->dv, lines[n]);
+        sample_free(s);
+        s = sample_make(lines[n]);
+        if (s->c.problem.score.sinks) {
+            double dsink[4];
+
+            assert_int_equal(reference_dsink(&s->c.problem, &s->a, dsink, NULL, NULL), 0);
+            check_direction(s, SLOT_SINK, dsink, lines[n]);
+        }
         sample_free(s);
     }
 }
@@ -242,6 +252,12 @@ static void test_empty_rows(void **state)
         assert_true(s->dk[n] == 0.0 && s->dv[n] == 0.0);
     }
     assert_true(s->forward.score == 0.0 && s->forward.out == 0.0 && s->backward.dq == 0.0);
+    sample_free(s);
+    s = sample_make("b1 h2 n5 m2 d3/2 causal sink=normal"); /* lse is the sink */
+    for (size_t row = 0; row < 10; row++) {
+        assert_true((s->lse[row] == (double)*element(s, SLOT_SINK, row / 5)) == (row % 5 < 3));
+        assert_true((s->out[2 * row] == 0.0) == (row % 5 < 3));
+    }
     sample_free(s);
 }
 

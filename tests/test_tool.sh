@@ -27,6 +27,7 @@ make bias.npy f4 2,4,33,47 10
 make plane.npy f2 33,47 11
 make heads.npy f2 4,1,47 12
 make slopes.half.npy f2 2,4 9
+make sink.npy f4 4 10
 "$helper" lengths len32.npy i4 47,20
 "$helper" lengths len64.npy i8 0,99
 inputs="--q q.npy --k k.npy --v v.npy"
@@ -55,6 +56,10 @@ both "window=4,9" --window 4,9
 both "causal kvlen=len32.npy" --causal --kv-len len32.npy
 both alibi=slopes.npy --alibi slopes.npy
 both "causal softcap=1.5" --causal --softcap 1.5
+both "causal sink=sink.npy" --causal --sink sink.npy
+expect 0 "" $backward --sink sink.npy --dsink dsink.npy
+that "$helper" reference q.npy k.npy v.npy dout.npy sink=sink.npy dsink=dsink.npy
+rm -f dsink.npy
 both dtype=f16 --dtype f16
 both bias=bias.npy --bias bias.npy
 both "bias=plane.npy causal dtype=bf16" --bias plane.npy --causal --dtype bf16
@@ -161,7 +166,7 @@ expect 2 "forward: missing: --q" forward
 expect 2 "forward: missing: --k" forward --q q.npy
 expect 2 "forward: missing: --out" forward $inputs
 expect 2 "backward: missing: --dout" backward $inputs --dq dq.npy
-expect 2 "backward: no gradient asked for: give --dq, --dk or --dv" $backward
+expect 2 "backward: no gradient asked for: give --dq, --dk, --dv or --dsink" $backward
 expect 2 "forward: unknown or ambiguous option: --dq" $forward --out o.npy --dq dq.npy
 expect 2 "backward: unknown or ambiguous option: --out" $backward --dq dq.npy --out o.npy
 expect 2 "forward: given twice: --q" $forward --out o.npy --q q.npy
@@ -262,6 +267,8 @@ bad_shape dout f4 2,4,32,8 "found N = 32; allowed: 33, as --q has it"
 bad_shape mask b1 2,46 "--mask bad.npy: shape (2, 46); allowed: (2, 47) or (2, 4, 33, 47), where any dimension may be 1"
 bad_shape mask b1 2,2,33,47 "shape (2, 2, 33, 47); allowed: (2, 47) or (2, 4, 33, 47)"
 bad_shape mask b1 47 "shape (47,); allowed: (2, 47) or (2, 4, 33, 47)"
+bad_shape sink f4 3 "--sink bad.npy: shape (3,); allowed: (4,), one sink a head"
+expect 2 "backward: --dsink needs --sink" $backward --dsink dsink.npy
 bad_shape alibi f4 3 "--alibi bad.npy: shape (3,); allowed: (4,) or (2, 4), where any dimension may be 1"
 bad_shape alibi f4 2,4,1 "shape (2, 4, 1); allowed: (4,) or (2, 4)"
 bad_shape bias f4 3,33,47 "--bias bad.npy: shape (3, 33, 47); allowed: (4, 33, 47) or (2, 4, 33, 47), where any"

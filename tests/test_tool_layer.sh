@@ -25,6 +25,7 @@ make mask2.npy b1 2,9 11
 make mask4.npy u1 2,4,13,1 12
 make slopes.npy f4 4 13
 make bias.npy f4 4,13,9 14
+make sink.npy f4 4 14
 "$helper" lengths lengths.npy i4 9,4
 "$helper" lengths long.npy i8 5,99
 for name in x:2,13,24:1 wq:40,24:3:small wkv:40,24:4:small wo:24,40:6:small; do
@@ -80,6 +81,7 @@ with_context "window=2,1 offset=-3" --window 2,1 --align -3
 with_context "causal alibi=slopes.npy" --causal --alibi slopes.npy
 with_context "causal softcap=0.5" --causal --softcap 0.5
 with_context "bias=bias.npy" --bias bias.npy
+with_context "causal sink=sink.npy" --causal --sink sink.npy
 with_context "mask=mask2.npy kvlen=lengths.npy" --mask mask2.npy --kv-len lengths.npy
 
 expect 0 "warning: --kv-len long.npy: 1 of 2 lengths lie outside 0 to M = 13" $forward --kv-len long.npy --out out.npy
@@ -137,7 +139,7 @@ expect 2 "layer-forward: given twice: --wq" $forward --out o.npy --wq wq.npy
 expect 2 "layer-backward: missing: --dout" layer-backward $weights --dx o.npy
 expect 2 "layer-backward: unknown or ambiguous option: --out" $backward --dx dx.npy --out o.npy
 expect 2 "layer-backward: unknown or ambiguous option: --bo" $backward --dx dx.npy --bo bo.npy
-expect 2 "layer-backward: no gradient asked for: give --dx, --dcontext, --dwq, --dwkv, --dwo, --dbq, --dbkv or --dbo" \
+expect 2 "layer-backward: no gradient asked for: give --dx, --dcontext, --dwq, --dwkv, --dwo, --dbq, --dbkv, --dbo or --dsink" \
     $backward
 expect 2 "layer-backward: --dcontext needs --context" $backward --dx o.npy --dcontext dcontext.npy
 expect 2 "layer-forward: --kv-heads: found \"3\"; allowed: a divisor of 4, the number of heads" \

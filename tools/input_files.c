@@ -89,6 +89,16 @@ int input_check_lengths(const input_file *lengths, int64_t batch, int *kv_length
     return -1;
 }
 
+int input_check_sinks(const input_file *sink, int64_t heads, int *sinks)
+{
+    const npy_header *header = &sink->file.header;
+    *sinks = sink->path != NULL;
+    if (sink->path && (header->rank != 1 || header->dim[0] != (uint64_t)heads)) {
+        return input_bad_shape(sink, "(%" PRId64 ",), one sink a head", heads);
+    }
+    return -1;
+}
+
 /* ---- files ---- */
 
 static int check_axes(const input_file *input)

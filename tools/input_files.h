@@ -59,6 +59,9 @@ int64_t score_size(const score_sizes *sizes, char letter);
 int input_check_score(const input_file *file, const char *whole, const char *fewer, const score_sizes *sizes,
                       int64_t *shape);
 
+/* Checks that there is one sink per head; sets *sinks to whether the file is present. */
+int input_check_sinks(const input_file *sink, int64_t heads, int *sinks);
+
 /* Checks that there is one length per batch; sets *kv_lengths to whether the file is present. */
 int input_check_lengths(const input_file *lengths, int64_t batch, int *kv_lengths);
 

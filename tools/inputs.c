@@ -18,6 +18,7 @@ static void list_files(input_file in[INPUTS], const options *o)
     SCORE_FILES(LIST)
 #undef LIST
     in[IN_KV_LEN] = (input_file){.option = "--kv-len", .path = o->kv_len, .types = INPUT_LENGTHS};
+    in[IN_SINK] = (input_file){.option = "--sink", .path = o->sink, .types = INPUT_FLOATS};
 }
 
 static int check_head_dim(const input_file *input)
@@ -102,6 +103,7 @@ int inputs_open(input_file in[INPUTS], const options *o, clattn_problem *p)
 #undef CHECK
     p->score.bias_float32 = p->score.bias_dim[0] != 0; /* so the file was read */
     code = code < 0 ? input_check_lengths(&in[IN_KV_LEN], p->batch, &p->kv_lengths) : code;
+    code = code < 0 ? input_check_sinks(&in[IN_SINK], p->q_heads, &p->score.sinks) : code;
     return code;
 }
 
@@ -145,5 +147,6 @@ int inputs_read(input_file in[INPUTS], const options *o, const clattn_problem *p
     SCORE_FILES(TAKE)
 #undef TAKE
     arrays->kv_lengths.data = in[IN_KV_LEN].data;
+    arrays->sink.data = in[IN_SINK].data;
     return -1;
 }

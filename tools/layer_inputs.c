@@ -18,6 +18,7 @@ static void list_files(input_file in[LAYER_INPUTS], const options *o)
         [LAYER_BO] = {.option = "--bo", .path = o->bo, .types = INPUT_FLOATS, .axes = "(E)"},
         [LAYER_DOUT] = {.option = "--dout", .path = o->dout, .types = INPUT_FLOATS, .axes = "(B,N,E)"},
         [LAYER_KV_LEN] = {.option = "--kv-len", .path = o->kv_len, .types = INPUT_LENGTHS},
+        [LAYER_SINK] = {.option = "--sink", .path = o->sink, .types = INPUT_FLOATS},
 #define LIST(slot, member, of, shape, whole, fewer, help)                                                              \
     [LAYER_##slot] = {.option = "--" #member, .path = o->member, .types = of},
         SCORE_FILES(LIST)
@@ -121,6 +122,7 @@ int layer_inputs_open(input_file in[LAYER_INPUTS], const options *o, clattn_laye
 #undef CHECK
     layer->score.bias_float32 = layer->score.bias_dim[0] != 0; /* so the file was read */
     code = code < 0 ? input_check_lengths(&in[LAYER_KV_LEN], layer->batch, &layer->kv_lengths) : code;
+    code = code < 0 ? input_check_sinks(&in[LAYER_SINK], layer->heads, &layer->score.sinks) : code;
     return code;
 }
 
@@ -144,5 +146,6 @@ int layer_inputs_read(input_file in[LAYER_INPUTS], const clattn_layer *layer, cl
     SCORE_FILES(TAKE)
 #undef TAKE
     arrays->kv_lengths.data = in[LAYER_KV_LEN].data;
+    arrays->sink.data = in[LAYER_SINK].data;
     return -1;
 }

@@ -52,6 +52,7 @@ static void set_outputs(run *r)
     set_bias_output(&out[5], "--dbq", o->dbq, &in[LAYER_WQ]);
     set_bias_output(&out[6], "--dbkv", o->dbkv, &in[LAYER_WKV]);
     set_bias_output(&out[7], "--dbo", o->dbo, &in[LAYER_WO]);
+    set_output(&out[8], "--dsink", o->dsink, &in[LAYER_SINK]);
 }
 
 /* Allocates the wanted outputs and sets their pointers in the arrays. */
@@ -65,6 +66,9 @@ static int place_outputs(run *r)
     int code = outputs_allocate(r->out);
     for (size_t i = 0; i < count; i++) {
         *members[i] = r->out[i].values;
+    }
+    if (r->which == VERB_LAYER_BACKWARD) {
+        a->dsink.data = r->out[8].values;
     }
     return code;
 }

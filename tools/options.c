@@ -237,6 +237,8 @@ static const struct option_row {
     /* clang-format off */
     SCORE_FILES(SCORE_FILE_ROW)
     /* clang-format on */
+    {FILE_OPTION(sink), PASSES, 0, false},
+    {FILE_OPTION(dsink), BACKWARDS, 0, false},
     {"kv-len", set_file, offsetof(options, kv_len), PASSES, 0, false},
     {"causal", set_causal, 0, PASSES, 0, true},
     {"align", set_align, 0, PASSES, 0, false},
@@ -340,13 +342,16 @@ static int check_required(verb which, const options *o, const bool seen[ROWS])
             return bad_usage(which, "missing: --", rows[i].name);
         }
     }
-    if (which == VERB_BACKWARD && !o->dq && !o->dk && !o->dv) {
-        return bad_usage(which, "no gradient asked for: ", "give --dq, --dk or --dv");
+    if (o->dsink && !o->sink) {
+        return bad_usage(which, "--dsink needs ", "--sink");
+    }
+    if (which == VERB_BACKWARD && !o->dq && !o->dk && !o->dv && !o->dsink) {
+        return bad_usage(which, "no gradient asked for: ", "give --dq, --dk, --dv or --dsink");
     }
     if (which == VERB_LAYER_BACKWARD && !o->dx && !o->dcontext && !o->dwq && !o->dwkv && !o->dwo && !o->dbq &&
-        !o->dbkv && !o->dbo) {
-        return bad_usage(
-            which, "no gradient asked for: ", "give --dx, --dcontext, --dwq, --dwkv, --dwo, --dbq, --dbkv or --dbo");
+        !o->dbkv && !o->dbo && !o->dsink) {
+        return bad_usage(which, "no gradient asked for: ",
+                         "give --dx, --dcontext, --dwq, --dwkv, --dwo, --dbq, --dbkv, --dbo or --dsink");
     }
     if (o->dcontext && !o->context) {
         return bad_usage(which, "--dcontext needs ", "--context");

@@ -48,6 +48,10 @@ static void set_outputs(run *r)
         set_output(r, 0, "--dq", o->dq, p->q_heads, p->q_len, p->qk_dim);
         set_output(r, 1, "--dk", o->dk, p->kv_heads, p->kv_len, p->qk_dim);
         set_output(r, 2, "--dv", o->dv, p->kv_heads, p->kv_len, p->v_dim);
+        set_output(r, 3, "--dsink", o->dsink, p->q_heads, 1, 1);
+        r->out[3].rank = 1; /* always (H) float32 */
+        r->out[3].dtype = CLATTN_FLOAT32;
+        r->out[3].dim[0] = (uint64_t)p->q_heads;
     }
 }
 
@@ -64,6 +68,7 @@ static int place_outputs(run *r)
         r->arrays.dq = make_array(r->out[0].values, bnhd, p->q_heads, p->q_len, p->qk_dim);
         r->arrays.dk = make_array(r->out[1].values, bnhd, p->kv_heads, p->kv_len, p->qk_dim);
         r->arrays.dv = make_array(r->out[2].values, bnhd, p->kv_heads, p->kv_len, p->v_dim);
+        r->arrays.dsink.data = r->out[3].values;
     }
     return code;
 }

@@ -27,6 +27,7 @@ static const char devices_text[] =
 #define SCORE_FILE_HELP(slot, member, of, shape, whole, fewer, help) help
 #define PROBLEM_TEXT                                                                                                   \
     SCORE_FILES(SCORE_FILE_HELP)                                                                                       \
+    "  --sink FILE       sinks, (H): a logit for each head that takes weight and has no key\n"                         \
     "  --kv-len FILE     int32 or int64 (B): number of keys of each batch; later keys are padding\n"                   \
     "  --causal          query i sees the keys j <= i + offset\n"                                                      \
     "  --align WHERE     bottom-right (offset = M - N, the default), top-left (offset = 0),\n"                         \
@@ -78,9 +79,9 @@ static const char forward_text[] =
 
 static const char backward_text[] =
     "usage: clattn backward --q FILE --k FILE --v FILE --dout FILE [--dq FILE] [--dk FILE]\n"
-    "                       [--dv FILE] [options]\n"
+    "                       [--dv FILE] [--dsink FILE] [options]\n"
     "\n"
-    "The gradients of sum(dout * out) with respect to Q, K and V. Request at least one.\n"
+    "The gradients of sum(dout * out) with respect to Q, K, V and sinks. Request at least one.\n"
     "\n"
     "  --q FILE          (B,Hq,N,D)\n"
     "  --k FILE          (B,Hk,M,D), Hq a multiple of Hk\n"
@@ -88,7 +89,8 @@ static const char backward_text[] =
     "  --dout FILE       (B,Hq,N,Dv), the gradient of out\n"
     "  --dq FILE         writes (B,Hq,N,D)\n"
     "  --dk FILE         writes (B,Hk,M,D)\n"
-    "  --dv FILE         writes (B,Hk,M,Dv)\n" PROBLEM_TEXT LAYOUT_TEXT TYPED_FILES_TEXT;
+    "  --dv FILE         writes (B,Hk,M,Dv)\n"
+    "  --dsink FILE      writes (Hq), float32; only with --sink\n" PROBLEM_TEXT LAYOUT_TEXT TYPED_FILES_TEXT;
 
 #define LAYER_TEXT                                                                                                     \
     "  --x FILE          (B,N,E)\n"                                                                                    \
@@ -114,7 +116,8 @@ static const char layer_forward_text[] =
 static const char layer_backward_text[] =
     "usage: clattn layer-backward --x FILE --wq FILE --wkv FILE --wo FILE --dout FILE\n"
     "                             [--dx FILE] [--dcontext FILE] [--dwq FILE] [--dwkv FILE]\n"
-    "                             [--dwo FILE] [--dbq FILE] [--dbkv FILE] [--dbo FILE] [options]\n"
+    "                             [--dwo FILE] [--dbq FILE] [--dbkv FILE] [--dbo FILE] [--dsink FILE]\n"
+    "                             [options]\n"
     "\n"
     "The gradients of sum(dout * out), with the out of clattn layer-forward, with respect to\n"
     "inputs, weights and biases. Request at least one. Without --context, dx includes the\n"
@@ -127,7 +130,8 @@ static const char layer_backward_text[] =
     "  --dwo FILE        writes (E,H D)\n"
     "  --dbq FILE        writes (H D); gradients of biases do not need the biases\n"
     "  --dbkv FILE       writes (2 Hk D)\n"
-    "  --dbo FILE        writes (E)\n" PROBLEM_TEXT FILES_TEXT;
+    "  --dbo FILE        writes (E)\n"
+    "  --dsink FILE      writes (H); only with --sink\n" PROBLEM_TEXT FILES_TEXT;
 
 static const char check_text[] =
     "usage: clattn check [--device WHICH] [--engine NAME] [--dtype NAME] [--tier NAME]\n"

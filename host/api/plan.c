@@ -6,10 +6,12 @@
 
 clattn_status clattn__passes_check(unsigned passes)
 {
-    const unsigned all = CLATTN_FORWARD | CLATTN_BACKWARD;
+    const unsigned all = CLATTN_FORWARD | CLATTN_BACKWARD | CLATTN_BACKWARD_DSINK;
     if (!passes || passes & ~all)
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "passes is 0x%x; allowed are the bits of CLATTN_FORWARD and CLATTN_BACKWARD", passes);
+                            "passes is 0x%x; allowed are the bits of CLATTN_FORWARD, CLATTN_BACKWARD and "
+                            "CLATTN_BACKWARD_DSINK",
+                            passes);
     return CLATTN_SUCCESS;
 }
 
@@ -25,6 +27,9 @@ clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *
     clattn_status status = clattn__passes_check(passes);
     if (!status)
         status = clattn__problem_take(problem, &taken);
+    if (!status && passes & CLATTN_BACKWARD_DSINK && !taken.score.sinks)
+        status =
+            clattn__fail(CLATTN_INVALID_ARGUMENT, "passes has CLATTN_BACKWARD_DSINK, but problem.score.sinks is 0");
     if (status)
         return status;
     clattn__context_retain(context);
@@ -47,7 +52,7 @@ clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass,
 {
     if (!plan || !bytes)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", plan ? "bytes" : "plan");
-    if (pass != CLATTN_FORWARD && (!pass || pass & ~(unsigned)CLATTN_BACKWARD))
+    if (pass != CLATTN_FORWARD && (!pass || pass & ~(unsigned)(CLATTN_BACKWARD | CLATTN_BACKWARD_DSINK)))
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD and CLATTN_BACKWARD",
                             pass);
     *bytes = clattn__workspace_bytes(plan, pass);

@@ -3,17 +3,25 @@
  * Q, K and V. */
 #include "layer/pass.h"
 
+#include "launch/bind.h"
+
 /* The gradients of attention that the call needs. */
 struct needed {
-    bool q, kv;
+    bool q, kv, sink;
 };
+
+static bool needs_dout(struct needed needed)
+{
+    return needed.q || needed.kv || needed.sink;
+}
 
 static struct needed find_needed(const struct clattn__layer_pass *pass)
 {
     const clattn_layer_tensors *t = &pass->tensors;
     const bool dx_from_kv = t->dx.mem && !pass->plan->has_context;
     return (struct needed){.q = t->dx.mem || t->dwq.mem || t->dbq.mem,
-                           .kv = dx_from_kv || t->dcontext.mem || t->dwkv.mem || t->dbkv.mem};
+                           .kv = dx_from_kv || t->dcontext.mem || t->dwkv.mem || t->dbkv.mem,
+                           .sink = pass->plan->backward_dsink && clattn__tensor_given(&t->dsink)};
 }
 
 /* A block of the workspace. */
@@ -22,7 +30,21 @@ static clattn_block part(const struct clattn__layer_pass *pass, int64_t offset)
     return (clattn_block){pass->workspace, (size_t)offset};
 }
 
-/* dQ, dK and dV of all heads from dO, as needed. */
+static clattn_status enqueue_attention(struct clattn__layer_pass *pass, const clattn_plan *plan)
+{
+    cl_uint wait_count;
+    const cl_event *wait_list;
+    cl_event event;
+    clattn__sequence_waits(&pass->sequence, &wait_count, &wait_list);
+    const clattn_status status = clattn_enqueue_backward(plan, pass->sequence.queue, &pass->attention, pass->workspace,
+                                                         wait_count, wait_list, &event);
+    if (!status)
+        clattn__sequence_advance(&pass->sequence, event);
+    return status;
+}
+
+/* dQ, dK, dV and dsink of all heads from dO, as needed. The plan of dsink is another, and makes its
+ * own delta: fewer plans than one for each subset, and delta costs little. */
 static clattn_status attend(struct clattn__layer_pass *pass, struct needed needed)
 {
     const clattn_layer_plan *plan = pass->plan;
@@ -36,14 +58,12 @@ static clattn_status attend(struct clattn__layer_pass *pass, struct needed neede
     t->dq = clattn__layer_heads(plan, workspace, (size_t)space->q, layer->len, plan->q.out);
     t->dk = clattn__layer_heads(plan, workspace, (size_t)space->kv, layer->context_len, plan->kv.out);
     t->dv = clattn__layer_heads(plan, workspace, (size_t)space->kv + values, layer->context_len, plan->kv.out);
-    cl_uint wait_count;
-    const cl_event *wait_list;
-    cl_event event;
-    clattn__sequence_waits(&pass->sequence, &wait_count, &wait_list);
-    const clattn_status status =
-        clattn_enqueue_backward(attention, pass->sequence.queue, t, workspace, wait_count, wait_list, &event);
-    if (!status)
-        clattn__sequence_advance(&pass->sequence, event);
+    t->dsink = pass->tensors.dsink;
+    clattn_status status = CLATTN_SUCCESS;
+    if (needed.q || needed.kv)
+        status = enqueue_attention(pass, attention);
+    if (!status && needed.sink)
+        status = enqueue_attention(pass, plan->backward_dsink);
     return status;
 }
 
@@ -123,10 +143,10 @@ static clattn_status enqueue(struct clattn__layer_pass *pass)
         status = clattn__sequence_fill_ones(sequence, most_rows);
     if (!status)
         status = enqueue_dwo(pass);
-    if (!status && (needed.q || needed.kv))
+    if (!status && needs_dout(needed))
         status =
             clattn__projection_dx(sequence, &plan->out, t->dout, t->wo, part(pass, plan->backward_space.dout), false);
-    if (!status && (needed.q || needed.kv))
+    if (!status && needs_dout(needed))
         status = enqueue_inputs(pass, needed);
     return status;
 }

@@ -75,7 +75,8 @@ struct clattn_layer_plan {
     unsigned passes;
     struct clattn__projection q, kv, out;
     clattn_plan *forward;
-    clattn_plan *backward, *backward_dq, *backward_dkdv; /* all gradients; dQ; dK and dV */
+    clattn_plan *backward, *backward_dq, *backward_dkdv; /* all three gradients; dQ; dK and dV */
+    clattn_plan *backward_dsink;                         /* NULL: no sinks */
     struct clattn__layer_space forward_space, backward_space;
     struct clattn__blank blank;
     char *description;

@@ -13,7 +13,7 @@ static void list_tensors(const clattn_layer_tensors *tensors, clattn_tensor list
 #define BLOCK(slot, member, ...)                                                                                       \
     list[LAYER_##slot] = (clattn_tensor){.mem = tensors->member.mem, .offset = tensors->member.offset};
 #define TENSOR(slot, member, ...) list[LAYER_##slot] = tensors->member;
-    CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
+    CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR, TENSOR)
 #undef TENSOR
 #undef BLOCK
 }

@@ -18,10 +18,11 @@ static clattn_status plan_attention(clattn_layer_plan *plan)
         {CLATTN_BACKWARD, CLATTN_BACKWARD, &plan->backward},
         {CLATTN_BACKWARD, CLATTN_BACKWARD_DQ, &plan->backward_dq},
         {CLATTN_BACKWARD, CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV, &plan->backward_dkdv},
+        {CLATTN_BACKWARD, CLATTN_BACKWARD_DSINK, &plan->backward_dsink},
     };
     clattn_status status = CLATTN_SUCCESS;
     for (size_t i = 0; !status && i < ARRAY_SIZE(wanted); ++i)
-        if (plan->passes & wanted[i].pass)
+        if (plan->passes & wanted[i].pass && (problem.score.sinks || wanted[i].passes != CLATTN_BACKWARD_DSINK))
             status = clattn_plan_create(plan->context, &problem, wanted[i].passes, wanted[i].plan);
     return status;
 }
@@ -196,6 +197,7 @@ void clattn_layer_plan_destroy(clattn_layer_plan *plan)
     clattn_plan_destroy(plan->backward);
     clattn_plan_destroy(plan->backward_dq);
     clattn_plan_destroy(plan->backward_dkdv);
+    clattn_plan_destroy(plan->backward_dsink);
     clattn__blank_release(&plan->blank);
     clattn__release(&context->allocator, plan->description);
     clattn__release(&context->allocator, plan);

@@ -45,7 +45,9 @@ static const struct line {
 #define BLOCK(line, member, read, written, absent, when, m, n)                                                         \
     {#member, read, written, absent, when, TENSOR_SLOT_COUNT},
 #define TENSOR(line, member, ...) {#member, 0, 0, 0, ALWAYS, TENSOR_SLOT_##line},
-    CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
+#define ATTENTION_GRADIENT(line, member, written) {#member, 0, written, written, ALWAYS, TENSOR_SLOT_##line},
+    CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR, ATTENTION_GRADIENT)
+#undef ATTENTION_GRADIENT
 #undef TENSOR
 #undef BLOCK
 };
@@ -63,7 +65,7 @@ static void count_floats(const clattn_layer *layer, int64_t count[LAYER_TENSOR_S
     const int64_t width = layer->heads * layer->dim_head, kv_width = 2 * layer->kv_heads * layer->dim_head;
 #define BLOCK(line, member, read, written, absent, when, m, n) count[LAYER_##line] = (m) * (n);
 #define TENSOR(line, ...) count[LAYER_##line] = 0;
-    CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
+    CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR, TENSOR)
 #undef TENSOR
 #undef BLOCK
 }
@@ -73,10 +75,11 @@ static bool find_attention_slot(const clattn_layer *layer, size_t index, struct 
 {
     const clattn_problem problem = clattn__layer_problem(layer);
     struct clattn__tensor_slot all[TENSOR_SLOT_COUNT];
-    const size_t count = clattn__slots(&problem, CLATTN_FORWARD, all);
+    const size_t count = clattn__slots(&problem, lines[index].written ? CLATTN__GRADIENTS : CLATTN_FORWARD, all);
     for (size_t i = 0; i < count; ++i) {
         *slot = all[i];
         slot->index = index;
+        slot->optional = slot->optional || lines[index].absent;
         if (all[i].index == lines[index].attention)
             return true;
     }
@@ -92,6 +95,8 @@ size_t clattn__layer_slots(const clattn_layer *layer, bool has_context, unsigned
     for (size_t i = 0; i < LAYER_TENSOR_SLOT_COUNT; ++i) {
         const struct line *line = &lines[i];
         const bool there = line->when == ALWAYS || has_context;
+        if (line->attention != TENSOR_SLOT_COUNT && line->written && !(line->written & pass))
+            continue;
         if (line->attention != TENSOR_SLOT_COUNT)
             count += find_attention_slot(layer, i, &slots[count]);
         else if (there && (line->read | line->written) & pass)

@@ -22,6 +22,8 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
         clattn__text_add(text, "%d work-items a row, %d rows a work-group", c->tx, c->tile_rows);
     } else if (c->kernel == KERNEL_TENSOR_MAPS) {
         clattn__text_add(text, "one work-item a tensor, batch and kernel");
+    } else if (c->kernel == KERNEL_DSINK) {
+        clattn__text_add(text, "one work-group a head");
     } else if (c->kernel == KERNEL_COMBINE) {
         clattn__text_add(text, "one work-group a row merges %d splits", c->splits);
     } else {
@@ -41,7 +43,7 @@ static void describe_stage(struct clattn__text *text, const clattn_plan *plan, c
     clattn__text_add(text, ", %llu work-groups of %zu", (unsigned long long)stage->groups, c->group_size);
     if (stage->groups_per_launch < stage->groups)
         clattn__text_add(text, ", at most %llu a launch", (unsigned long long)stage->groups_per_launch);
-    if (c->kernel != KERNEL_DELTA && c->kernel != KERNEL_TENSOR_MAPS)
+    if (c->kernel != KERNEL_DELTA && c->kernel != KERNEL_TENSOR_MAPS && c->kernel != KERNEL_DSINK)
         clattn__text_add(text, stage->tuned ? " (tuned on this device)" : " (built-in table)");
     clattn__text_add(text, "; %s\n", options);
 }

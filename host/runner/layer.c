@@ -27,7 +27,11 @@ static clattn_array array_at(const clattn_layer_arrays *arrays, size_t index)
 #define TENSOR(slot, member, ...)                                                                                      \
     case LAYER_##slot:                                                                                                 \
         return clattn__input_array(&arrays->member);
-        CLATTN__LAYER_TENSORS(BLOCK, DEVICE_BLOCK, TENSOR)
+#define ATTENTION_GRADIENT(slot, member, written)                                                                      \
+    case LAYER_##slot:                                                                                                 \
+        return arrays->member;
+        CLATTN__LAYER_TENSORS(BLOCK, DEVICE_BLOCK, TENSOR, ATTENTION_GRADIENT)
+#undef ATTENTION_GRADIENT
 #undef TENSOR
 #undef DEVICE_BLOCK
 #undef BLOCK
@@ -49,7 +53,7 @@ static void set_tensor(clattn_layer_tensors *tensors, size_t index, cl_mem mem, 
         tensors->member.mem = mem;                                                                                     \
         memcpy(tensors->member.stride, stride, sizeof tensors->member.stride);                                         \
         break;
-        CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR)
+        CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR, TENSOR)
 #undef TENSOR
 #undef BLOCK
     default:

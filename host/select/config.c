@@ -2,8 +2,9 @@
 /* What follows from a configuration and a problem: rows, depths, work-groups. */
 #include "select/config.h"
 
-const char *const clattn__kernel_names[KERNEL_COUNT] = {
-    "forward", "forward_combine", "backward_dq", "backward_dkdv", "backward_fused", "delta", "tensor_map"};
+const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",       "forward_combine", "backward_dq",
+                                                        "backward_dkdv", "backward_fused",  "backward_dsink",
+                                                        "delta",         "tensor_map"};
 
 const unsigned clattn__kernel_passes[KERNEL_COUNT] = {
     [KERNEL_FORWARD] = CLATTN_FORWARD,
@@ -11,7 +12,8 @@ const unsigned clattn__kernel_passes[KERNEL_COUNT] = {
     [KERNEL_DQ] = CLATTN_BACKWARD_DQ,
     [KERNEL_DKDV] = CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
     [KERNEL_BACKWARD_FUSED] = CLATTN_BACKWARD,
-    [KERNEL_DELTA] = CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK,
+    [KERNEL_DSINK] = CLATTN_BACKWARD_DSINK,
+    [KERNEL_DELTA] = CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DSINK,
     [KERNEL_TENSOR_MAPS] = CLATTN_FORWARD | CLATTN_BACKWARD,
 };
 
@@ -25,13 +27,14 @@ const uint64_t clattn__kernel_features[KERNEL_COUNT] = {
     [KERNEL_DQ] = SCORES_COMPILED | CLATTN__FEATURE(DLSE),
     [KERNEL_DKDV] = SCORES_COMPILED,
     [KERNEL_BACKWARD_FUSED] = SCORES_COMPILED,
+    [KERNEL_DSINK] = CLATTN__FEATURE(SINKS),
     [KERNEL_DELTA] = CLATTN__FEATURE(DLSE),
 };
 
 /* The other kernels have no scores: one program serves all problems. */
 bool clattn__config_has_tiles(enum clattn__kernel kernel)
 {
-    return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE && kernel != KERNEL_TENSOR_MAPS;
+    return kernel != KERNEL_DELTA && kernel != KERNEL_COMBINE && kernel != KERNEL_TENSOR_MAPS && kernel != KERNEL_DSINK;
 }
 
 int clattn__config_pack(const clattn_problem *problem)
@@ -111,6 +114,8 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
                    queries = (uint64_t)problem->q_len;
     if (c->kernel == KERNEL_COMBINE)
         return batch * heads * queries;
+    if (c->kernel == KERNEL_DSINK)
+        return heads;
     if (c->kernel == KERNEL_DELTA)
         return batch * heads * ((queries + (uint64_t)c->tile_rows - 1) / (uint64_t)c->tile_rows);
     if (c->kernel == KERNEL_BACKWARD_FUSED)

@@ -13,6 +13,7 @@ enum clattn__kernel {
     KERNEL_DQ,
     KERNEL_DKDV,
     KERNEL_BACKWARD_FUSED,
+    KERNEL_DSINK,
     KERNEL_DELTA, /* this and the next are chosen after the stages that need them */
     KERNEL_TENSOR_MAPS,
     KERNEL_COUNT

@@ -109,7 +109,7 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
     if (c->kernel == KERNEL_DELTA)
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DTX=%d -DTY=%d -DTILE_ROWS=%d", c->tx,
                  c->ty, c->tile_rows);
-    if (c->kernel == KERNEL_COMBINE)
+    if (c->kernel == KERNEL_COMBINE || c->kernel == KERNEL_DSINK)
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DITEMS=%zu", c->group_size);
     if (!scores)
         return;

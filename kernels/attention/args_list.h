@@ -67,6 +67,11 @@
 #else
 #define HAS_IF_SOFTCAP 0
 #endif
+#if defined(SINKS) && SINKS
+#define HAS_IF_SINKS 1
+#else
+#define HAS_IF_SINKS 0
+#endif
 
 /* ---- the lists ---- */
 
@@ -77,12 +82,20 @@
 #define BIAS_INPUT(ARG)
 #endif
 
-/* Inputs of a score besides Q and K. Kernels pass them on as one struct score_inputs
+/* Kernels without sinks do not even have the name. */
+#if HAS_IF_SINKS || !defined(__OPENCL_C_VERSION__)
+#define SINK_INPUT(ARG) ARG(IF_SINKS, FLOATS, sink)
+#else
+#define SINK_INPUT(ARG)
+#endif
+
+/* Inputs of a softmax besides Q and K. Kernels pass them on as one struct score_inputs
  * (parameters.cl). */
 #define SCORE_INPUTS(ARG)                                                                                              \
     ARG(IF_MASK, BYTES, mask)                                                                                          \
     ARG(IF_ALIBI, FLOATS, alibi)                                                                                       \
-    BIAS_INPUT(ARG)
+    BIAS_INPUT(ARG)                                                                                                    \
+    SINK_INPUT(ARG)
 
 #define SCORE_ARGS(ARG)                                                                                                \
     ARG(ALWAYS, TENSOR, q)                                                                                             \
@@ -100,6 +113,7 @@
 
 #define FORWARD_COMBINE_ARGS(ARG)                                                                                      \
     ARG(ALWAYS, FLOATS, partials)                                                                                      \
+    SINK_INPUT(ARG)                                                                                                    \
     ARG(ALWAYS, TENSOR_OUT, out)                                                                                       \
     ARG(ALWAYS, FLOATS_OUT, lse)
 
@@ -134,6 +148,12 @@
     ARG(ALWAYS, TENSOR, out)                                                                                           \
     ARG(ALWAYS, TENSOR, dout)                                                                                          \
     ARG(ALWAYS, FLOATS_OUT, delta)
+
+#define BACKWARD_DSINK_ARGS(ARG)                                                                                       \
+    ARG(ALWAYS, FLOATS, sink)                                                                                          \
+    ARG(ALWAYS, FLOATS, lse)                                                                                           \
+    ARG(ALWAYS, FLOATS, delta)                                                                                         \
+    ARG(ALWAYS, FLOATS_OUT, dsink)
 
 #define TENSOR_MAP_ARGS(ARG)                                                                                           \
     ARG(ALWAYS, TENSOR, q)                                                                                             \

@@ -65,7 +65,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dkdv
     const int end_head = job.head + a.Hq / a.Hk;
     for (int head = job.head; head < end_head; head += a.pack) {
         struct stats of_lse, of_delta;
-        set_query_head(&job, &a, head, q, dout, lse);
+        set_query_head(&job, &a, head, q, dout, lse GIVE_SINK(sink));
         lse_stats(&of_lse, lse, lse_tile, &a, &job);
         delta_stats(&of_delta, delta, delta_tile, &a, &job);
         fetch_first(streamed_tile, &job.Q, D_PAD, dout_tile, &job.dO, DV_PAD, &queries);

@@ -40,7 +40,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq(P
         fetch_stationary(dout_tile, &job.dO, job.first, 0, DV_PAD, &rows);
     }
     FOR_ROWS (r, &rows) {
-        row_lse[r] = lse_for_gradient(row_stat(lse, &lse_at, job.first, r, -INFINITY));
+        row_lse[r] = lse_for_gradient(SEEING_LSE(row_stat(lse, &lse_at, job.first, r, -INFINITY), r));
         FOR_OUT (x)
             dQ[OUT(r, x)] = 0.0f;
     }

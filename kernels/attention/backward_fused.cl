@@ -70,7 +70,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_fuse
         for (int head = first_head; head < end_head; head += a.pack) {
             struct rows real_K = job.K; /* NaN in a padding key must not reach dQ */
             struct stats of_lse, of_delta;
-            set_query_head(&job, &a, head, q, dout, lse);
+            set_query_head(&job, &a, head, q, dout, lse GIVE_SINK(sink));
             lse_stats(&of_lse, lse, 0, &a, &job);
             delta_stats(&of_delta, delta, 0, &a, &job);
             query_layout(&sums_at, &a, sums_view, job.batch, head, query_count(&a, job.batch), a.D);

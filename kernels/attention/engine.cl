@@ -69,9 +69,6 @@ struct span {
     int begin, end;
 };
 
-/* The rounding error of sum = x + y. */
-#define LOST_IN_SUM(x, y, sum) (((x) - ((sum) - ((sum) - (x)))) + ((y) - ((sum) - (x))))
-
 #define MAX_PAD (D_PAD > DV_PAD ? D_PAD : DV_PAD)
 
 #include "attention/rows.cl"

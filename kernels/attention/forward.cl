@@ -92,8 +92,8 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAM
         finish_row_totals(l, total_l, factor, &rows);
     }
     reduce_sum(l, reduce_tile, &rows);
-    output_factors(factor, m, l, &a, &rows);
+    output_factors(factor, m, l, &a, &rows SINK_ARGUMENTS(&given, &job));
     store_output(O, factor, reduce_tile, to, &out_at, job.first, job.out_block * OUT_BLOCK, &rows);
-    finish_rows(m, l, &a, &rows);
+    finish_rows(m, l, &a, &rows SINK_ARGUMENTS(&given, &job));
     store_row_stats(m, l, &a, &job, lse, partials, &rows);
 }

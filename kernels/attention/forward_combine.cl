@@ -4,6 +4,8 @@
  *
  *   l = sum_p l_p w_p     O = sum_p O_p w_p / l     L = |scale| m + log(l / headroom)
  *
+ * and the row's sink as one more score (merge.cl).
+ *
  * Grid: one work-group a row of (B,Hq,N), of ITEMS work-items, a power of two, as lanes x columns.
  * A column takes four neighbouring elements of Dv at a time, a lane every lanes-th split. The
  * lanes' sums are added in a fixed order. */
@@ -17,6 +19,12 @@ typedef float lane_f;
 
 #if !defined(PACKED) || !defined(MASK) || !defined(ITEMS)
 #error "PACKED, MASK and ITEMS must be given with -D"
+#endif
+
+#if HAS_IF_SINKS
+#define FINISH_LSE(a, m, l) finish_lse_with_sink(a, m, l, of_head)
+#else
+#define FINISH_LSE(a, m, l) finish_lse(a, m, l)
 #endif
 
 #define PARTIALS_AT_ONCE 4 /* splits loaded before the first is used: nothing else hides the latency of loads */
@@ -117,10 +125,15 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void forward_combine
         struct sums of;
         add_partials(&of, O + min((long)d, depth - 4), m, l, depth, lane, lanes, d < depth ? a.splits : 0, &a);
         join_lanes(&of, lane, lanes, columns, outputs, stats, &a);
+#if HAS_IF_SINKS
+        const float of_head = sink[a.sink.offset + h * a.sink.head];
+        const float factor = finish_output_with_sink(&a, of.most, of.l, of_head);
+#else
         const float factor = finish_output(of.l);
+#endif
         if (lane == 0)
             store_quad(to, d, a.Dv, factor == 0.0f ? (float4)(0.0f) : of.O * factor);
         if (a.store_lse && d == 0 && lane == 0)
-            lse[a.lse.offset + b * a.lse.batch + h * a.lse.head + i * a.lse.row] = finish_lse(&a, of.most, of.l);
+            lse[a.lse.offset + b * a.lse.batch + h * a.lse.head + i * a.lse.row] = FINISH_LSE(&a, of.most, of.l);
     }
 }

@@ -4,6 +4,7 @@
 #define GRADIENT_CL
 
 #include "attention/score.cl"
+#include "attention/sinks.cl"
 #include "attention/tile.cl"
 
 /* LSE of the job's queries. `data`: the kernel's argument lse. */

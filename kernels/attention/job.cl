@@ -106,14 +106,14 @@ INLINE void key_job(struct job *job, const struct call *a, const int depth, long
 /* Sets the rows of Q and dO for query heads from `head` on, the next that the tile of keys
  * visits. */
 INLINE void set_query_head(struct job *job, const struct call *a, int head, const __global stored *q,
-                           const __global stored *dout, const __global float *lse)
+                           const __global stored *dout, const __global float *lse SINK_OF_ROWS)
 {
     const long rows = seeing_end(a, query_count(a, job->batch), job->M);
     job->head = head;
     query_rows(&job->Q, q, a, &a->q, job->batch, head, rows, a->D);
     query_rows(&job->dO, dout, a, &a->dout, job->batch, head, rows, a->Dv);
-    blank_unseeing(&job->Q, a, lse, job->batch, head, query_count(a, job->batch));
-    blank_unseeing(&job->dO, a, lse, job->batch, head, query_count(a, job->batch));
+    blank_unseeing(&job->Q, a, lse, job->batch, head, query_count(a, job->batch) GIVE_SINK(sink));
+    blank_unseeing(&job->dO, a, lse, job->batch, head, query_count(a, job->batch) GIVE_SINK(sink));
 }
 
 /* Keys that the tile of queries visits: those that it sees, or its split of them. */

@@ -6,6 +6,7 @@
 #define MERGE_CL
 
 #include "attention/args.h"
+#include "attention/args_list.h"
 
 /* Scores are in units of |scale|. These two convert: a difference of scores to powers of two; a
  * score to natural units, plus a logarithm. */
@@ -67,5 +68,40 @@ INLINE lane_f finish_lse(const struct call *a, lane_f m, lane_f l)
 {
     return l == 0.0f ? (lane_f)(-INFINITY) : score_and_log(a, m, log2(l / a->headroom) * M_LN2_F);
 }
+
+#if HAS_IF_SINKS
+/* The sink of a row is one more score, without a key. Sums then are relative to the larger of m and
+ * the sink, so that no weight exceeds 1; `lead`: the sink minus m, in natural units. The sink is
+ * never converted to units of |scale|, where it could overflow. */
+INLINE lane_f sink_lead(const struct call *a, lane_f m, lane_f sink)
+{
+    return score_and_log(a, -row_origin(m), sink);
+}
+
+INLINE lane_f weight_of_keys(lane_f lead)
+{
+    return lane_exp2(-fmax(lead, (lane_f)(0.0f)) * M_LOG2E_F);
+}
+
+INLINE lane_f sum_with_sink(const struct call *a, lane_f l, lane_f lead)
+{
+    return l * weight_of_keys(lead) + a->headroom * lane_exp2(fmin(lead, (lane_f)(0.0f)) * M_LOG2E_F);
+}
+
+/* finish_output and finish_lse of a row with a sink; without keys, L is the sink. The weight of m
+ * in l is `headroom`. */
+INLINE lane_f finish_output_with_sink(const struct call *a, lane_f m, lane_f l, lane_f sink)
+{
+    const lane_f lead = sink_lead(a, m, sink);
+    return l == 0.0f ? (lane_f)(0.0f) : weight_of_keys(lead) / sum_with_sink(a, l, lead);
+}
+
+INLINE lane_f finish_lse_with_sink(const struct call *a, lane_f m, lane_f l, lane_f sink)
+{
+    const lane_f lead = sink_lead(a, m, sink), log = log2(sum_with_sink(a, l, lead) / a->headroom) * M_LN2_F;
+    const lane_f lse = lead > 0.0f ? sink + log : score_and_log(a, m, log);
+    return l == 0.0f ? sink : lse;
+}
+#endif
 
 #endif

@@ -17,8 +17,8 @@ struct layout {
     int depth;      /* elements in a row */
 };
 
-/* A tensor's rows. `real`, of keys: mask bytes, 0 for padding. `lse`, of queries: L, -inf for those
- * that see no key. NULL: all rows are real. */
+/* A tensor's rows. `real`, of keys: mask bytes, 0 for padding. `lse`, of queries: L, -inf or with
+ * sinks the sink for those that see no key. NULL: all rows are real. */
 struct rows {
     const __global stored *data;
     struct layout at;
@@ -27,6 +27,10 @@ struct rows {
     long real_column;
     const __global float *lse;
     struct layout lse_at;
+#ifdef SINKS
+    const __global float *sinks; /* of the first head */
+    long sink_head;
+#endif
     bool quads; /* all rows are aligned to, and a multiple of, vectors of four elements */
 };
 
@@ -78,6 +82,21 @@ INLINE bool rows_in_line(const struct layout *at)
 #endif
 }
 
+/* L of a query that sees no key: -inf, or its sink. With sinks a query that sees keys may have the same L, rounded:
+ * the sum of its P is then below 2^-24 |L|, and taking it for one that sees none loses no more. */
+#ifdef SINKS
+INLINE float lse_unseeing(const struct rows *t, long r)
+{
+#if PACKED
+    return t->sinks[r % t->lse_at.heads * t->sink_head];
+#else
+    return *t->sinks;
+#endif
+}
+#else
+#define lse_unseeing(t, r) -INFINITY
+#endif
+
 INLINE bool row_exists(const struct rows *t, long r)
 {
     if ((ROWS_BEGIN_LATE && r < t->begin) || r >= t->at.count)
@@ -88,7 +107,7 @@ INLINE bool row_exists(const struct rows *t, long r)
 #endif
 #if MASK || defined(BIAS)
     if (t->lse)
-        return t->lse[row_offset(&t->lse_at, r)] != -INFINITY;
+        return t->lse[row_offset(&t->lse_at, r)] != lse_unseeing(t, r);
 #endif
     return true;
 }
@@ -167,13 +186,31 @@ INLINE void key_rows(struct rows *t, const __global stored *data, const struct v
     t->lse = 0;
 }
 
+#ifdef SINKS
+/* Where the sink of a query head is in the kernel's argument sink. */
+INLINE long sink_place(const struct call *a, int head)
+{
+    return a->sink.offset + head * a->sink.head;
+}
+#define SINK_OF_ROWS , const __global float *sink
+#define GIVE_SINK(sink) , sink
+#else
+#define SINK_OF_ROWS
+#define GIVE_SINK(sink)
+#endif
+
 /* Makes t's queries that see no key read as 0, for passes that sum over queries. Of the visited
  * queries, only a mask or a bias can hide all keys. */
-INLINE void blank_unseeing(struct rows *t, const struct call *a, const __global float *lse, int b, int head, long N)
+INLINE void blank_unseeing(struct rows *t, const struct call *a, const __global float *lse, int b, int head,
+                           long N SINK_OF_ROWS)
 {
 #if MASK || defined(BIAS)
     t->lse = lse;
     query_layout(&t->lse_at, a, &a->lse, b, head, N, 1);
+#ifdef SINKS
+    t->sinks = sink + sink_place(a, head);
+    t->sink_head = a->sink.head;
+#endif
 #endif
 }
 

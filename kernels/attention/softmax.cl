@@ -13,6 +13,7 @@
 
 #include "attention/merge.cl"
 #include "attention/score.cl"
+#include "attention/sinks.cl"
 
 /* Turns the tile's products into scores, and sets row_max to the maximum of each row. Returns
  * whether this work-item has large scores (see score_weight). */
@@ -134,22 +135,34 @@ INLINE lane_f largest_weight(const struct call *a, lane_f m)
 #endif
 }
 
-/* Final factors of O: 1 / l. With SPLIT, O is a partial result, of weights relative to that of m. */
+/* Final factors of O: 1 / l, l with the row's sink. With SPLIT, O is a partial result, of weights
+ * relative to that of m. */
 INLINE void output_factors(ACC lane_f *factor, const ACC lane_f *m, const ACC lane_f *l, const struct call *a,
-                           const struct span *rows)
+                           const struct span *rows SINK_PARAMETERS)
 {
+#if HAS_IF_SINKS && !SPLIT
+    FOR_ROWS (r, rows) {
+        const lane_f weight = largest_weight(a, m[r]);
+        factor[r] = finish_output_with_sink(a, m[r], l[r] / weight, row_sink(given, a, job, r)) / weight;
+    }
+#else
     FOR_ROWS (r, rows)
         factor[r] = SPLIT ? 1.0f / largest_weight(a, m[r]) : finish_output(l[r]);
+#endif
 }
 
 /* Replaces m by L, or with SPLIT l by its partial result. Not together with output_factors, as both
  * at once would take registers from the visit. */
-INLINE void finish_rows(ACC lane_f *m, ACC lane_f *l, const struct call *a, const struct span *rows)
+INLINE void finish_rows(ACC lane_f *m, ACC lane_f *l, const struct call *a, const struct span *rows SINK_PARAMETERS)
 {
     FOR_ROWS (r, rows) {
         l[r] /= largest_weight(a, m[r]);
+#if HAS_IF_SINKS && !SPLIT
+        m[r] = finish_lse_with_sink(a, m[r], l[r], row_sink(given, a, job, r));
+#else
         if (!SPLIT)
             m[r] = finish_lse(a, m[r], l[r]);
+#endif
     }
 }
 

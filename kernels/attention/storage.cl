@@ -13,6 +13,9 @@
 #ifndef STORAGE_CL
 #define STORAGE_CL
 
+/* The rounding error of sum = x + y. */
+#define LOST_IN_SUM(x, y, sum) (((x) - ((sum) - ((sum) - (x)))) + ((y) - ((sum) - (x))))
+
 /* Always inlined: PoCL 3.1 gives a function that is not inlined local arrays other than the
  * kernel's. */
 #define INLINE static inline __attribute__((always_inline))

@@ -72,6 +72,7 @@ struct draw_configuration draw_configuration(clattn_engine engine, uint64_t seed
     c.alibi = one_in(&r, 4);
     c.softcap = one_in(&r, 4);
     c.bias = one_in(&r, 4);
+    c.sinks = one_in(&r, 4);
     return c;
 }
 
@@ -189,6 +190,11 @@ struct test_case draw_problem(const struct draw_configuration *from, uint64_t se
     }
     if (from->softcap) { /* scores are about 1, or 60 at most */
         c.problem.score.softcap = exp2f(8.0f * check_random_uniform(&r));
+    }
+    if (from->sinks) {
+        c.problem.score.sinks = 1;
+        c.sink = (enum case_sink)check_random_below(&r, SINK_COUNT);
+        c.passes |= c.passes & CLATTN_BACKWARD && one_in(&r, 2) ? CLATTN_BACKWARD_DSINK : 0u;
     }
     if (from->alibi) {
         c.problem.score.alibi_dim[0] = one_in(&r, 2) ? c.problem.batch : 1;

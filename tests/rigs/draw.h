@@ -23,6 +23,7 @@ struct draw_configuration {
     int alibi;
     int softcap;
     int bias;
+    int sinks;
     unsigned passes; /* planned */
     int64_t q_tile, k_tile, splits;
     struct draw_range queries, keys;

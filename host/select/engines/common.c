@@ -26,6 +26,20 @@ static bool choose_combine(const struct clattn__device *device, const clattn_pro
     return config->group_size > 0;
 }
 
+enum { DSINK_ITEMS = 256 };
+
+static bool choose_dsink(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
+                         struct clattn__config *config)
+{
+    size_t items = works_alone(device, config) ? 1 : DSINK_ITEMS;
+    (void)problem;
+    while (items > device->max_group || items * sizeof(float) > device->local_bytes)
+        items /= 2;
+    config->group_size = *attempt < 9 ? items >> *attempt : 0;
+    config->local_bytes = sizeof(float) * config->group_size;
+    return config->group_size > 0;
+}
+
 static bool choose_delta(const struct clattn__device *device, const clattn_problem *problem, int *attempt,
                          struct clattn__config *config)
 {
@@ -52,6 +66,7 @@ static bool choose_delta(const struct clattn__device *device, const clattn_probl
 
 const struct clattn__solver clattn__common_solvers[] = {
     {.program = "forward_combine", .kernel = KERNEL_COMBINE, .features = FEATURES, .choose = choose_combine},
+    {.program = "backward_dsink", .kernel = KERNEL_DSINK, .features = FEATURES, .choose = choose_dsink},
     {.program = "delta", .kernel = KERNEL_DELTA, .features = FEATURES, .choose = choose_delta},
     {.program = NULL},
 };

@@ -72,10 +72,10 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_decod
     output_layout(&out_at, &a, &job);
     reduce_sum(l, exchange, &rows);
     join_stats(m, l, weight, stats, &a);
-    output_factors(factor, m, l, &a, &rows);
+    output_factors(factor, m, l, &a, &rows SINK_ARGUMENTS(&given, &job));
     FOR_ROWS (r, &rows)
         weight[r] *= factor[r];
     store_sum(O, weight, outputs, to, &out_at, job.first);
-    finish_rows(m, l, &a, &rows);
+    finish_rows(m, l, &a, &rows SINK_ARGUMENTS(&given, &job));
     store_row_stats(m, l, &a, &job, lse, partials, &rows);
 }

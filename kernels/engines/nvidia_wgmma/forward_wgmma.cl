@@ -203,7 +203,7 @@ INLINE void visit_tiles(struct consumer *c, float *S, float *O, float *m, float 
 
 /* Divides O by l and writes O and L. */
 INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call *a, const struct span *rows,
-                       __global stored *out, __global float *lse)
+                       __global stored *out, __global float *lse SINK_INPUTS)
 {
     ROW_VALUES(factor);
     struct layout out_at;
@@ -211,8 +211,8 @@ INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call 
     job_of_work(&job, w);
     output_layout(&out_at, a, &job);
     reduce_sum(l, 0, rows);
-    output_factors(factor, m, l, a, rows);
-    finish_rows(m, l, a, rows);
+    output_factors(factor, m, l, a, rows SINK_ARGUMENTS(given, &job));
+    finish_rows(m, l, a, rows SINK_ARGUMENTS(given, &job));
     store_output(O, factor, 0, out, &out_at, job.first, 0, rows);
     store_row_stats(m, l, a, &job, lse, 0, rows);
 }
@@ -231,7 +231,7 @@ INLINE void do_work(struct consumer *c, float *S, const struct smem_layout *p, W
     }
     if (w->count > 0)
         visit_tiles(c, S, O, m, l, p, w, a, given);
-    store_tile(O, m, l, w, a, &c->rows, out, lse);
+    store_tile(O, m, l, w, a, &c->rows, out, lse SINK_INPUTS_OF(given));
 }
 
 INLINE void consume(const struct smem_layout *p, const struct call *a, const struct score_inputs *given,

@@ -86,9 +86,9 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_decod
     output_layout(&out_at, &a, &job);
     barrier(CLK_LOCAL_MEM_FENCE);
     join_groups(m, l, weight, items_tile, p_tile, &a);
-    output_factors(factor, m, l, &a, &rows);
+    output_factors(factor, m, l, &a, &rows SINK_ARGUMENTS(&given, &job));
     FOR_ROWS (r, &rows)
         store_row(O + OUT(r, 0), weight[r] * factor[r], (__local float *)pool, to, &out_at, job.first + r, d_out);
-    finish_rows(m, l, &a, &rows);
+    finish_rows(m, l, &a, &rows SINK_ARGUMENTS(&given, &job));
     store_row_stats(m, l, &a, &job, lse, partials, &rows);
 }
