@@ -115,6 +115,9 @@ static void put_visibility(char *line, const struct test_case *c)
     if (p->score.sinks) {
         put(line, "sink=%s", sink_names[c->sink]);
     }
+    if (p->score.dlse) {
+        put(line, "dlse");
+    }
     if (p->kv_lengths && c->lengths == LENGTHS_SAME) {
         put(line, "kvlen=%ld", (long)c->kv_length);
     } else if (p->kv_lengths) {
@@ -419,6 +422,8 @@ static int parse_word(const char *word, struct test_case *c, unsigned *seen)
     }
     if (strcmp(word, "causal") == 0) {
         c->problem.score.causal = 1;
+    } else if (strcmp(word, "dlse") == 0) {
+        c->problem.score.dlse = 1;
     } else if (strcmp(word, "kvlen") == 0) {
         c->problem.kv_lengths = 1;
         c->lengths = LENGTHS_MIXED;

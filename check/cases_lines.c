@@ -332,5 +332,30 @@ const struct case_line case_lines[] = {
     {TIER_FULL, "window", "b20 h4 n200 m150 d16 align=-80 window=40,25 kvlen data=nanpad"},
     {TIER_FULL, "window", "b14 h4 n260 m260 d104 align=30 window=60,20"},
 
+    /* The gradient of lse: of rows that see nothing it is NaN (data=nanpad), and nothing comes of it. */
+    {TIER_TINY, "dlse", "b2 h2/1 n7 m20 d8 dlse causal kvlen data=nanpad tile=12x16"},
+    {TIER_TINY, "dlse", "b1 h2/1 n14 m9 d8/12 dlse mask=deadrows:1,2,14,9 data=nanpad layout=padded"},
+
+    {TIER_QUICK, "dlse", "b2 h2 n97 m65 d32 dlse"},
+    {TIER_QUICK, "dlse", "b2 h4/2 n65 m97 d32 dlse causal align=-20 layout=bnhd data=nanpad"},
+    {TIER_QUICK, "dlse", "b2 h2 n65 m97 d32 dlse mask=2,2,65,97 dtype=f16"},
+    {TIER_QUICK, "dlse", "b2 h2 n97 m65 d32 dlse causal kvlen dtype=bf16 data=nanpad"},
+
+    {TIER_FULL, "dlse", "b2 h4/1 n3 m97 d40/24 dlse kvlen data=nanpad"},
+    {TIER_FULL, "dlse", "b2 h4/2 n5 m190 d64 dlse dtype=f16 mask=deadrows:2,4,5,190 data=nanpad layout=bnhd"},
+    {TIER_FULL, "dlse", "b1 h2 n65 m97 d32 dlse window=9,20 alibi=varied:1,2 layout=broadcast"},
+    {TIER_FULL, "dlse", "b2 h2 n97 m97 d64 dlse dtype=bf16 causal window=20,20 alibi=usual:1,2 layout=packed"},
+    {TIER_FULL, "dlse", "b1 h1 n65 m97 d32 dlse scale=-0.3 layout=padded"},
+    {TIER_FULL, "dlse", "b2 h2 n65 m97 d32 dlse mask=prefix:2,1,1,97 data=nanpad"},
+    {TIER_FULL, "dlse", "b1 h2 n65 m97 d33/59 dlse dtype=f16 causal"},
+    {TIER_FULL, "dlse", "b1 h2 n65 m97 d160 dlse dtype=bf16 layout=padded"},
+    {TIER_FULL, "dlse", "b1 h2 n65 m97 d32 dlse data=large splits=3"},
+    {TIER_FULL, "dlse", "b1 h2 n65 m97 d32 dlse grad=dq dtype=f16"},
+    {TIER_FULL, "dlse", "b1 h2 n65 m97 d32 dlse grad=dk dtype=f16"},
+    {TIER_FULL, "dlse", "b1 h2 n65 m97 d32 dlse grad=dv"},
+    {TIER_FULL, "dlse", "b1 h1 n20 m9000 d8 dlse"},
+    {TIER_FULL, "dlse", "b20 h4 n200 m150 d16 dlse causal kvlen data=nanpad dtype=f16"},
+    {TIER_FULL, "dlse", "b14 h4 n260 m260 d104 dlse causal dtype=bf16"},
+
     {TIER_FULL, NULL, NULL},
 };

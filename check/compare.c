@@ -352,8 +352,9 @@ void compare_outputs(struct comparison *x)
 
 const char *compare_buffer_name(const struct comparison *x, int buffer)
 {
-    static const char *const names[SLOT_COUNT] = {"q",    "k",   "v",   "mask", "kv_lengths", "dout", "alibi", "bias",
-                                                  "sink", "out", "lse", "dq",   "dk",         "dv",   "dsink"};
+    static const char *const names[SLOT_COUNT] = {"q",     "k",    "v",    "mask", "kv_lengths", "dout",
+                                                  "alibi", "bias", "sink", "dlse", "out",        "lse",
+                                                  "dq",    "dk",   "dv",   "dsink"};
     int slot = 0;
 
     while (x->set.view[slot].buffer != buffer) {

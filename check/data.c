@@ -158,6 +158,35 @@ static void fill_sinks(struct data_set *set, const struct test_case *c, struct c
         memcpy(row_at(set, SLOT_SINK, row), &sink, sizeof sink);
     }
 }
+/* With data=nanpad, rows that see no key are NaN. They are filled first, as a broadcast layout has
+ * other rows in their place. */
+static int fill_dlse(struct data_set *set, const struct test_case *c, struct check_random *r)
+{
+    const struct data_view *view = &set->view[SLOT_DLSE];
+    const clattn_problem *p = &c->problem;
+    clattn_arrays arrays = CLATTN_ARRAYS_INIT;
+    int64_t *keys;
+
+    if (view->buffer < 0) {
+        return 0;
+    }
+    keys = malloc((size_t)p->kv_len * sizeof *keys);
+    data_arrays(set, &arrays);
+    for (int seeing = 0; keys != NULL && seeing < 2; seeing++) {
+        for (size_t row = 0; row < row_count(view); row++) {
+            const int64_t i = (int64_t)row % p->q_len, bh = (int64_t)row / p->q_len;
+            const int sees =
+                c->data != DATA_NANPAD || visible_keys(p, &arrays, bh / p->q_heads, bh % p->q_heads, i, keys) > 0;
+            const float value = sees && seeing ? check_random_normal(r) : NAN;
+
+            if (sees == seeing) {
+                memcpy(row_at(set, SLOT_DLSE, row), &value, sizeof value);
+            }
+        }
+    }
+    free(keys);
+    return keys != NULL ? 0 : -1;
+}
 
 /* 1 when row `row` of K and V is padding for every query head that reads it. */
 static int is_padding(const struct data_set *set, const clattn_problem *p, size_t row)
@@ -337,7 +366,7 @@ int data_make(const struct test_case *c, struct data_set *set)
     fill_alibi(set, c, &r);
     fill_bias(set, c, &r);
     fill_sinks(set, c, &r);
-    if (widen(set) != 0) {
+    if (fill_dlse(set, c, &r) != 0 || widen(set) != 0) {
         data_free(set);
         return -1;
     }
@@ -361,6 +390,7 @@ void data_arrays(const struct data_set *set, clattn_arrays *arrays)
         [SLOT_Q] = &arrays->q,         [SLOT_K] = &arrays->k,       [SLOT_V] = &arrays->v,
         [SLOT_MASK] = &arrays->mask,   [SLOT_DOUT] = &arrays->dout, [SLOT_KV_LENGTHS] = &arrays->kv_lengths,
         [SLOT_ALIBI] = &arrays->alibi, [SLOT_BIAS] = &arrays->bias, [SLOT_SINK] = &arrays->sink,
+        [SLOT_DLSE] = &arrays->dlse,
     };
     clattn_array *const outputs[SLOT_COUNT] = {
         [SLOT_OUT] = &arrays->out, [SLOT_LSE] = &arrays->lse, [SLOT_DQ] = &arrays->dq,
@@ -408,6 +438,7 @@ clattn_tensor *data_tensor(clattn_tensors *t, enum data_slot slot)
         [SLOT_LSE] = &t->lse,   [SLOT_DQ] = &t->dq,     [SLOT_DOUT] = &t->dout,
         [SLOT_DK] = &t->dk,     [SLOT_DV] = &t->dv,     [SLOT_ALIBI] = &t->alibi,
         [SLOT_BIAS] = &t->bias, [SLOT_SINK] = &t->sink, [SLOT_DSINK] = &t->dsink,
+        [SLOT_DLSE] = &t->dlse,
     };
 
     return members[slot];

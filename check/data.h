@@ -19,6 +19,7 @@ enum data_slot {
     SLOT_ALIBI,
     SLOT_BIAS,
     SLOT_SINK,
+    SLOT_DLSE,
     SLOT_OUT, /* from here on outputs, in the order of enum check_tensor */
     SLOT_LSE,
     SLOT_DQ,

@@ -179,6 +179,7 @@ int layout_make(struct data_set *set, const struct test_case *c)
     set_dims(set, SLOT_BIAS, p->score.bias_float32 ? CLATTN_FLOAT32 : p->dtype, p->score.bias_dim[0],
              p->score.bias_dim[1], p->score.bias_dim[2], p->score.bias_dim[3]);
     set_dims(set, SLOT_SINK, CLATTN_FLOAT32, p->score.sinks, p->q_heads, 1, 1);
+    set_dims(set, SLOT_DLSE, CLATTN_FLOAT32, p->score.dlse ? p->batch : 0, p->q_heads, p->q_len, 1);
     set_dims(set, SLOT_OUT, p->dtype, p->batch, p->q_heads, p->q_len, p->v_dim);
     set_dims(set, SLOT_LSE, CLATTN_FLOAT32, p->batch, p->q_heads, p->q_len, 1);
     set_dims(set, SLOT_DQ, p->dtype, p->batch, p->q_heads, p->q_len, p->qk_dim);

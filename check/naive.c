@@ -13,7 +13,7 @@
 struct work {
     const clattn_problem *p;
     const clattn_arrays *a;
-    struct host_view q, k, v, dout;
+    struct host_view q, k, v, dout, dlse;
     double scale;
     int64_t *keys;      /* (M) the visible keys of the current row */
     double *score;      /* (M) S, then P, of those keys */
@@ -42,6 +42,7 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->k = host_view(&a->k, p->kv_heads, p->kv_len, p->qk_dim);
     w->v = host_view(&a->v, p->kv_heads, p->kv_len, p->v_dim);
     w->dout = host_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
+    w->dlse = host_view(&a->dlse, p->q_heads, p->q_len, 1);
     w->scale = score_scale(p);
     w->keys = malloc(m * sizeof *w->keys);
     w->score = malloc((2 * m + (keys + 1) * (d + dv)) * sizeof *w->score);
@@ -135,7 +136,8 @@ static void backward_row(struct work *w, int64_t b, int64_t h, int64_t i, int64_
     const int64_t d = w->p->qk_dim;
     const int64_t dv = w->p->v_dim;
     const float *dout = host_row(&w->dout, b, h, i);
-    const double delta = dot(dout, out, dv);
+    const double dlse = w->p->score.dlse ? (double)*host_row(&w->dlse, b, h, i) : 0.0;
+    const double delta = dot(dout, out, dv) - dlse;
 
     memset(w->row, 0, (size_t)d * sizeof *w->row);
     for (int64_t t = 0; t < count; t++) {
@@ -204,7 +206,10 @@ int naive_dsink(const clattn_problem *p, const clattn_arrays *a, double *terms)
         const int64_t count = softmax_row(&w, b, h, i);
 
         forward_row(&w, b, count, out);
-        terms[row] = count > 0 ? -w.sink_weight * dot(host_row(&w.dout, b, h, i), out, p->v_dim) : 0.0;
+        const double dlse = p->score.dlse ? (double)*host_row(&w.dlse, b, h, i) : 0.0;
+        const double unseeing = isfinite(dlse) && isfinite(sink_of_head(p, a, h)) ? dlse : 0.0;
+        terms[row] =
+            count > 0 ? -w.sink_weight * (dot(host_row(&w.dout, b, h, i), out, p->v_dim) - dlse) : unseeing;
     }
     work_end(&w);
     free(out);

@@ -12,7 +12,7 @@
 struct work {
     const clattn_problem *p;
     const clattn_arrays *a;
-    struct host_view q, k, v, dout;
+    struct host_view q, k, v, dout, dlse;
     double scale;
     struct reference_sizes *sizes;
     struct reference_sizes unwanted; /* target of `sizes` where the caller passes NULL */
@@ -43,6 +43,7 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->k = host_view(&a->k, p->kv_heads, p->kv_len, p->qk_dim);
     w->v = host_view(&a->v, p->kv_heads, p->kv_len, p->v_dim);
     w->dout = host_view(&a->dout, p->q_heads, p->q_len, p->v_dim);
+    w->dlse = host_view(&a->dlse, p->q_heads, p->q_len, 1);
     w->sizes = sizes != NULL ? sizes : &w->unwanted;
     w->unwanted = (struct reference_sizes){0};
     w->scale = score_scale(p);
@@ -171,9 +172,14 @@ static int64_t gradient_row(struct work *w, int64_t b, int64_t h, int64_t i)
     const float *dout = host_row(&w->dout, b, h, i);
     double lse;
     int64_t count = softmax_row(w, b, h, i, &lse);
-    double delta = 0.0; /* dO . O, O being P V */
+    double delta = 0.0; /* dO . O, O being P V, less the gradient of L, whose gradient by a score is P */
     double delta_size = 0.0;
     double bound = 0.0;
+
+    if (p->score.dlse && count > 0) {
+        delta = -(double)*host_row(&w->dlse, b, h, i);
+        delta_size = fabs(delta);
+    }
 
     for (int64_t t = 0; t < count; t++) {
         w->dscore[t] = dot(dout, host_row(&w->v, b, hk, w->keys[t]), p->v_dim, &w->terms[t]);
@@ -309,6 +315,15 @@ int reference_backward_group(const clattn_problem *p, const clattn_arrays *a, in
     return 0;
 }
 
+/* The gradient by the sink of a row that sees no key, whose lse is the sink: dlse, if it is a
+ * number. */
+static double unseeing_dsink(const struct work *w, int64_t b, int64_t h, int64_t i)
+{
+    const double dlse = w->p->score.dlse ? (double)*host_row(&w->dlse, b, h, i) : 0.0;
+
+    return isfinite(dlse) && isfinite(sink_of_head(w->p, w->a, h)) ? dlse : 0.0;
+}
+
 int reference_dsink(const clattn_problem *p, const clattn_arrays *a, double *dsink, double *terms,
                     struct reference_sizes *sizes)
 {
@@ -325,10 +340,10 @@ int reference_dsink(const clattn_problem *p, const clattn_arrays *a, double *dsi
             const int64_t b = row / p->q_len;
             const int64_t i = row % p->q_len;
             const int64_t count = gradient_row(&w, b, h, i);
-            const double term = count > 0 ? -w.sink_weight * w.delta : 0.0;
+            const double term = count > 0 ? -w.sink_weight * w.delta : unseeing_dsink(&w, b, h, i);
 
             dsink[h] += term;
-            size += count > 0 ? w.sink_weight * w.delta_size : 0.0;
+            size += count > 0 ? w.sink_weight * w.delta_size : fabs(term);
             if (terms != NULL) {
                 terms[(b * p->q_heads + h) * p->q_len + i] = term;
             }

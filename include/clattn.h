@@ -339,7 +339,12 @@ typedef struct clattn_score {
      * and lse = sink, and backward knows it by that: of another row whose lse rounds to the sink,
      * weights below 2^-24 |sink| may be lost in gradients. Gradient of the sink: dsink. */
     int sinks;
-    int dlse;      /* 1: backward reads the gradient of lse from the tensor `dlse` */
+
+    /* 1: lse has a gradient, the tensor `dlse`: backward computes the gradients of sum(dout out) +
+     * sum(dlse lse), by dS = P (dP - delta + dlse). dv does not depend on it: a call that computes
+     * dv alone does not read it. Of a query that sees no key dlse is ignored and may be NaN. A
+     * layer, which has no output lse, refuses 1. */
+    int dlse;
     int max_logit; /* 1: forward writes the largest score of each row to the tensor `max_logit` */
 } clattn_score;
 
@@ -514,7 +519,8 @@ typedef struct clattn_tensors {
     clattn_tensor dbias; /* backward: out  the same, if the plan has CLATTN_BACKWARD_DBIAS */
     clattn_tensor sink;  /* in   (Hq) float32, stride[1]; with clattn_score.sinks */
     clattn_tensor dsink; /* backward: out  the same, if the plan has CLATTN_BACKWARD_DSINK */
-    /* backward: in   (B,Hq,N) float32, strides as of lse; with clattn_score.dlse */
+    /* backward: in   (B,Hq,N) float32, strides as of lse; with clattn_score.dlse, unless the plan
+     * has no gradient but dv */
     clattn_tensor dlse;
     /* forward: out   (B,Hq,N) float32, strides as of lse; with clattn_score.max_logit */
     clattn_tensor max_logit;
@@ -544,7 +550,7 @@ CLATTN_API void clattn_tensors_init(clattn_tensors *tensors, size_t struct_size)
  *
  * Forward reads q, k, v, mask, kv_lengths, alibi, bias and sink, and writes out and lse. Backward
  * (FlashAttention-2, Algorithm 2) also reads out, lse and dout, and writes every gradient of the
- * plan. lse is not differentiated.
+ * plan: those of sum(dout out), plus sum(dlse lse) with clattn_score.dlse.
  *
  * On failure nothing is enqueued, with one exception: if OpenCL refuses a later kernel of the call,
  * earlier ones may run, and outputs are then undefined.

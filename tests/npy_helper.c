@@ -13,7 +13,7 @@
  *       Checks that every element of a float file is X.
  *   npy_helper reference Q K V DOUT [word...]
  *       Compares results with the double reference, as clattn check does. Words:
- *       causal offset=X window=L,R scale=X softcap=X mask=F alibi=F bias=F sink=F kvlen=F
+ *       causal offset=X window=L,R scale=X softcap=X mask=F alibi=F bias=F sink=F dlse=F kvlen=F
  *       bnhd, dtype=f16|bf16 (the type of the stored results), and at least one result: out=F lse=F dq=F dk=F dv=F.
  *   npy_helper layer X WQ WKV WO [word...]
  *       The same for a layer; see npy_layer.c.
@@ -289,6 +289,9 @@ void take_word(clattn_problem *p, clattn_arrays *a, const char *word)
     } else if (strncmp(word, "sink=", 5) == 0) {
         a->sink.data = load(word + 5, NPY_FLOAT32 | NPY_FLOAT16, &header);
         p->score.sinks = 1;
+    } else if (strncmp(word, "dlse=", 5) == 0) {
+        a->dlse.data = load(word + 5, NPY_FLOAT32 | NPY_FLOAT16, &header);
+        p->score.dlse = 1;
     } else if (strncmp(word, "kvlen=", 6) == 0) {
         a->kv_lengths.data = load(word + 6, NPY_INT32 | NPY_INT64, &header);
         p->kv_lengths = 1;

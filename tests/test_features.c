@@ -88,6 +88,9 @@ static void test_word(void **state)
     p.score.sinks = 1;
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(SINKS)));
     p = plain;
+    p.score.dlse = 1;
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(DLSE)));
+    p = plain;
     p.kv_splits = 1;
     assert_true(clattn__features(&p) == float32);
     p.kv_splits = 2;
@@ -100,8 +103,8 @@ static void test_named(void **state)
 {
     const uint64_t all = ((uint64_t)1 << FEATURE_COUNT) - 1;
     const uint64_t none_yet =
-        CLATTN__CALL_OPTIONS & ~(CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(BIAS) |
-                                 CLATTN__FEATURE(SINKS)); /* declared, and refused by every engine */
+        CLATTN__CALL_OPTIONS & ~(CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(BIAS) | CLATTN__FEATURE(SINKS) |
+                                 CLATTN__FEATURE(DLSE)); /* declared, and refused by every engine */
     int count = 0;
 
     (void)state;

@@ -85,6 +85,9 @@ static void check_engine(const struct device *device, clattn_engine engine, clat
     assert_int_equal(check_plan(context, &problem, CLATTN_FORWARD), 2);
     assert_true(check_plan(context, &problem, CLATTN_BACKWARD | CLATTN_BACKWARD_DSINK) >= 3);
     assert_int_equal(check_plan(context, &problem, CLATTN_BACKWARD_DSINK), 2);
+    problem.score.dlse = 1;
+    assert_true(check_plan(context, &problem, CLATTN_BACKWARD) >= 2);
+    assert_true(check_plan(context, &problem, CLATTN_BACKWARD_DQ) >= 1);
     clattn_context_destroy(context);
 }
 

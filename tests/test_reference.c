@@ -143,14 +143,17 @@ static void test_alignment(void **state)
     }
 }
 
-/* sum of out * dout: the loss of the gradients. */
+/* sum of out * dout, and of lse * dlse where it has a gradient: the loss of the gradients. */
 static double loss(struct sample *s)
 {
     double sum = 0.0;
 
-    assert_int_equal(reference_forward(&s->c.problem, &s->a, s->out, NULL, NULL), 0);
+    assert_int_equal(reference_forward(&s->c.problem, &s->a, s->out, s->lse, NULL), 0);
     for (size_t n = 0; n < data_count(&s->set.view[SLOT_OUT]); n++) {
         sum += s->out[n] * (double)*element(s, SLOT_DOUT, n);
+    }
+    for (size_t n = 0; s->c.problem.score.dlse && n < data_count(&s->set.view[SLOT_LSE]); n++) {
+        sum += isfinite(s->lse[n]) ? s->lse[n] * (double)*element(s, SLOT_DLSE, n) : 0.0;
     }
     return sum;
 }
@@ -206,7 +209,9 @@ static void test_finite_differences(void **state)
                                         "b1 h2 n6 m8 d5 scale=-3 softcap=2 seed=9",
                                         "b2 h4/2 n6 m9 d4 causal bias=hide:1,4,6,9 softcap=2 seed=10",
                                         "b2 h4/2 n5 m7 d3 causal sink=normal layout=padded seed=8",
-                                        "b3 h2 n4 m6 d3 mask=deadrows:1,2,4,6 kvlen sink=large seed=9"};
+                                        "b3 h2 n4 m6 d3 mask=deadrows:1,2,4,6 kvlen sink=large seed=9",
+                                        "b2 h4/2 n6 m9 d4/3 dlse causal layout=padded seed=8",
+                                        "b3 h2 n4 m8 d4 dlse kvlen mask=deadrows:1,2,4,8 data=nanpad seed=9"};
 
     (void)state;
     for (size_t n = 0; n < sizeof lines / sizeof lines[0]; n++) {

@@ -28,6 +28,8 @@ make plane.npy f2 33,47 11
 make heads.npy f2 4,1,47 12
 make slopes.half.npy f2 2,4 9
 make sink.npy f4 4 10
+make dlse.npy f4 2,4,33 10
+make dlse.half.npy f2 2,4,33 10
 "$helper" lengths len32.npy i4 47,20
 "$helper" lengths len64.npy i8 0,99
 inputs="--q q.npy --k k.npy --v v.npy"
@@ -99,6 +101,11 @@ expect 0 "" backward --q q.half.npy --k k.half.npy --v v.half.npy --dout dout.ha
     --dq dq.npy --dk dk.npy --dv dv.npy
 that "$helper" reference q.npy k.npy v.npy dout.npy causal dq=dq.npy dk=dk.npy dv=dv.npy
 rm -f dq.npy dk.npy dv.npy
+expect 0 "" $backward --dlse dlse.npy --align -9 --causal --dq dq.npy --dk dk.npy --dv dv.npy
+that "$helper" reference q.npy k.npy v.npy dout.npy causal offset=-9 dlse=dlse.npy dq=dq.npy dk=dk.npy dv=dv.npy
+expect 0 "" $backward --dlse dlse.half.npy --align -9 --causal --dq dq2.npy
+that cmp dq.npy dq2.npy
+rm -f dq.npy dk.npy dv.npy dq2.npy
 expect 0 workspace $backward --dq dq.npy -v
 that "$helper" reference q.npy k.npy v.npy dout.npy dq=dq.npy
 that test ! -s stdout.txt
@@ -264,6 +271,9 @@ bad_shape v f4 2,1,47,8 "found Hk = 1; allowed: 2, as --k has it"
 bad_shape v f4 2,2,47,600 "allowed: a last dimension of at most 512"
 bad_shape dout f4 2,4,33,12 "--dout bad.npy: shape (2, 4, 33, 12), found Dv = 12; allowed: 8, as --v has it"
 bad_shape dout f4 2,4,32,8 "found N = 32; allowed: 33, as --q has it"
+bad_shape dlse f4 2,4,32 "--dlse bad.npy: shape (2, 4, 32), found N = 32; allowed: 33, as --q has it"
+bad_shape dlse f4 2,4,33,1 "--dlse bad.npy: shape (2, 4, 33, 1); allowed: 3 dimensions (B,H,N)"
+bad_shape dlse i4 2,4,33 "elements of type '<i4'; allowed: float32 ('<f4'), float16 ('<f2')"
 bad_shape mask b1 2,46 "--mask bad.npy: shape (2, 46); allowed: (2, 47) or (2, 4, 33, 47), where any dimension may be 1"
 bad_shape mask b1 2,2,33,47 "shape (2, 2, 33, 47); allowed: (2, 47) or (2, 4, 33, 47)"
 bad_shape mask b1 47 "shape (47,); allowed: (2, 47) or (2, 4, 33, 47)"

@@ -13,6 +13,7 @@ static void list_files(input_file in[INPUTS], const options *o)
     in[IN_V] = (input_file){.option = "--v", .path = o->v, .types = INPUT_FLOATS, .axes = axes, .dtype = o->dtype};
     in[IN_DOUT] =
         (input_file){.option = "--dout", .path = o->dout, .types = INPUT_FLOATS, .axes = axes, .dtype = o->dtype};
+    in[IN_DLSE] = (input_file){.option = "--dlse", .path = o->dlse, .types = INPUT_FLOATS, .axes = "(B,H,N)"};
 #define LIST(slot, member, of, shape, whole, fewer, help)                                                              \
     in[IN_##slot] = (input_file){.option = "--" #member, .path = o->member, .types = of};
     SCORE_FILES(LIST)
@@ -50,6 +51,13 @@ static int check_dout(const input_file *in, const clattn_problem *p, int head_ax
     return in[IN_DOUT].path ? input_check_sizes(&in[IN_DOUT], of_dout, 4) : -1;
 }
 
+/* Always (B,H,N), like lse. */
+static int check_dlse(const input_file *in, const clattn_problem *p)
+{
+    const input_size of_dlse[] = {{0, "B", p->batch, "--q"}, {1, "Hq", p->q_heads, "--q"}, {2, "N", p->q_len, "--q"}};
+    return in[IN_DLSE].path ? input_check_sizes(&in[IN_DLSE], of_dlse, 3) : -1;
+}
+
 /* Checks that outputs larger than every input are addressable. */
 static int check_out_size(const clattn_problem *p)
 {
@@ -76,6 +84,7 @@ static void fill_problem(clattn_problem *p, const input_file *in, const options 
     p->v_dim = (int64_t)in[IN_V].file.header.dim[3];
     p->dtype = o->dtype;
     p->score = o->score;
+    p->score.dlse = in[IN_DLSE].path != NULL;
     p->q_tile = o->q_tile;
     p->k_tile = o->k_tile;
     p->kv_splits = o->kv_splits;
@@ -97,6 +106,7 @@ int inputs_open(input_file in[INPUTS], const options *o, clattn_problem *p)
     code = code < 0 ? check_kv(in, p, head_axis, row_axis) : code;
     code = code < 0 ? check_out_size(p) : code;
     code = code < 0 ? check_dout(in, p, head_axis, row_axis) : code;
+    code = code < 0 ? check_dlse(in, p) : code;
 #define CHECK(slot, member, of, shape, whole, fewer, help)                                                             \
     code = code < 0 ? input_check_score(&in[IN_##slot], whole, fewer, &sizes, p->score.shape) : code;
     SCORE_FILES(CHECK)
@@ -143,6 +153,7 @@ int inputs_read(input_file in[INPUTS], const options *o, const clattn_problem *p
     arrays->k = make_const_array(in[IN_K].data, o->bnhd, p->kv_heads, p->kv_len, p->qk_dim);
     arrays->v = make_const_array(in[IN_V].data, o->bnhd, p->kv_heads, p->kv_len, p->v_dim);
     arrays->dout = make_const_array(in[IN_DOUT].data, o->bnhd, p->q_heads, p->q_len, p->v_dim);
+    arrays->dlse.data = in[IN_DLSE].data;
 #define TAKE(slot, member, of, shape, whole, fewer, help) arrays->member.data = in[IN_##slot].data;
     SCORE_FILES(TAKE)
 #undef TAKE

@@ -8,7 +8,7 @@
 #include "options.h"
 
 #define SCORE_FILE_INPUT(slot, member, of, shape, whole, fewer, help) IN_##slot,
-enum { IN_Q, IN_K, IN_V, IN_DOUT, IN_KV_LEN, IN_SINK, SCORE_FILES(SCORE_FILE_INPUT) INPUTS };
+enum { IN_Q, IN_K, IN_V, IN_DOUT, IN_DLSE, IN_KV_LEN, IN_SINK, SCORE_FILES(SCORE_FILE_INPUT) INPUTS };
 
 /* Opens the files of the options and fills *problem with sizes and options. Returns -1, or the exit
  * code after a message, as does inputs_read. The caller closes the files either way. */

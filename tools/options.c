@@ -220,6 +220,7 @@ static const struct option_row {
     {"heads", set_heads, offsetof(options, heads), LAYER, 0, false},
     {"kv-heads", set_heads, offsetof(options, kv_heads), LAYER, 0, false},
     {FILE_OPTION(dout), BACKWARDS, BACKWARDS, false},
+    {FILE_OPTION(dlse), VERB_BACKWARD, 0, false},
     {FILE_OPTION(out), FORWARDS, FORWARDS, false},
     {FILE_OPTION(lse), VERB_FORWARD, 0, false},
     {FILE_OPTION(dq), VERB_BACKWARD, 0, false},

@@ -78,15 +78,17 @@ static const char forward_text[] =
         TYPED_FILES_TEXT;
 
 static const char backward_text[] =
-    "usage: clattn backward --q FILE --k FILE --v FILE --dout FILE [--dq FILE] [--dk FILE]\n"
-    "                       [--dv FILE] [--dsink FILE] [options]\n"
+    "usage: clattn backward --q FILE --k FILE --v FILE --dout FILE [--dlse FILE] [--dq FILE]\n"
+    "                       [--dk FILE] [--dv FILE] [--dsink FILE] [options]\n"
     "\n"
-    "The gradients of sum(dout * out) with respect to Q, K, V and sinks. Request at least one.\n"
+    "The gradients of sum(dout * out), plus sum(dlse * lse) with --dlse, with respect to Q, K, V\n"
+    "and sinks. Request at least one.\n"
     "\n"
     "  --q FILE          (B,Hq,N,D)\n"
     "  --k FILE          (B,Hk,M,D), Hq a multiple of Hk\n"
     "  --v FILE          (B,Hk,M,Dv)\n"
     "  --dout FILE       (B,Hq,N,Dv), the gradient of out\n"
+    "  --dlse FILE       (B,Hq,N), the gradient of lse; default: none\n"
     "  --dq FILE         writes (B,Hq,N,D)\n"
     "  --dk FILE         writes (B,Hk,M,D)\n"
     "  --dv FILE         writes (B,Hk,M,Dv)\n"

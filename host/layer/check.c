@@ -113,6 +113,10 @@ clattn_status clattn__layer_check(clattn_layer *layer)
     status = check_activations(layer);
     if (status)
         return status;
+    if (layer->score.dlse)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT,
+                            "layer.score.dlse is %d; allowed is 0: lse is no output of a layer, and has no gradient",
+                            layer->score.dlse);
     const clattn_problem problem = clattn__layer_problem(layer);
     status = clattn__problem_check(&problem);
     if (status) { /* members have the same names in both structs */

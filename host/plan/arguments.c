@@ -16,6 +16,7 @@ enum condition {
     IF_DV,
     IF_SUMS,
     IF_MAKES_DELTA,
+    IF_OWN_DLSE,
     IF_TENSOR_MAPS,
     IF_FEATURES, /* of the first feature */
     CLATTN__FEATURE_LIST(IF_FEATURE)
@@ -75,6 +76,8 @@ static bool holds(enum condition when, const struct clattn__config *config)
         return config->dtype != CLATTN_FLOAT32;
     case IF_MAKES_DELTA:
         return traits & SOLVER_MAKES_DELTA;
+    case IF_OWN_DLSE:
+        return traits & SOLVER_MAKES_DELTA && config->compiled & CLATTN__FEATURE(DLSE);
     case IF_TENSOR_MAPS:
         return traits & SOLVER_TENSOR_MAPS;
     }

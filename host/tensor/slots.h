@@ -19,7 +19,8 @@
     TENSOR(DQ, dq, 0, CLATTN_BACKWARD_DQ, true, SHAPE(p->batch, p->q_heads, p->q_len, p->qk_dim), STORED)              \
     TENSOR(DK, dk, 0, CLATTN_BACKWARD_DK, true, SHAPE(p->batch, p->kv_heads, p->kv_len, p->qk_dim), STORED)            \
     TENSOR(DV, dv, 0, CLATTN_BACKWARD_DV, true, SHAPE(p->batch, p->kv_heads, p->kv_len, p->v_dim), STORED)             \
-    TENSOR(DLSE, dlse, CLATTN__GRADIENTS, 0, p->score.dlse != 0, SHAPE(p->batch, p->q_heads, p->q_len, 1), FLOAT)      \
+    TENSOR(DLSE, dlse, CLATTN__GRADIENTS & ~CLATTN_BACKWARD_DV, 0, p->score.dlse != 0,                                 \
+           SHAPE(p->batch, p->q_heads, p->q_len, 1), FLOAT)                                                            \
     TENSOR(DBIAS, dbias, 0, CLATTN_BACKWARD_DBIAS, p->score.bias_dim[0] != 0,                                          \
            SHAPE(p->score.bias_dim[0], p->score.bias_dim[1], p->score.bias_dim[2], p->score.bias_dim[3]), OF_BIAS)     \
     TENSOR(DSINK, dsink, 0, CLATTN_BACKWARD_DSINK, p->score.sinks != 0, SHAPE(1, p->q_heads, 1, 1), FLOAT)             \

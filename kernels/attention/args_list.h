@@ -72,6 +72,16 @@
 #else
 #define HAS_IF_SINKS 0
 #endif
+#if defined(DLSE) && DLSE
+#define HAS_IF_DLSE 1
+#else
+#define HAS_IF_DLSE 0
+#endif
+#if HAS_IF_DLSE && HAS_IF_MAKES_DELTA
+#define HAS_IF_OWN_DLSE 1
+#else
+#define HAS_IF_OWN_DLSE 0
+#endif
 
 /* ---- the lists ---- */
 
@@ -87,6 +97,13 @@
 #define SINK_INPUT(ARG) ARG(IF_SINKS, FLOATS, sink)
 #else
 #define SINK_INPUT(ARG)
+#endif
+
+/* The gradient of lse, for kernels that compute delta. A kernel without DLSE has no such name. */
+#if defined(__OPENCL_C_VERSION__) && !HAS_IF_DLSE
+#define DLSE_INPUT(ARG, when)
+#else
+#define DLSE_INPUT(ARG, when) ARG(when, FLOATS, dlse)
 #endif
 
 /* Inputs of a softmax besides Q and K. Kernels pass them on as one struct score_inputs
@@ -125,6 +142,7 @@
 #define BACKWARD_DQ_ARGS(ARG)                                                                                          \
     GRADIENT_ARGS(ARG)                                                                                                 \
     ARG(IF_MAKES_DELTA, TENSOR, out)                                                                                   \
+    DLSE_INPUT(ARG, IF_OWN_DLSE)                                                                                       \
     ARG(ALWAYS, FLOATS_OUT, delta)                                                                                     \
     ARG(ALWAYS, TENSOR_OUT, dq)                                                                                        \
     ARG(IF_TENSOR_MAPS, BYTES_OUT, tensor_maps)
@@ -147,6 +165,7 @@
 #define DELTA_ARGS(ARG)                                                                                                \
     ARG(ALWAYS, TENSOR, out)                                                                                           \
     ARG(ALWAYS, TENSOR, dout)                                                                                          \
+    DLSE_INPUT(ARG, IF_DLSE)                                                                                           \
     ARG(ALWAYS, FLOATS_OUT, delta)
 
 #define BACKWARD_DSINK_ARGS(ARG)                                                                                       \

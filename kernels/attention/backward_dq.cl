@@ -50,6 +50,9 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq(P
     fetch_first(streamed_tile, &job.K, D_PAD, v_tile, &job.V, DV_PAD, &keys);
     struct delta_rows of_delta;
     find_delta_rows(&of_delta, delta, out, dout, &a, &job);
+#if HAS_IF_OWN_DLSE
+    find_dlse_rows(&of_delta, dlse, &a, &job);
+#endif
     row_deltas(row_delta, &of_delta, job.first, job.out_block == 0, ds_tile, &rows);
     bool total = false;
     for (long run = keys.begin, end; run < keys.end; run = end) {

@@ -13,8 +13,8 @@
 
 #define CHUNK 64
 
-/* The term of one row. One that sees no key has L = sink and O = 0: its delta is 0, or NaN where dO
- * is not finite, which is no part of the sum. */
+/* The term of one row. One that sees no key has L = sink and O = 0: its delta is 0, or that of dlse,
+ * or NaN where dO or dlse is not finite, which is no part of the sum. */
 INLINE float sink_term(float sink, float lse, float delta)
 {
     const float term = exp2((sink - lse) * M_LOG2E_F) * delta;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delta_i = sum_d dO_id O_id: FlashAttention-2, Algorithm 2, line 4. delta is contiguous (B,Hq,N).
+/* delta_i = sum_d dO_id O_id: FlashAttention-2, Algorithm 2, line 4; with DLSE less the gradient of
+ * L_i. delta is contiguous (B,Hq,N).
  *
  * Grid: one work-group for TILE_ROWS rows of one (batch, query head), TY at a time. TX work-items
  * share a row and read neighbouring vec16. Their sums are added in local memory. */
@@ -70,6 +71,11 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void delta(PARAMET
         float sum = shares[r * TX];
         FOR_UNROLLED (n, TX - 1)
             sum += shares[r * TX + n + 1];
+#if HAS_IF_DLSE
+        struct layout dlse_at;
+        key_layout(&dlse_at, &a.dlse, b, h, 1, a.N);
+        sum = with_dlse(sum, dlse, &dlse_at, first + r);
+#endif
         delta[head * a.N + first + r] = sum;
     }
 }

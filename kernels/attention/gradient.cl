@@ -38,6 +38,10 @@ struct delta_rows {
     __global float *delta;
     const __global stored *out, *dout;
     struct layout delta_at, out_at, dout_at;
+#if HAS_IF_OWN_DLSE
+    const __global float *dlse;
+    struct layout dlse_at;
+#endif
 };
 
 INLINE void find_delta_rows(struct delta_rows *of, __global float *delta, const __global stored *out,
@@ -50,6 +54,16 @@ INLINE void find_delta_rows(struct delta_rows *of, __global float *delta, const 
     query_layout(&of->out_at, a, &a->out, job->batch, job->head, query_count(a, job->batch), a->Dv);
     query_layout(&of->dout_at, a, &a->dout, job->batch, job->head, query_count(a, job->batch), a->Dv);
 }
+
+#if HAS_IF_OWN_DLSE
+/* After find_delta_rows. */
+INLINE void find_dlse_rows(struct delta_rows *of, const __global float *dlse, const struct call *a,
+                           const struct job *job)
+{
+    of->dlse = dlse;
+    query_layout(&of->dlse_at, a, &a->dlse, job->batch, job->head, query_count(a, job->batch), 1);
+}
+#endif
 
 /* delta of a tile's stationary rows, 0 for those that do not exist. With MAKES_DELTA the engine
  * computes it here and, if `keep`, stores it for the kernel of dK and dV. Otherwise kernel delta

@@ -162,6 +162,15 @@ INLINE void key_layout(struct layout *at, const struct view *v, int b, int head,
     at->depth = depth;
 }
 
+#ifdef DLSE
+/* delta of row r, from its sum of dO O. L depends on a score by P, so that dS = P (dP - sum + dlse):
+ * the row's gradient of L is a part of delta. */
+INLINE float with_dlse(float sum, const __global float *dlse, const struct layout *at, long r)
+{
+    return sum - dlse[row_offset(at, r)];
+}
+#endif
+
 INLINE void query_rows(struct rows *t, const __global stored *data, const struct call *a, const struct view *v, int b,
                        int head, long N, int depth)
 {

@@ -24,6 +24,7 @@ struct draw_configuration {
     int softcap;
     int bias;
     int sinks;
+    int dlse;
     unsigned passes; /* planned */
     int64_t q_tile, k_tile, splits;
     struct draw_range queries, keys;

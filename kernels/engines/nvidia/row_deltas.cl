@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delta_i = sum_d dO_id O_id of a tile's stationary rows, computed by the kernel of dQ, for engines
- * with the accumulators of fragments.cl. The four lanes of a row read neighbouring vec16. */
+/* delta_i = sum_d dO_id O_id of a tile's stationary rows, with DLSE less the gradient of L_i,
+ * computed by the kernel of dQ, for engines with the accumulators of fragments.cl. The four lanes of
+ * a row read neighbouring vec16. */
 #ifndef ROW_DELTAS_CL
 #define ROW_DELTAS_CL
 
@@ -53,6 +54,10 @@ INLINE void row_deltas(float *values, const struct delta_rows *of, long first, b
     else
         shares_of_rows(values, of, row_of);
     reduce_sum(values, tile, rows);
+#if HAS_IF_OWN_DLSE
+    FOR_ROWS (r, rows)
+        values[r] = with_dlse(values[r], of->dlse, &of->dlse_at, row_of[r]);
+#endif
     FOR_ROWS (r, rows)
         values[r] = row_of[r] == first + tile_row(r) ? values[r] : 0.0f;
     if (keep)

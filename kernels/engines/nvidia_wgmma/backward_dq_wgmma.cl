@@ -167,6 +167,9 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_w
         FOR_UNROLLED (r, ROWS)
             row_lse[r] = lse_for_gradient(SEEING_LSE(row_stat(lse, &lse_at, job.first, r, -INFINITY), r));
         find_delta_rows(&of_delta, delta, out, dout, &a, &job);
+#if HAS_IF_OWN_DLSE
+        find_dlse_rows(&of_delta, dlse, &a, &job);
+#endif
         row_deltas(row_delta, &of_delta, job.first, true, 0, &rows);
         FOR_UNROLLED (n, D_PAD / 2)
             dQ[n] = 0.0f;
