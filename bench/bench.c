@@ -75,7 +75,7 @@ static int time_baselines(struct bench *s, struct bench_measured *m, size_t numb
 /* Returns 0, or 1 when the device failed or a result was wrong. */
 static int time_case(struct bench *s, struct bench_measured *m, size_t number, const char *line)
 {
-    const unsigned passes[BENCH_PASSES] = {CLATTN_FORWARD, CLATTN_BACKWARD};
+    const unsigned passes[BENCH_PASSES] = {CLATTN_FORWARD, CASE_GRADIENTS};
     struct bench_row row;
     if (bench_measure_multiply(m))
         return fail(line, m->message);

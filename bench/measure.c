@@ -14,7 +14,7 @@ static int fail(struct bench_measured *m, const char *what)
 
 static int make_plan(struct bench_measured *m)
 {
-    static const unsigned passes[BENCH_PASSES] = {CLATTN_FORWARD, CLATTN_BACKWARD};
+    static const unsigned passes[BENCH_PASSES] = {CLATTN_FORWARD, CASE_GRADIENTS};
     size_t most = 0;
     if (clattn_plan_create(m->device->context, &m->c.problem, m->c.passes, &m->plan))
         return fail(m, "clattn_plan_create");
@@ -82,7 +82,7 @@ int bench_measure_begin(struct bench_measured *m, const struct bench_device *dev
         return -1;
     }
     if (bench_sets_begin(&m->sets, device, &m->data, &m->c, m->message) || make_plan(m) || run_once(m, BENCH_FORWARD) ||
-        (c->passes & CLATTN_BACKWARD && run_once(m, BENCH_BACKWARD)) || bench_sets_read(&m->sets, m->message))
+        (c->passes & CASE_GRADIENTS && run_once(m, BENCH_BACKWARD)) || bench_sets_read(&m->sets, m->message))
         return -1;
     return judge(m);
 }
@@ -106,7 +106,7 @@ int bench_measure_multiply(struct bench_measured *m)
 void bench_measure_row(const struct bench_measured *m, enum bench_pass pass, const char *implementation,
                        struct bench_row *row)
 {
-    const unsigned bits = pass == BENCH_FORWARD ? CLATTN_FORWARD : m->c.passes & CLATTN_BACKWARD;
+    const unsigned bits = pass == BENCH_FORWARD ? CLATTN_FORWARD : m->c.passes & CASE_GRADIENTS;
     memset(row, 0, sizeof *row);
     row->c = m->c;
     case_print(&m->c, row->line);

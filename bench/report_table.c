@@ -47,7 +47,7 @@ void bench_memory_row(const struct bench_measured *m)
 {
     const clattn_problem *p = &m->c.problem;
     char line[CASE_LINE_SIZE];
-    const unsigned backward = m->c.passes & CLATTN_BACKWARD;
+    const unsigned backward = m->c.passes & CASE_GRADIENTS;
     const size_t outputs = bench_output_bytes(&m->sets, CLATTN_FORWARD | backward);
     const size_t inputs = bench_input_bytes(&m->sets, CLATTN_FORWARD | backward) -
                           (backward ? bench_output_bytes(&m->sets, CLATTN_FORWARD) : 0);

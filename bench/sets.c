@@ -8,10 +8,11 @@
 /* Whether the passes of the case read or write the tensor. */
 static int is_used(const struct bench_sets *sets, int slot)
 {
-    static const unsigned pass[SLOT_COUNT] = {[SLOT_DOUT] = CLATTN_BACKWARD,
+    static const unsigned pass[SLOT_COUNT] = {[SLOT_DOUT] = CASE_GRADIENTS,
                                               [SLOT_DQ] = CLATTN_BACKWARD_DQ,
                                               [SLOT_DK] = CLATTN_BACKWARD_DK,
-                                              [SLOT_DV] = CLATTN_BACKWARD_DV};
+                                              [SLOT_DV] = CLATTN_BACKWARD_DV,
+                                              [SLOT_DBIAS] = CLATTN_BACKWARD_DBIAS};
     return sets->data->view[slot].buffer >= 0 && (!pass[slot] || sets->c->passes & pass[slot]) &&
            (slot != SLOT_LSE || sets->c->want_lse);
 }
@@ -165,7 +166,7 @@ size_t bench_input_bytes(const struct bench_sets *sets, unsigned pass)
     size_t bytes = 0;
     for (int slot = SLOT_Q; slot < SLOT_OUT; ++slot)
         bytes += slot == SLOT_DOUT ? 0 : bytes_of(sets, slot);
-    if (pass & CLATTN_BACKWARD)
+    if (pass & CASE_GRADIENTS)
         bytes += bytes_of(sets, SLOT_DOUT) + bytes_of(sets, SLOT_OUT) + bytes_of(sets, SLOT_LSE);
     return bytes;
 }
@@ -175,11 +176,8 @@ size_t bench_output_bytes(const struct bench_sets *sets, unsigned pass)
     static const struct {
         int slot;
         unsigned pass;
-    } outputs[] = {{SLOT_OUT, CLATTN_FORWARD},
-                   {SLOT_LSE, CLATTN_FORWARD},
-                   {SLOT_DQ, CLATTN_BACKWARD_DQ},
-                   {SLOT_DK, CLATTN_BACKWARD_DK},
-                   {SLOT_DV, CLATTN_BACKWARD_DV}};
+    } outputs[] = {{SLOT_OUT, CLATTN_FORWARD},    {SLOT_LSE, CLATTN_FORWARD},    {SLOT_DQ, CLATTN_BACKWARD_DQ},
+                   {SLOT_DK, CLATTN_BACKWARD_DK}, {SLOT_DV, CLATTN_BACKWARD_DV}, {SLOT_DBIAS, CLATTN_BACKWARD_DBIAS}};
     size_t bytes = 0;
     for (size_t n = 0; n < sizeof outputs / sizeof *outputs; ++n)
         if (pass & outputs[n].pass)

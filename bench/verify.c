@@ -154,8 +154,8 @@ static int look_for_numbers(void *self, size_t first, size_t past)
 
 static void verify_numbers(const struct test_case *c, const struct data_set *data, struct bench_verdict *verdict)
 {
-    static const unsigned pass[] = {CLATTN_FORWARD,     CLATTN_FORWARD,     CLATTN_BACKWARD_DQ,
-                                    CLATTN_BACKWARD_DK, CLATTN_BACKWARD_DV, CLATTN_BACKWARD_DSINK};
+    static const unsigned pass[] = {CLATTN_FORWARD,     CLATTN_FORWARD,        CLATTN_BACKWARD_DQ,   CLATTN_BACKWARD_DK,
+                                    CLATTN_BACKWARD_DV, CLATTN_BACKWARD_DBIAS, CLATTN_BACKWARD_DSINK};
     for (int slot = SLOT_OUT; slot < SLOT_COUNT; ++slot) {
         struct numbers look = {data, (enum data_slot)slot};
         if (!(c->passes & pass[slot - SLOT_OUT]) || (slot == SLOT_LSE && !c->want_lse))

@@ -24,9 +24,10 @@ static const struct {
 } gradients[] = {{"dq", CLATTN_BACKWARD_DQ},
                  {"dk", CLATTN_BACKWARD_DK},
                  {"dv", CLATTN_BACKWARD_DV},
+                 {"dbias", CLATTN_BACKWARD_DBIAS},
                  {"dsink", CLATTN_BACKWARD_DSINK}};
 
-enum { GRADIENTS = sizeof gradients / sizeof gradients[0], ALL_GRADIENTS = CLATTN_BACKWARD | CLATTN_BACKWARD_DSINK };
+enum { GRADIENTS = sizeof gradients / sizeof gradients[0], ALL_GRADIENTS = CASE_GRADIENTS };
 
 struct test_case case_make(int64_t b, int64_t hq, int64_t hk, int64_t n, int64_t m, int64_t d, int64_t dv)
 {
@@ -127,7 +128,8 @@ static void put_visibility(char *line, const struct test_case *c)
 
 static unsigned all_gradients(const struct test_case *c)
 {
-    return CLATTN_BACKWARD | (c->problem.score.sinks ? CLATTN_BACKWARD_DSINK : 0u);
+    return CLATTN_BACKWARD | (c->problem.score.bias_dim[0] != 0 ? CLATTN_BACKWARD_DBIAS : 0u) |
+           (c->problem.score.sinks ? CLATTN_BACKWARD_DSINK : 0u);
 }
 
 static void put_gradients(char *line, const struct test_case *c)

@@ -77,6 +77,9 @@ enum case_sink {
     SINK_COUNT
 };
 
+/* The gradients of a case. */
+#define CASE_GRADIENTS (CLATTN_BACKWARD | CLATTN_BACKWARD_DBIAS | CLATTN_BACKWARD_DSINK)
+
 enum case_lengths {
     LENGTHS_NONE,
     LENGTHS_MIXED, /* 0, M, more than M, negative, and random ones */

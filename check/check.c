@@ -111,8 +111,8 @@ static int make_workspaces(struct run *run)
                    "clattn_plan_workspace_size")) {
         return 0;
     }
-    if ((run->x.passes & CHECK_GRADIENTS) &&
-        !succeeded(run, clattn_plan_workspace_size(run->plan, CHECK_GRADIENTS, &backward),
+    if ((run->x.passes & CASE_GRADIENTS) &&
+        !succeeded(run, clattn_plan_workspace_size(run->plan, CASE_GRADIENTS, &backward),
                    "clattn_plan_workspace_size")) {
         return 0;
     }
@@ -154,7 +154,7 @@ static int enqueue(struct run *run)
     int good = succeeded(run, clattn_enqueue_forward(run->plan, run->queue, &tensors, first, 0, NULL, &forward),
                          "clattn_enqueue_forward");
 
-    if (good && (run->x.passes & CHECK_GRADIENTS)) {
+    if (good && (run->x.passes & CASE_GRADIENTS)) {
         good = succeeded(run, clattn_enqueue_backward(run->plan, run->queue, &tensors, second, 1, &forward, &backward),
                          "clattn_enqueue_backward");
     }
@@ -276,7 +276,7 @@ static void release(struct run *run)
 static void run_case(struct run *run, clattn_context *context, unsigned asked)
 {
     const struct test_case *c = run->x.c;
-    unsigned planned = CLATTN_FORWARD | (run->x.passes & CHECK_GRADIENTS);
+    unsigned planned = CLATTN_FORWARD | (run->x.passes & CASE_GRADIENTS);
 
     if (!succeeded(run, clattn_plan_create(context, &c->problem, planned, &run->plan), "clattn_plan_create")) {
         return;
@@ -314,7 +314,7 @@ int check_case_in(const struct check_memory *memory, clattn_context *context, cl
 
     memset(&run, 0, sizeof run);
     run.x.c = c;
-    run.x.passes = c->passes & (passes | (passes & CLATTN_BACKWARD ? CLATTN_BACKWARD_DSINK : 0u));
+    run.x.passes = c->passes & (passes | ((passes & CLATTN_BACKWARD) == CLATTN_BACKWARD ? CASE_GRADIENTS : 0u));
     run.x.by_chance = (passes & CHECK_CHANCE) != 0;
     run.x.result = result;
     run.cl = cl;

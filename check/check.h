@@ -17,7 +17,7 @@
 #include "random.h" /* check_random_*, check_fill_* */
 #include "reference.h"
 
-enum check_tensor { CHECK_OUT, CHECK_LSE, CHECK_DQ, CHECK_DK, CHECK_DV, CHECK_DSINK, CHECK_TENSORS };
+enum check_tensor { CHECK_OUT, CHECK_LSE, CHECK_DQ, CHECK_DK, CHECK_DV, CHECK_DBIAS, CHECK_DSINK, CHECK_TENSORS };
 
 /* or'ed into the passes of check_case */
 #define CHECK_REPEAT 0x10000u

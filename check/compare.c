@@ -22,7 +22,7 @@ struct truth {
 
 const char *check_tensor_name(enum check_tensor tensor)
 {
-    static const char *const names[CHECK_TENSORS] = {"out", "lse", "dq", "dk", "dv", "dsink"};
+    static const char *const names[CHECK_TENSORS] = {"out", "lse", "dq", "dk", "dv", "dbias", "dsink"};
 
     return names[tensor];
 }
@@ -43,7 +43,8 @@ int compare_fail(struct check_result *result, const char *format, ...)
 struct check_tolerance check_tolerance(enum check_tensor tensor, const struct reference_sizes *sizes,
                                        const double *expected, size_t count)
 {
-    const double terms[CHECK_TENSORS] = {sizes->out, sizes->lse, sizes->dq, sizes->dk, sizes->dv, sizes->dsink};
+    const double terms[CHECK_TENSORS] = {sizes->out, sizes->lse,   sizes->dq,   sizes->dk,
+                                         sizes->dv,  sizes->dbias, sizes->dsink};
     double most = terms[tensor] / 16.0;
     double factor = sizes->score > 16.0 ? sizes->score / 16.0 : 1.0;
     struct check_tolerance tolerance;
@@ -134,10 +135,10 @@ static float *gather(const struct comparison *x, enum data_slot slot)
 int compare_is_written(const struct comparison *x, enum check_tensor tensor)
 {
     static const unsigned gradient[CHECK_TENSORS] = {
-        0, 0, CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK, CLATTN_BACKWARD_DV, CLATTN_BACKWARD_DSINK};
+        0, 0, CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK, CLATTN_BACKWARD_DV, CLATTN_BACKWARD_DBIAS, CLATTN_BACKWARD_DSINK};
 
     if (tensor == CHECK_LSE) {
-        return x->c->want_lse || (x->passes & CHECK_GRADIENTS) != 0;
+        return x->c->want_lse || (x->passes & CASE_GRADIENTS) != 0;
     }
     return tensor == CHECK_OUT || (x->passes & gradient[tensor]) != 0;
 }
@@ -187,7 +188,7 @@ static int compute_dsink(const struct comparison *x, const clattn_arrays *arrays
 /* Fills in truth->naive_error. Returns 0 when memory is short. */
 static int compute_naive(const struct comparison *x, const clattn_arrays *arrays, struct truth *truth)
 {
-    int backward = (x->passes & CHECK_GRADIENTS) != 0;
+    int backward = (x->passes & CASE_GRADIENTS) != 0;
     float *naive[CHECK_TENSORS] = {NULL};
     int good = 1;
 
@@ -196,9 +197,10 @@ static int compute_naive(const struct comparison *x, const clattn_arrays *arrays
         good = good && naive[n] != NULL;
     }
     good = good && naive_attention(&x->c->problem, arrays, naive[CHECK_OUT], backward ? naive[CHECK_DQ] : NULL,
-                                   naive[CHECK_DK], naive[CHECK_DV]) == 0;
+                                   naive[CHECK_DK], naive[CHECK_DV], naive[CHECK_DBIAS]) == 0;
     for (int n = 0; n < CHECK_TENSORS; n++) {
-        if (good && n != CHECK_LSE && n != CHECK_DSINK && (n == CHECK_OUT || backward)) {
+        if (good && n != CHECK_LSE && n != CHECK_DSINK && (n == CHECK_OUT || backward) &&
+            (n != CHECK_DBIAS || (x->passes & CLATTN_BACKWARD_DBIAS))) {
             truth->naive_error[n] =
                 check_worst_error(naive[n], truth->tensor[n], data_count(&x->set.view[SLOT_OUT + n]));
         }
@@ -222,8 +224,11 @@ static void compute_truth(struct comparison *x, struct truth *truth)
         good = good && t[n] != NULL;
     }
     good = good && reference_forward(p, &arrays, t[CHECK_OUT], t[CHECK_LSE], &forward) == 0;
-    if (good && (x->passes & CHECK_GRADIENTS)) {
+    if (good && (x->passes & CASE_GRADIENTS)) {
         good = reference_backward(p, &arrays, t[CHECK_DQ], t[CHECK_DK], t[CHECK_DV], &backward) == 0;
+    }
+    if (good && (x->passes & CLATTN_BACKWARD_DBIAS)) {
+        good = reference_dbias(p, &arrays, t[CHECK_DBIAS], &backward) == 0;
     }
     if (good && p->dtype != CLATTN_FLOAT32) {
         good = compute_naive(x, &arrays, truth);
@@ -252,7 +257,7 @@ static int is_hidden(const struct comparison *x, const struct truth *truth, enum
         data_arrays(&x->set, &arrays);
         return truth->tensor[CHECK_LSE][row] == sink_of_head(p, &arrays, (int64_t)row / p->q_len % p->q_heads);
     }
-    if (tensor == CHECK_LSE || tensor == CHECK_DSINK) {
+    if (tensor == CHECK_LSE || tensor == CHECK_DBIAS || tensor == CHECK_DSINK) {
         return 0;
     }
     for (size_t d = 0; d < depth; d++) {
@@ -270,7 +275,9 @@ static struct check_tolerance tolerance_of(const struct comparison *x, enum chec
     struct check_tolerance tolerance =
         check_tolerance(tensor, &truth->sizes[tensor], truth->tensor[tensor], data_count(view));
 
-    return view->dtype == CLATTN_FLOAT32 && tensor != CHECK_DSINK
+    const int summed = tensor == CHECK_DBIAS || tensor == CHECK_DSINK; /* of 16 bits, even in float32 */
+
+    return (summed ? x->c->problem.dtype : view->dtype) == CLATTN_FLOAT32
                ? tolerance
                : check_tolerance_16(tensor, tolerance, truth->naive_error[tensor]);
 }
@@ -352,9 +359,9 @@ void compare_outputs(struct comparison *x)
 
 const char *compare_buffer_name(const struct comparison *x, int buffer)
 {
-    static const char *const names[SLOT_COUNT] = {"q",     "k",    "v",    "mask", "kv_lengths", "dout",
-                                                  "alibi", "bias", "sink", "dlse", "out",        "lse",
-                                                  "dq",    "dk",   "dv",   "dsink"};
+    static const char *const names[SLOT_COUNT] = {"q",     "k",    "v",    "mask",  "kv_lengths", "dout",
+                                                  "alibi", "bias", "sink", "dlse",  "out",        "lse",
+                                                  "dq",    "dk",   "dv",   "dbias", "dsink"};
     int slot = 0;
 
     while (x->set.view[slot].buffer != buffer) {

@@ -7,8 +7,6 @@
 #include "check.h"
 #include "data.h"
 
-enum { CHECK_GRADIENTS = CLATTN_BACKWARD | CLATTN_BACKWARD_DSINK };
-
 struct comparison {
     const struct test_case *c;
     unsigned passes; /* both requested and in the case */

@@ -25,6 +25,7 @@ enum data_slot {
     SLOT_DQ,
     SLOT_DK,
     SLOT_DV,
+    SLOT_DBIAS,
     SLOT_DSINK,
     SLOT_COUNT
 };

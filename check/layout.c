@@ -74,7 +74,7 @@ static int place(struct data_set *set, enum data_slot slot, enum case_layout lay
     const size_t *dim = view->dim;
     int output = slot >= SLOT_OUT;
     int small = slot == SLOT_MASK || slot == SLOT_KV_LENGTHS || slot == SLOT_ALIBI || slot == SLOT_BIAS ||
-                slot == SLOT_SINK || slot == SLOT_DSINK;
+                slot == SLOT_DBIAS || slot == SLOT_SINK || slot == SLOT_DSINK;
     size_t guard = layout != LAYOUT_RANDOM && (output || layout != LAYOUT_BHND) ? GUARD : 0;
 
     view->offset = guard;
@@ -185,6 +185,8 @@ int layout_make(struct data_set *set, const struct test_case *c)
     set_dims(set, SLOT_DQ, p->dtype, p->batch, p->q_heads, p->q_len, p->qk_dim);
     set_dims(set, SLOT_DK, p->dtype, p->batch, p->kv_heads, p->kv_len, p->qk_dim);
     set_dims(set, SLOT_DV, p->dtype, p->batch, p->kv_heads, p->kv_len, p->v_dim);
+    set_dims(set, SLOT_DBIAS, p->score.bias_float32 ? CLATTN_FLOAT32 : p->dtype, p->score.bias_dim[0],
+             p->score.bias_dim[1], p->score.bias_dim[2], p->score.bias_dim[3]);
     set_dims(set, SLOT_DSINK, CLATTN_FLOAT32, p->score.sinks, p->q_heads, 1, 1);
     for (int slot = 0; slot < SLOT_COUNT && status == 0; slot++) {
         if (packed && (slot == SLOT_Q || slot == SLOT_DQ)) {

@@ -20,6 +20,7 @@ struct work {
     double *slope;      /* (M) of the softcap, of those keys */
     double *row;        /* (max(D,Dv)) a row of O or dQ before rounding */
     double *dk, *dv;    /* (M,D), (M,Dv) of one key head before rounding; NULL: only one row is computed */
+    double *dbias;      /* before rounding; NULL: not wanted */
     int64_t key_head;   /* the current one */
     double sink_weight; /* P of the current row's sink */
 };
@@ -53,6 +54,7 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->slope = w->score + m;
     w->row = w->score + 2 * m;
     w->dk = whole ? w->row + d + dv : NULL;
+    w->dbias = NULL;
     w->dv = whole ? w->dk + m * d : NULL;
     return 0;
 }
@@ -143,8 +145,11 @@ static void backward_row(struct work *w, int64_t b, int64_t h, int64_t i, int64_
     for (int64_t t = 0; t < count; t++) {
         const int64_t j = w->keys[t];
         const double dp = rounded(w, dot(dout, host_row(&w->v, b, w->key_head, j), dv));
-        const double ds = rounded(w, w->slope[t] * rounded(w, w->score[t] * (dp - delta)));
+        const double of_score = rounded(w, w->score[t] * (dp - delta)), ds = rounded(w, w->slope[t] * of_score);
 
+        if (w->dbias != NULL) {
+            w->dbias[bias_index(w->p, b, h, i, j)] += of_score;
+        }
         add_scaled(w->row, ds, host_row(&w->k, b, w->key_head, j), d);
         if (w->dk != NULL) {
             add_scaled(w->dk + j * d, ds, host_row(&w->q, b, h, i), d);
@@ -154,7 +159,18 @@ static void backward_row(struct work *w, int64_t b, int64_t h, int64_t i, int64_
     round_to(w, dq, w->row, w->scale, d);
 }
 
-int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out, float *dq, float *dk, float *dv)
+/* Rounds the sums to elements of the bias. */
+static void round_bias(const struct work *w, float *dbias)
+{
+    const size_t count = bias_count(w->p);
+
+    for (size_t n = 0; n < count; n++) {
+        dbias[n] = w->p->score.bias_float32 ? (float)w->dbias[n] : (float)rounded(w, w->dbias[n]);
+    }
+}
+
+int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out, float *dq, float *dk, float *dv,
+                    float *dbias)
 {
     const int64_t m = p->kv_len;
     const int64_t rows = p->q_heads / p->kv_heads * p->q_len; /* query rows per key head */
@@ -162,6 +178,13 @@ int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out,
 
     if (work_begin(&w, p, a, 1) != 0) {
         return -1;
+    }
+    if (dq != NULL && dbias != NULL && bias_count(p) > 0) {
+        w.dbias = calloc(bias_count(p), sizeof *w.dbias);
+        if (w.dbias == NULL) {
+            work_end(&w);
+            return -1;
+        }
     }
     for (int64_t at = 0; at < p->batch * p->kv_heads; at++) {
         const int64_t b = at / p->kv_heads;
@@ -184,6 +207,10 @@ int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out,
             round_to(&w, dv + at * m * p->v_dim, w.dv, 1.0, m * p->v_dim);
         }
     }
+    if (w.dbias != NULL) {
+        round_bias(&w, dbias);
+    }
+    free(w.dbias);
     work_end(&w);
     return 0;
 }
@@ -208,8 +235,7 @@ int naive_dsink(const clattn_problem *p, const clattn_arrays *a, double *terms)
         forward_row(&w, b, count, out);
         const double dlse = p->score.dlse ? (double)*host_row(&w.dlse, b, h, i) : 0.0;
         const double unseeing = isfinite(dlse) && isfinite(sink_of_head(p, a, h)) ? dlse : 0.0;
-        terms[row] =
-            count > 0 ? -w.sink_weight * (dot(host_row(&w.dout, b, h, i), out, p->v_dim) - dlse) : unseeing;
+        terms[row] = count > 0 ? -w.sink_weight * (dot(host_row(&w.dout, b, h, i), out, p->v_dim) - dlse) : unseeing;
     }
     work_end(&w);
     free(out);

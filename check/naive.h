@@ -18,9 +18,10 @@
 #include "clattn.h"
 
 /* Takes the reference's inputs. Outputs are contiguous: out (B,Hq,N,Dv), dq (B,Hq,N,D), dk
- * (B,Hk,M,D), dv (B,Hk,M,Dv). Where dq, dk and dv are all NULL, a->dout is not read. Returns 0, or
+ * (B,Hk,M,D), dv (B,Hk,M,Dv), dbias in the shape of the bias, NULL if not wanted. Where dq, dk and dv are all NULL, a->dout is not read. Returns 0, or
  * -1 when memory is short. */
-int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out, float *dq, float *dk, float *dv);
+int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out, float *dq, float *dk, float *dv,
+                    float *dbias);
 
 /* The terms (B,Hq,N) of dsink. */
 int naive_dsink(const clattn_problem *p, const clattn_arrays *a, double *terms);

@@ -20,6 +20,7 @@ struct work {
     double *score;                   /* (M) S, then P, of those keys */
     double *dscore;                  /* (M) dP, then the gradient of the product, of those keys */
     double *slope;                   /* (M) of the softcap (score_slope), of those keys */
+    double *ds, *ds_terms;           /* (M) dS of those keys, without the softcap's slope, and its size */
     double *terms;                   /* (M) size of dP, then of that gradient (see reference_sizes) */
     double *bounds;                  /* (2,M) sizes of dK and dV */
     double *out_row;                 /* (Dv) */
@@ -48,7 +49,7 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->unwanted = (struct reference_sizes){0};
     w->scale = score_scale(p);
     w->keys = malloc(m * sizeof *w->keys);
-    w->score = calloc(6 * m + (size_t)p->v_dim, sizeof *w->score);
+    w->score = calloc(8 * m + (size_t)p->v_dim, sizeof *w->score);
     if (w->keys == NULL || w->score == NULL) {
         work_end(w);
         return -1;
@@ -57,7 +58,9 @@ static int work_begin(struct work *w, const clattn_problem *p, const clattn_arra
     w->terms = w->score + 2 * m;
     w->bounds = w->score + 3 * m;
     w->slope = w->score + 5 * m;
-    w->out_row = w->score + 6 * m;
+    w->ds = w->score + 6 * m;
+    w->ds_terms = w->score + 7 * m;
+    w->out_row = w->score + 8 * m;
     return 0;
 }
 
@@ -163,8 +166,8 @@ static void forward_row(struct work *w, int64_t b, int64_t h, int64_t i, double 
     }
 }
 
-/* Fills w->keys, w->score with P, w->dscore with the gradient of the product, and w->terms; returns the number of
- * visible keys. */
+/* Fills w->keys, w->score with P, w->ds with dS, w->dscore with the gradient of the product, and the
+ * sizes of their terms; returns the number of visible keys. */
 static int64_t gradient_row(struct work *w, int64_t b, int64_t h, int64_t i)
 {
     const clattn_problem *p = w->p;
@@ -189,8 +192,10 @@ static int64_t gradient_row(struct work *w, int64_t b, int64_t h, int64_t i)
     for (int64_t t = 0; t < count; t++) {
         const float *k = host_row(&w->k, b, hk, w->keys[t]);
 
-        w->terms[t] = fabs(w->scale) * w->slope[t] * w->score[t] * (w->terms[t] + delta_size);
-        w->dscore[t] = w->scale * w->slope[t] * w->score[t] * (w->dscore[t] - delta);
+        w->ds[t] = w->score[t] * (w->dscore[t] - delta);
+        w->ds_terms[t] = w->score[t] * (w->terms[t] + delta_size);
+        w->terms[t] = fabs(w->scale) * w->slope[t] * w->ds_terms[t];
+        w->dscore[t] = w->scale * w->slope[t] * w->ds[t];
         bound += w->terms[t] * largest(k, p->qk_dim);
     }
     raise_to(&w->sizes->dq, bound);
@@ -311,6 +316,36 @@ int reference_backward_group(const clattn_problem *p, const clattn_arrays *a, in
         raise_to(&w.sizes->dk, w.bounds[j]);
         raise_to(&w.sizes->dv, w.bounds[m + j]);
     }
+    work_end(&w);
+    return 0;
+}
+
+int reference_dbias(const clattn_problem *p, const clattn_arrays *a, double *dbias, struct reference_sizes *sizes)
+{
+    const size_t count = bias_count(p);
+    double *bounds = calloc(count, sizeof *bounds);
+    struct work w;
+
+    if (bounds == NULL || work_begin(&w, p, a, sizes) != 0) {
+        free(bounds);
+        return -1;
+    }
+    clear(dbias, 1, (int64_t)count);
+    for (int64_t row = 0; row < p->batch * p->q_heads * p->q_len; row++) {
+        const int64_t i = row % p->q_len, h = row / p->q_len % p->q_heads, b = row / p->q_len / p->q_heads;
+        const int64_t keys = gradient_row(&w, b, h, i);
+
+        for (int64_t t = 0; t < keys; t++) {
+            const size_t at = bias_index(p, b, h, i, w.keys[t]);
+
+            dbias[at] += w.ds[t];
+            bounds[at] += w.ds_terms[t];
+        }
+    }
+    for (size_t n = 0; n < count; n++) {
+        raise_to(&w.sizes->dbias, bounds[n]);
+    }
+    free(bounds);
     work_end(&w);
     return 0;
 }

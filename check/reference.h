@@ -32,6 +32,7 @@ struct reference_sizes {
     double dq;    /* |scale| sum_j P_ij (size(dP_ij) + size(delta_i)) max|K|; size(delta_i) = sum_j P_ij size(dP_ij) */
     double dk;    /* |scale| sum_i P_ij (size(dP_ij) + size(delta_i)) max|Q| */
     double dv;    /* sum_i P_ij max|dO| */
+    double dbias; /* the sum over its pairs of P_ij (size(dP_ij) + size(delta_i)) */
     double dsink; /* sum_i exp(s - L_i) size(delta_i) */
 };
 
@@ -48,6 +49,10 @@ int reference_backward(const clattn_problem *p, const clattn_arrays *a, double *
  * a->dout. */
 int reference_dsink(const clattn_problem *p, const clattn_arrays *a, double *dsink, double *terms,
                     struct reference_sizes *sizes);
+
+/* dbias, in the shape of the bias: dS, summed over the dimensions along which the bias is broadcast.
+ * Raises score and dbias of `sizes`. */
+int reference_dbias(const clattn_problem *p, const clattn_arrays *a, double *dbias, struct reference_sizes *sizes);
 
 /* One row of the forward: out_row (Dv), one lse. For tensors too large to check whole. `sizes` is
  * not reset, only raised to the sizes of this row: start from {0}. */

@@ -94,6 +94,21 @@ static const unsigned char *mask_row(const clattn_problem *p, const clattn_array
     return row;
 }
 
+size_t bias_count(const clattn_problem *p)
+{
+    const int64_t *dim = p->score.bias_dim;
+
+    return (size_t)dim[0] * (size_t)dim[1] * (size_t)dim[2] * (size_t)dim[3];
+}
+
+size_t bias_index(const clattn_problem *p, int64_t b, int64_t h, int64_t i, int64_t j)
+{
+    const int64_t *dim = p->score.bias_dim;
+    const int64_t row = ((dim[0] > 1 ? b : 0) * dim[1] + (dim[1] > 1 ? h : 0)) * dim[2] + (dim[2] > 1 ? i : 0);
+
+    return (size_t)(row * dim[3] + (dim[3] > 1 ? j : 0));
+}
+
 int64_t visible_keys(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i, int64_t *keys)
 {
     size_t step = 0;

@@ -16,6 +16,11 @@ int visible_pair(const clattn_problem *p, const clattn_arrays *a, int64_t b, int
  * false in a mask with one row for all queries. */
 int visible_padding(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t j);
 
+/* The number of elements of the bias, 0 without one, and the index of the element of a pair in a
+ * contiguous bias. */
+size_t bias_count(const clattn_problem *p);
+size_t bias_index(const clattn_problem *p, int64_t b, int64_t h, int64_t i, int64_t j);
+
 /* The scale, and the score S (softcap, bias and ALiBi included) of a pair with q . k = `dot`, visible or
  * not. */
 double score_scale(const clattn_problem *p);

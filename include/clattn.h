@@ -422,7 +422,7 @@ typedef enum clattn_pass {
     CLATTN_BACKWARD_DK = 4,
     CLATTN_BACKWARD_DV = 8,
     CLATTN_BACKWARD = 14, /* the gradients of q, k and v */
-    CLATTN_BACKWARD_DBIAS = 16,
+    CLATTN_BACKWARD_DBIAS = 16, /* only with a bias; alone, or with other gradients */
     CLATTN_BACKWARD_DSINK = 32 /* only with clattn_score.sinks; alone, or with other gradients */
 } clattn_pass;
 

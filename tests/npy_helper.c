@@ -23,6 +23,7 @@
 
 #include "check.h"
 #include "naive.h"
+#include "visible.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -321,7 +322,8 @@ static void find_tolerances(const clattn_problem *p, const clattn_arrays *a, con
     if (p->dtype == CLATTN_FLOAT32) {
         return;
     }
-    if (naive_attention(p, a, naive[CHECK_OUT], naive[CHECK_DQ], naive[CHECK_DK], naive[CHECK_DV]) != 0) {
+    if (naive_attention(p, a, naive[CHECK_OUT], naive[CHECK_DQ], naive[CHECK_DK], naive[CHECK_DV],
+                        naive[CHECK_DBIAS]) != 0) {
         die("naive attention", "out of memory");
     }
     for (int i = 0; i < CHECK_TENSORS; i++) {
@@ -374,7 +376,8 @@ static int reference(int argc, char **argv)
     p.kv_len = k[2];
     p.v_dim = v[3];
     const int64_t q_rows = q[0] * q[1] * q[2], k_rows = k[0] * k[1] * k[2];
-    const int64_t count[CHECK_TENSORS] = {q_rows * v[3], q_rows, q_rows * q[3], k_rows * q[3], k_rows * v[3], q[1]};
+    const int64_t count[CHECK_TENSORS] = {q_rows * v[3],           q_rows, q_rows * q[3], k_rows * q[3], k_rows * v[3],
+                                          (int64_t)bias_count(&p), q[1]};
     struct truth truth[CHECK_TENSORS];
     struct reference_sizes forward = {0}, backward = {0};
     for (int i = 0; i < CHECK_TENSORS; i++) {
@@ -384,6 +387,7 @@ static int reference(int argc, char **argv)
     if (reference_forward(&p, &a, truth[CHECK_OUT].expected, truth[CHECK_LSE].expected, &forward) != 0 ||
         reference_backward(&p, &a, truth[CHECK_DQ].expected, truth[CHECK_DK].expected, truth[CHECK_DV].expected,
                            &backward) != 0 ||
+        (bias_count(&p) > 0 && reference_dbias(&p, &a, truth[CHECK_DBIAS].expected, &backward) != 0) ||
         reference_dsink(&p, &a, truth[CHECK_DSINK].expected, NULL, &backward) != 0) {
         die("reference", "out of memory");
     }

@@ -180,7 +180,7 @@ static void test_problems(void **state)
 
 static void test_passes(void **state)
 {
-    static const unsigned bad[] = {0, 16, 17, 0x80000001u, ~0u};
+    static const unsigned bad[] = {0, 16, 17, 64, 0x80000001u, ~0u}; /* 16: dbias, and there is no bias */
     const struct device *device = *state;
     const clattn_problem p = scene_problem();
 
@@ -353,7 +353,7 @@ static void test_null_in_sections_2_to_4(void **state)
 
 static void test_workspace_size(void **state)
 {
-    static const unsigned bad[] = {0, CLATTN_FORWARD | CLATTN_BACKWARD_DQ, 15, 16, ~0u};
+    static const unsigned bad[] = {0, CLATTN_FORWARD | CLATTN_BACKWARD_DQ, 15, 17, 64, ~0u};
     const struct device *device = *state;
     const clattn_problem p = scene_problem();
     clattn_plan *plan;

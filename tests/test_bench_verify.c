@@ -77,8 +77,8 @@ static struct bench_verdict verify(const struct test_case *c, const struct data_
 
 static int is_verified(const struct test_case *c, int slot)
 {
-    static const unsigned pass[] = {CLATTN_FORWARD,     CLATTN_FORWARD,     CLATTN_BACKWARD_DQ,
-                                    CLATTN_BACKWARD_DK, CLATTN_BACKWARD_DV, CLATTN_BACKWARD_DSINK};
+    static const unsigned pass[] = {CLATTN_FORWARD,     CLATTN_FORWARD,        CLATTN_BACKWARD_DQ,   CLATTN_BACKWARD_DK,
+                                    CLATTN_BACKWARD_DV, CLATTN_BACKWARD_DBIAS, CLATTN_BACKWARD_DSINK};
 
     return (c->passes & pass[slot - SLOT_OUT]) != 0 && (slot != SLOT_LSE || c->want_lse);
 }

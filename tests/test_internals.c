@@ -284,7 +284,7 @@ static void test_small_device(void **state)
     assert_success(clattn_plan_create(device->context, &p, CLATTN_FORWARD | CLATTN_BACKWARD, &plan));
     for (int k = KERNEL_FORWARD; k <= KERNEL_DELTA; k++)
         assert_int_equal(clattn__stage_for(plan, (enum clattn__kernel)k, NULL) != NULL,
-                         k != KERNEL_BACKWARD_FUSED && k != KERNEL_DSINK);
+                         k != KERNEL_BACKWARD_FUSED && k != KERNEL_DBIAS && k != KERNEL_DSINK);
     for (size_t i = 0; i < plan->stage_count; i++) {
         assert_true(plan->stages[i].config.local_bytes <= 16 << 10);
         assert_true(plan->stages[i].config.group_size <= 64);

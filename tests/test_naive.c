@@ -43,7 +43,7 @@ static struct sample *sample_make(const char *line, clattn_dtype dtype)
     }
     data_reference_arrays(&set, &a);
     assert_int_equal(naive_attention(&c.problem, &a, s->naive[CHECK_OUT], s->naive[CHECK_DQ], s->naive[CHECK_DK],
-                                     s->naive[CHECK_DV]),
+                                     s->naive[CHECK_DV], NULL),
                      0);
     assert_int_equal(reference_forward(&c.problem, &a, s->truth[CHECK_OUT], s->truth[CHECK_LSE], &s->forward), 0);
     assert_int_equal(

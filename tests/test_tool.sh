@@ -28,6 +28,7 @@ make plane.npy f2 33,47 11
 make heads.npy f2 4,1,47 12
 make slopes.half.npy f2 2,4 9
 make sink.npy f4 4 10
+make bias1.npy f2 4,1,47 11
 make dlse.npy f4 2,4,33 10
 make dlse.half.npy f2 2,4,33 10
 "$helper" lengths len32.npy i4 47,20
@@ -59,6 +60,9 @@ both "causal kvlen=len32.npy" --causal --kv-len len32.npy
 both alibi=slopes.npy --alibi slopes.npy
 both "causal softcap=1.5" --causal --softcap 1.5
 both "causal sink=sink.npy" --causal --sink sink.npy
+expect 0 "" $backward --bias bias1.npy --causal --dbias dbias.npy --dq dq.npy
+that "$helper" reference q.npy k.npy v.npy dout.npy causal bias=bias1.npy dbias=dbias.npy dq=dq.npy
+rm -f dbias.npy dq.npy
 expect 0 "" $backward --sink sink.npy --dsink dsink.npy
 that "$helper" reference q.npy k.npy v.npy dout.npy sink=sink.npy dsink=dsink.npy
 rm -f dsink.npy
@@ -173,7 +177,7 @@ expect 2 "forward: missing: --q" forward
 expect 2 "forward: missing: --k" forward --q q.npy
 expect 2 "forward: missing: --out" forward $inputs
 expect 2 "backward: missing: --dout" backward $inputs --dq dq.npy
-expect 2 "backward: no gradient asked for: give --dq, --dk, --dv or --dsink" $backward
+expect 2 "backward: no gradient asked for: give --dq, --dk, --dv, --dbias or --dsink" $backward
 expect 2 "forward: unknown or ambiguous option: --dq" $forward --out o.npy --dq dq.npy
 expect 2 "backward: unknown or ambiguous option: --out" $backward --dq dq.npy --out o.npy
 expect 2 "forward: given twice: --q" $forward --out o.npy --q q.npy

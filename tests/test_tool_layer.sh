@@ -139,7 +139,7 @@ expect 2 "layer-forward: given twice: --wq" $forward --out o.npy --wq wq.npy
 expect 2 "layer-backward: missing: --dout" layer-backward $weights --dx o.npy
 expect 2 "layer-backward: unknown or ambiguous option: --out" $backward --dx dx.npy --out o.npy
 expect 2 "layer-backward: unknown or ambiguous option: --bo" $backward --dx dx.npy --bo bo.npy
-expect 2 "layer-backward: no gradient asked for: give --dx, --dcontext, --dwq, --dwkv, --dwo, --dbq, --dbkv, --dbo or --dsink" \
+expect 2 "layer-backward: no gradient asked for: give --dx, --dcontext, --dwq, --dwkv, --dwo, --dbq, --dbkv, --dbo, --dbias or --dsink" \
     $backward
 expect 2 "layer-backward: --dcontext needs --context" $backward --dx o.npy --dcontext dcontext.npy
 expect 2 "layer-forward: --kv-heads: found \"3\"; allowed: a divisor of 4, the number of heads" \

@@ -53,6 +53,7 @@ static void set_outputs(run *r)
     set_bias_output(&out[6], "--dbkv", o->dbkv, &in[LAYER_WKV]);
     set_bias_output(&out[7], "--dbo", o->dbo, &in[LAYER_WO]);
     set_output(&out[8], "--dsink", o->dsink, &in[LAYER_SINK]);
+    set_output(&out[9], "--dbias", o->dbias, &in[LAYER_BIAS]);
 }
 
 /* Allocates the wanted outputs and sets their pointers in the arrays. */
@@ -69,6 +70,7 @@ static int place_outputs(run *r)
     }
     if (r->which == VERB_LAYER_BACKWARD) {
         a->dsink.data = r->out[8].values;
+        a->dbias.data = r->out[9].values;
     }
     return code;
 }

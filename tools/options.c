@@ -239,6 +239,7 @@ static const struct option_row {
     SCORE_FILES(SCORE_FILE_ROW)
     /* clang-format on */
     {FILE_OPTION(sink), PASSES, 0, false},
+    {FILE_OPTION(dbias), BACKWARDS, 0, false},
     {FILE_OPTION(dsink), BACKWARDS, 0, false},
     {"kv-len", set_file, offsetof(options, kv_len), PASSES, 0, false},
     {"causal", set_causal, 0, PASSES, 0, true},
@@ -343,16 +344,19 @@ static int check_required(verb which, const options *o, const bool seen[ROWS])
             return bad_usage(which, "missing: --", rows[i].name);
         }
     }
+    if (o->dbias && !o->bias) {
+        return bad_usage(which, "--dbias needs ", "--bias");
+    }
     if (o->dsink && !o->sink) {
         return bad_usage(which, "--dsink needs ", "--sink");
     }
-    if (which == VERB_BACKWARD && !o->dq && !o->dk && !o->dv && !o->dsink) {
-        return bad_usage(which, "no gradient asked for: ", "give --dq, --dk, --dv or --dsink");
+    if (which == VERB_BACKWARD && !o->dq && !o->dk && !o->dv && !o->dbias && !o->dsink) {
+        return bad_usage(which, "no gradient asked for: ", "give --dq, --dk, --dv, --dbias or --dsink");
     }
     if (which == VERB_LAYER_BACKWARD && !o->dx && !o->dcontext && !o->dwq && !o->dwkv && !o->dwo && !o->dbq &&
-        !o->dbkv && !o->dbo && !o->dsink) {
+        !o->dbkv && !o->dbo && !o->dbias && !o->dsink) {
         return bad_usage(which, "no gradient asked for: ",
-                         "give --dx, --dcontext, --dwq, --dwkv, --dwo, --dbq, --dbkv, --dbo or --dsink");
+                         "give --dx, --dcontext, --dwq, --dwkv, --dwo, --dbq, --dbkv, --dbo, --dbias or --dsink");
     }
     if (o->dcontext && !o->context) {
         return bad_usage(which, "--dcontext needs ", "--context");

@@ -8,7 +8,7 @@
 
 #include "input_files.h"
 
-#define MAX_OUTPUTS 9
+#define MAX_OUTPUTS 10
 
 typedef struct output {
     const char *option; /* "--out", for messages */

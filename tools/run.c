@@ -52,6 +52,10 @@ static void set_outputs(run *r)
         r->out[3].rank = 1; /* always (H) float32 */
         r->out[3].dtype = CLATTN_FLOAT32;
         r->out[3].dim[0] = (uint64_t)p->q_heads;
+        set_output(r, 4, "--dbias", o->dbias, 1, 1, 1);
+        r->out[4].rank = r->in[IN_BIAS].file.header.rank; /* always float32 */
+        r->out[4].dtype = CLATTN_FLOAT32;
+        memcpy(r->out[4].dim, r->in[IN_BIAS].file.header.dim, sizeof r->out[4].dim);
     }
 }
 
@@ -69,6 +73,7 @@ static int place_outputs(run *r)
         r->arrays.dk = make_array(r->out[1].values, bnhd, p->kv_heads, p->kv_len, p->qk_dim);
         r->arrays.dv = make_array(r->out[2].values, bnhd, p->kv_heads, p->kv_len, p->v_dim);
         r->arrays.dsink.data = r->out[3].values;
+        r->arrays.dbias.data = r->out[4].values;
     }
     return code;
 }

@@ -79,10 +79,10 @@ static const char forward_text[] =
 
 static const char backward_text[] =
     "usage: clattn backward --q FILE --k FILE --v FILE --dout FILE [--dlse FILE] [--dq FILE]\n"
-    "                       [--dk FILE] [--dv FILE] [--dsink FILE] [options]\n"
+    "                       [--dk FILE] [--dv FILE] [--dbias FILE] [--dsink FILE] [options]\n"
     "\n"
-    "The gradients of sum(dout * out), plus sum(dlse * lse) with --dlse, with respect to Q, K, V\n"
-    "and sinks. Request at least one.\n"
+    "The gradients of sum(dout * out), plus sum(dlse * lse) with --dlse, with respect to Q, K, V,\n"
+    "a bias and sinks. Request at least one.\n"
     "\n"
     "  --q FILE          (B,Hq,N,D)\n"
     "  --k FILE          (B,Hk,M,D), Hq a multiple of Hk\n"
@@ -92,6 +92,7 @@ static const char backward_text[] =
     "  --dq FILE         writes (B,Hq,N,D)\n"
     "  --dk FILE         writes (B,Hk,M,D)\n"
     "  --dv FILE         writes (B,Hk,M,Dv)\n"
+    "  --dbias FILE      writes the gradient of --bias, in its shape, float32\n"
     "  --dsink FILE      writes (Hq), float32; only with --sink\n" PROBLEM_TEXT LAYOUT_TEXT TYPED_FILES_TEXT;
 
 #define LAYER_TEXT                                                                                                     \
@@ -118,7 +119,8 @@ static const char layer_forward_text[] =
 static const char layer_backward_text[] =
     "usage: clattn layer-backward --x FILE --wq FILE --wkv FILE --wo FILE --dout FILE\n"
     "                             [--dx FILE] [--dcontext FILE] [--dwq FILE] [--dwkv FILE]\n"
-    "                             [--dwo FILE] [--dbq FILE] [--dbkv FILE] [--dbo FILE] [--dsink FILE]\n"
+    "                             [--dwo FILE] [--dbq FILE] [--dbkv FILE] [--dbo FILE] [--dbias FILE]\n"
+    "                             [--dsink FILE]\n"
     "                             [options]\n"
     "\n"
     "The gradients of sum(dout * out), with the out of clattn layer-forward, with respect to\n"
@@ -133,6 +135,7 @@ static const char layer_backward_text[] =
     "  --dbq FILE        writes (H D); gradients of biases do not need the biases\n"
     "  --dbkv FILE       writes (2 Hk D)\n"
     "  --dbo FILE        writes (E)\n"
+    "  --dbias FILE      writes the gradient of --bias, in its shape\n"
     "  --dsink FILE      writes (H); only with --sink\n" PROBLEM_TEXT FILES_TEXT;
 
 static const char check_text[] =

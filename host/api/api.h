@@ -20,5 +20,7 @@ clattn_status clattn__problem_check(const clattn_problem *problem);
 
 /* Fails for no pass, or unknown bits. */
 clattn_status clattn__passes_check(unsigned passes);
+/* Whether the problem has what the gradients of `passes` are of. */
+clattn_status clattn__gradients_check(const clattn_problem *problem, unsigned passes);
 
 #endif

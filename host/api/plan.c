@@ -6,12 +6,19 @@
 
 clattn_status clattn__passes_check(unsigned passes)
 {
-    const unsigned all = CLATTN_FORWARD | CLATTN_BACKWARD | CLATTN_BACKWARD_DSINK;
+    const unsigned all = CLATTN_FORWARD | CLATTN__GRADIENTS;
     if (!passes || passes & ~all)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "passes is 0x%x; allowed are the bits of clattn_pass", passes);
+    return CLATTN_SUCCESS;
+}
+
+clattn_status clattn__gradients_check(const clattn_problem *problem, unsigned passes)
+{
+    if (passes & CLATTN_BACKWARD_DBIAS && !problem->score.bias_dim[0])
         return clattn__fail(CLATTN_INVALID_ARGUMENT,
-                            "passes is 0x%x; allowed are the bits of CLATTN_FORWARD, CLATTN_BACKWARD and "
-                            "CLATTN_BACKWARD_DSINK",
-                            passes);
+                            "passes has CLATTN_BACKWARD_DBIAS, but problem.score.bias_dim is 0: there is no bias");
+    if (passes & CLATTN_BACKWARD_DSINK && !problem->score.sinks)
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "passes has CLATTN_BACKWARD_DSINK, but problem.score.sinks is 0");
     return CLATTN_SUCCESS;
 }
 
@@ -27,9 +34,8 @@ clattn_status clattn_plan_create(clattn_context *context, const clattn_problem *
     clattn_status status = clattn__passes_check(passes);
     if (!status)
         status = clattn__problem_take(problem, &taken);
-    if (!status && passes & CLATTN_BACKWARD_DSINK && !taken.score.sinks)
-        status =
-            clattn__fail(CLATTN_INVALID_ARGUMENT, "passes has CLATTN_BACKWARD_DSINK, but problem.score.sinks is 0");
+    if (!status)
+        status = clattn__gradients_check(&taken, passes);
     if (status)
         return status;
     clattn__context_retain(context);
@@ -52,9 +58,8 @@ clattn_status clattn_plan_workspace_size(const clattn_plan *plan, unsigned pass,
 {
     if (!plan || !bytes)
         return clattn__fail(CLATTN_INVALID_ARGUMENT, "%s is NULL", plan ? "bytes" : "plan");
-    if (pass != CLATTN_FORWARD && (!pass || pass & ~(unsigned)(CLATTN_BACKWARD | CLATTN_BACKWARD_DSINK)))
-        return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD and CLATTN_BACKWARD",
-                            pass);
+    if (pass != CLATTN_FORWARD && (!pass || pass & ~(unsigned)CLATTN__GRADIENTS))
+        return clattn__fail(CLATTN_INVALID_ARGUMENT, "pass is 0x%x; allowed are CLATTN_FORWARD, or gradients", pass);
     *bytes = clattn__workspace_bytes(plan, pass);
     return CLATTN_SUCCESS;
 }

@@ -18,7 +18,7 @@ static void keep_reason(char *reason, size_t size)
 
 static bool is_gradient(enum clattn__kernel kernel)
 {
-    return kernel == KERNEL_DQ || kernel == KERNEL_DKDV;
+    return kernel == KERNEL_DQ || kernel == KERNEL_DKDV || kernel == KERNEL_DBIAS;
 }
 
 /* Tests an engine once. Hold engines_lock, so that threads that need the engine wait for one test.

@@ -268,6 +268,7 @@ static clattn_status launch_stage(struct launch *launch, const struct clattn__st
             stage->persistent_groups && groups == stage->groups && groups > stage->persistent_groups;
         const size_t local = stage->config.group_size,
                      global = (persistent ? stage->persistent_groups : (size_t)groups) * local;
+        call->pack = stage->config.packed ? launch->plan->pack : 1;
         call->first_group = (arg_long)first;
         call->end_group = (arg_long)(first + groups);
         pthread_mutex_lock(launch->plan->lock);

@@ -7,12 +7,12 @@
 
 /* The gradients of attention that the call needs. */
 struct needed {
-    bool q, kv, sink;
+    bool q, kv, bias, sink;
 };
 
 static bool needs_dout(struct needed needed)
 {
-    return needed.q || needed.kv || needed.sink;
+    return needed.q || needed.kv || needed.bias || needed.sink;
 }
 
 static struct needed find_needed(const struct clattn__layer_pass *pass)
@@ -21,6 +21,7 @@ static struct needed find_needed(const struct clattn__layer_pass *pass)
     const bool dx_from_kv = t->dx.mem && !pass->plan->has_context;
     return (struct needed){.q = t->dx.mem || t->dwq.mem || t->dbq.mem,
                            .kv = dx_from_kv || t->dcontext.mem || t->dwkv.mem || t->dbkv.mem,
+                           .bias = pass->plan->backward_dbias && clattn__tensor_given(&t->dbias),
                            .sink = pass->plan->backward_dsink && clattn__tensor_given(&t->dsink)};
 }
 
@@ -43,8 +44,8 @@ static clattn_status enqueue_attention(struct clattn__layer_pass *pass, const cl
     return status;
 }
 
-/* dQ, dK, dV and dsink of all heads from dO, as needed. The plan of dsink is another, and makes its
- * own delta: fewer plans than one for each subset, and delta costs little. */
+/* dQ, dK, dV, dbias and dsink of all heads from dO, as needed. Those of dbias and dsink are plans of
+ * their own, which make their own delta: fewer than one for each subset, and delta costs little. */
 static clattn_status attend(struct clattn__layer_pass *pass, struct needed needed)
 {
     const clattn_layer_plan *plan = pass->plan;
@@ -58,10 +59,13 @@ static clattn_status attend(struct clattn__layer_pass *pass, struct needed neede
     t->dq = clattn__layer_heads(plan, workspace, (size_t)space->q, layer->len, plan->q.out);
     t->dk = clattn__layer_heads(plan, workspace, (size_t)space->kv, layer->context_len, plan->kv.out);
     t->dv = clattn__layer_heads(plan, workspace, (size_t)space->kv + values, layer->context_len, plan->kv.out);
+    t->dbias = pass->tensors.dbias;
     t->dsink = pass->tensors.dsink;
     clattn_status status = CLATTN_SUCCESS;
     if (needed.q || needed.kv)
         status = enqueue_attention(pass, attention);
+    if (!status && needed.bias)
+        status = enqueue_attention(pass, plan->backward_dbias);
     if (!status && needed.sink)
         status = enqueue_attention(pass, plan->backward_dsink);
     return status;

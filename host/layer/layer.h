@@ -76,7 +76,7 @@ struct clattn_layer_plan {
     struct clattn__projection q, kv, out;
     clattn_plan *forward;
     clattn_plan *backward, *backward_dq, *backward_dkdv; /* all three gradients; dQ; dK and dV */
-    clattn_plan *backward_dsink;                         /* NULL: no sinks */
+    clattn_plan *backward_dbias, *backward_dsink;        /* NULL: no bias, no sinks */
     struct clattn__layer_space forward_space, backward_space;
     struct clattn__blank blank;
     char *description;

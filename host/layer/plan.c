@@ -18,11 +18,12 @@ static clattn_status plan_attention(clattn_layer_plan *plan)
         {CLATTN_BACKWARD, CLATTN_BACKWARD, &plan->backward},
         {CLATTN_BACKWARD, CLATTN_BACKWARD_DQ, &plan->backward_dq},
         {CLATTN_BACKWARD, CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV, &plan->backward_dkdv},
-        {CLATTN_BACKWARD, CLATTN_BACKWARD_DSINK, &plan->backward_dsink},
+        {problem.score.bias_dim[0] ? CLATTN_BACKWARD : 0u, CLATTN_BACKWARD_DBIAS, &plan->backward_dbias},
+        {problem.score.sinks ? CLATTN_BACKWARD : 0u, CLATTN_BACKWARD_DSINK, &plan->backward_dsink},
     };
     clattn_status status = CLATTN_SUCCESS;
     for (size_t i = 0; !status && i < ARRAY_SIZE(wanted); ++i)
-        if (plan->passes & wanted[i].pass && (problem.score.sinks || wanted[i].passes != CLATTN_BACKWARD_DSINK))
+        if (plan->passes & wanted[i].pass)
             status = clattn_plan_create(plan->context, &problem, wanted[i].passes, wanted[i].plan);
     return status;
 }
@@ -35,8 +36,11 @@ static clattn_status front_elements(const clattn_layer_plan *plan, unsigned pass
 {
     const struct clattn__projection *const projections[] = {&plan->q, &plan->kv, &plan->out};
     const clattn_plan *attention = pass == CLATTN_FORWARD ? plan->forward : plan->backward;
-    size_t most = 0;
+    size_t most = 0, of_dbias = 0;
     clattn_status status = clattn_plan_workspace_size(attention, pass, &most);
+    if (!status && pass != CLATTN_FORWARD && plan->backward_dbias)
+        status = clattn_plan_workspace_size(plan->backward_dbias, CLATTN_BACKWARD_DBIAS, &of_dbias);
+    most = of_dbias > most ? of_dbias : most;
     for (size_t i = 0; i < ARRAY_SIZE(projections); ++i) {
         struct clattn__gemm gemms[PROJECTION_GEMMS];
         const size_t count = clattn__projection_gemms(projections[i], pass, gemms);
@@ -197,6 +201,7 @@ void clattn_layer_plan_destroy(clattn_layer_plan *plan)
     clattn_plan_destroy(plan->backward);
     clattn_plan_destroy(plan->backward_dq);
     clattn_plan_destroy(plan->backward_dkdv);
+    clattn_plan_destroy(plan->backward_dbias);
     clattn_plan_destroy(plan->backward_dsink);
     clattn__blank_release(&plan->blank);
     clattn__release(&context->allocator, plan->description);

@@ -13,6 +13,7 @@
     BLOCK(X, x, BOTH_PASSES, 0, 0, ALWAYS, rows, dim)                                                                  \
     BLOCK(CONTEXT, context, BOTH_PASSES, 0, 0, WITH_CONTEXT, keys, context_dim)                                        \
     CLATTN__SCORE_TENSORS(TENSOR)                                                                                      \
+    ATTENTION_GRADIENT(DBIAS, dbias, CLATTN_BACKWARD)                                                                  \
     ATTENTION_GRADIENT(DSINK, dsink, CLATTN_BACKWARD)                                                                  \
     BLOCK(WQ, wq, BOTH_PASSES, 0, 0, ALWAYS, width, dim)                                                               \
     BLOCK(WKV, wkv, BOTH_PASSES, 0, 0, ALWAYS, kv_width, context_dim)                                                  \

@@ -35,6 +35,7 @@ static const struct row dq_rows[] = {BACKWARD_DQ_ARGS(ROW)};
 static const struct row dkdv_rows[] = {BACKWARD_DKDV_ARGS(ROW)};
 static const struct row fused_rows[] = {BACKWARD_FUSED_ARGS(ROW)};
 static const struct row delta_rows[] = {DELTA_ARGS(ROW)};
+static const struct row dbias_rows[] = {BACKWARD_DBIAS_ARGS(ROW)};
 static const struct row dsink_rows[] = {BACKWARD_DSINK_ARGS(ROW)};
 static const struct row map_rows[] = {TENSOR_MAP_ARGS(ROW)};
 
@@ -50,6 +51,7 @@ static const struct {
                          [KERNEL_DQ] = LIST(dq_rows),
                          [KERNEL_DKDV] = LIST(dkdv_rows),
                          [KERNEL_BACKWARD_FUSED] = LIST(fused_rows),
+                         [KERNEL_DBIAS] = LIST(dbias_rows),
                          [KERNEL_DSINK] = LIST(dsink_rows),
                          [KERNEL_DELTA] = LIST(delta_rows),
                          [KERNEL_TENSOR_MAPS] = LIST(map_rows)};

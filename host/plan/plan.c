@@ -48,6 +48,8 @@ static double stage_flops(const struct clattn__stage *stage, const clattn_proble
         return scores * (d + (stage->config.want_dk ? d + dv : 0.0) + (stage->config.want_dv ? dv : 0.0));
     case KERNEL_BACKWARD_FUSED:
         return scores * (3.0 * d + 2.0 * dv);
+    case KERNEL_DBIAS:
+        return scores * (d + dv);
     case KERNEL_TENSOR_MAPS:
         return 0.0;
     default:

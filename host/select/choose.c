@@ -56,7 +56,9 @@ static void set_problem(clattn_engine engine, const clattn_problem *problem, str
     config->long_sums = streamed_rows(problem, config->kernel) > run ? run : 0;
     config->dtype = problem->dtype;
     config->compiled = clattn__features(problem) & CLATTN__COMPILED & clattn__kernel_features[config->kernel];
-    config->packed = clattn__config_pack(problem) > 1;
+    config->packed = config->kernel != KERNEL_DBIAS && clattn__config_pack(problem) > 1;
+    config->bias_rows = problem->score.bias_dim[2] > 1;
+    config->bias_cols = problem->score.bias_dim[3] > 1;
     config->mask = clattn__config_mask(problem);
 }
 

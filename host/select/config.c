@@ -2,9 +2,9 @@
 /* What follows from a configuration and a problem: rows, depths, work-groups. */
 #include "select/config.h"
 
-const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",       "forward_combine", "backward_dq",
-                                                        "backward_dkdv", "backward_fused",  "backward_dsink",
-                                                        "delta",         "tensor_map"};
+const char *const clattn__kernel_names[KERNEL_COUNT] = {"forward",        "forward_combine", "backward_dq",
+                                                        "backward_dkdv",  "backward_fused",  "backward_dbias",
+                                                        "backward_dsink", "delta",           "tensor_map"};
 
 const unsigned clattn__kernel_passes[KERNEL_COUNT] = {
     [KERNEL_FORWARD] = CLATTN_FORWARD,
@@ -12,8 +12,9 @@ const unsigned clattn__kernel_passes[KERNEL_COUNT] = {
     [KERNEL_DQ] = CLATTN_BACKWARD_DQ,
     [KERNEL_DKDV] = CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DV,
     [KERNEL_BACKWARD_FUSED] = CLATTN_BACKWARD,
+    [KERNEL_DBIAS] = CLATTN_BACKWARD_DBIAS,
     [KERNEL_DSINK] = CLATTN_BACKWARD_DSINK,
-    [KERNEL_DELTA] = CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DSINK,
+    [KERNEL_DELTA] = CLATTN_BACKWARD_DQ | CLATTN_BACKWARD_DK | CLATTN_BACKWARD_DBIAS | CLATTN_BACKWARD_DSINK,
     [KERNEL_TENSOR_MAPS] = CLATTN_FORWARD | CLATTN_BACKWARD,
 };
 
@@ -27,6 +28,7 @@ const uint64_t clattn__kernel_features[KERNEL_COUNT] = {
     [KERNEL_DQ] = SCORES_COMPILED | CLATTN__FEATURE(DLSE),
     [KERNEL_DKDV] = SCORES_COMPILED,
     [KERNEL_BACKWARD_FUSED] = SCORES_COMPILED,
+    [KERNEL_DBIAS] = SCORES_COMPILED,
     [KERNEL_DSINK] = CLATTN__FEATURE(SINKS),
     [KERNEL_DELTA] = CLATTN__FEATURE(DLSE),
 };
@@ -72,12 +74,22 @@ int clattn__output_depth(const struct clattn__config *config)
 
 int clattn__stationary_count(const struct clattn__config *config)
 {
-    return config->kernel == KERNEL_DQ || (clattn__config_keys_stationary(config->kernel) && config->want_dk) ? 2 : 1;
+    return config->kernel == KERNEL_DQ || config->kernel == KERNEL_DBIAS ||
+                   (clattn__config_keys_stationary(config->kernel) && config->want_dk)
+               ? 2
+               : 1;
 }
 
 int clattn__output_count(const struct clattn__config *config)
 {
     return clattn__config_keys_stationary(config->kernel) && config->want_dk && config->want_dv ? 2 : 1;
+}
+
+size_t clattn__shared_bytes(const struct clattn__config *c)
+{
+    if (c->kernel != KERNEL_DBIAS || (c->bias_rows && c->bias_cols))
+        return 0;
+    return sizeof(float) * (size_t)(c->bias_rows ? c->tile_rows : c->bias_cols ? c->tile_cols : 1);
 }
 
 int clattn__choose_depth_step(const clattn_problem *problem, int unit, int most)
@@ -108,6 +120,15 @@ int clattn__shrink(int tile, int64_t rows, int unit)
     return tile;
 }
 
+/* One a tile of each (batch, head) of the bias. */
+static uint64_t dbias_groups(const struct clattn__config *c, const clattn_problem *problem)
+{
+    const int64_t *dim = problem->score.bias_dim;
+    const uint64_t rows = c->bias_rows ? (uint64_t)((problem->q_len - 1) / c->tile_rows + 1) : 1,
+                   cols = c->bias_cols ? (uint64_t)((problem->kv_len - 1) / c->tile_cols + 1) : 1;
+    return (uint64_t)dim[0] * (uint64_t)dim[1] * rows * cols;
+}
+
 uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_problem *problem)
 {
     const uint64_t batch = (uint64_t)problem->batch, heads = (uint64_t)problem->q_heads,
@@ -122,6 +143,8 @@ uint64_t clattn__config_groups(const struct clattn__config *c, const clattn_prob
         return batch * (uint64_t)problem->kv_heads;
     if (c->kernel == KERNEL_TENSOR_MAPS)
         return batch * CLATTN__MAPS_A_BATCH * CLATTN__MAP_SETS;
+    if (c->kernel == KERNEL_DBIAS)
+        return dbias_groups(c, problem);
     const uint64_t tile_rows = (uint64_t)c->tile_rows, out_block = (uint64_t)c->out_block;
     const uint64_t out_blocks = ((uint64_t)clattn__output_depth(c) + out_block - 1) / out_block;
     if (c->kernel == KERNEL_DKDV)

@@ -13,6 +13,7 @@ enum clattn__kernel {
     KERNEL_DQ,
     KERNEL_DKDV,
     KERNEL_BACKWARD_FUSED,
+    KERNEL_DBIAS,
     KERNEL_DSINK,
     KERNEL_DELTA, /* this and the next are chosen after the stages that need them */
     KERNEL_TENSOR_MAPS,
@@ -49,9 +50,10 @@ struct clattn__config {
      * (kernels/attention/long_sums.cl). */
     int long_sums;
     bool want_dk, want_dv;
-    int splits;         /* forward: splits of the keys, 1: none; combine: those of forward */
-    size_t group_size;  /* work-items of a work-group */
-    size_t local_bytes; /* estimate */
+    bool bias_rows, bias_cols; /* dbias: the bias has a row per query, a column per key */
+    int splits;                /* forward: splits of the keys, 1: none; combine: those of forward */
+    size_t group_size;         /* work-items of a work-group */
+    size_t local_bytes;        /* estimate */
 };
 
 /* Tensor maps per batch (of q, k, v and dout), and sets of maps: one for each stage that uses them.
@@ -103,6 +105,8 @@ int clattn__output_depth(const struct clattn__config *config);
 /* Number of stationary tiles and score arrays of a work-group, and of its outputs. */
 int clattn__stationary_count(const struct clattn__config *config);
 int clattn__output_count(const struct clattn__config *config);
+/* dbias: bytes of local memory in which work-items add up their shares. */
+size_t clattn__shared_bytes(const struct clattn__config *config);
 /* The depth step that divides both padded depths with the least padding: a multiple of `unit`, at
  * most `most`. */
 int clattn__choose_depth_step(const clattn_problem *problem, int unit, int most);

@@ -119,6 +119,9 @@ void clattn__config_options(const struct clattn__config *c, char options[CLATTN_
     length += clattn__tunables_print(c, " -D", options + length, CLATTN__OPTIONS_MAX - (size_t)length);
     if (c->kernel == KERNEL_FORWARD)
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DSPLIT=%d", c->splits > 1);
+    if (c->kernel == KERNEL_DBIAS)
+        snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DBIAS_ROWS=%d -DBIAS_COLS=%d", c->bias_rows,
+                 c->bias_cols);
     if (clattn__config_keys_stationary(c->kernel))
         snprintf(options + length, CLATTN__OPTIONS_MAX - (size_t)length, " -DWANT_DK=%d -DWANT_DV=%d", c->want_dk,
                  c->want_dv);

@@ -162,6 +162,11 @@
     ARG(ALWAYS, TENSOR_OUT, dk)                                                                                        \
     ARG(ALWAYS, TENSOR_OUT, dv)
 
+#define BACKWARD_DBIAS_ARGS(ARG)                                                                                       \
+    GRADIENT_ARGS(ARG)                                                                                                 \
+    ARG(ALWAYS, FLOATS, delta)                                                                                         \
+    ARG(ALWAYS, BYTES_OUT, dbias)
+
 #define DELTA_ARGS(ARG)                                                                                                \
     ARG(ALWAYS, TENSOR, out)                                                                                           \
     ARG(ALWAYS, TENSOR, dout)                                                                                          \

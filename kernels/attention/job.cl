@@ -73,13 +73,10 @@ INLINE void blank_unseen(struct rows *keys, const struct call *a, const struct j
     keys->at.count = seen_end(a, query_count(a, job->batch), job->M);
 }
 
-/* The job of this work-group, a tile of queries, with the rows of Q, K and V, and of dO in a
- * backward. */
-INLINE void query_job(struct job *job, const struct call *a, const int depth, const __global stored *q,
-                      const __global stored *dout, const __global stored *k, const __global stored *v,
-                      const struct score_inputs *given, const __global int *kv_lengths)
+/* Sets the rows of Q, K and V, and of dO in a backward, for a tile of queries. */
+INLINE void set_query_rows(struct job *job, const struct call *a, const __global stored *q, const __global stored *dout,
+                           const __global stored *k, const __global stored *v, const struct score_inputs *given)
 {
-    find_query_job(job, a, group_number(a), depth, KEY_SPLITS(a), kv_lengths);
     query_rows(&job->Q, q, a, &a->q, job->batch, job->head, query_count(a, job->batch), a->D);
     query_rows(&job->dO, dout, a, &a->dout, job->batch, job->head, query_count(a, job->batch), a->Dv);
     const long keys =
@@ -88,6 +85,28 @@ INLINE void query_job(struct job *job, const struct call *a, const int depth, co
     key_rows(&job->V, v, &a->v, job->batch, job->kv_head, a->Dv, keys);
     blank_padding(&job->K, a, given->mask, job->batch, job->head);
     blank_padding(&job->V, a, given->mask, job->batch, job->head);
+}
+
+/* The job of this work-group, a tile of queries. */
+INLINE void query_job(struct job *job, const struct call *a, const int depth, const __global stored *q,
+                      const __global stored *dout, const __global stored *k, const __global stored *v,
+                      const struct score_inputs *given, const __global int *kv_lengths)
+{
+    find_query_job(job, a, group_number(a), depth, KEY_SPLITS(a), kv_lengths);
+    set_query_rows(job, a, q, dout, k, v, given);
+}
+
+/* The same for all queries of one head; job->first is not set. */
+INLINE void head_job(struct job *job, const struct call *a, int batch, int head, const __global stored *q,
+                     const __global stored *dout, const __global stored *k, const __global stored *v,
+                     const struct score_inputs *given, const __global int *kv_lengths)
+{
+    job->batch = batch;
+    job->head = head;
+    job->kv_head = head / (a->Hq / a->Hk);
+    job->out_block = job->split = 0;
+    job->M = key_count(a, kv_lengths, batch);
+    set_query_rows(job, a, q, dout, k, v, given);
 }
 
 /* The job of this work-group, a tile of keys, with the rows of K and V. Padding keys need no

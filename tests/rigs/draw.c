@@ -188,6 +188,7 @@ struct test_case draw_problem(const struct draw_configuration *from, uint64_t se
         }
         c.bias = (enum case_bias)check_random_below(&r, BIAS_COUNT);
         c.problem.score.bias_float32 = c.bias == BIAS_FLOAT32;
+        c.passes |= c.passes & CLATTN_BACKWARD && one_in(&r, 2) ? CLATTN_BACKWARD_DBIAS : 0u;
     }
     if (from->softcap) { /* scores are about 1, or 60 at most */
         c.problem.score.softcap = exp2f(8.0f * check_random_uniform(&r));

@@ -15,15 +15,21 @@ static size_t cpu_local_bytes(const struct clattn__config *c)
 {
     const size_t tile_rows = (size_t)c->tile_rows, tile_cols = (size_t)c->tile_cols;
     const size_t streamed_count = clattn__config_keys_stationary(c->kernel) ? 2 : 1;
-    const size_t row_values[KERNEL_COUNT] = {
-        [KERNEL_FORWARD] = c->long_sums ? 6 : 4, [KERNEL_DQ] = 3, [KERNEL_DKDV] = 1, [KERNEL_BACKWARD_FUSED] = 1};
-    const size_t outputs = (size_t)clattn__output_count(c) * (c->long_sums ? 2 : 1);
-    const size_t column_values = clattn__config_keys_stationary(c->kernel) ? 2 : 0;
+    const bool dbias = c->kernel == KERNEL_DBIAS, bias_scores = dbias && c->bias_rows && c->bias_cols,
+               bias_columns = dbias && c->bias_cols && !c->bias_rows;
+    const size_t row_values[KERNEL_COUNT] = {[KERNEL_FORWARD] = c->long_sums ? 6 : 4,
+                                             [KERNEL_DQ] = 3,
+                                             [KERNEL_DKDV] = 1,
+                                             [KERNEL_BACKWARD_FUSED] = 1,
+                                             [KERNEL_DBIAS] = bias_scores || bias_columns ? 2 : 4};
+    const size_t outputs = dbias ? 0 : (size_t)clattn__output_count(c) * (c->long_sums ? 2 : 1);
+    const size_t column_values = clattn__config_keys_stationary(c->kernel) || bias_columns ? 2 : 0;
+    const size_t scores = (size_t)clattn__stationary_count(c) + (bias_scores ? 2 : 0);
     const size_t values = row_values[c->kernel] * tile_rows + column_values * (size_t)c->lanes * tile_cols;
     const size_t rows = c->kernel == KERNEL_BACKWARD_FUSED ? tile_rows * (size_t)c->d_pad : 0;
     return 4 * (tile_rows * stationary_depth(c) + rows + streamed_count * tile_cols * (size_t)c->depth_step +
-                (size_t)clattn__stationary_count(c) * tile_rows * tile_cols +
-                outputs * tile_rows * (size_t)c->out_block + values);
+                scores * tile_rows * tile_cols + outputs * tile_rows * (size_t)c->out_block + values) +
+           clattn__shared_bytes(c);
 }
 
 static void cpu_set_depth_step(const clattn_problem *problem, int most, struct clattn__config *c)
@@ -142,6 +148,11 @@ const struct clattn__solver clattn__cpu_solvers[] = {
      .complete = cpu_complete},
     {.program = "backward_fused",
      .kernel = KERNEL_BACKWARD_FUSED,
+     .features = FEATURES,
+     .choose = cpu_choose,
+     .complete = cpu_complete},
+    {.program = "backward_dbias",
+     .kernel = KERNEL_DBIAS,
      .features = FEATURES,
      .choose = cpu_choose,
      .complete = cpu_complete},

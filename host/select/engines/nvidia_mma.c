@@ -38,7 +38,7 @@ static size_t local_bytes(const struct clattn__config *c)
     const size_t depths = (size_t)(clattn__stationary_count(c) == 2 ? c->d_pad + c->dv_pad : c->d_pad);
     const size_t stats = clattn__config_keys_stationary(c->kernel) ? 16 * (size_t)c->tile_cols : 0;
     return 2 * (size_t)c->tile_rows * depths + 8 * (size_t)c->tile_cols * (size_t)clattn__max_int(c->d_pad, c->dv_pad) +
-           stats;
+           stats + clattn__shared_bytes(c);
 }
 
 /* Halves the tile and its warps: whole blocks per warp. */
@@ -145,6 +145,12 @@ const struct clattn__solver clattn__mma_solvers[] = {
      .complete = mma_complete},
     {.program = "backward_dkdv",
      .kernel = KERNEL_DKDV,
+     .features = FEATURES,
+     .serves = mma_serves,
+     .choose = mma_choose,
+     .complete = mma_complete},
+    {.program = "backward_dbias",
+     .kernel = KERNEL_DBIAS,
      .features = FEATURES,
      .serves = mma_serves,
      .choose = mma_choose,

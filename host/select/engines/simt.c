@@ -46,7 +46,7 @@ static size_t simt_local_bytes(const struct clattn__config *c)
         depth_step * (tile_cols + pad) + (c->stationary_resident ? 0 : depth_step * (tile_rows + pad));
     const size_t for_output = tile_cols * (tile_rows + pad) + (size_t)c->strip * (size_t)c->out_block;
     const size_t reduced = c->kernel == KERNEL_FORWARD ? tile_rows * (size_t)c->tx : 0;
-    return 4 * (resident + (for_scores > for_output ? for_scores : for_output) + reduced);
+    return 4 * (resident + (for_scores > for_output ? for_scores : for_output) + reduced) + clattn__shared_bytes(c);
 }
 
 static void simt_fill(const struct simt_row *row, const clattn_problem *problem, struct clattn__config *c)
@@ -136,6 +136,11 @@ const struct clattn__solver clattn__simt_solvers[] = {
      .complete = simt_complete},
     {.program = "backward_dkdv",
      .kernel = KERNEL_DKDV,
+     .features = FEATURES,
+     .choose = simt_choose,
+     .complete = simt_complete},
+    {.program = "backward_dbias",
+     .kernel = KERNEL_DBIAS,
      .features = FEATURES,
      .choose = simt_choose,
      .complete = simt_complete},
