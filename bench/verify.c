@@ -142,13 +142,16 @@ static int look_for_numbers(void *self, size_t first, size_t past)
     const struct numbers *look = self;
     const struct data_view *view = &look->data->view[look->slot];
     const unsigned char *image = look->data->buffer[view->buffer].image;
-    float row[CLATTN_MAX_HEAD_DIM];
-    for (size_t n = first; n < past; ++n) {
-        elements_read(view->dtype, image + data_row_offset(view, n), view->dim[3], row);
-        for (size_t d = 0; d < view->dim[3]; ++d)
-            if (!isfinite(row[d]) && !(look->slot == SLOT_LSE && row[d] == -INFINITY))
-                return 1;
-    }
+    float some[256]; /* of a row, which dbias may have as long as M */
+    const size_t most = sizeof some / sizeof some[0];
+    for (size_t n = first; n < past; ++n)
+        for (size_t from = 0; from < view->dim[3]; from += most) {
+            const size_t count = view->dim[3] - from < most ? view->dim[3] - from : most;
+            elements_read(view->dtype, image + data_row_offset(view, n) + from * view->element_bytes, count, some);
+            for (size_t d = 0; d < count; ++d)
+                if (!isfinite(some[d]) && !(look->slot == SLOT_LSE && some[d] == -INFINITY))
+                    return 1;
+        }
     return 0;
 }
 

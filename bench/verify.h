@@ -20,7 +20,8 @@ struct bench_verdict {
     struct reference_sizes sizes; /* of the sampled rows; only score and out are set */
 };
 
-/* The images of outputs in `data` must hold the device's results. Returns 0, or -1 when host memory
+/* Compares samples of out, lse, dq, dk and dv, and looks for NaN in all outputs, dbias and dsink
+ * too. The images of outputs in `data` must hold the device's results. Returns 0, or -1 when host memory
  * is short. */
 int bench_verify(const struct test_case *c, const struct data_set *data, struct bench_verdict *verdict);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gradients of single keys:
  *
- *   P_ij = exp(S_ij - L_i)   delta_i = dO_i . O_i   dS_ij = P_ij (dO_i . V_j - delta_i)
+ *   P_ij = exp(S_ij - L_i)   delta_i = dO_i . O_i   dS_ij = P_ij (dO_i . V_j - delta_i), with a softcap's slope and dlse
  *   dK_j = scale sum_i dS_ij Q_i   dV_j = sum_i P_ij dO_i
  *
  * summed over the queries i of all heads of the key's group. The reference would need all of S for
@@ -21,7 +21,7 @@ struct work {
     const clattn_problem *p;
     const clattn_arrays *a;
     const struct data_set *data;
-    struct host_view q, k, v, dout;
+    struct host_view q, k, v, dout, dlse;
     double scale;
     float out[CLATTN_MAX_HEAD_DIM];
     double naive_dk[CLATTN_MAX_HEAD_DIM], naive_dv[CLATTN_MAX_HEAD_DIM];
@@ -66,8 +66,9 @@ static void add_query(struct work *w, int64_t b, int64_t h, int64_t i, int64_t j
     const struct product delta = multiply(dout, w->out, p->v_dim);
     const double score = score_of_pair(p, w->a, b, h, i, j, qk.sum), prob = exp(score - (double)lse);
     const double naive_prob = rounded(w, exp(rounded(w, score) - (double)lse));
-    const double ds = w->scale * prob * (dp.sum - delta.sum);
-    const double naive_ds = rounded(w, naive_prob * (rounded(w, dp.sum) - delta.sum));
+    const double slope = score_slope(p, qk.sum), dlse = p->score.dlse ? (double)*host_row(&w->dlse, b, h, i) : 0.0;
+    const double ds = w->scale * slope * prob * (dp.sum - delta.sum + dlse);
+    const double naive_ds = rounded(w, slope * rounded(w, naive_prob * (rounded(w, dp.sum) - delta.sum + dlse)));
     for (int64_t d = 0; d < p->qk_dim; ++d) {
         dk[d] += ds * (double)q[d];
         w->naive_dk[d] += naive_ds * (double)q[d];
@@ -76,7 +77,7 @@ static void add_query(struct work *w, int64_t b, int64_t h, int64_t i, int64_t j
         dv[d] += prob * (double)dout[d];
         w->naive_dv[d] += naive_prob * (double)dout[d];
     }
-    w->dk_bound += fabs(w->scale) * prob * (dp.size + delta.size) * qk.most;
+    w->dk_bound += fabs(w->scale) * slope * prob * (dp.size + delta.size + fabs(dlse)) * qk.most;
     w->dv_bound += prob * dp.most;
     sizes->score = fmax(sizes->score, fabs(score));
 }
@@ -118,6 +119,7 @@ int verify_keys(const struct test_case *c, const struct data_set *data, const cl
     w->k = host_view(&arrays->k, p->kv_heads, p->kv_len, p->qk_dim);
     w->v = host_view(&arrays->v, p->kv_heads, p->kv_len, p->v_dim);
     w->dout = host_view(&arrays->dout, p->q_heads, p->q_len, p->v_dim);
+    w->dlse = host_view(&arrays->dlse, p->q_heads, p->q_len, 1);
     w->scale = score_scale(p);
     for (size_t n = 0; n < dk->rows; ++n) {
         const int64_t b = n ? check_random_below(&random, p->batch) : p->batch - 1;

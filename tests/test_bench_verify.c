@@ -30,6 +30,8 @@ static const char *const verified[] = {
     "b1 h2 n30 m30 d16 layout=packed grad=dk",
     "b1 h1 n30 m40 d16 layout=padded dtype=f16 grad=dq,dv",
     "b1 h2 n1 m64 d16 nolse",
+    /* rows of dbias are longer than any other */
+    "b1 h2 n20 m600 d16 causal bias=1,2,20,600 softcap=0.5 dlse sink=normal dtype=f16",
 };
 
 static void store(struct data_set *data, enum data_slot slot, const double *values, double factor)
@@ -49,17 +51,24 @@ static void store(struct data_set *data, enum data_slot slot, const double *valu
  * by `factor`. */
 static void compute(const struct test_case *c, struct data_set *data, enum data_slot wrong, double factor)
 {
-    double *tensor[5];
+    enum { TENSORS = SLOT_COUNT - SLOT_OUT };
+    double *tensor[TENSORS];
     clattn_arrays arrays;
 
     data_reference_arrays(data, &arrays);
-    for (int n = 0; n < 5; n++) {
-        tensor[n] = malloc(data_count(&data->view[SLOT_OUT + n]) * sizeof **tensor);
+    for (int n = 0; n < TENSORS; n++) {
+        tensor[n] = malloc((data_count(&data->view[SLOT_OUT + n]) + 1) * sizeof **tensor);
         assert_non_null(tensor[n]);
     }
     assert_int_equal(reference_forward(&c->problem, &arrays, tensor[0], tensor[1], NULL), 0);
     assert_int_equal(reference_backward(&c->problem, &arrays, tensor[2], tensor[3], tensor[4], NULL), 0);
-    for (int n = 0; n < 5; n++) {
+    if (c->problem.score.bias_dim[0] != 0) {
+        assert_int_equal(reference_dbias(&c->problem, &arrays, tensor[SLOT_DBIAS - SLOT_OUT], NULL), 0);
+    }
+    if (c->problem.score.sinks) {
+        assert_int_equal(reference_dsink(&c->problem, &arrays, tensor[SLOT_DSINK - SLOT_OUT], NULL, NULL), 0);
+    }
+    for (int n = 0; n < TENSORS; n++) {
         const enum data_slot slot = (enum data_slot)(SLOT_OUT + n);
 
         store(data, slot, tensor[n], slot == wrong ? factor : 1.0);
@@ -100,7 +109,8 @@ static void test_verify_passes(void **state)
     }
 }
 
-/* Each tensor of each case 10% too large, and then not written at all. */
+/* Each tensor of each case 10% too large (but dbias and dsink, which are only looked at for NaN), and
+ * then not written at all. */
 static void test_verify_refuses(void **state)
 {
     (void)state;
@@ -115,8 +125,10 @@ static void test_verify_refuses(void **state)
                 continue;
             }
             assert_int_equal(data_make(&c, &data), 0);
-            compute(&c, &data, (enum data_slot)slot, 1.1);
-            assert_false(verify(&c, &data).ratio[pass] <= 1.0);
+            if (slot <= SLOT_DV) {
+                compute(&c, &data, (enum data_slot)slot, 1.1);
+                assert_false(verify(&c, &data).ratio[pass] <= 1.0);
+            }
             compute(&c, &data, SLOT_COUNT, 1.0);
             const struct data_view *view = &data.view[slot];
             const float numbers[] = {NAN, INFINITY};
