@@ -345,7 +345,9 @@ typedef struct clattn_score {
      * dv alone does not read it. Of a query that sees no key dlse is ignored and may be NaN. A
      * layer, which has no output lse, refuses 1. */
     int dlse;
-    int max_logit; /* 1: forward writes the largest score of each row to the tensor `max_logit` */
+    /* 1: forward writes the largest score of each row to the tensor `max_logit`. No engine can yet: a
+     * plan with it is DEVICE_LIMIT. */
+    int max_logit;
 } clattn_score;
 
 /* clang-format off */
@@ -421,9 +423,9 @@ typedef enum clattn_pass {
     CLATTN_BACKWARD_DQ = 2,
     CLATTN_BACKWARD_DK = 4,
     CLATTN_BACKWARD_DV = 8,
-    CLATTN_BACKWARD = 14, /* the gradients of q, k and v */
+    CLATTN_BACKWARD = 14,       /* the gradients of q, k and v */
     CLATTN_BACKWARD_DBIAS = 16, /* only with a bias; alone, or with other gradients */
-    CLATTN_BACKWARD_DSINK = 32 /* only with clattn_score.sinks; alone, or with other gradients */
+    CLATTN_BACKWARD_DSINK = 32  /* only with clattn_score.sinks; alone, or with other gradients */
 } clattn_pass;
 
 typedef struct clattn_plan clattn_plan;
