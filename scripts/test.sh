@@ -7,7 +7,7 @@
 #   --no-skips   fail if anything is not built, or a test is skipped, for lack of a package
 #
 # Without an option all tests run that a change must pass, some of them again on Intel's runtime, a
-# second OpenCL that shares no code with PoCL: about 20 minutes on two cores. ./scripts/nightly.sh runs
+# second OpenCL that shares no code with PoCL: about 25 minutes on two cores. ./scripts/nightly.sh runs
 # what takes longer. Apart from apt's packages, everything stays in build/. At the end it says what was
 # not built and which tests were skipped, and why. To run a single test, see CONTRIBUTING.md.
 set -eu
