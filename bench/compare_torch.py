@@ -42,10 +42,12 @@ NARROW = 16  # up to so many queries, the bandwidth of K and V is reported, as i
 
 
 class Case:
-    """A line such as b2 h4/2 n113 m203 d64 causal dtype=bf16. Other words of clattn have no counterpart in PyTorch."""
+    """A line such as b2 h4/2 n113 m203 d64 causal dtype=bf16 bias=1,4,113,203. Other words of clattn have no
+    counterpart in PyTorch."""
 
     def __init__(self, line):
         self.line, self.dtype, self.causal, self.backward = line, "f32", False, True
+        self.bias = None  # its sizes
         sizes = {}
         for word in line.split():
             size = re.fullmatch(r"([bhnmd])(\d+)(?:/(\d+))?", word)
@@ -57,6 +59,8 @@ class Case:
                 self.dtype = word[6:]
             elif word in ("grad=none", "nolse"):
                 self.backward = False
+            elif bias := re.fullmatch(r"bias=(?:normal:)?(\d+),(\d+),(\d+),(\d+)", word):
+                self.bias = tuple(map(int, bias.groups()))
             elif word.startswith("seed="):
                 pass
             else:
@@ -84,35 +88,41 @@ def cold_sets(bytes_of_one, limit):
 
 
 def make_inputs(case, device, backward):
-    def tensor(heads, rows, depth):
-        x = torch.randn(case.b, heads, rows, depth, device=device, dtype=torch.float32).to(DTYPES[case.dtype])
-        return x.requires_grad_(backward)
+    """([q, k, v] or [q, k, v, bias], dout)"""
+    def tensor(*sizes):
+        return torch.randn(*sizes, device=device, dtype=torch.float32).to(DTYPES[case.dtype]).requires_grad_(backward)
 
-    q, k, v = tensor(case.hq, case.n, case.d), tensor(case.hk, case.m, case.d), tensor(case.hk, case.m, case.dv)
-    return q, k, v, tensor(case.hq, case.n, case.dv).detach()
+    inputs = [tensor(case.b, case.hq, case.n, case.d), tensor(case.b, case.hk, case.m, case.d),
+              tensor(case.b, case.hk, case.m, case.dv)]
+    if case.bias:
+        inputs.append(tensor(*case.bias))
+    return inputs, tensor(case.b, case.hq, case.n, case.dv).detach()
 
 
-def attention(case, q, k, v):
+def attention(case, q, k, v, bias=None):
     """clattn's causal is bottom-right, is_causal top-left: the same if N = M. With N = 1 all keys are visible."""
     options = {"enable_gqa": True} if case.hq != case.hk else {}
     if case.causal and case.n not in (1, case.m):
         raise RuntimeError("causal with N other than M: PyTorch's diagonal is another")
-    return F.scaled_dot_product_attention(q, k, v, is_causal=case.causal and case.n > 1, **options)
+    if case.causal and bias is not None:
+        raise RuntimeError("a bias and is_causal exclude each other")
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=case.causal and case.n > 1, **options)
 
 
 def passes(case, device, backward, repeats):
     """A callable for each set of inputs, which runs the pass once."""
-    first = make_inputs(case, device, backward)
-    one = sum(x.numel() * x.element_size() for x in first) * (2 if backward else 1)
-    sets = [first] + [make_inputs(case, device, backward) for _ in range(cold_sets(one, 2 * repeats) - 1)]
+    inputs, dout = make_inputs(case, device, backward)
+    one = sum(x.numel() * x.element_size() for x in [*inputs, dout]) * (2 if backward else 1)
+    count = cold_sets(one, 2 * repeats)
+    sets = [(inputs, dout)] + [make_inputs(case, device, backward) for _ in range(count - 1)]
     if not backward:
-        return [lambda s=s: attention(case, *s[:3]) for s in sets]
+        return [lambda inputs=inputs: attention(case, *inputs) for inputs, _ in sets]
 
-    def prepared(s):
-        out = attention(case, *s[:3])
-        return lambda: torch.autograd.grad(out, s[:3], s[3], retain_graph=True)
+    def prepared(inputs, dout):
+        out = attention(case, *inputs)
+        return lambda: torch.autograd.grad(out, inputs, dout, retain_graph=True)
 
-    return [prepared(s) for s in sets]
+    return [prepared(*s) for s in sets]
 
 
 def run_on_wall(run, synchronize, rest):
