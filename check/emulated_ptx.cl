@@ -16,6 +16,13 @@ INLINE float ptx_exp2(float x)
     return exp2(x);
 }
 
+#if defined(SOFTCAP)
+INLINE float ptx_reciprocal(float x)
+{
+    return 1.0f / x;
+}
+#endif
+
 /* A test sets another bound to make gradients wrong. */
 #ifndef EMULATED_ZERO
 #define EMULATED_ZERO 0.0f

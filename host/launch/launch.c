@@ -82,8 +82,8 @@ bool clattn__diagonal_hides_rows(const clattn_score *score, int64_t q_len, int64
 /* The numbers of a score (kernels/attention/score.cl). */
 static void set_units(struct call *call, const clattn_problem *p, float scale)
 {
-    const bool natural = clattn__features(p) & CLATTN__NATURAL_SCORES;
-    call->scale = natural ? 1.0f : scale;
+    const bool bias = p->score.bias_dim[0] != 0, softcap = p->score.softcap != 0.0f;
+    call->scale = bias ? 1.0f : softcap ? p->score.softcap : scale;
     call->scale_log2 = fabsf(call->scale) * 1.44269504088896340736f;
     /* With scores up to 1024 powers of two, rounding leaves P of the maximum within 2^-14 of 1,
      * which is 1 in 16 bits. */
@@ -92,7 +92,7 @@ static void set_units(struct call *call, const clattn_problem *p, float scale)
     call->bias_column = p->score.bias_dim[3] > 1;
     call->bias_float32 = p->score.bias_float32;
     call->softcap = p->score.softcap;
-    if (p->score.softcap != 0.0f)
+    if (softcap)
         call->softcap_step = fmaxf(-FLT_MAX, fminf((float)((double)scale / (double)p->score.softcap), FLT_MAX));
 }
 

@@ -40,9 +40,6 @@ enum { CLATTN__FEATURE_LIST(CLATTN__FEATURE_NUMBER) FEATURE_COUNT };
     (CLATTN__FEATURE(BIAS) | CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(SINKS) | CLATTN__FEATURE(DLSE) |               \
      CLATTN__FEATURE(MAX_LOGIT))
 
-/* Those with which scores are in natural units, whatever the scale is (kernels/attention/score.cl). */
-#define CLATTN__NATURAL_SCORES (CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(BIAS))
-
 /* Groups of features. SCORES is what kernels/attention/ does to a score in every engine. */
 #define CLATTN__SCORES                                                                                                 \
     (CLATTN__DIAGONALS | CLATTN__FEATURE(KEY_LENGTHS) | CLATTN__FEATURE(WINDOW) | CLATTN__FEATURE(ALIBI) |             \

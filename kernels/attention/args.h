@@ -68,7 +68,7 @@ struct call {
     arg_int splits;                     /* of the keys, in a split forward */
     arg_int partial_depth;              /* elements in a row of a partial O */
     arg_int query_rows[2], key_rows[2]; /* nvidia_wgmma: rows of a tile, by set of tensor maps */
-    arg_float scale;                    /* the unit of S, see score.cl: of Q K^T, or 1 where S is natural */
+    arg_float scale;                    /* the unit of S, see score.cl: of Q K^T; a softcap; 1 with a bias */
     arg_float scale_log2;               /* |scale| log2(e): from units of |scale| to powers of two, see score.cl */
     arg_float headroom, headroom_log2;  /* factor of the forward's P, a power of two: see softmax.cl */
     arg_float large;                    /* scores beyond it are large: see score_weight */
@@ -80,7 +80,7 @@ struct call {
     struct view dlse, max_logit;
     arg_float softcap;
     arg_float softcap_step;  /* scale of Q K^T / softcap */
-    arg_float product_scale; /* of Q K^T, where S is natural */
+    arg_float product_scale; /* of Q K^T, with a softcap or a bias */
     arg_int bias_float32;    /* 1: the elements of bias and dbias are float32 */
 #endif
 };

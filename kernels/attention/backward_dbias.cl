@@ -84,11 +84,13 @@ INLINE void add_gradients(ACC lane_f *sum, ACC lane_f *lost, const ACC lane_f *d
 INLINE void bias_gradients(ACC lane_f *S, const ACC lane_f *dP, const ACC lane_f *lse, const ACC lane_f *delta,
                            const struct call *a, const struct edge *e, const struct span *rows, int cols)
 {
-    FOR_ROWS (r, rows)
-        FOR_COLS (c, cols) {
-            const lane_f s = gradient_score(a, e, false, S[SCORE(r, c)], tile_row(r), (lane_i)(tile_col(c)));
-            S[SCORE(r, c)] = score_gradient(false, probability(a, s, lse[r]), dP[SCORE(r, c)], delta[r]);
-        }
+    BY_BEND (bent, S, a, rows, cols)
+        FOR_ROWS (r, rows)
+            FOR_COLS (c, cols) {
+                const lane_f x = capped(a, S[SCORE(r, c)], bent),
+                             s = gradient_score(a, e, false, x, tile_row(r), (lane_i)(tile_col(c)));
+                S[SCORE(r, c)] = score_gradient(false, probability(a, s, lse[r]), dP[SCORE(r, c)], delta[r]);
+            }
 }
 
 INLINE float lane_of(lane_f value, int lane)
@@ -105,8 +107,8 @@ INLINE int int_lane_of(lane_i value, int lane)
 INLINE void store_bias(__global uchar *dbias, const struct call *a, const struct bias_job *bias, long row, long col,
                        float value)
 {
-    const long at = a->dbias.offset + bias->batch * a->dbias.batch + bias->head * a->dbias.head + row * a->dbias.row +
-                    col;
+    const long at =
+        a->dbias.offset + bias->batch * a->dbias.batch + bias->head * a->dbias.head + row * a->dbias.row + col;
     if (STORAGE == STORAGE_FLOAT32 || a->bias_float32)
         ((__global float *)dbias)[at] = value;
     else
@@ -138,11 +140,11 @@ INLINE void store_sums(__global uchar *dbias, const ACC lane_f *sum, const struc
     for (int turn = 0; turn < WG_SIZE; ++turn) {
         barrier(CLK_LOCAL_MEM_FENCE);
         if (turn == item)
-            FOR_SUMS (n, rows)
-                for (int lane = 0; lane < LANES; ++lane) {
-                    const int at = BIAS_ROWS ? int_lane_of(tile_row(n), lane) : BIAS_COLS ? tile_col(n) : 0;
-                    shared[at] += lane_of(sum[n], lane);
-                }
+            FOR_SUMS(n, rows)
+        for (int lane = 0; lane < LANES; ++lane) {
+            const int at = BIAS_ROWS ? int_lane_of(tile_row(n), lane) : BIAS_COLS ? tile_col(n) : 0;
+            shared[at] += lane_of(sum[n], lane);
+        }
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int n = item; n < SHARED_SUMS; n += WG_SIZE) {

@@ -26,6 +26,9 @@
  *   fetch_stats(of, w)         of streamed rows from w on; called before fetch_tiles of that step
  *   lane_max, lane_exp2, at_most_zero, row_stat, col_stat, lane_sum, gather_float,
  *   gather_mask, gather_bias   on lanes
+ *   any_lane(x)                with a softcap: whether x is nonzero in any lane; on engines with votes,
+ *                              in any of the warp
+ *   lane_reciprocal            with a softcap
  *   LATE_SCALE                 1: one multiply-add scales a score and subtracts m, see score.cl.
  *                              0: the engine has lane_weight(x, a), 2^x times headroom, and
  *                              scaled(x, a), x times scale, rounded: never part of a multiply-add

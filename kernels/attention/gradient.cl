@@ -111,21 +111,23 @@ INLINE void tile_gradients(ACC lane_f *P, ACC lane_f *dS, const ACC lane_f *S, c
                            const ACC lane_f *lse, const ACC lane_f *delta, const struct call *a, const struct edge *e,
                            bool full, const int rows_are, const struct span *rows, int cols)
 {
-    FOR_ROWS (r, rows)
-        FOR_COLS (c, cols) {
-            const lane_i row = tile_row(r), col = tile_col(c);
-            const lane_i i = rows_are == ROWS_ARE_QUERIES ? row : col, j = rows_are == ROWS_ARE_QUERIES ? col : row;
-            const int query = rows_are == ROWS_ARE_QUERIES ? r : c;
+    BY_BEND (bent, S, a, rows, cols)
+        FOR_ROWS (r, rows)
+            FOR_COLS (c, cols) {
+                const lane_i row = tile_row(r), col = tile_col(c);
+                const lane_i i = rows_are == ROWS_ARE_QUERIES ? row : col, j = rows_are == ROWS_ARE_QUERIES ? col : row;
+                const int query = rows_are == ROWS_ARE_QUERIES ? r : c;
 #if HAS_IF_SOFTCAP
-            const lane_f x = S[SCORE(r, c)];
+                const lane_f x = S[SCORE(r, c)];
 #endif
-            const lane_f p = probability(a, gradient_score(a, e, full, S[SCORE(r, c)], i, j), lse[query]);
-            if (P)
-                P[SCORE(r, c)] = p;
-            if (dS)
-                dS[SCORE(r, c)] =
-                    product_gradient(a, full, p, score_gradient(full, p, dP[SCORE(r, c)], delta[query]), x);
-        }
+                const lane_f p =
+                    probability(a, gradient_score(a, e, full, capped(a, S[SCORE(r, c)], bent), i, j), lse[query]);
+                if (P)
+                    P[SCORE(r, c)] = p;
+                if (dS)
+                    dS[SCORE(r, c)] =
+                        product_gradient(a, full, p, score_gradient(full, p, dP[SCORE(r, c)], delta[query]), x, bent);
+            }
 }
 
 #endif

@@ -17,6 +17,18 @@ INLINE lane_f scaled(lane_f x, const struct call *a)
     return fma(x, a->scale, a->zero);
 }
 
+#if defined(SOFTCAP)
+#ifndef any_lane
+#define any_lane(x) (x)
+#endif
+#ifndef lane_reciprocal
+INLINE lane_f lane_reciprocal(lane_f x)
+{
+    return 1.0f / x;
+}
+#endif
+#endif
+
 /* Keeps NaN. */
 #ifndef at_most_zero
 INLINE lane_f at_most_zero(lane_f x)

@@ -16,46 +16,69 @@
  * S is x, with ALiBi, times scale. With LATE_SCALE, an engine keeps x and applies the scale in the
  * multiply-add before the exponential.
  *
- * With NATURAL_SCORES, x becomes natural before ALiBi, by its own scale, softcap and bias (natural_score).
- * a->scale, the unit of what follows, is then 1, and no code below differs. */
+ * A softcap and a bias are applied to x first (natural_score). The unit of what follows, a->scale,
+ * is then the softcap, or 1 with a bias, and no code below differs. */
 #ifndef SCORE_CL
 #define SCORE_CL
 
 #include "attention/engine.cl"
 #include "attention/job.cl"
 
-#define NATURAL_SCORES (HAS_IF_SOFTCAP || HAS_IF_BIAS)
-
 #if HAS_IF_SOFTCAP
 /* tanh as a polynomial below this, where its relative error stays small; as an exponential above. */
-#define TANH_BEND 0.55f
+#define TANH_BEND 0.375f
+
+/* Whether a tile has a product at which tanh is not its polynomial. */
+INLINE bool any_bent(const ACC lane_f *S, const struct call *a, const struct span *rows, int cols)
+{
+    lane_f most = 0.0f;
+    FOR_ROWS (r, rows)
+        FOR_COLS (c, cols)
+            most = lane_max(most, fabs(S[SCORE(r, c)]));
+    return any_lane(most * fabs(a->softcap_step) >= TANH_BEND);
+}
+
+/* Before a loop over a tile's products S: runs it with a constant `bent`. Few tiles are bent, and
+ * the others need no exponential for tanh. An element gets the same bits either way. */
+#define BY_BEND(bent, S, a, rows, cols)                                                                                \
+    for (bool bends = any_bent(S, a, rows, cols), once = true; once; once = false)                                     \
+        FOR_UNROLLED (bent, 2)                                                                                         \
+            if (bends == (bent != 0))
 
 /* (1 - tanh(size)) / 2, of full relative accuracy from TANH_BEND on. Any size is good: tanh is 1 in
  * float32 from 10 on. */
 INLINE lane_f tanh_rest(lane_f size)
 {
     const lane_f limited = size > 16.0f ? (lane_f)(16.0f) : size;
-    return 1.0f / (1.0f + lane_exp2(limited * (2.0f * M_LOG2E_F)));
+    return lane_reciprocal(1.0f + lane_exp2(limited * (2.0f * M_LOG2E_F)));
 }
 
-/* Every sum is a multiply-add, or has no product to contract: all passes get the same bits. */
-INLINE lane_f lane_tanh(lane_f y)
+/* tanh of x in units of the softcap. Every sum is a multiply-add, or has no product to contract: all
+ * passes get the same bits. */
+INLINE lane_f capped(const struct call *a, lane_f x, const bool bent)
 {
-    const lane_f size = fabs(y), square = y * y;
-    lane_f p = fma(square, (lane_f)(-0x1.b13538p-8f), (lane_f)(0x1.5d220ep-6f));
-    p = fma(square, p, (lane_f)(-0x1.b9a044p-5f));
-    p = fma(square, p, (lane_f)(0x1.110feap-3f));
-    p = fma(square, p, (lane_f)(-0x1.555554p-2f));
+    const lane_f y = x * a->softcap_step, square = y * y;
+    lane_f p = fma(square, (lane_f)(-0x1.8d3534p-5f), (lane_f)(0x1.102c70p-3f));
+    p = fma(square, p, (lane_f)(-0x1.5552b6p-2f));
     p = fma(square * p, y, y);
-    return size < TANH_BEND ? p : copysign(fma(tanh_rest(size), (lane_f)(-2.0f), (lane_f)(1.0f)), y);
+    if (!bent)
+        return p;
+    const lane_f size = fabs(y), far = copysign(fma(tanh_rest(size), (lane_f)(-2.0f), (lane_f)(1.0f)), y);
+    return size < TANH_BEND ? p : far;
 }
 
-/* The derivative of tanh, which keeps its relative accuracy where it is small. */
-INLINE lane_f tanh_slope(lane_f y)
+/* The derivative of tanh there, which keeps its relative accuracy where it is small. */
+INLINE lane_f capped_slope(const struct call *a, lane_f x, const bool bent)
 {
-    const lane_f size = fabs(y), t = lane_tanh(y), rest = tanh_rest(size);
-    return size < TANH_BEND ? fma(-t, t, (lane_f)(1.0f)) : 4.0f * rest * (1.0f - rest);
+    const lane_f t = capped(a, x, bent), slope = fma(-t, t, (lane_f)(1.0f));
+    if (!bent)
+        return slope;
+    const lane_f size = fabs(x * a->softcap_step), rest = tanh_rest(size), far = 4.0f * rest * (1.0f - rest);
+    return size < TANH_BEND ? slope : far;
 }
+#else
+#define BY_BEND(bent, S, a, rows, cols)
+#define capped(a, x, bent) x
 #endif
 
 #if HAS_IF_BIAS
@@ -67,21 +90,13 @@ INLINE lane_f bias_of(const struct call *a, const struct edge *e, lane_i i, lane
 }
 #endif
 
-/* x in the unit of S, with the bias. A bias of -inf hides the pair even if x is NaN. */
-#if NATURAL_SCORES
+/* x, or with a softcap `capped`, in the unit of a->scale, with the bias. A bias of -inf hides the pair
+ * even if x is NaN. */
+#if HAS_IF_BIAS
 INLINE lane_f natural_score(const struct call *a, const struct edge *e, lane_f x, lane_i i, lane_i j)
 {
-#if HAS_IF_SOFTCAP
-    const lane_f y = lane_tanh(x * a->softcap_step), factor = a->softcap;
-#else
-    const lane_f y = x, factor = a->product_scale;
-#endif
-#if HAS_IF_BIAS
-    const lane_f bias = bias_of(a, e, i, j);
-    return bias == -INFINITY ? (lane_f)(-INFINITY) : fma(y, factor, bias);
-#else
-    return fma(y, factor, (lane_f)(a->zero));
-#endif
+    const lane_f factor = HAS_IF_SOFTCAP ? a->softcap : a->product_scale, bias = bias_of(a, e, i, j);
+    return bias == -INFINITY ? (lane_f)(-INFINITY) : fma(x, factor, bias);
 }
 #else
 #define natural_score(a, e, x, i, j) x
@@ -211,21 +226,21 @@ INLINE lane_f score_gradient(bool full, lane_f p, lane_f dp, lane_f delta)
     return full ? ds : p == 0.0f ? (lane_f)(0.0f) : ds;
 }
 
-/* dS with the slope of the softcap at x, which a sum of dS K or dS^T Q needs. */
+/* dS, or P, with the slope of the softcap at x, which a sum of dS K or dS^T Q needs. */
 #if HAS_IF_SOFTCAP
-INLINE lane_f product_gradient(const struct call *a, bool full, lane_f p, lane_f ds, lane_f x)
+INLINE lane_f product_gradient(const struct call *a, bool full, lane_f p, lane_f ds, lane_f x, const bool bent)
 {
-    const lane_f dx = ds * tanh_slope(x * a->softcap_step);
+    const lane_f dx = ds * capped_slope(a, x, bent);
     return full ? dx : unless_without(p, dx);
 }
 #else
-#define product_gradient(a, full, p, ds, x) ds
+#define product_gradient(a, full, p, ds, x, bent) ds
 #endif
 
 /* The rest of the factor from the gradient of S to that of x, applied to these sums. */
 INLINE float gradient_scale(const struct call *a)
 {
-#if NATURAL_SCORES
+#if HAS_IF_SOFTCAP || HAS_IF_BIAS
     return a->product_scale;
 #else
     return a->scale;

@@ -15,12 +15,25 @@
 #include "attention/score.cl"
 #include "attention/sinks.cl"
 
+#if HAS_IF_SOFTCAP
+INLINE void cap_products(ACC lane_f *S, const struct call *a, const struct span *rows, int cols)
+{
+    BY_BEND (bent, S, a, rows, cols)
+        FOR_ROWS (r, rows)
+            FOR_COLS (c, cols)
+                S[SCORE(r, c)] = capped(a, S[SCORE(r, c)], bent);
+}
+#endif
+
 /* Turns the tile's products into scores, and sets row_max to the maximum of each row. Returns
  * whether this work-item has large scores (see score_weight). */
 INLINE bool softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call *a, const struct edge *e, bool full,
                            const struct span *rows, int cols)
 {
     bool large = false;
+#if HAS_IF_SOFTCAP
+    cap_products(S, a, rows, cols);
+#endif
     FOR_ROWS (r, rows) {
         const lane_i i = tile_row(r);
         lane_f most = -INFINITY;

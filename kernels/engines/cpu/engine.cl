@@ -245,6 +245,18 @@ INLINE lane_f lane_max(lane_f most, lane_f x)
     return x > most ? x : most;
 }
 
+#if defined(SOFTCAP)
+INLINE bool any_lane(lane_i x)
+{
+    return any(x);
+}
+
+INLINE lane_f lane_reciprocal(lane_f x)
+{
+    return 1.0f / x;
+}
+#endif
+
 INLINE lane_f lane_sum(lane_i n, float more)
 {
     return JOIN(convert_float, LANES)(n) + more;

@@ -86,6 +86,7 @@ INLINE lane_f lane_exp2(lane_f x)
 }
 
 #define at_most_zero ptx_at_most_zero
+#define lane_reciprocal ptx_reciprocal
 
 #include "attention/scalar_lane.cl"
 

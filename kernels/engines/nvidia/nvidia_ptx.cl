@@ -7,6 +7,7 @@
  *   EXCHANGE_TILE(name)           that memory, declared at kernel scope; EXCHANGE_WORDS: its words,
  *                                 which stationary tiles append instead
  *   ptx_exp2(x)                   2^x to about 2 units in the last place; denormals are 0
+ *   ptx_reciprocal(x)             1 / x to 1 unit in the last place; of denormals infinity
  *   ptx_at_most_zero(x)           the smaller of x and 0; NaN stays
  *   ptx_pack(x, y), ptx_unpack(pair)   two floats as stored elements, x in the lower half, and back
  *   ptx_from_lane(x, mask, tile)  x of the lane with a number that differs in the bits of mask
@@ -46,6 +47,15 @@ INLINE float ptx_exp2(float x)
     __asm__("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
 }
+
+#if defined(SOFTCAP)
+INLINE float ptx_reciprocal(float x)
+{
+    float y;
+    __asm__("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+#endif
 
 INLINE float ptx_at_most_zero(float x)
 {

@@ -14,8 +14,11 @@
 #endif
 
 #define DK_DV_SPLITS (WANT_DK && WANT_DV && D_PAD + DV_PAD > 256 ? 2 : 1)
-/* Whether registers hold all operands and accumulators of the products of two consecutive tiles. */
-#define OVERLAPPED (WANT_DK && WANT_DV && DK_DV_SPLITS == 1 && (D_PAD + DV_PAD) / 2 + TILE_COLS + TILE_COLS / 2 <= 192)
+/* Whether registers hold all operands and accumulators of the products of two consecutive tiles. With
+ * a softcap, P is packed before the previous tile's products end. */
+#define OVERLAPPED                                                                                                     \
+    (!HAS_IF_SOFTCAP && WANT_DK && WANT_DV && DK_DV_SPLITS == 1 &&                                                     \
+     (D_PAD + DV_PAD) / 2 + TILE_COLS + TILE_COLS / 2 <= 192)
 #define K_BYTES TILE_BYTES(TILE_ROWS, D_PAD)
 #define V_BYTES (WANT_DK ? TILE_BYTES(TILE_ROWS, DV_PAD) : 0)
 #define Q_BYTES TILE_BYTES(TILE_COLS, D_PAD)

@@ -11,118 +11,7 @@
  * issued only when that S is complete, unless registers hold everything (OVERLAPPED). If registers
  * cannot hold dK beside dV, each has separate work tiles: split 0 is dV, split 1 dK. */
 #include "attention/parameters.cl"
-#include "engines/nvidia_wgmma/backward_dkdv_producer.cl"
-
-#if HAS_IF_SOFTCAP
-/* Replaces S^T by P^T and, with `want_dk`, dP^T by dS^T. Both at once: dS needs the products S
- * themselves, and there are no registers for P beside them. `stats`: LSE and delta of the tile. */
-INLINE void dkdv_capped(float *S, float *dP, const __local float *stats, const struct call *a, const struct edge *e,
-                        bool full, const bool want_dk)
-{
-    FOR_UNROLLED (r, ROWS)
-        FOR_UNROLLED (c, COLS) {
-            const lane_i j = tile_row(r), i = tile_col(c);
-            const float x = S[SCORE(r, c)], p = probability(a, gradient_score(a, e, full, x, i, j), stats[i]);
-            if (want_dk)
-                dP[SCORE(r, c)] =
-                    product_gradient(a, full, p, score_gradient(full, p, dP[SCORE(r, c)], stats[TILE_COLS + i]), x);
-            S[SCORE(r, c)] = p;
-        }
-}
-
-/* The same for the tile of an edge in local memory. */
-INLINE void dkdv_capped_tile(float *S, float *dP, const __local float *stats, const struct call *a,
-                             const __local struct work_tile *w, const __local int *edge,
-                             const struct score_inputs *given, const bool want_dk)
-{
-    struct edge e;
-    get_edge(&e, edge, w, a, given);
-    if (has_no_edge(edge))
-        dkdv_capped(S, dP, stats, a, &e, true, want_dk);
-    else
-        dkdv_capped(S, dP, stats, a, &e, false, want_dk);
-}
-#else
-/* The values of score columns 8 n + 2 (lane % 4) + 0, 1. */
-INLINE float2 column_pair(const __local float *values, int n)
-{
-    return *(const __local float2 *)(values + 8 * n + (int)get_local_id(0) % 4 * 2);
-}
-
-/* Replaces S^T by P^T. */
-INLINE void dkdv_probabilities(float *S, const __local float *lse, const struct call *a)
-{
-    FOR_UNROLLED (n, TILE_COLS / 8) {
-        const float2 l = column_pair(lse, n);
-        FOR_UNROLLED (x, 4)
-            S[4 * n + x] = probability(a, S[4 * n + x], x % 2 ? l.y : l.x);
-    }
-}
-
-INLINE void dkdv_gradients(float *dS, const float *P, const float *dP, const __local float *delta)
-{
-    FOR_UNROLLED (n, TILE_COLS / 8) {
-        const float2 d = column_pair(delta, n);
-        FOR_UNROLLED (x, 4)
-            dS[4 * n + x] = score_gradient(true, P[4 * n + x], dP[4 * n + x], x % 2 ? d.y : d.x);
-    }
-}
-
-INLINE void dkdv_scores(float *S, const struct call *a, const __local struct work_tile *w, const __local int *edge,
-                        const struct score_inputs *given)
-{
-    const struct span rows = {0, ROWS};
-    struct edge e;
-    get_edge(&e, edge, w, a, given);
-    if (has_no_edge(edge))
-        gradient_scores(S, a, &e, true, ROWS_ARE_KEYS, &rows, COLS);
-    else
-        gradient_scores(S, a, &e, false, ROWS_ARE_KEYS, &rows, COLS);
-}
-#endif
-
-/* Replaces S of the tile in stage `stage` by P, packed as operand of dV, then by dS, packed as
- * operand of dK. Its dP is issued here; after that it is the other consumer's turn. */
-#if HAS_IF_SOFTCAP
-#define DKDV_SCORES()                                                                                                  \
-    do {                                                                                                               \
-        if (want_dk) {                                                                                                 \
-            WGMMA_FENCE();                                                                                             \
-            SCORE_PRODUCT(dP, v_rows, p->dout + stage->stage * STAGE_BYTES, DV_PAD);                                   \
-        }                                                                                                              \
-        your_turn(consumer);                                                                                           \
-        if (want_dk)                                                                                                   \
-            WGMMA_WAIT(TILE_COLS, 0, dP);                                                                              \
-        dkdv_capped_tile(S, dP, p->lse + stage->stage * 2 * TILE_COLS, a, w, p->edge + stage->stage * EDGE, given,     \
-                         want_dk);                                                                                     \
-        if (want_dv)                                                                                                   \
-            pack_operand(P, S, TILE_COLS);                                                                             \
-        if (want_dk)                                                                                                   \
-            pack_operand(dS, dP, TILE_COLS);                                                                           \
-    } while (0)
-#else
-#define DKDV_SCORES()                                                                                                  \
-    do {                                                                                                               \
-        const __local float *const row_lse = p->lse + stage->stage * 2 * TILE_COLS;                                    \
-        const __local int *const edge = p->edge + stage->stage * EDGE;                                                 \
-        dkdv_scores(S, a, w, edge, given);                                                                             \
-        if (want_dk) {                                                                                                 \
-            WGMMA_FENCE();                                                                                             \
-            SCORE_PRODUCT(dP, v_rows, p->dout + stage->stage * STAGE_BYTES, DV_PAD);                                   \
-        }                                                                                                              \
-        your_turn(consumer);                                                                                           \
-        dkdv_probabilities(S, row_lse, a);                                                                             \
-        if (want_dv)                                                                                                   \
-            pack_operand(P, S, TILE_COLS);                                                                             \
-        if (want_dk) {                                                                                                 \
-            WGMMA_WAIT(TILE_COLS, 0, dP);                                                                              \
-            if (!has_no_edge(edge))                                                                                    \
-                hide_gradients(dP, S);                                                                                 \
-            dkdv_gradients(S, S, dP, row_lse + TILE_COLS);                                                             \
-            pack_operand(dS, S, TILE_COLS);                                                                            \
-        }                                                                                                              \
-    } while (0)
-#endif
+#include "engines/nvidia_wgmma/backward_dkdv_scores.cl"
 
 #define DKDV_OUTPUTS(at_stage)                                                                                         \
     do {                                                                                                               \
@@ -180,31 +69,9 @@ INLINE void visit_tiles(float *dK, float *dV, const struct smem_layout *p, const
     DKDV_END();
 }
 
+#if OVERLAPPED
 /* The same with OVERLAPPED: S and dP of a tile are issued at once, followed by the output products
  * of the previous tile. The tensor cores then work while S becomes P, and dP becomes dS. */
-#if HAS_IF_SOFTCAP
-#define DKDV_SCORES_TOGETHER(s_pending, dp_pending)                                                                    \
-    do {                                                                                                               \
-        WGMMA_WAIT(TILE_COLS, s_pending, S);                                                                           \
-        WGMMA_WAIT(TILE_COLS, dp_pending, dP);                                                                         \
-        dkdv_capped_tile(S, dP, p->lse + stage->stage * 2 * TILE_COLS, a, w, p->edge + stage->stage * EDGE, given,     \
-                         true);                                                                                        \
-    } while (0)
-#else
-#define DKDV_SCORES_TOGETHER(s_pending, dp_pending)                                                                    \
-    do {                                                                                                               \
-        const __local float *const row_lse = p->lse + stage->stage * 2 * TILE_COLS;                                    \
-        const __local int *const edge = p->edge + stage->stage * EDGE;                                                 \
-        WGMMA_WAIT(TILE_COLS, s_pending, S);                                                                           \
-        dkdv_scores(S, a, w, edge, given);                                                                             \
-        dkdv_probabilities(S, row_lse, a);                                                                             \
-        WGMMA_WAIT(TILE_COLS, dp_pending, dP);                                                                         \
-        if (!has_no_edge(edge))                                                                                        \
-            hide_gradients(dP, S);                                                                                     \
-        dkdv_gradients(dP, S, dP, row_lse + TILE_COLS);                                                                \
-    } while (0)
-#endif
-
 INLINE void visit_tiles_overlapped(float *dK, float *dV, const struct smem_layout *p, const struct tile_scheduler *d,
                                    const __local struct work_tile *w, struct ring *stage, const struct call *a,
                                    const struct score_inputs *given)
@@ -244,6 +111,7 @@ INLINE void visit_tiles_overlapped(float *dK, float *dV, const struct smem_layou
     }
     DKDV_END();
 }
+#endif
 
 INLINE void work_on(const struct smem_layout *p, const struct tile_scheduler *d, const __local struct work_tile *w,
                     struct ring *stage, const struct call *a, const struct score_inputs *given, __global stored *dk,
@@ -254,12 +122,15 @@ INLINE void work_on(const struct smem_layout *p, const struct tile_scheduler *d,
     struct layout to;
     FOR_UNROLLED (n, OUT_BLOCK / 2)
         dK[n] = dV[n] = 0.0f;
-    if (w->tiles > 0 && OVERLAPPED)
+    if (w->tiles > 0) {
+#if OVERLAPPED
         visit_tiles_overlapped(dK, dV, p, d, w, stage, a, given);
-    else if (w->tiles > 0)
+#else
         visit_tiles(dK, dV, p, d, w, stage, a, given, want_dk, want_dv);
-    else
+#endif
+    } else {
         release_stage(d->stationary_empty);
+    }
     if (want_dk) {
         key_layout(&to, &a->dk, w->batch, w->head, a->D, a->M);
         store_gradient(dK, gradient_scale(a), dk, &to, w->first);

@@ -75,14 +75,46 @@ INLINE void produce(const struct smem_layout *p, const struct call *a, const __g
     }
 }
 
-#if !HAS_IF_SOFTCAP
-/* Replaces S by P. */
+#if HAS_IF_SOFTCAP
+/* Replaces the products S by P times the softcap's slope, which takes P's place in dS. */
+INLINE void dq_capped(float *S, const float *lse, const struct call *a, const struct edge *e, bool full)
+{
+    const struct span rows = {0, ROWS};
+    BY_BEND (bent, S, a, &rows, COLS)
+        FOR_UNROLLED (r, ROWS)
+            FOR_UNROLLED (c, COLS) {
+                const float x = S[SCORE(r, c)],
+                            s = gradient_score(a, e, full, capped(a, x, bent), tile_row(r), tile_col(c)),
+                            p = probability(a, s, lse[r]);
+                S[SCORE(r, c)] = product_gradient(a, full, p, p, x, bent);
+            }
+}
+
+#define DQ_PROBABILITIES(e, full)                                                                                      \
+    do {                                                                                                               \
+        if (full)                                                                                                      \
+            dq_capped(S, row_lse, &a, e, true);                                                                        \
+        else                                                                                                           \
+            dq_capped(S, row_lse, &a, e, false);                                                                       \
+    } while (0)
+#else
+/* Replaces scores S by P. */
 INLINE void dq_probabilities(float *S, const float *lse, const struct call *a)
 {
     FOR_UNROLLED (r, ROWS)
         FOR_UNROLLED (c, COLS)
             S[SCORE(r, c)] = probability(a, S[SCORE(r, c)], lse[r]);
 }
+
+#define DQ_PROBABILITIES(e, full)                                                                                      \
+    do {                                                                                                               \
+        if (full)                                                                                                      \
+            gradient_scores(S, &a, e, true, ROWS_ARE_QUERIES, &rows, COLS);                                            \
+        else                                                                                                           \
+            gradient_scores(S, &a, e, false, ROWS_ARE_QUERIES, &rows, COLS);                                           \
+        dq_probabilities(S, row_lse, &a);                                                                              \
+    } while (0)
+#endif
 
 /* Replaces dP by dS. */
 INLINE void dq_gradients(float *dP, const float *P, const float *delta)
@@ -91,42 +123,21 @@ INLINE void dq_gradients(float *dP, const float *P, const float *delta)
         FOR_UNROLLED (c, COLS)
             dP[SCORE(r, c)] = score_gradient(true, P[SCORE(r, c)], dP[SCORE(r, c)], delta[r]);
 }
-#endif
 
 /* Replaces S of tile t by P, and dP by dS, while younger products run: `s_pending` groups younger
- * than S, `dp_pending` younger than dP. With a softcap, dS needs the products S themselves, and there
- * are no registers for P beside them: everything waits for dP. */
-#if HAS_IF_SOFTCAP
-#define DQ_SCORES(s_pending, dp_pending)                                                                               \
-    do {                                                                                                               \
-        WGMMA_WAIT(TILE_COLS, s_pending, S);                                                                           \
-        WGMMA_WAIT(TILE_COLS, dp_pending, dP);                                                                         \
-        release_stage(p.empty_v + 8 * v_at.stage);                                                                     \
-        struct edge e;                                                                                                 \
-        later_edge(&e, &first_edge, 0, t *TILE_COLS);                                                                  \
-        if (is_full_tile(&tiles, t))                                                                                   \
-            tile_gradients(0, dP, S, dP, row_lse, row_delta, &a, &e, true, ROWS_ARE_QUERIES, &rows, COLS);             \
-        else                                                                                                           \
-            tile_gradients(0, dP, S, dP, row_lse, row_delta, &a, &e, false, ROWS_ARE_QUERIES, &rows, COLS);            \
-    } while (0)
-#else
+ * than S, `dp_pending` younger than dP. */
 #define DQ_SCORES(s_pending, dp_pending)                                                                               \
     do {                                                                                                               \
         WGMMA_WAIT(TILE_COLS, s_pending, S);                                                                           \
         struct edge e;                                                                                                 \
         later_edge(&e, &first_edge, 0, t *TILE_COLS);                                                                  \
-        if (is_full_tile(&tiles, t))                                                                                   \
-            gradient_scores(S, &a, &e, true, ROWS_ARE_QUERIES, &rows, COLS);                                           \
-        else                                                                                                           \
-            gradient_scores(S, &a, &e, false, ROWS_ARE_QUERIES, &rows, COLS);                                          \
-        dq_probabilities(S, row_lse, &a);                                                                              \
+        DQ_PROBABILITIES(&e, is_full_tile(&tiles, t));                                                                 \
         WGMMA_WAIT(TILE_COLS, dp_pending, dP);                                                                         \
         release_stage(p.empty_v + 8 * v_at.stage);                                                                     \
         dq_gradients(dP, S, row_delta);                                                                                \
         if (!is_full_tile(&tiles, t))                                                                                  \
             hide_gradients(dP, S);                                                                                     \
     } while (0)
-#endif
 
 __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void backward_dq_wgmma(PARAMETERS(BACKWARD_DQ_ARGS))
 {

@@ -45,6 +45,7 @@
 #define ROW_BLOCKS 1
 #define MAKES_DELTA
 #define TENSOR_MAPS
+#define any_lane any_in_warp
 
 #include "engines/nvidia/fragments.cl"
 
