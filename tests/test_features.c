@@ -78,11 +78,14 @@ static void test_word(void **state)
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(ALIBI)));
     p = plain;
     p.score.bias_dim[0] = 1;
+    p.score.bias_float32 = 1; /* as the tensors are */
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(BIAS)));
+    p.dtype = CLATTN_FLOAT16;
+    assert_true(clattn__features(&p) == (CLATTN__FEATURE(FLOAT16) | CLATTN__BIASES));
     p = plain;
     p.score.softcap = 5.0f;
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(SOFTCAP)));
-    p.score.scale = -1.0f; /* scores are natural: every engine takes the sign */
+    p.score.scale = -1.0f; /* the unit is the softcap: every engine takes the sign */
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(SOFTCAP)));
     p = plain;
     p.score.sinks = 1;
@@ -103,7 +106,7 @@ static void test_named(void **state)
 {
     const uint64_t all = ((uint64_t)1 << FEATURE_COUNT) - 1;
     const uint64_t none_yet =
-        CLATTN__CALL_OPTIONS & ~(CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(BIAS) | CLATTN__FEATURE(SINKS) |
+        CLATTN__CALL_OPTIONS & ~(CLATTN__FEATURE(SOFTCAP) | CLATTN__BIASES | CLATTN__FEATURE(SINKS) |
                                  CLATTN__FEATURE(DLSE)); /* declared, and refused by every engine */
     int count = 0;
 

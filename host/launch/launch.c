@@ -90,7 +90,6 @@ static void set_units(struct call *call, const clattn_problem *p, float scale)
     call->large = 1024.0f / call->scale_log2;
     call->product_scale = scale;
     call->bias_column = p->score.bias_dim[3] > 1;
-    call->bias_float32 = p->score.bias_float32;
     call->softcap = p->score.softcap;
     if (softcap)
         call->softcap_step = fmaxf(-FLT_MAX, fminf((float)((double)scale / (double)p->score.softcap), FLT_MAX));

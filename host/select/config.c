@@ -19,7 +19,7 @@ const unsigned clattn__kernel_passes[KERNEL_COUNT] = {
 };
 
 #define SCORES_COMPILED                                                                                                \
-    (CLATTN__FEATURE(WINDOW) | CLATTN__FEATURE(ALIBI) | CLATTN__FEATURE(BIAS) | CLATTN__FEATURE(SOFTCAP) |             \
+    (CLATTN__FEATURE(WINDOW) | CLATTN__FEATURE(ALIBI) | CLATTN__BIASES | CLATTN__FEATURE(SOFTCAP) |                     \
      CLATTN__FEATURE(SINKS))
 
 const uint64_t clattn__kernel_features[KERNEL_COUNT] = {

@@ -25,6 +25,8 @@ uint64_t clattn__features(const clattn_problem *problem)
         [FEATURE_WINDOW] = problem->score.window,
         [FEATURE_ALIBI] = (problem->score.alibi_dim[0] != 0),
         [FEATURE_BIAS] = (problem->score.bias_dim[0] != 0),
+        [FEATURE_BIAS_FLOAT32] = (problem->score.bias_dim[0] != 0 && problem->score.bias_float32 &&
+                                  problem->dtype != CLATTN_FLOAT32),
         [FEATURE_SOFTCAP] = (problem->score.softcap != 0.0f),
         [FEATURE_SINKS] = problem->score.sinks,
         [FEATURE_DLSE] = problem->score.dlse,

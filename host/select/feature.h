@@ -23,6 +23,7 @@
     FEATURE(WINDOW, "a window")                                                                                        \
     FEATURE(ALIBI, "ALiBi slopes")                                                                                     \
     FEATURE(BIAS, "a bias")                                                                                            \
+    FEATURE(BIAS_FLOAT32, "a float32 bias of tensors of 16 bits")                                                      \
     FEATURE(SOFTCAP, "a softcap")                                                                                      \
     FEATURE(SINKS, "sinks")                                                                                            \
     FEATURE(DLSE, "a gradient of lse")                                                                                 \
@@ -37,13 +38,14 @@ enum { CLATTN__FEATURE_LIST(CLATTN__FEATURE_NUMBER) FEATURE_COUNT };
 
 /* Those whose numbers are at the end of struct call, which other kernels do not get. */
 #define CLATTN__CALL_OPTIONS                                                                                           \
-    (CLATTN__FEATURE(BIAS) | CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(SINKS) | CLATTN__FEATURE(DLSE) |               \
+    (CLATTN__BIASES | CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(SINKS) | CLATTN__FEATURE(DLSE) |               \
      CLATTN__FEATURE(MAX_LOGIT))
 
 /* Groups of features. SCORES is what kernels/attention/ does to a score in every engine. */
 #define CLATTN__SCORES                                                                                                 \
     (CLATTN__DIAGONALS | CLATTN__FEATURE(KEY_LENGTHS) | CLATTN__FEATURE(WINDOW) | CLATTN__FEATURE(ALIBI) |             \
-     CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(BIAS) | CLATTN__FEATURE(SINKS) | CLATTN__FEATURE(DLSE))
+     CLATTN__FEATURE(SOFTCAP) | CLATTN__BIASES | CLATTN__FEATURE(SINKS) | CLATTN__FEATURE(DLSE))
+#define CLATTN__BIASES (CLATTN__FEATURE(BIAS) | CLATTN__FEATURE(BIAS_FLOAT32))
 #define CLATTN__16_BITS (CLATTN__FEATURE(FLOAT16) | CLATTN__FEATURE(BFLOAT16))
 #define CLATTN__DIAGONALS (CLATTN__FEATURE(CAUSAL) | CLATTN__FEATURE(TOP_LEFT) | CLATTN__FEATURE(OFFSET))
 #define CLATTN__MASKS (CLATTN__FEATURE(MASK_PADDING) | CLATTN__FEATURE(MASK_FULL))

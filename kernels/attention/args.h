@@ -81,7 +81,6 @@ struct call {
     arg_float softcap;
     arg_float softcap_step;  /* scale of Q K^T / softcap */
     arg_float product_scale; /* of Q K^T, with a softcap or a bias */
-    arg_int bias_float32;    /* 1: the elements of bias and dbias are float32 */
 #endif
 };
 

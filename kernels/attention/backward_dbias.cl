@@ -109,10 +109,11 @@ INLINE void store_bias(__global uchar *dbias, const struct call *a, const struct
 {
     const long at =
         a->dbias.offset + bias->batch * a->dbias.batch + bias->head * a->dbias.head + row * a->dbias.row + col;
-    if (STORAGE == STORAGE_FLOAT32 || a->bias_float32)
-        ((__global float *)dbias)[at] = value;
-    else
-        STORE((__global stored *)dbias, at, value);
+#if defined(BIAS_FLOAT32)
+    ((__global float *)dbias)[at] = value;
+#else
+    STORE((__global stored *)dbias, at, value);
+#endif
 }
 
 #if BIAS_ROWS && BIAS_COLS

@@ -73,10 +73,10 @@ INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i
 }
 
 #if defined(BIAS)
-INLINE lane_f gather_bias(const __global stored *bias, bool float32, long at, lane_i i, long row, lane_i head,
-                          long per_head, lane_i j, long column)
+INLINE lane_f gather_bias(const __global stored *bias, long at, lane_i i, long row, lane_i head, long per_head,
+                          lane_i j, long column)
 {
-    return load_bias(bias, float32, at + i * row + head * per_head + j * column);
+    return load_bias(bias, at + i * row + head * per_head + (column ? j : 0));
 }
 #endif
 

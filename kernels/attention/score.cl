@@ -85,8 +85,8 @@ INLINE lane_f capped_slope(const struct call *a, lane_f x, const bool bent)
 /* The bias of a pair; of one past the last query or key it is that of an existing one. */
 INLINE lane_f bias_of(const struct call *a, const struct edge *e, lane_i i, lane_i j)
 {
-    return gather_bias(e->bias, a->bias_float32, e->bias_at, min(query_of_row(e, i), (lane_i)(e->queries - 1)),
-                       e->bias_row, head_of_row(e, i), e->bias_head, min(j, (lane_i)(e->keys - 1)), e->bias_column);
+    return gather_bias(e->bias, e->bias_at, min(query_of_row(e, i), (lane_i)(e->queries - 1)), e->bias_row,
+                       head_of_row(e, i), e->bias_head, min(j, (lane_i)(e->keys - 1)), e->bias_column);
 }
 #endif
 

@@ -124,11 +124,13 @@ typedef float8 vec16_f;
 #error "STORAGE is unknown"
 #endif
 
-#if defined(BIAS)
 /* Element i of a bias, which may be float32 beside tensors of 16 bits. */
-INLINE float load_bias(const __global stored *data, bool float32, long i)
+#if defined(BIAS_FLOAT32)
+#define load_bias(data, i) ((const __global float *)(data))[i]
+#elif defined(BIAS)
+INLINE float load_bias(const __global stored *data, long i)
 {
-    return float32 ? ((const __global float *)data)[i] : LOAD(data, i);
+    return LOAD(data, i);
 }
 #endif
 

@@ -284,15 +284,15 @@ INLINE lane_i gather_mask(const __global uchar *mask, lane_i i, long row, lane_i
 }
 
 #if defined(BIAS)
-INLINE lane_f gather_bias(const __global stored *bias, bool float32, long at, lane_i i, long row, lane_i head,
-                          long per_head, lane_i j, long column)
+INLINE lane_f gather_bias(const __global stored *bias, long at, lane_i i, long row, lane_i head, long per_head,
+                          lane_i j, long column)
 {
     float value[LANES];
     SPREAD(int, ii, i);
     SPREAD(int, hh, head);
     SPREAD(int, jj, j);
     for (int x = 0; x < LANES; ++x)
-        value[x] = load_bias(bias, float32, at + ii[x] * row + hh[x] * per_head + jj[x] * column);
+        value[x] = load_bias(bias, at + ii[x] * row + hh[x] * per_head + jj[x] * column);
     return COLLECT(value);
 }
 #endif
