@@ -130,11 +130,16 @@ static int verify_key_gradients(const struct test_case *c, const struct data_set
 }
 
 /* A search for NaN and infinity in an output. Outputs start as NaN and stay so where no work-group
- * ran. lse may be infinite. */
+ * ran. lse and max_logit may be infinite. */
 struct numbers {
     const struct data_set *data;
     enum data_slot slot;
 };
+
+static int of_forward(enum data_slot slot)
+{
+    return slot == SLOT_OUT || slot == SLOT_LSE || slot == SLOT_MAX_LOGIT;
+}
 
 /* 1 if an element is not a valid number. */
 static int look_for_numbers(void *self, size_t first, size_t past)
@@ -144,12 +149,13 @@ static int look_for_numbers(void *self, size_t first, size_t past)
     const unsigned char *image = look->data->buffer[view->buffer].image;
     float some[256]; /* of a row, which dbias may have as long as M */
     const size_t most = sizeof some / sizeof some[0];
+    const int may_be_infinite = look->slot == SLOT_LSE || look->slot == SLOT_MAX_LOGIT;
     for (size_t n = first; n < past; ++n)
         for (size_t from = 0; from < view->dim[3]; from += most) {
             const size_t count = view->dim[3] - from < most ? view->dim[3] - from : most;
             elements_read(view->dtype, image + data_row_offset(view, n) + from * view->element_bytes, count, some);
             for (size_t d = 0; d < count; ++d)
-                if (!isfinite(some[d]) && !(look->slot == SLOT_LSE && some[d] == -INFINITY))
+                if (!isfinite(some[d]) && !(may_be_infinite && some[d] == -INFINITY))
                     return 1;
         }
     return 0;
@@ -157,14 +163,15 @@ static int look_for_numbers(void *self, size_t first, size_t past)
 
 static void verify_numbers(const struct test_case *c, const struct data_set *data, struct bench_verdict *verdict)
 {
-    static const unsigned pass[] = {CLATTN_FORWARD,     CLATTN_FORWARD,        CLATTN_BACKWARD_DQ,   CLATTN_BACKWARD_DK,
-                                    CLATTN_BACKWARD_DV, CLATTN_BACKWARD_DBIAS, CLATTN_BACKWARD_DSINK};
+    static const unsigned pass[] = {CLATTN_FORWARD,        CLATTN_FORWARD,     CLATTN_BACKWARD_DQ,
+                                    CLATTN_BACKWARD_DK,    CLATTN_BACKWARD_DV, CLATTN_BACKWARD_DBIAS,
+                                    CLATTN_BACKWARD_DSINK, CLATTN_FORWARD};
     for (int slot = SLOT_OUT; slot < SLOT_COUNT; ++slot) {
         struct numbers look = {data, (enum data_slot)slot};
         if (!(c->passes & pass[slot - SLOT_OUT]) || (slot == SLOT_LSE && !c->want_lse))
             continue;
         if (in_threads(data_count(&data->view[slot]) / data->view[slot].dim[3], 1 << 13, look_for_numbers, &look))
-            verdict->ratio[slot <= SLOT_LSE ? BENCH_FORWARD : BENCH_BACKWARD] = INFINITY;
+            verdict->ratio[of_forward(look.slot) ? BENCH_FORWARD : BENCH_BACKWARD] = INFINITY;
     }
 }
 

@@ -119,6 +119,9 @@ static void put_visibility(char *line, const struct test_case *c)
     if (p->score.dlse) {
         put(line, "dlse");
     }
+    if (p->score.max_logit) {
+        put(line, "maxlogit");
+    }
     if (p->kv_lengths && c->lengths == LENGTHS_SAME) {
         put(line, "kvlen=%ld", (long)c->kv_length);
     } else if (p->kv_lengths) {
@@ -426,6 +429,8 @@ static int parse_word(const char *word, struct test_case *c, unsigned *seen)
         c->problem.score.causal = 1;
     } else if (strcmp(word, "dlse") == 0) {
         c->problem.score.dlse = 1;
+    } else if (strcmp(word, "maxlogit") == 0) {
+        c->problem.score.max_logit = 1;
     } else if (strcmp(word, "kvlen") == 0) {
         c->problem.kv_lengths = 1;
         c->lengths = LENGTHS_MIXED;

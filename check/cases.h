@@ -9,6 +9,7 @@
  *   causal                        align=top-left|bottom-right|OFFSET       (default bottom-right)
  *   window=LEFT,RIGHT             -1: no end on that side
  *   dlse                          with a gradient of lse
+ *   maxlogit                      with the largest logits
  *   alibi=[KIND:]B,H              alibi_dim; KIND: usual|varied            (default usual)
  *   softcap=X
  *   bias=[KIND:]B,H,N,M           bias_dim; KIND: normal|f32|hide (default normal)

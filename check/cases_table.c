@@ -406,6 +406,8 @@ size_t case_table(enum case_tier tier, struct test_case *cases, size_t capacity)
     add_lines(&t);
     t.group = "dlse";
     add_lines(&t);
+    t.group = "maxlogit";
+    add_lines(&t);
     return t.count;
 }
 

@@ -17,7 +17,17 @@
 #include "random.h" /* check_random_*, check_fill_* */
 #include "reference.h"
 
-enum check_tensor { CHECK_OUT, CHECK_LSE, CHECK_DQ, CHECK_DK, CHECK_DV, CHECK_DBIAS, CHECK_DSINK, CHECK_TENSORS };
+enum check_tensor {
+    CHECK_OUT,
+    CHECK_LSE,
+    CHECK_DQ,
+    CHECK_DK,
+    CHECK_DV,
+    CHECK_DBIAS,
+    CHECK_DSINK,
+    CHECK_MAX_LOGIT,
+    CHECK_TENSORS
+};
 
 /* or'ed into the passes of check_case */
 #define CHECK_REPEAT 0x10000u
@@ -37,7 +47,7 @@ struct check_result {
     char message[1024];          /* the first failure: tensor, index, found, expected; "" when ok */
 };
 
-/* "out", "lse", "dq", "dk", "dv", "dsink" */
+/* "out", "lse", "dq", "dk", "dv", "dbias", "dsink", "max_logit" */
 const char *check_tensor_name(enum check_tensor tensor);
 
 /* Runs the passes that are both in the case and in `passes` (CLATTN_FORWARD | CLATTN_BACKWARD:
@@ -69,9 +79,9 @@ int check_case_in(const struct check_memory *memory, clattn_context *context, cl
  *
  *   (absolute * size + relative * |expected|) * max(1, score / 16)
  *
- * absolute: 1e-6 for out and lse, 1e-5 for gradients; relative: 1e-5; score: the largest |S|;
+ * absolute: 1e-6 for out, lse and max_logit, 1e-5 for gradients; relative: 1e-5; score: the largest |S|;
  * size: the largest |expected| of the tensor, but at least 1/16 of the tensor's reference_sizes,
- * for sums whose terms cancel, and for lse at least 1. */
+ * for sums whose terms cancel, and for lse at least 1. That of max_logit is that of lse. */
 struct check_tolerance {
     double absolute, relative; /* absolute is multiplied by size, both by max(1, score / 16) */
 };
@@ -80,7 +90,7 @@ struct check_tolerance {
 struct check_tolerance check_tolerance(enum check_tensor tensor, const struct reference_sizes *sizes,
                                        const double *expected, size_t count);
 
-/* The rule of float16 and bfloat16, for all tensors but lse, which is always float32. `naive_error`
+/* The rule of float16 and bfloat16, for all tensors but lse and max_logit, which are always float32. `naive_error`
  * is the largest error in the tensor of naive attention (naive.h), which stores its intermediate
  * results in 16 bits. An element's error may be twice that, for gradients three times, plus the
  * float32 tolerance. That term is small, but enough where naive is exact by chance: the truth is

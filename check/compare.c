@@ -22,7 +22,7 @@ struct truth {
 
 const char *check_tensor_name(enum check_tensor tensor)
 {
-    static const char *const names[CHECK_TENSORS] = {"out", "lse", "dq", "dk", "dv", "dbias", "dsink"};
+    static const char *const names[CHECK_TENSORS] = {"out", "lse", "dq", "dk", "dv", "dbias", "dsink", "max_logit"};
 
     return names[tensor];
 }
@@ -40,11 +40,16 @@ int compare_fail(struct check_result *result, const char *format, ...)
     return 0;
 }
 
+static int is_of_forward(enum check_tensor tensor)
+{
+    return tensor == CHECK_OUT || tensor == CHECK_LSE || tensor == CHECK_MAX_LOGIT;
+}
+
 struct check_tolerance check_tolerance(enum check_tensor tensor, const struct reference_sizes *sizes,
                                        const double *expected, size_t count)
 {
-    const double terms[CHECK_TENSORS] = {sizes->out, sizes->lse,   sizes->dq,   sizes->dk,
-                                         sizes->dv,  sizes->dbias, sizes->dsink};
+    const double terms[CHECK_TENSORS] = {sizes->out, sizes->lse,   sizes->dq,    sizes->dk,
+                                         sizes->dv,  sizes->dbias, sizes->dsink, sizes->lse};
     double most = terms[tensor] / 16.0;
     double factor = sizes->score > 16.0 ? sizes->score / 16.0 : 1.0;
     struct check_tolerance tolerance;
@@ -54,7 +59,7 @@ struct check_tolerance check_tolerance(enum check_tensor tensor, const struct re
             most = fabs(expected[n]);
         }
     }
-    tolerance.absolute = (tensor == CHECK_OUT || tensor == CHECK_LSE ? 1e-6 : 1e-5) * most * factor;
+    tolerance.absolute = (is_of_forward(tensor) ? 1e-6 : 1e-5) * most * factor;
     tolerance.relative = 1e-5 * factor;
     return tolerance;
 }
@@ -134,18 +139,24 @@ static float *gather(const struct comparison *x, enum data_slot slot)
 
 int compare_is_written(const struct comparison *x, enum check_tensor tensor)
 {
-    static const unsigned gradient[CHECK_TENSORS] = {
-        0, 0, CLATTN_BACKWARD_DQ, CLATTN_BACKWARD_DK, CLATTN_BACKWARD_DV, CLATTN_BACKWARD_DBIAS, CLATTN_BACKWARD_DSINK};
+    static const unsigned gradient[CHECK_TENSORS] = {[CHECK_DQ] = CLATTN_BACKWARD_DQ,
+                                                     [CHECK_DK] = CLATTN_BACKWARD_DK,
+                                                     [CHECK_DV] = CLATTN_BACKWARD_DV,
+                                                     [CHECK_DBIAS] = CLATTN_BACKWARD_DBIAS,
+                                                     [CHECK_DSINK] = CLATTN_BACKWARD_DSINK};
 
     if (tensor == CHECK_LSE) {
         return x->c->want_lse || (x->passes & CASE_GRADIENTS) != 0;
+    }
+    if (tensor == CHECK_MAX_LOGIT) {
+        return x->c->problem.score.max_logit;
     }
     return tensor == CHECK_OUT || (x->passes & gradient[tensor]) != 0;
 }
 
 static int is_compared(const struct comparison *x, enum check_tensor tensor)
 {
-    return compare_is_written(x, tensor) && (tensor > CHECK_LSE || (x->passes & CLATTN_FORWARD) != 0);
+    return compare_is_written(x, tensor) && (!is_of_forward(tensor) || (x->passes & CLATTN_FORWARD) != 0);
 }
 
 /* The error of naive attention in dsink. Errors of its terms are independent and their sum may be
@@ -199,7 +210,7 @@ static int compute_naive(const struct comparison *x, const clattn_arrays *arrays
     good = good && naive_attention(&x->c->problem, arrays, naive[CHECK_OUT], backward ? naive[CHECK_DQ] : NULL,
                                    naive[CHECK_DK], naive[CHECK_DV], naive[CHECK_DBIAS]) == 0;
     for (int n = 0; n < CHECK_TENSORS; n++) {
-        if (good && n != CHECK_LSE && n != CHECK_DSINK && (n == CHECK_OUT || backward) &&
+        if (good && n != CHECK_LSE && n != CHECK_MAX_LOGIT && n != CHECK_DSINK && (n == CHECK_OUT || backward) &&
             (n != CHECK_DBIAS || (x->passes & CLATTN_BACKWARD_DBIAS))) {
             truth->naive_error[n] =
                 check_worst_error(naive[n], truth->tensor[n], data_count(&x->set.view[SLOT_OUT + n]));
@@ -224,6 +235,9 @@ static void compute_truth(struct comparison *x, struct truth *truth)
         good = good && t[n] != NULL;
     }
     good = good && reference_forward(p, &arrays, t[CHECK_OUT], t[CHECK_LSE], &forward) == 0;
+    if (good && p->score.max_logit) {
+        good = reference_max_logit(p, &arrays, t[CHECK_MAX_LOGIT]) == 0;
+    }
     if (good && (x->passes & CASE_GRADIENTS)) {
         good = reference_backward(p, &arrays, t[CHECK_DQ], t[CHECK_DK], t[CHECK_DV], &backward) == 0;
     }
@@ -240,7 +254,7 @@ static void compute_truth(struct comparison *x, struct truth *truth)
         compare_fail(x->result, "no memory for the reference");
     }
     for (int n = 0; good && n < CHECK_TENSORS; n++) {
-        truth->sizes[n] = n <= CHECK_LSE ? forward : backward;
+        truth->sizes[n] = is_of_forward((enum check_tensor)n) ? forward : backward;
     }
 }
 
@@ -257,7 +271,7 @@ static int is_hidden(const struct comparison *x, const struct truth *truth, enum
         data_arrays(&x->set, &arrays);
         return truth->tensor[CHECK_LSE][row] == sink_of_head(p, &arrays, (int64_t)row / p->q_len % p->q_heads);
     }
-    if (tensor == CHECK_LSE || tensor == CHECK_DBIAS || tensor == CHECK_DSINK) {
+    if (tensor == CHECK_LSE || tensor == CHECK_MAX_LOGIT || tensor == CHECK_DBIAS || tensor == CHECK_DSINK) {
         return 0;
     }
     for (size_t d = 0; d < depth; d++) {
@@ -361,7 +375,7 @@ const char *compare_buffer_name(const struct comparison *x, int buffer)
 {
     static const char *const names[SLOT_COUNT] = {"q",     "k",    "v",    "mask",  "kv_lengths", "dout",
                                                   "alibi", "bias", "sink", "dlse",  "out",        "lse",
-                                                  "dq",    "dk",   "dv",   "dbias", "dsink"};
+                                                  "dq",    "dk",   "dv",   "dbias", "dsink",      "max_logit"};
     int slot = 0;
 
     while (x->set.view[slot].buffer != buffer) {

@@ -393,9 +393,10 @@ void data_arrays(const struct data_set *set, clattn_arrays *arrays)
         [SLOT_DLSE] = &arrays->dlse,
     };
     clattn_array *const outputs[SLOT_COUNT] = {
-        [SLOT_OUT] = &arrays->out,     [SLOT_LSE] = &arrays->lse, [SLOT_DQ] = &arrays->dq,
-        [SLOT_DK] = &arrays->dk,       [SLOT_DV] = &arrays->dv,   [SLOT_DBIAS] = &arrays->dbias,
-        [SLOT_DSINK] = &arrays->dsink,
+        [SLOT_OUT] = &arrays->out,     [SLOT_LSE] = &arrays->lse,
+        [SLOT_DQ] = &arrays->dq,       [SLOT_DK] = &arrays->dk,
+        [SLOT_DV] = &arrays->dv,       [SLOT_DBIAS] = &arrays->dbias,
+        [SLOT_DSINK] = &arrays->dsink, [SLOT_MAX_LOGIT] = &arrays->max_logit,
     };
 
     for (int slot = 0; slot < SLOT_COUNT; slot++) {
@@ -439,7 +440,7 @@ clattn_tensor *data_tensor(clattn_tensors *t, enum data_slot slot)
         [SLOT_LSE] = &t->lse,   [SLOT_DQ] = &t->dq,       [SLOT_DOUT] = &t->dout,
         [SLOT_DK] = &t->dk,     [SLOT_DV] = &t->dv,       [SLOT_ALIBI] = &t->alibi,
         [SLOT_BIAS] = &t->bias, [SLOT_SINK] = &t->sink,   [SLOT_DSINK] = &t->dsink,
-        [SLOT_DLSE] = &t->dlse, [SLOT_DBIAS] = &t->dbias,
+        [SLOT_DLSE] = &t->dlse, [SLOT_DBIAS] = &t->dbias, [SLOT_MAX_LOGIT] = &t->max_logit,
     };
 
     return members[slot];

@@ -27,6 +27,7 @@ enum data_slot {
     SLOT_DV,
     SLOT_DBIAS,
     SLOT_DSINK,
+    SLOT_MAX_LOGIT,
     SLOT_COUNT
 };
 

@@ -188,6 +188,7 @@ int layout_make(struct data_set *set, const struct test_case *c)
     set_dims(set, SLOT_DBIAS, p->score.bias_float32 ? CLATTN_FLOAT32 : p->dtype, p->score.bias_dim[0],
              p->score.bias_dim[1], p->score.bias_dim[2], p->score.bias_dim[3]);
     set_dims(set, SLOT_DSINK, CLATTN_FLOAT32, p->score.sinks, p->q_heads, 1, 1);
+    set_dims(set, SLOT_MAX_LOGIT, CLATTN_FLOAT32, p->score.max_logit ? p->batch : 0, p->q_heads, p->q_len, 1);
     for (int slot = 0; slot < SLOT_COUNT && status == 0; slot++) {
         if (packed && (slot == SLOT_Q || slot == SLOT_DQ)) {
             status = place_packed(set, (enum data_slot)slot, guard);

@@ -23,6 +23,7 @@ struct work {
     double *dbias;      /* before rounding; NULL: not wanted */
     int64_t key_head;   /* the current one */
     double sink_weight; /* P of the current row's sink */
+    double most;        /* the largest S of the current row's keys */
 };
 
 static void work_end(struct work *w)
@@ -100,6 +101,7 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i)
     double most = sink;
     double sum = 0.0;
 
+    w->most = -INFINITY;
     for (int64_t t = 0; t < count; t++) {
         const float *k = host_row(&w->k, b, w->key_head, w->keys[t]);
 
@@ -107,6 +109,7 @@ static int64_t softmax_row(struct work *w, int64_t b, int64_t h, int64_t i)
 
         w->score[t] = rounded(w, score_of_pair(w->p, w->a, b, h, i, w->keys[t], product));
         w->slope[t] = score_slope(w->p, product);
+        w->most = fmax(w->most, w->score[t]);
         most = fmax(most, w->score[t]);
     }
     for (int64_t t = 0; t < count; t++) {
@@ -239,6 +242,24 @@ int naive_dsink(const clattn_problem *p, const clattn_arrays *a, double *terms)
     }
     work_end(&w);
     free(out);
+    return 0;
+}
+
+int naive_max_logit(const clattn_problem *p, const clattn_arrays *a, float *max_logit)
+{
+    struct work w;
+
+    if (work_begin(&w, p, a, 0) != 0) {
+        return -1;
+    }
+    for (int64_t row = 0; row < p->batch * p->q_heads * p->q_len; row++) {
+        const int64_t h = row / p->q_len % p->q_heads;
+
+        w.key_head = h / (p->q_heads / p->kv_heads);
+        softmax_row(&w, row / p->q_len / p->q_heads, h, row % p->q_len);
+        max_logit[row] = (float)w.most;
+    }
+    work_end(&w);
     return 0;
 }
 

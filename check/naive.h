@@ -26,6 +26,9 @@ int naive_attention(const clattn_problem *p, const clattn_arrays *a, float *out,
 /* The terms (B,Hq,N) of dsink. */
 int naive_dsink(const clattn_problem *p, const clattn_arrays *a, double *terms);
 
+/* The largest S of each row, (B,Hq,N); -inf where none is visible. */
+int naive_max_logit(const clattn_problem *p, const clattn_arrays *a, float *max_logit);
+
 /* One query row: out_row (Dv), dq_row (D). */
 int naive_attention_row(const clattn_problem *p, const clattn_arrays *a, int64_t b, int64_t h, int64_t i,
                         float *out_row, float *dq_row);

@@ -269,6 +269,35 @@ int reference_forward(const clattn_problem *p, const clattn_arrays *a, double *o
     return 0;
 }
 
+int reference_max_logit(const clattn_problem *p, const clattn_arrays *a, double *max_logit)
+{
+    struct work w;
+    int64_t row = 0; /* counts (B,Hq,N) */
+    double size;
+
+    if (work_begin(&w, p, a, NULL) != 0) {
+        return -1;
+    }
+    for (int64_t b = 0; b < p->batch; b++) {
+        for (int64_t h = 0; h < p->q_heads; h++) {
+            for (int64_t i = 0; i < p->q_len; i++, row++) {
+                const int64_t hk = h / (p->q_heads / p->kv_heads), count = visible_keys(p, a, b, h, i, w.keys);
+                const float *q = host_row(&w.q, b, h, i);
+
+                max_logit[row] = -INFINITY;
+                for (int64_t t = 0; t < count; t++) {
+                    const int64_t j = w.keys[t];
+                    const double product = dot(q, host_row(&w.k, b, hk, j), p->qk_dim, &size);
+
+                    raise_to(&max_logit[row], score_of_pair(p, a, b, h, i, j, product));
+                }
+            }
+        }
+    }
+    work_end(&w);
+    return 0;
+}
+
 int reference_backward(const clattn_problem *p, const clattn_arrays *a, double *dq, double *dk, double *dv,
                        struct reference_sizes *sizes)
 {

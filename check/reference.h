@@ -40,6 +40,9 @@ struct reference_sizes {
 int reference_forward(const clattn_problem *p, const clattn_arrays *a, double *out, double *lse,
                       struct reference_sizes *sizes);
 
+/* max_logit (B,Hq,N): the largest S of each row, without a sink; -inf where none is visible. */
+int reference_max_logit(const clattn_problem *p, const clattn_arrays *a, double *max_logit);
+
 /* dq (B,Hq,N,D), dk (B,Hk,M,D), dv (B,Hk,M,Dv). Sets score, dq, dk and dv of `sizes`. Reads
  * a->dout. */
 int reference_backward(const clattn_problem *p, const clattn_arrays *a, double *dq, double *dk, double *dv,

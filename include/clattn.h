@@ -345,8 +345,10 @@ typedef struct clattn_score {
      * dv alone does not read it. Of a query that sees no key dlse is ignored and may be NaN. A
      * layer, which has no output lse, refuses 1. */
     int dlse;
-    /* 1: forward writes the largest score of each row to the tensor `max_logit`. No engine can yet: a
-     * plan with it is DEVICE_LIMIT. */
+
+    /* 1: forward writes the largest score of each row to the tensor `max_logit`: natural, after scale,
+     * softcap, bias, ALiBi and masks, without a sink; -inf for a query that sees no key. out and lse
+     * may differ in their last bits from those without it. */
     int max_logit;
 } clattn_score;
 
@@ -524,7 +526,8 @@ typedef struct clattn_tensors {
     /* backward: in   (B,Hq,N) float32, strides as of lse; with clattn_score.dlse, unless the plan
      * has no gradient but dv */
     clattn_tensor dlse;
-    /* forward: out   (B,Hq,N) float32, strides as of lse; with clattn_score.max_logit */
+    /* forward: out (NULL: not stored)   (B,Hq,N) float32, strides as of lse; with
+     * clattn_score.max_logit */
     clattn_tensor max_logit;
 } clattn_tensors;
 
@@ -550,8 +553,8 @@ CLATTN_API void clattn_tensors_init(clattn_tensors *tensors, size_t struct_size)
  * element size. Buffers that OpenCL allocates are aligned so. The origin of a sub-buffer, and the
  * address given with CL_MEM_USE_HOST_PTR, must be too.
  *
- * Forward reads q, k, v, mask, kv_lengths, alibi, bias and sink, and writes out and lse. Backward
- * (FlashAttention-2, Algorithm 2) also reads out, lse and dout, and writes every gradient of the
+ * Forward reads q, k, v, mask, kv_lengths, alibi, bias and sink, and writes out, lse and max_logit.
+ * Backward (FlashAttention-2, Algorithm 2) also reads out, lse and dout, and writes every gradient of the
  * plan: those of sum(dout out), plus sum(dlse lse) with clattn_score.dlse.
  *
  * On failure nothing is enqueued, with one exception: if OpenCL refuses a later kernel of the call,
@@ -691,7 +694,8 @@ typedef struct clattn_layer_tensors {
 
     clattn_tensor alibi; /* in   as in clattn_tensors; if the layer has slopes */
 
-    /* As in clattn_tensors. backward: dbias and dsink are computed if they are present. */
+    /* As in clattn_tensors. forward: max_logit, and backward: dbias and dsink, are computed if they
+     * are present. */
     clattn_tensor bias, dbias, sink, dsink, max_logit;
 } clattn_layer_tensors;
 
@@ -766,8 +770,8 @@ typedef struct clattn_const_array {
     size_t stride[4];
 } clattn_const_array;
 
-/* As clattn_tensors, member for member. In forward lse may be NULL, in backward any of dq, dk and
- * dv: what is NULL is not computed. */
+/* As clattn_tensors, member for member. In forward lse and max_logit may be NULL, in backward any
+ * gradient: what is NULL is not computed. */
 typedef struct clattn_arrays {
     size_t struct_size; /* sizeof(clattn_arrays) */
     clattn_const_array q, k, v, mask, kv_lengths;
@@ -818,7 +822,7 @@ CLATTN_API void clattn_run_info_init(clattn_run_info *info, size_t struct_size);
  * failure no output is written.
  *
  * Backward reads out and lse of an earlier forward. If either is NULL, it runs forward first, and
- * writes the one that is not NULL.
+ * writes the one that is not NULL, and max_logit.
  *    INVALID_ARGUMENT  also: a missing array, or no gradient requested
  *    and the errors of clattn_plan_create and clattn_enqueue_forward; OVERLAP is judged by host
  *    address */
@@ -827,8 +831,8 @@ CLATTN_API clattn_status clattn_run_forward(clattn_runner *runner, const clattn_
 CLATTN_API clattn_status clattn_run_backward(clattn_runner *runner, const clattn_problem *problem,
                                              const clattn_arrays *arrays, clattn_run_info *info);
 
-/* As clattn_layer_tensors, member for member, without `saved`. Arrays are contiguous, except mask,
- * kv_lengths and alibi, which have strides. */
+/* As clattn_layer_tensors, member for member, without `saved`. Arrays are contiguous, except those
+ * that have strides. */
 typedef struct clattn_layer_arrays {
     size_t struct_size; /* sizeof(clattn_layer_arrays) */
     int accumulate;
@@ -854,7 +858,7 @@ typedef struct clattn_layer_arrays {
 CLATTN_API void clattn_layer_arrays_init(clattn_layer_arrays *arrays, size_t struct_size);
 
 /* Runs a pass of the layer and waits for it, as clattn_run_forward and clattn_run_backward do.
- * Backward always runs forward first, and writes out unless it is NULL. */
+ * Backward always runs forward first, and writes out and max_logit unless they are NULL. */
 CLATTN_API clattn_status clattn_run_layer_forward(clattn_runner *runner, const clattn_layer *layer,
                                                   const clattn_layer_arrays *arrays, clattn_run_info *info);
 CLATTN_API clattn_status clattn_run_layer_backward(clattn_runner *runner, const clattn_layer *layer,

@@ -14,7 +14,8 @@
  *   npy_helper reference Q K V DOUT [word...]
  *       Compares results with the double reference, as clattn check does. Words:
  *       causal offset=X window=L,R scale=X softcap=X mask=F alibi=F bias=F sink=F dlse=F kvlen=F
- *       bnhd, dtype=f16|bf16 (the type of the stored results), and at least one result: out=F lse=F dq=F dk=F dv=F.
+ *       bnhd, dtype=f16|bf16 (the type of the stored results), and at least one result: out=F lse=F dq=F dk=F dv=F
+ *       dbias=F dsink=F max_logit=F.
  *   npy_helper layer X WQ WKV WO [word...]
  *       The same for a layer; see npy_layer.c.
  *
@@ -315,8 +316,9 @@ static void find_tolerances(const clattn_problem *p, const clattn_arrays *a, con
 {
     float *naive[CHECK_TENSORS];
     for (int i = 0; i < CHECK_TENSORS; i++) {
-        truth[i].tolerance = check_tolerance((enum check_tensor)i, i <= CHECK_LSE ? forward : backward,
-                                             truth[i].expected, (size_t)truth[i].count);
+        const int of_forward = i == CHECK_OUT || i == CHECK_LSE || i == CHECK_MAX_LOGIT;
+        truth[i].tolerance = check_tolerance((enum check_tensor)i, of_forward ? forward : backward, truth[i].expected,
+                                             (size_t)truth[i].count);
         naive[i] = take((size_t)truth[i].count * sizeof *naive[i]);
     }
     if (p->dtype == CLATTN_FLOAT32) {
@@ -327,7 +329,7 @@ static void find_tolerances(const clattn_problem *p, const clattn_arrays *a, con
         die("naive attention", "out of memory");
     }
     for (int i = 0; i < CHECK_TENSORS; i++) {
-        if (i != CHECK_LSE && i != CHECK_DSINK) {
+        if (i != CHECK_LSE && i != CHECK_DSINK && i != CHECK_MAX_LOGIT) {
             truth[i].tolerance =
                 check_tolerance_16((enum check_tensor)i, truth[i].tolerance,
                                    check_worst_error(naive[i], truth[i].expected, (size_t)truth[i].count));
@@ -341,7 +343,7 @@ static int compare(const char *path, bool bnhd, enum check_tensor tensor, const 
     const int64_t count = truth->count;
     int64_t dim[4];
     size_t index = 0;
-    float *found = load_bhnd(path, bnhd && tensor != CHECK_LSE, dim);
+    float *found = load_bhnd(path, bnhd && tensor != CHECK_LSE && tensor != CHECK_MAX_LOGIT, dim);
     if (dim[0] * dim[1] * dim[2] * dim[3] != count) {
         die(path, "wrong number of elements");
     }
@@ -377,7 +379,7 @@ static int reference(int argc, char **argv)
     p.v_dim = v[3];
     const int64_t q_rows = q[0] * q[1] * q[2], k_rows = k[0] * k[1] * k[2];
     const int64_t count[CHECK_TENSORS] = {q_rows * v[3],           q_rows, q_rows * q[3], k_rows * q[3], k_rows * v[3],
-                                          (int64_t)bias_count(&p), q[1]};
+                                          (int64_t)bias_count(&p), q[1],   q_rows};
     struct truth truth[CHECK_TENSORS];
     struct reference_sizes forward = {0}, backward = {0};
     for (int i = 0; i < CHECK_TENSORS; i++) {
@@ -388,7 +390,8 @@ static int reference(int argc, char **argv)
         reference_backward(&p, &a, truth[CHECK_DQ].expected, truth[CHECK_DK].expected, truth[CHECK_DV].expected,
                            &backward) != 0 ||
         (bias_count(&p) > 0 && reference_dbias(&p, &a, truth[CHECK_DBIAS].expected, &backward) != 0) ||
-        reference_dsink(&p, &a, truth[CHECK_DSINK].expected, NULL, &backward) != 0) {
+        reference_dsink(&p, &a, truth[CHECK_DSINK].expected, NULL, &backward) != 0 ||
+        reference_max_logit(&p, &a, truth[CHECK_MAX_LOGIT].expected) != 0) {
         die("reference", "out of memory");
     }
     find_tolerances(&p, &a, &forward, &backward, truth);

@@ -59,7 +59,7 @@ uninitialized)
         "b1 h1 n9 m9 d7/8 dtype=bf16 layout=packed" "b1 h2/1 n3 m40 d8 causal kvlen splits=2 tile=12x16 grad=none" \
         "b1 h1 n9 m17 d1 grad=dv" "b1 h1 n17 m19 d8 align=3 window=4,2 tile=12x16 data=nanpad" \
         "b1 h2 n9 m17 d8 causal alibi=varied:1,2" "b1 h2/1 n3 m17 d8 alibi=usual:1,2 kvlen" \
-        "b1 h2 n9 m17 d8 causal dlse"
+        "b1 h2 n9 m17 d8 causal dlse" "b1 h2/1 n3 m40 d8 maxlogit kvlen splits=2 tile=12x16 grad=none"
     finish
     ;;
 program)

@@ -124,6 +124,7 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_ARGUMENT, "allowed are 0 (no cap)", {SET(score.softcap, FLOAT_TOO_SMALL)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.dlse is 2", {SET(score.dlse, 2)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.dlse is -1", {SET(score.dlse, -1)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.max_logit is 2", {SET(score.max_logit, 2)}},
     {CLATTN_INVALID_SIZE, "problem.q_tile", {SET(q_tile, -1)}},
     {CLATTN_INVALID_SIZE, "problem.k_tile", {SET(k_tile, INT64_MIN)}},
     {CLATTN_INVALID_SIZE, "problem.kv_splits", {SET(kv_splits, -1)}},

@@ -30,6 +30,7 @@ static const char *const verified[] = {
     "b1 h2 n30 m30 d16 layout=packed grad=dk",
     "b1 h1 n30 m40 d16 layout=padded dtype=f16 grad=dq,dv",
     "b1 h2 n1 m64 d16 nolse",
+    "b1 h2 n9 m64 d16 causal align=-3 maxlogit",
     /* rows of dbias are longer than any other */
     "b1 h2 n20 m600 d16 causal bias=1,2,20,600 softcap=0.5 dlse sink=normal dtype=f16",
 };
@@ -65,6 +66,9 @@ static void compute(const struct test_case *c, struct data_set *data, enum data_
     if (c->problem.score.bias_dim[0] != 0) {
         assert_int_equal(reference_dbias(&c->problem, &arrays, tensor[SLOT_DBIAS - SLOT_OUT], NULL), 0);
     }
+    if (c->problem.score.max_logit) {
+        assert_int_equal(reference_max_logit(&c->problem, &arrays, tensor[SLOT_MAX_LOGIT - SLOT_OUT]), 0);
+    }
     if (c->problem.score.sinks) {
         assert_int_equal(reference_dsink(&c->problem, &arrays, tensor[SLOT_DSINK - SLOT_OUT], NULL, NULL), 0);
     }
@@ -86,10 +90,12 @@ static struct bench_verdict verify(const struct test_case *c, const struct data_
 
 static int is_verified(const struct test_case *c, int slot)
 {
-    static const unsigned pass[] = {CLATTN_FORWARD,     CLATTN_FORWARD,        CLATTN_BACKWARD_DQ,   CLATTN_BACKWARD_DK,
-                                    CLATTN_BACKWARD_DV, CLATTN_BACKWARD_DBIAS, CLATTN_BACKWARD_DSINK};
+    static const unsigned pass[] = {CLATTN_FORWARD,        CLATTN_FORWARD,     CLATTN_BACKWARD_DQ,
+                                    CLATTN_BACKWARD_DK,    CLATTN_BACKWARD_DV, CLATTN_BACKWARD_DBIAS,
+                                    CLATTN_BACKWARD_DSINK, CLATTN_FORWARD};
 
-    return (c->passes & pass[slot - SLOT_OUT]) != 0 && (slot != SLOT_LSE || c->want_lse);
+    return (c->passes & pass[slot - SLOT_OUT]) != 0 && (slot != SLOT_LSE || c->want_lse) &&
+           (slot != SLOT_MAX_LOGIT || c->problem.score.max_logit);
 }
 
 static void test_verify_passes(void **state)
@@ -109,8 +115,8 @@ static void test_verify_passes(void **state)
     }
 }
 
-/* Each tensor of each case 10% too large (but dbias and dsink, which are only looked at for NaN), and
- * then not written at all. */
+/* Each tensor of each case 10% too large (but dbias, dsink and max_logit, which are only looked at for
+ * NaN), and then not written at all. */
 static void test_verify_refuses(void **state)
 {
     (void)state;
@@ -118,7 +124,7 @@ static void test_verify_refuses(void **state)
         const struct test_case c = parse(verified[n]);
 
         for (int slot = SLOT_OUT; slot < SLOT_COUNT; slot++) {
-            const enum bench_pass pass = slot <= SLOT_LSE ? BENCH_FORWARD : BENCH_BACKWARD;
+            const enum bench_pass pass = slot <= SLOT_LSE || slot == SLOT_MAX_LOGIT ? BENCH_FORWARD : BENCH_BACKWARD;
             struct data_set data;
 
             if (!is_verified(&c, slot)) {

@@ -94,6 +94,9 @@ static void test_word(void **state)
     p.score.dlse = 1;
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(DLSE)));
     p = plain;
+    p.score.max_logit = 1;
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(MAX_LOGIT)));
+    p = plain;
     p.kv_splits = 1;
     assert_true(clattn__features(&p) == float32);
     p.kv_splits = 2;
@@ -105,9 +108,6 @@ static void test_word(void **state)
 static void test_named(void **state)
 {
     const uint64_t all = ((uint64_t)1 << FEATURE_COUNT) - 1;
-    const uint64_t none_yet =
-        CLATTN__CALL_OPTIONS & ~(CLATTN__FEATURE(SOFTCAP) | CLATTN__BIASES | CLATTN__FEATURE(SINKS) |
-                                 CLATTN__FEATURE(DLSE)); /* declared, and refused by every engine */
     int count = 0;
 
     (void)state;
@@ -120,7 +120,7 @@ static void test_named(void **state)
                 assert_true((solver->features & ~all) == 0 && solver->choose);
                 assert_true(solver->complete != NULL || !clattn__config_has_tiles(solver->kernel));
                 if (engine == CLATTN_ENGINE_SIMT || engine == CLATTN_ENGINE_CPU)
-                    assert_true(solver->features == (all & ~none_yet));
+                    assert_true(solver->features == all);
             }
         }
     assert_true(count >= 16);

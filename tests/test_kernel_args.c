@@ -88,6 +88,10 @@ static void check_engine(const struct device *device, clattn_engine engine, clat
     problem.score.dlse = 1;
     assert_true(check_plan(context, &problem, CLATTN_BACKWARD) >= 2);
     assert_true(check_plan(context, &problem, CLATTN_BACKWARD_DQ) >= 1);
+    problem.score.max_logit = 1;
+    assert_int_equal(check_plan(context, &problem, CLATTN_FORWARD), 2);
+    problem.kv_splits = 1;
+    assert_int_equal(check_plan(context, &problem, CLATTN_FORWARD), 1);
     clattn_context_destroy(context);
 }
 

@@ -45,6 +45,8 @@ static struct sample *sample_make(const char *line, clattn_dtype dtype)
     assert_int_equal(naive_attention(&c.problem, &a, s->naive[CHECK_OUT], s->naive[CHECK_DQ], s->naive[CHECK_DK],
                                      s->naive[CHECK_DV], NULL),
                      0);
+    assert_int_equal(naive_max_logit(&c.problem, &a, s->naive[CHECK_MAX_LOGIT]), 0);
+    assert_int_equal(reference_max_logit(&c.problem, &a, s->truth[CHECK_MAX_LOGIT]), 0);
     assert_int_equal(reference_forward(&c.problem, &a, s->truth[CHECK_OUT], s->truth[CHECK_LSE], &s->forward), 0);
     assert_int_equal(
         reference_backward(&c.problem, &a, s->truth[CHECK_DQ], s->truth[CHECK_DK], s->truth[CHECK_DV], &s->backward),
@@ -60,7 +62,9 @@ static const char *const lines[] = {
     "b2 h2/1 n6 m8 d5 mask=2,2,6,8 scale=-0.7",
     "b2 h4/1 n6 m6 d16 layout=packed mask=deadrows:1,1,6,6",
     "b3 h2 n5 m9 d8 mask=suffix:3,1,1,9 data=nanpad layout=broadcast",
-    "b1 h1 n4 m5 d8 kvlen=0",
+    "b1 h1 n4 m5 d8 kvlen=0 maxlogit",
+    "b2 h4/2 n6 m9 d4/3 causal kvlen maxlogit sink=large softcap=2 alibi=varied:2,4",
+    "b2 h2 n9 m5 d4 causal align=-3 bias=hide:2,2,9,5 scale=-0.7 maxlogit",
 };
 
 /* In float32, where rounding hardly matters, naive attention agrees with the reference. */
@@ -71,7 +75,8 @@ static void test_formulas(void **state)
         struct sample *s = sample_make(lines[l], CLATTN_FLOAT32);
 
         for (enum check_tensor n = CHECK_OUT; n < CHECK_TENSORS; n++) {
-            const struct reference_sizes *sizes = n == CHECK_OUT ? &s->forward : &s->backward;
+            const int of_forward = n == CHECK_OUT || n == CHECK_MAX_LOGIT;
+            const struct reference_sizes *sizes = of_forward ? &s->forward : &s->backward;
 
             if (n != CHECK_LSE && !(check_compare(n, sizes, s->naive[n], s->truth[n], s->count[n], NULL) <= 1.0)) {
                 fail_msg("%s: %s is not what the reference says", lines[l], check_tensor_name(n));

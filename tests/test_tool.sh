@@ -66,6 +66,14 @@ rm -f dbias.npy dq.npy
 expect 0 "" $backward --sink sink.npy --dsink dsink.npy
 that "$helper" reference q.npy k.npy v.npy dout.npy sink=sink.npy dsink=dsink.npy
 rm -f dsink.npy
+expect 0 "" $forward --causal --align -9 --max-logit max.npy --out out.npy
+that "$helper" reference q.npy k.npy v.npy dout.npy causal offset=-9 max_logit=max.npy out=out.npy
+expect 0 "" $backward --causal --align -9 --max-logit max2.npy --dv dv.npy
+that cmp max.npy max2.npy
+expect 0 "" forward --q q.bnhd.npy --k k.bnhd.npy --v v.bnhd.npy --layout bnhd --dtype f16 --causal --align -9 \
+    --max-logit max2.npy --out out.npy
+that "$helper" reference q.npy k.npy v.npy dout.npy causal offset=-9 max_logit=max2.npy
+rm -f max.npy max2.npy dv.npy
 both dtype=f16 --dtype f16
 both bias=bias.npy --bias bias.npy
 both "bias=plane.npy causal dtype=bf16" --bias plane.npy --causal --dtype bf16

@@ -87,6 +87,11 @@ with_context "mask=mask2.npy kvlen=lengths.npy" --mask mask2.npy --kv-len length
 expect 0 "warning: --kv-len long.npy: 1 of 2 lengths lie outside 0 to M = 13" $forward --kv-len long.npy --out out.npy
 that "$helper" $reference kvlen=long.npy out=out.npy
 
+expect 0 "" layer-forward $cross --causal --out out.npy --max-logit max.npy
+expect 0 "" layer-backward $cross --causal --dout dout.npy --dwo dwo.npy --max-logit max2.npy
+that cmp max.npy max2.npy
+rm -f max.npy max2.npy dwo.npy
+
 # As many heads as the library takes by default, and K and V with as many as Q.
 make wkv80.npy f4 80,24 13 small
 expect 0 "" layer-forward --x x.npy --wq wq.npy --wkv wkv80.npy --wo wo.npy --q-tile 7 --k-tile 5 --out out.npy

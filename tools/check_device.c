@@ -112,7 +112,7 @@ static void print_heading(void)
 {
     printf("%-14s %6s %6s   worst error / tolerance\n%-14s %6s %6s", "", "", "", "group", "cases", "passed");
     for (int i = 0; i < CHECK_TENSORS; i++) {
-        printf(" %8s", check_tensor_name((enum check_tensor)i));
+        printf(" %9s", check_tensor_name((enum check_tensor)i));
     }
     printf("\n");
 }
@@ -121,9 +121,9 @@ static void print_ratios(const double ratio[CHECK_TENSORS])
 {
     for (int i = 0; i < CHECK_TENSORS; i++) {
         if (ratio[i] < 0) {
-            printf(" %8s", "-");
+            printf(" %9s", "-");
         } else {
-            printf(" %8.2g", ratio[i]);
+            printf(" %9.2g", ratio[i]);
         }
     }
     printf("\n");

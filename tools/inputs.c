@@ -85,6 +85,7 @@ static void fill_problem(clattn_problem *p, const input_file *in, const options 
     p->dtype = o->dtype;
     p->score = o->score;
     p->score.dlse = in[IN_DLSE].path != NULL;
+    p->score.max_logit = o->max_logit != NULL;
     p->q_tile = o->q_tile;
     p->k_tile = o->k_tile;
     p->kv_splits = o->kv_splits;

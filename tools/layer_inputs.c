@@ -95,6 +95,7 @@ static void fill_layer(clattn_layer *layer, const input_file in[LAYER_INPUTS], c
     layer->kv_heads = o->kv_heads;
     layer->dim_head = (int64_t)in[LAYER_WQ].file.header.dim[0] / layer->heads;
     layer->score = o->score;
+    layer->score.max_logit = o->max_logit != NULL;
     layer->q_tile = o->q_tile;
     layer->k_tile = o->k_tile;
 }

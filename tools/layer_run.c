@@ -35,11 +35,23 @@ static void set_bias_output(output *out, const char *option, const char *path, c
     out->rank = 1;
 }
 
+/* (B,H,N) */
+static void set_max_logit(output *out, const char *path, const clattn_layer *layer)
+{
+    out->option = "--max-logit";
+    out->path = path;
+    out->rank = 3;
+    out->dim[0] = (uint64_t)layer->batch;
+    out->dim[1] = (uint64_t)layer->heads;
+    out->dim[2] = (uint64_t)layer->len;
+}
+
 static void set_outputs(run *r)
 {
     const options *o = r->o;
     const input_file *in = r->in;
     output *out = r->out;
+    set_max_logit(&out[10], o->max_logit, &r->layer);
     if (r->which == VERB_LAYER_FORWARD) {
         set_output(&out[0], "--out", o->out, &in[LAYER_X]);
         return;
@@ -65,6 +77,7 @@ static int place_outputs(run *r)
     float **const *members = r->which == VERB_LAYER_FORWARD ? forward : backward;
     const size_t count = r->which == VERB_LAYER_FORWARD ? 1 : sizeof backward / sizeof backward[0];
     int code = outputs_allocate(r->out);
+    a->max_logit.data = r->out[10].values;
     for (size_t i = 0; i < count; i++) {
         *members[i] = r->out[i].values;
     }

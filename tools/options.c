@@ -223,6 +223,7 @@ static const struct option_row {
     {FILE_OPTION(dlse), VERB_BACKWARD, 0, false},
     {FILE_OPTION(out), FORWARDS, FORWARDS, false},
     {FILE_OPTION(lse), VERB_FORWARD, 0, false},
+    {"max-logit", set_file, offsetof(options, max_logit), PASSES, 0, false},
     {FILE_OPTION(dq), VERB_BACKWARD, 0, false},
     {FILE_OPTION(dk), VERB_BACKWARD, 0, false},
     {FILE_OPTION(dv), VERB_BACKWARD, 0, false},

@@ -23,7 +23,8 @@ typedef enum verb {
 /* File names point into argv; NULL: not given. */
 typedef struct options {
     const char *q, *k, *v, *kv_len, *sink, *dout, *dlse; /* inputs */
-    const char *out, *lse, *dq, *dk, *dv, *dbias, *dsink;        /* outputs */
+    const char *out, *lse, *max_logit;                   /* outputs */
+    const char *dq, *dk, *dv, *dbias, *dsink;
 #define SCORE_FILE_PATH(slot, member, of, shape, whole, fewer, help) const char *member;
     SCORE_FILES(SCORE_FILE_PATH)
     const char *x, *context, *wq, *wkv, *wo, *bq, *bkv, *bo;         /* inputs of a layer */

@@ -8,7 +8,7 @@
 
 #include "input_files.h"
 
-#define MAX_OUTPUTS 10
+#define MAX_OUTPUTS 11
 
 typedef struct output {
     const char *option; /* "--out", for messages */

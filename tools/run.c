@@ -33,17 +33,24 @@ static void set_output(run *r, int index, const char *option, const char *path, 
     out->dim[3] = (uint64_t)depth;
 }
 
+/* A number for each query: always (B,H,N) float32. */
+static void set_row_output(run *r, int index, const char *option, const char *path)
+{
+    set_output(r, index, option, path, 1, 1, 1);
+    r->out[index].rank = 3;
+    r->out[index].dtype = CLATTN_FLOAT32;
+    r->out[index].dim[1] = (uint64_t)r->problem.q_heads;
+    r->out[index].dim[2] = (uint64_t)r->problem.q_len;
+}
+
 static void set_outputs(run *r)
 {
     const clattn_problem *p = &r->problem;
     const options *o = r->o;
+    set_row_output(r, 5, "--max-logit", o->max_logit);
     if (r->which == VERB_FORWARD) {
         set_output(r, 0, "--out", o->out, p->q_heads, p->q_len, p->v_dim);
-        set_output(r, 1, "--lse", o->lse, p->q_heads, p->q_len, 1);
-        r->out[1].rank = 3; /* always (B,H,N) float32 */
-        r->out[1].dtype = CLATTN_FLOAT32;
-        r->out[1].dim[1] = (uint64_t)p->q_heads;
-        r->out[1].dim[2] = (uint64_t)p->q_len;
+        set_row_output(r, 1, "--lse", o->lse);
     } else {
         set_output(r, 0, "--dq", o->dq, p->q_heads, p->q_len, p->qk_dim);
         set_output(r, 1, "--dk", o->dk, p->kv_heads, p->kv_len, p->qk_dim);
@@ -65,6 +72,7 @@ static int place_outputs(run *r)
     const clattn_problem *p = &r->problem;
     bool bnhd = r->o->bnhd;
     int code = outputs_allocate(r->out);
+    r->arrays.max_logit.data = r->out[5].values;
     if (r->which == VERB_FORWARD) {
         r->arrays.out = make_array(r->out[0].values, bnhd, p->q_heads, p->q_len, p->v_dim);
         r->arrays.lse.data = r->out[1].values;

@@ -28,6 +28,7 @@ static const char devices_text[] =
 #define PROBLEM_TEXT                                                                                                   \
     SCORE_FILES(SCORE_FILE_HELP)                                                                                       \
     "  --sink FILE       sinks, (H): a logit for each head that takes weight and has no key\n"                         \
+    "  --max-logit FILE  writes (B,H,N), the largest score of each query; -inf if it sees no key\n"                    \
     "  --kv-len FILE     int32 or int64 (B): number of keys of each batch; later keys are padding\n"                   \
     "  --causal          query i sees the keys j <= i + offset\n"                                                      \
     "  --align WHERE     bottom-right (offset = M - N, the default), top-left (offset = 0),\n"                         \
@@ -62,10 +63,11 @@ static const char devices_text[] =
 #define TYPED_FILES_TEXT                                                                                               \
     VERBOSE_TEXT "Input is .npy in C order, little-endian, float32 or float16, and is converted\n"                     \
                  "to --dtype. Output is float16 with --dtype f16, else float32 (NumPy has no bfloat16);\n"             \
-                 "lse is always float32.\n" WHOLE_TEXT
+                 "lse and max-logit are always float32.\n" WHOLE_TEXT
 
 static const char forward_text[] =
-    "usage: clattn forward --q FILE --k FILE --v FILE --out FILE [--lse FILE] [options]\n"
+    "usage: clattn forward --q FILE --k FILE --v FILE --out FILE [--lse FILE]\n"
+    "                      [--max-logit FILE] [options]\n"
     "\n"
     "out = softmax(scale Q K^T, masked) V.\n"
     "\n"

@@ -165,6 +165,7 @@ static clattn_status bind_tensors(struct launch *launch, unsigned pass, const cl
         launch->svm = launch->svm || tensor->svm;
     }
     call->store_lse = clattn__tensor_given(&tensors->lse);
+    call->store_max_logit = clattn__tensor_given(&tensors->max_logit);
     const size_t needed = clattn__workspace_bytes(plan, pass);
     clattn_status status = CLATTN_SUCCESS;
     if (needed)

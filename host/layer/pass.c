@@ -110,6 +110,7 @@ static void find_parts(struct clattn__layer_pass *pass, clattn_block saved)
 #define HAND_ON(slot, member, read, written, when, shape, elements) t->member = pass->tensors.member;
     CLATTN__SCORE_TENSORS(HAND_ON)
 #undef HAND_ON
+    t->max_logit = pass->tensors.max_logit;
 }
 
 clattn_status clattn__layer_pass_begin(struct clattn__layer_pass *pass, const clattn_layer_plan *plan, unsigned which,

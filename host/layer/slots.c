@@ -45,9 +45,9 @@ static const struct line {
 #define BLOCK(line, member, read, written, absent, when, m, n)                                                         \
     {#member, read, written, absent, when, TENSOR_SLOT_COUNT},
 #define TENSOR(line, member, ...) {#member, 0, 0, 0, ALWAYS, TENSOR_SLOT_##line},
-#define ATTENTION_GRADIENT(line, member, written) {#member, 0, written, written, ALWAYS, TENSOR_SLOT_##line},
-    CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR, ATTENTION_GRADIENT)
-#undef ATTENTION_GRADIENT
+#define ATTENTION_OUTPUT(line, member, written) {#member, 0, written, written, ALWAYS, TENSOR_SLOT_##line},
+    CLATTN__LAYER_TENSORS(BLOCK, BLOCK, TENSOR, ATTENTION_OUTPUT)
+#undef ATTENTION_OUTPUT
 #undef TENSOR
 #undef BLOCK
 };
@@ -75,7 +75,8 @@ static bool find_attention_slot(const clattn_layer *layer, size_t index, struct 
 {
     const clattn_problem problem = clattn__layer_problem(layer);
     struct clattn__tensor_slot all[TENSOR_SLOT_COUNT];
-    const size_t count = clattn__slots(&problem, lines[index].written ? CLATTN__GRADIENTS : CLATTN_FORWARD, all);
+    const bool gradient = lines[index].written == CLATTN_BACKWARD;
+    const size_t count = clattn__slots(&problem, gradient ? CLATTN__GRADIENTS : CLATTN_FORWARD, all);
     for (size_t i = 0; i < count; ++i) {
         *slot = all[i];
         slot->index = index;

@@ -8,13 +8,14 @@
 /* BLOCK(SLOT, member of clattn_layer_tensors and clattn_layer_arrays, passes that read it, passes
  * that write it, passes in which it may be absent, when the layer has it, rows, columns). A
  * DEVICE_BLOCK is a member of clattn_layer_tensors only. A TENSOR is attention's, as in its list, and
- * an ATTENTION_GRADIENT too, which may be absent. */
-#define CLATTN__LAYER_TENSORS(BLOCK, DEVICE_BLOCK, TENSOR, ATTENTION_GRADIENT)                                         \
+ * an ATTENTION_OUTPUT too, which the given pass writes and which may be absent. */
+#define CLATTN__LAYER_TENSORS(BLOCK, DEVICE_BLOCK, TENSOR, ATTENTION_OUTPUT)                                           \
     BLOCK(X, x, BOTH_PASSES, 0, 0, ALWAYS, rows, dim)                                                                  \
     BLOCK(CONTEXT, context, BOTH_PASSES, 0, 0, WITH_CONTEXT, keys, context_dim)                                        \
     CLATTN__SCORE_TENSORS(TENSOR)                                                                                      \
-    ATTENTION_GRADIENT(DBIAS, dbias, CLATTN_BACKWARD)                                                                  \
-    ATTENTION_GRADIENT(DSINK, dsink, CLATTN_BACKWARD)                                                                  \
+    ATTENTION_OUTPUT(DBIAS, dbias, CLATTN_BACKWARD)                                                                    \
+    ATTENTION_OUTPUT(DSINK, dsink, CLATTN_BACKWARD)                                                                    \
+    ATTENTION_OUTPUT(MAX_LOGIT, max_logit, CLATTN_FORWARD)                                                             \
     BLOCK(WQ, wq, BOTH_PASSES, 0, 0, ALWAYS, width, dim)                                                               \
     BLOCK(WKV, wkv, BOTH_PASSES, 0, 0, ALWAYS, kv_width, context_dim)                                                  \
     BLOCK(WO, wo, BOTH_PASSES, 0, 0, ALWAYS, dim, width)                                                               \

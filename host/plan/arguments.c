@@ -17,6 +17,7 @@ enum condition {
     IF_SUMS,
     IF_MAKES_DELTA,
     IF_OWN_DLSE,
+    IF_WHOLE_MAX_LOGIT,
     IF_TENSOR_MAPS,
     IF_FEATURES, /* of the first feature */
     CLATTN__FEATURE_LIST(IF_FEATURE)
@@ -80,6 +81,8 @@ static bool holds(enum condition when, const struct clattn__config *config)
         return traits & SOLVER_MAKES_DELTA;
     case IF_OWN_DLSE:
         return traits & SOLVER_MAKES_DELTA && config->compiled & CLATTN__FEATURE(DLSE);
+    case IF_WHOLE_MAX_LOGIT:
+        return config->splits <= 1 && config->compiled & CLATTN__FEATURE(MAX_LOGIT);
     case IF_TENSOR_MAPS:
         return traits & SOLVER_TENSOR_MAPS;
     }

@@ -27,11 +27,11 @@ static clattn_array array_at(const clattn_layer_arrays *arrays, size_t index)
 #define TENSOR(slot, member, ...)                                                                                      \
     case LAYER_##slot:                                                                                                 \
         return clattn__input_array(&arrays->member);
-#define ATTENTION_GRADIENT(slot, member, written)                                                                      \
+#define ATTENTION_OUTPUT(slot, member, written)                                                                        \
     case LAYER_##slot:                                                                                                 \
         return arrays->member;
-        CLATTN__LAYER_TENSORS(BLOCK, DEVICE_BLOCK, TENSOR, ATTENTION_GRADIENT)
-#undef ATTENTION_GRADIENT
+        CLATTN__LAYER_TENSORS(BLOCK, DEVICE_BLOCK, TENSOR, ATTENTION_OUTPUT)
+#undef ATTENTION_OUTPUT
 #undef TENSOR
 #undef DEVICE_BLOCK
 #undef BLOCK

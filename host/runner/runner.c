@@ -97,21 +97,22 @@ struct run {
     clattn_run_info info;
 };
 
-/* Lists the arrays of the pass. A backward without out or lse computes them on the device. */
+/* Lists the arrays of the passes. A backward without out or lse runs forward too, and has both on the
+ * device. */
 static clattn_status bind_arrays(struct run *run, const clattn_problem *problem, const clattn_arrays *arrays,
-                                 unsigned pass)
+                                 unsigned passes)
 {
-    const bool backward = pass != CLATTN_FORWARD;
+    const bool backward = passes != CLATTN_FORWARD;
     struct clattn__transfer *transfer = &run->transfer;
-    transfer->count = clattn__slots(problem, pass, transfer->slots);
+    transfer->count = clattn__slots(problem, passes, transfer->slots);
     for (size_t i = 0; i < transfer->count; ++i) {
         struct clattn__tensor_slot *slot = &transfer->slots[i];
         const bool made = slot->index == TENSOR_SLOT_OUT || slot->index == TENSOR_SLOT_LSE;
         transfer->arrays[i] = clattn__array_at(arrays, slot->index);
-        if (!transfer->arrays[i].data && !slot->optional && !(backward && made))
+        if (backward && made)
+            slot->optional = false;
+        else if (!transfer->arrays[i].data && !slot->optional)
             return clattn__fail(CLATTN_INVALID_ARGUMENT, "array %s is missing: its data is NULL", slot->name);
-        if (backward && made && (!arrays->out.data || !arrays->lse.data))
-            slot->use = TENSOR_OUTPUT; /* forward runs first */
     }
     return clattn__transfer_bind(transfer);
 }
@@ -181,10 +182,9 @@ static clattn_status run_kernels(struct run *run, unsigned passes)
 static clattn_status run_passes(struct run *run, const clattn_problem *problem, const clattn_arrays *arrays,
                                 unsigned passes)
 {
-    const unsigned pass = passes & CLATTN__GRADIENTS ? passes & CLATTN__GRADIENTS : CLATTN_FORWARD;
     clattn_status status = make_plan(run, problem, passes);
     if (!status)
-        status = bind_arrays(run, problem, arrays, pass);
+        status = bind_arrays(run, problem, arrays, passes);
     double start = clattn__seconds_now();
     if (!status)
         status = upload(run);

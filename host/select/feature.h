@@ -38,13 +38,14 @@ enum { CLATTN__FEATURE_LIST(CLATTN__FEATURE_NUMBER) FEATURE_COUNT };
 
 /* Those whose numbers are at the end of struct call, which other kernels do not get. */
 #define CLATTN__CALL_OPTIONS                                                                                           \
-    (CLATTN__BIASES | CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(SINKS) | CLATTN__FEATURE(DLSE) |               \
+    (CLATTN__BIASES | CLATTN__FEATURE(SOFTCAP) | CLATTN__FEATURE(SINKS) | CLATTN__FEATURE(DLSE) |                      \
      CLATTN__FEATURE(MAX_LOGIT))
 
 /* Groups of features. SCORES is what kernels/attention/ does to a score in every engine. */
 #define CLATTN__SCORES                                                                                                 \
     (CLATTN__DIAGONALS | CLATTN__FEATURE(KEY_LENGTHS) | CLATTN__FEATURE(WINDOW) | CLATTN__FEATURE(ALIBI) |             \
-     CLATTN__FEATURE(SOFTCAP) | CLATTN__BIASES | CLATTN__FEATURE(SINKS) | CLATTN__FEATURE(DLSE))
+     CLATTN__FEATURE(SOFTCAP) | CLATTN__BIASES | CLATTN__FEATURE(SINKS) | CLATTN__FEATURE(DLSE) |                      \
+     CLATTN__FEATURE(MAX_LOGIT))
 #define CLATTN__BIASES (CLATTN__FEATURE(BIAS) | CLATTN__FEATURE(BIAS_FLOAT32))
 #define CLATTN__16_BITS (CLATTN__FEATURE(FLOAT16) | CLATTN__FEATURE(BFLOAT16))
 #define CLATTN__DIAGONALS (CLATTN__FEATURE(CAUSAL) | CLATTN__FEATURE(TOP_LEFT) | CLATTN__FEATURE(OFFSET))

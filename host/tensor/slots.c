@@ -68,7 +68,7 @@ size_t clattn__slots(const clattn_problem *problem, unsigned pass, struct clattn
         slot->name = line->name;
         slot->index = i;
         slot->use = line->written & pass ? TENSOR_OUTPUT : TENSOR_INPUT;
-        slot->optional = i == TENSOR_SLOT_LSE && slot->use == TENSOR_OUTPUT;
+        slot->optional = (i == TENSOR_SLOT_LSE && slot->use == TENSOR_OUTPUT) || i == TENSOR_SLOT_MAX_LOGIT;
         slot->elements = line->elements;
         slot->element_bytes = element_bytes(line->elements, problem);
         memcpy(slot->count, extents[i].dim, sizeof slot->count);

@@ -81,6 +81,7 @@ struct call {
     arg_float softcap;
     arg_float softcap_step;  /* scale of Q K^T / softcap */
     arg_float product_scale; /* of Q K^T, with a softcap or a bias */
+    arg_int store_max_logit;
 #endif
 };
 

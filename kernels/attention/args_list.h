@@ -6,8 +6,8 @@
  *
  * `when`: the feature that must be compiled in for the kernel to have the argument; IF_NAME for a
  * feature NAME of CLATTN__COMPILED (host/select/feature.h). `kind`: its type, see parameters.cl.
- * The host may pass NULL for kv_lengths and lse, as flags in struct call say, and for dout of
- * tensor_map in a forward. Kernels that read tensors through tensor maps have the tensors as
+ * The host may pass NULL for kv_lengths, lse and max_logit, as flags in struct call say, and for dout
+ * of tensor_map in a forward. Kernels that read tensors through tensor maps have the tensors as
  * arguments too: a driver may rely on seeing every buffer that a kernel reads. */
 #ifndef CLATTN_ARGS_LIST_H
 #define CLATTN_ARGS_LIST_H
@@ -82,6 +82,16 @@
 #else
 #define HAS_IF_OWN_DLSE 0
 #endif
+#if defined(MAX_LOGIT) && MAX_LOGIT
+#define HAS_IF_MAX_LOGIT 1
+#else
+#define HAS_IF_MAX_LOGIT 0
+#endif
+#if HAS_IF_MAX_LOGIT && HAS_IF_WHOLE
+#define HAS_IF_WHOLE_MAX_LOGIT 1
+#else
+#define HAS_IF_WHOLE_MAX_LOGIT 0
+#endif
 
 /* ---- the lists ---- */
 
@@ -106,6 +116,13 @@
 #define DLSE_INPUT(ARG, when) ARG(when, FLOATS, dlse)
 #endif
 
+/* The largest logits, for kernels that store rows. A kernel without MAX_LOGIT has no such name. */
+#if defined(__OPENCL_C_VERSION__) && !HAS_IF_MAX_LOGIT
+#define MAX_LOGIT_OUTPUT(ARG, when)
+#else
+#define MAX_LOGIT_OUTPUT(ARG, when) ARG(when, FLOATS_OUT, max_logit)
+#endif
+
 /* Inputs of a softmax besides Q and K. Kernels pass them on as one struct score_inputs
  * (parameters.cl). */
 #define SCORE_INPUTS(ARG)                                                                                              \
@@ -125,6 +142,7 @@
     SCORE_ARGS(ARG)                                                                                                    \
     ARG(IF_WHOLE, TENSOR_OUT, out)                                                                                     \
     ARG(IF_WHOLE, FLOATS_OUT, lse)                                                                                     \
+    MAX_LOGIT_OUTPUT(ARG, IF_WHOLE_MAX_LOGIT)                                                                          \
     ARG(IF_SPLIT, FLOATS_OUT, partials)                                                                                \
     ARG(IF_TENSOR_MAPS, BYTES_OUT, tensor_maps)
 
@@ -132,7 +150,8 @@
     ARG(ALWAYS, FLOATS, partials)                                                                                      \
     SINK_INPUT(ARG)                                                                                                    \
     ARG(ALWAYS, TENSOR_OUT, out)                                                                                       \
-    ARG(ALWAYS, FLOATS_OUT, lse)
+    ARG(ALWAYS, FLOATS_OUT, lse)                                                                                       \
+    MAX_LOGIT_OUTPUT(ARG, IF_MAX_LOGIT)
 
 #define GRADIENT_ARGS(ARG)                                                                                             \
     SCORE_ARGS(ARG)                                                                                                    \

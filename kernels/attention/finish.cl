@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a forward stores its rows: O and L of all keys, or with SPLIT the O, m and l of its split. */
+/* How a forward stores its rows: O, L and the largest logits of all keys, or with SPLIT the O, m and
+ * l of its split. */
 #ifndef FINISH_CL
 #define FINISH_CL
 
@@ -26,6 +27,29 @@ INLINE void output_layout(struct layout *at, const struct call *a, const struct 
     else
         query_layout(at, a, &a->out, job->batch, job->head, query_count(a, job->batch), a->Dv);
 }
+
+#if HAS_IF_WHOLE_MAX_LOGIT
+
+#define MAX_LOGIT_PARAMETER , __global float *max_logit
+#define MAX_LOGIT_ARGUMENT , max_logit
+
+/* Stores the largest logits (largest_logits). */
+INLINE void store_max_logits(const ACC lane_f *logit, const struct call *a, const struct job *job,
+                             __global float *max_logit, const struct span *rows)
+{
+    struct layout at;
+    if (!a->store_max_logit || job->out_block != 0)
+        return;
+    query_layout(&at, a, &a->max_logit, job->batch, job->head, query_count(a, job->batch), 1);
+    store_stat(logit, max_logit, &at, job->first, rows);
+}
+
+#else
+
+#define MAX_LOGIT_PARAMETER
+#define MAX_LOGIT_ARGUMENT
+
+#endif
 
 /* Stores m and l of a split, or L, now in m (finish_rows). */
 INLINE void store_row_stats(const ACC lane_f *m, const ACC lane_f *l, const struct call *a, const struct job *job,

@@ -92,6 +92,10 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward(PARAM
         finish_row_totals(l, total_l, factor, &rows);
     }
     reduce_sum(l, reduce_tile, &rows);
+#if HAS_IF_WHOLE_MAX_LOGIT
+    largest_logits(factor, m, &a, &rows);
+    store_max_logits(factor, &a, &job, max_logit, &rows);
+#endif
     output_factors(factor, m, l, &a, &rows SINK_ARGUMENTS(&given, &job));
     store_output(O, factor, reduce_tile, to, &out_at, job.first, job.out_block * OUT_BLOCK, &rows);
     finish_rows(m, l, &a, &rows SINK_ARGUMENTS(&given, &job));

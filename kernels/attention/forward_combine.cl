@@ -135,5 +135,10 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void forward_combine
             store_quad(to, d, a.Dv, factor == 0.0f ? (float4)(0.0f) : of.O * factor);
         if (a.store_lse && d == 0 && lane == 0)
             lse[a.lse.offset + b * a.lse.batch + h * a.lse.head + i * a.lse.row] = FINISH_LSE(&a, of.most, of.l);
+#if HAS_IF_MAX_LOGIT
+        if (a.store_max_logit && d == 0 && lane == 0)
+            max_logit[a.max_logit.offset + b * a.max_logit.batch + h * a.max_logit.head + i * a.max_logit.row] =
+                finish_max_logit(&a, of.most);
+#endif
     }
 }

@@ -69,6 +69,14 @@ INLINE lane_f finish_lse(const struct call *a, lane_f m, lane_f l)
     return l == 0.0f ? (lane_f)(-INFINITY) : score_and_log(a, m, log2(l / a->headroom) * M_LN2_F);
 }
 
+#if HAS_IF_MAX_LOGIT
+/* The largest score of a row in natural units; -inf for a row that sees no key. */
+INLINE lane_f finish_max_logit(const struct call *a, lane_f m)
+{
+    return score_and_log(a, m, (lane_f)(0.0f));
+}
+#endif
+
 #if HAS_IF_SINKS
 /* The sink of a row is one more score, without a key. Sums then are relative to the larger of m and
  * the sink, so that no weight exceeds 1; `lead`: the sink minus m, in natural units. The sink is

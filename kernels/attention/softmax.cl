@@ -2,7 +2,7 @@
 /* The online softmax of a row tile (FlashAttention-2, Algorithm 1). For each row: m, the maximum of
  * S so far; l, the sum of P = headroom exp2(scale_log2 (S - m)) over the scores that this work-item
  * has. With RESCALES_LATE, rescaling is skipped until the maximum grows by more than RESCALE_SLACK
- * powers of two.
+ * powers of two, unless the largest logit is wanted: m then is the maximum itself.
  *
  * `headroom` is a power of two, which changes no bit of a result. With it, a sum of P V over all
  * keys is no larger than the largest V, which float32 holds. P of a row's largest score is
@@ -55,7 +55,7 @@ INLINE bool softmax_scores(ACC lane_f *S, ACC lane_f *row_max, const struct call
  * S (weight_shift). Returns the factor that rescales l and O. */
 INLINE lane_f follow_maximum(ACC lane_f *m, ACC lane_f *row_max, const struct call *a, bool full, int r)
 {
-#if RESCALES_LATE
+#if RESCALES_LATE && !HAS_IF_MAX_LOGIT
     const lane_f m_new = powers_of_score(a, row_max[r] - m[r]) > RESCALE_SLACK ? row_max[r] : m[r];
 #else
     const lane_f m_new = lane_max(m[r], row_max[r]);
@@ -163,6 +163,16 @@ INLINE void output_factors(ACC lane_f *factor, const ACC lane_f *m, const ACC la
         factor[r] = SPLIT ? 1.0f / largest_weight(a, m[r]) : finish_output(l[r]);
 #endif
 }
+
+#if HAS_IF_WHOLE_MAX_LOGIT
+/* Sets `logit` to the largest logits, which m is before finish_rows. They are stored before O, as
+ * registers then hold neither L nor factors. */
+INLINE void largest_logits(ACC lane_f *logit, const ACC lane_f *m, const struct call *a, const struct span *rows)
+{
+    FOR_ROWS (r, rows)
+        logit[r] = finish_max_logit(a, m[r]);
+}
+#endif
 
 /* Replaces m by L, or with SPLIT l by its partial result. Not together with output_factors, as both
  * at once would take registers from the visit. */

@@ -74,6 +74,7 @@ struct draw_configuration draw_configuration(clattn_engine engine, uint64_t seed
     c.bias = one_in(&r, 4);
     c.sinks = one_in(&r, 4);
     c.dlse = one_in(&r, 4);
+    c.max_logit = one_in(&r, 4);
     return c;
 }
 
@@ -199,6 +200,7 @@ struct test_case draw_problem(const struct draw_configuration *from, uint64_t se
         c.passes |= c.passes & CLATTN_BACKWARD && one_in(&r, 2) ? CLATTN_BACKWARD_DSINK : 0u;
     }
     c.problem.score.dlse = from->dlse;
+    c.problem.score.max_logit = from->max_logit;
     if (from->alibi) {
         c.problem.score.alibi_dim[0] = one_in(&r, 2) ? c.problem.batch : 1;
         c.problem.score.alibi_dim[1] = one_in(&r, 4) ? 1 : c.problem.q_heads;

@@ -25,6 +25,7 @@ struct draw_configuration {
     int bias;
     int sinks;
     int dlse;
+    int max_logit;
     unsigned passes; /* planned */
     int64_t q_tile, k_tile, splits;
     struct draw_range queries, keys;

@@ -72,6 +72,10 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_decod
     output_layout(&out_at, &a, &job);
     reduce_sum(l, exchange, &rows);
     join_stats(m, l, weight, stats, &a);
+#if HAS_IF_WHOLE_MAX_LOGIT
+    largest_logits(factor, m, &a, &rows);
+    store_max_logits(factor, &a, &job, max_logit, &rows);
+#endif
     output_factors(factor, m, l, &a, &rows SINK_ARGUMENTS(&given, &job));
     FOR_ROWS (r, &rows)
         weight[r] *= factor[r];

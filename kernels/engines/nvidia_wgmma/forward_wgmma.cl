@@ -201,15 +201,19 @@ INLINE void visit_tiles(struct consumer *c, float *S, float *O, float *m, float 
         release_stage(p->q_empty);
 }
 
-/* Divides O by l and writes O and L. */
+/* Divides O by l and writes O, L and the largest logits. */
 INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call *a, const struct span *rows,
-                       __global stored *out, __global float *lse SINK_INPUTS)
+                       __global stored *out, __global float *lse MAX_LOGIT_PARAMETER SINK_INPUTS)
 {
     ROW_VALUES(factor);
     struct layout out_at;
     struct job job;
     job_of_work(&job, w);
     output_layout(&out_at, a, &job);
+#if HAS_IF_WHOLE_MAX_LOGIT
+    largest_logits(factor, m, a, rows);
+    store_max_logits(factor, a, &job, max_logit, rows);
+#endif
     reduce_sum(l, 0, rows);
     output_factors(factor, m, l, a, rows SINK_ARGUMENTS(given, &job));
     finish_rows(m, l, a, rows SINK_ARGUMENTS(given, &job));
@@ -218,7 +222,7 @@ INLINE void store_tile(float *O, float *m, float *l, WORK *w, const struct call 
 }
 
 INLINE void do_work(struct consumer *c, float *S, const struct smem_layout *p, WORK *w, const struct call *a,
-                    const struct score_inputs *given, __global stored *out, __global float *lse)
+                    const struct score_inputs *given, __global stored *out, __global float *lse MAX_LOGIT_PARAMETER)
 {
     OUTPUT(O);
     ROW_VALUES(m);
@@ -231,11 +235,11 @@ INLINE void do_work(struct consumer *c, float *S, const struct smem_layout *p, W
     }
     if (w->count > 0)
         visit_tiles(c, S, O, m, l, p, w, a, given);
-    store_tile(O, m, l, w, a, &c->rows, out, lse SINK_INPUTS_OF(given));
+    store_tile(O, m, l, w, a, &c->rows, out, lse MAX_LOGIT_ARGUMENT SINK_INPUTS_OF(given));
 }
 
 INLINE void consume(const struct smem_layout *p, const struct call *a, const struct score_inputs *given,
-                    const __global int *kv_lengths, __global stored *out, __global float *lse)
+                    const __global int *kv_lengths, __global stored *out, __global float *lse MAX_LOGIT_PARAMETER)
 {
     SCORES(S);
     const int number = warp_uniform((int)get_local_id(0) / 128);
@@ -250,14 +254,14 @@ INLINE void consume(const struct smem_layout *p, const struct call *a, const str
         barrier_wait(p->work_full + 8 * at.stage, at.parity);
         if (!w->more)
             break;
-        do_work(&c, S, p, w, a, given, out, lse);
+        do_work(&c, S, p, w, a, given, out, lse MAX_LOGIT_ARGUMENT);
         warp_barrier();
         release_stage(p->work_empty + 8 * at.stage);
     }
 #else
     struct work_tile w;
     find_work(&w, a, group_number(a), kv_lengths);
-    do_work(&c, S, p, &w, a, given, out, lse);
+    do_work(&c, S, p, &w, a, given, out, lse MAX_LOGIT_ARGUMENT);
 #endif
     if (c.turn == 1)
         await(&c); /* the last turn, not yet awaited */
@@ -279,7 +283,7 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_wgmma
     barrier(CLK_LOCAL_MEM_FENCE);
     if (get_local_id(0) < CONSUMER_ITEMS) {
         TAKE_REGISTERS(CONSUMER_REGISTERS);
-        consume(&p, &a, &given, kv_lengths, out, lse);
+        consume(&p, &a, &given, kv_lengths, out, lse MAX_LOGIT_ARGUMENT);
     } else {
         GIVE_REGISTERS(PRODUCER_REGISTERS);
         if (get_local_id(0) == CONSUMER_ITEMS)

@@ -86,6 +86,10 @@ __kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void forward_decod
     output_layout(&out_at, &a, &job);
     barrier(CLK_LOCAL_MEM_FENCE);
     join_groups(m, l, weight, items_tile, p_tile, &a);
+#if HAS_IF_WHOLE_MAX_LOGIT
+    largest_logits(factor, m, &a, &rows);
+    store_max_logits(factor, &a, &job, max_logit, &rows);
+#endif
     output_factors(factor, m, l, &a, &rows SINK_ARGUMENTS(&given, &job));
     FOR_ROWS (r, &rows)
         store_row(O + OUT(r, 0), weight[r] * factor[r], (__local float *)pool, to, &out_at, job.first + r, d_out);
