@@ -268,7 +268,7 @@ typedef enum clattn_align {
     CLATTN_ALIGN_OFFSET = 2        /* offset = clattn_score.offset, of either sign */
 } clattn_align;
 
-#define CLATTN_MAX_HEAD_DIM 512 /* largest D and Dv */
+#define CLATTN_MAX_HEAD_DIM 576 /* largest D and Dv: multi-head latent attention has D = 576 and Dv = 512 */
 
 /* How q, k, v, out and their gradients are stored. Sums and the softmax are float32 on every
  * device. Engines that multiply by 16-bit matrix instructions (nvidia_..) round P and dS to dtype

@@ -91,7 +91,8 @@ static void check_rules(const struct clattn__device *device, const clattn_proble
         HOLDS(c->engine == CLATTN_ENGINE_SIMT && c->kernel == KERNEL_FORWARD && c->stationary_resident);
         HOLDS(c->tile_rows <= 16 && (c->tile_rows & (c->tile_rows - 1)) == 0);
         HOLDS(c->tile_cols % c->ty == 0 && keys >= 2 && keys % c->strip == 0 && (keys <= c->tx || keys % c->tx == 0));
-        HOLDS(c->out_block % (4 * c->tx) == 0 && c->out_block >= p->v_dim && c->depth_step % 8 == 0 && c->unroll > 0);
+        HOLDS(c->out_block % (4 * c->tx) == 0 && c->out_block >= p->v_dim && c->out_block <= CLATTN_MAX_HEAD_DIM);
+        HOLDS(c->depth_step % 8 == 0 && c->unroll > 0);
         HOLDS(c->group_size == (size_t)(c->tx * c->ty) && c->group_size >= 64 && c->group_size <= 256);
     } else if (c->engine == CLATTN_ENGINE_SIMT) {
         HOLDS(c->tx % 4 == 0 && c->tile_rows % c->ty == 0 && c->tile_cols % c->tx == 0 && c->tile_rows % 4 == 0 &&
@@ -224,7 +225,8 @@ static void test_every_head_dim(void **state)
 
 static void test_every_device(void **state)
 {
-    static const int depths[] = {1, 8, 16, 17, 31, 32, 59, 64, 80, 96, 111, 128, 129, 192, 256, 257, 300, 511, 512};
+    static const int depths[] = {1,   8,   16,  17,  31,  32,  59,  64,  80,  96,  111,
+                                 128, 129, 192, 256, 257, 300, 511, 512, 513, 544, 576};
 
     (void)state;
     for (size_t n = 0; n < ARRAY_SIZE(devices); n++) {
@@ -235,6 +237,30 @@ static void test_every_device(void **state)
                 check_problem(&devices[n], &p, 1000);
             }
         }
+    }
+}
+
+/* The decode schedule takes every depth. Latent attention: 16 query heads share a key of 576 and a value of 512. */
+static void test_decode_depths(void **state)
+{
+    static const int depths[] = {1, 64, 200, 256, 257, 512, 513, 544, 576}, rows[] = {1, 2, 4, 5, 16};
+    const size_t pairs = ARRAY_SIZE(depths) * ARRAY_SIZE(depths), problems = pairs * ARRAY_SIZE(rows);
+
+    (void)state;
+    for (size_t i = 0; i < 3 * problems; i++) {
+        const struct clattn__device *device = &devices[5];
+        struct clattn__config config = {.kernel = KERNEL_FORWARD};
+        const struct clattn__config *c = &config;
+        clattn_problem problem =
+            make_problem(1, 5000, depths[i % ARRAY_SIZE(depths)], depths[i / ARRAY_SIZE(depths) % ARRAY_SIZE(depths)]);
+        const clattn_problem *p = &problem;
+
+        problem.q_heads = rows[i / pairs % ARRAY_SIZE(rows)];
+        problem.kv_heads = 1;
+        problem.dtype = (clattn_dtype)(i / problems);
+        check_problem(device, p, 1000);
+        assert_true(clattn__config_choose(device, CLATTN_ENGINE_SIMT, p, 0, &config));
+        HOLDS(c->decode);
     }
 }
 
@@ -304,9 +330,8 @@ static void test_splits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_head_dim),
-        cmocka_unit_test(test_every_device),
-        cmocka_unit_test(test_lengths_and_tiles),
+        cmocka_unit_test(test_every_head_dim), cmocka_unit_test(test_every_device),
+        cmocka_unit_test(test_decode_depths),  cmocka_unit_test(test_lengths_and_tiles),
         cmocka_unit_test(test_splits),
     };
 

@@ -177,10 +177,9 @@ static void test_local_memory(void **state)
         int64_t length;
         int q_len, qk_dim, v_dim;
         clattn_dtype dtype;
-    } problems[] = {{100, 100, 8, 40, CLATTN_FLOAT32},
-                    {300000, 100, 160, 24, CLATTN_FLOAT16},
-                    {1000, 1, 72, 64, CLATTN_FLOAT16},
-                    {1000, 1, 64, 136, CLATTN_FLOAT32}};
+    } problems[] = {{100, 100, 8, 40, CLATTN_FLOAT32},   {300000, 100, 160, 24, CLATTN_FLOAT16},
+                    {1000, 1, 72, 64, CLATTN_FLOAT16},   {1000, 1, 64, 136, CLATTN_FLOAT32},
+                    {1000, 1, 576, 576, CLATTN_FLOAT16}, {100, 100, 576, 512, CLATTN_FLOAT32}};
     const struct device *device = *state;
     clattn_options options = CLATTN_OPTIONS_INIT;
     struct compared compared = {.id = device->id};

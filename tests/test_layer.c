@@ -20,6 +20,7 @@ static const char *const cases[] = {
     "b1 n2 m1300 e8 h1 d8 only=dwq", /* few queries, many keys: attention's forward needs a workspace */
     "b1 n7 e24",                     /* 8 heads of 64 */
     "b1 n7 e5 h8",                   /* dim_head by default */
+    "b1 n5 m9 e24 c40 h2/1 d576",    /* the largest */
     /* subsets of the gradients */
     "b2 n7 m9 e24 c40 h4/2 d8 only=dx", "b2 n7 m9 e24 c40 h4/2 d8 only=dcontext",
     "b2 n7 m9 e24 c40 h4/2 d8 only=dwq accumulate", "b2 n7 m9 e24 c40 h4/2 d8 only=dwkv",

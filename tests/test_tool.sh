@@ -258,8 +258,8 @@ make bad.npy f4 2,4,33 1
 bad_q "shape (2, 4, 33); allowed: 4 dimensions (B,H,N,D)"
 make bad.npy f4 0,4,33,12 1
 bad_q "shape (0, 4, 33, 12); allowed: no dimension of 0"
-make bad.npy f4 1,1,2,513 1
-bad_q "shape (1, 1, 2, 513); allowed: a last dimension of at most 512"
+make bad.npy f4 1,1,2,577 1
+bad_q "shape (1, 1, 2, 577); allowed: a last dimension of at most 576"
 
 # bad_shape OPTION TYPE SHAPE TEXT: another file for this option is refused.
 bad_shape() {
@@ -280,7 +280,7 @@ bad_shape k f4 2,2,47,11 "found D = 11; allowed: 12, as --q has it"
 bad_shape k f4 2,3,47,12 "shape (2, 3, 47, 12); allowed: heads that divide 4, the number of heads of --q"
 bad_shape v f4 2,2,46,8 "--v bad.npy: shape (2, 2, 46, 8), found M = 46; allowed: 47, as --k has it"
 bad_shape v f4 2,1,47,8 "found Hk = 1; allowed: 2, as --k has it"
-bad_shape v f4 2,2,47,600 "allowed: a last dimension of at most 512"
+bad_shape v f4 2,2,47,600 "allowed: a last dimension of at most 576"
 bad_shape dout f4 2,4,33,12 "--dout bad.npy: shape (2, 4, 33, 12), found Dv = 12; allowed: 8, as --v has it"
 bad_shape dout f4 2,4,32,8 "found N = 32; allowed: 33, as --q has it"
 bad_shape dlse f4 2,4,32 "--dlse bad.npy: shape (2, 4, 32), found N = 32; allowed: 33, as --q has it"

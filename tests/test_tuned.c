@@ -133,7 +133,7 @@ static void test_garbage(void **state)
     assert_int_equal(count_with(line.chars, "=forward", "=sideways"), 0);
     assert_int_equal(count_with(line.chars, "=forward", "=delta"), 0);
     assert_int_equal(count_with(line.chars, "D=64", "D=0"), 0);
-    assert_int_equal(count_with(line.chars, "D=64", "D=513"), 0);
+    assert_int_equal(count_with(line.chars, "D=64", "D=577"), 0);
     assert_int_equal(count_with(line.chars, "D=64", "D=6x"), 0);
     assert_int_equal(count_with(line.chars, "D=64", "D=-4"), 0);
     assert_int_equal(count_with(line.chars, "D=64", "D="), 0);

@@ -50,7 +50,7 @@ static int draw(const struct clattn__tunable *tunable, uint32_t *state)
 static clattn_problem draw_problem(uint32_t *state)
 {
     static const int64_t lengths[] = {1, 3, 16, 40, 100, 5000, (int64_t)1 << 40};
-    static const int64_t depths[] = {1, 8, 40, 64, 128, 512};
+    static const int64_t depths[] = {1, 8, 40, 64, 128, 512, 576};
     clattn_problem p = CLATTN_PROBLEM_INIT;
 
     p.batch = 1 + next(state) % 3;

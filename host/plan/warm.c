@@ -9,7 +9,7 @@
 #include "opencl/program.h"
 
 enum {
-    SCRATCH_BYTES = 1 << 20, /* a row of 512 floats; two floats for each of 2^16 batches */
+    SCRATCH_BYTES = 1 << 20, /* a row of CLATTN_MAX_HEAD_DIM floats; two floats for each of 2^16 batches */
     /* PoCL compiles once for launches with fewer work-items, and once for larger ones. */
     SMALL_ITEMS = 65535
 };

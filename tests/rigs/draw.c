@@ -40,6 +40,20 @@ static int64_t draw_depth(struct check_random *r)
     return one_in(r, 8) ? PICK(deep, r) : one_in(r, 3) ? PICK(odd, r) : PICK(usual, r);
 }
 
+/* Depths that take long to compile, now and then: by their own sequence, which leaves other draws as
+ * they are. */
+static void deepen(struct draw_configuration *c, uint64_t seed)
+{
+    static const int64_t deepest[] = {320, 512, 513, 544, 576};
+    struct check_random r = start(seed / DRAW_PROBLEMS, 3);
+
+    if (is_of_matrices(c->engine) || !one_in(&r, 40)) {
+        return;
+    }
+    c->d = PICK(deepest, &r);
+    c->dv = one_in(&r, 2) ? PICK(deepest, &r) : c->dv;
+}
+
 struct draw_configuration draw_configuration(clattn_engine engine, uint64_t seed)
 {
     static const struct draw_range queries[] = {{1, 4}, {5, 16}, {17, 32}, {33, 64}, {65, 300}, {65, 300}};
@@ -75,6 +89,7 @@ struct draw_configuration draw_configuration(clattn_engine engine, uint64_t seed
     c.sinks = one_in(&r, 4);
     c.dlse = one_in(&r, 4);
     c.max_logit = one_in(&r, 4);
+    deepen(&c, seed);
     return c;
 }
 

@@ -97,7 +97,7 @@ static bool cpu_choose(const struct clattn__device *device, const clattn_problem
                                  swapped ? keys : queries, swapped ? problem->k_tile : problem->q_tile);
     c->block_cols = clattn__min_int(c->tile_rows / c->lanes, c->lanes == 16 ? 4 : 2);
     c->tile_cols = cpu_tile_cols(c->block_rows, swapped ? queries : keys, swapped ? problem->q_tile : problem->k_tile);
-    cpu_set_depth_step(problem, 512, c);
+    cpu_set_depth_step(problem, CLATTN_MAX_HEAD_DIM, c);
     cpu_fit(most, problem, c);
     c->local_bytes = cpu_local_bytes(c);
     return c->local_bytes <= most && !(fused && (!c->stationary_resident || c->out_block < clattn__output_depth(c)));

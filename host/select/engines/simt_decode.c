@@ -6,8 +6,10 @@
 enum { MOST_ROWS = 16 };
 
 /* Preferred tiles: a row serves up to `most` query rows with D and Dv up to `depth`. chunk_bytes is
- * the staged part of a key's row; strips are in keys, at most 4 with float32. Measured on an H200,
- * see bench/NOTES.md: few work-items with many loads in flight are faster than many. */
+ * the staged part of a key's row; strips are in keys, at most 4 with float32. A row is passed over
+ * if its output block, a multiple of 4 tx, is deeper than any V: with Dv past 512 those of powers of
+ * two leave work-items idle. Measured on an H200, see bench/NOTES.md: few work-items with many loads
+ * in flight are faster than many. */
 static const struct decode_row {
     int most, depth, tile_cols, tx, ty, chunk_bytes, strip, unroll;
 } decode_rows[] = {
@@ -19,8 +21,10 @@ static const struct decode_row {
     {MOST_ROWS, 128, 128, 32, 2, 128, 4, 2},
     {4, 256, 128, 32, 2, 128, 8, 2},
     {MOST_ROWS, 256, 64, 64, 2, 128, 4, 2},
-    {4, 512, 128, 64, 1, 128, 8, 2},
-    {MOST_ROWS, 512, 64, 128, 1, 128, 4, 2},
+    {4, 576, 128, 64, 1, 128, 8, 2},
+    {4, 576, 64, 48, 2, 128, 8, 2},
+    {MOST_ROWS, 576, 64, 128, 1, 128, 4, 2},
+    {MOST_ROWS, 576, 64, 72, 1, 128, 4, 2},
     {MOST_ROWS, 128, 32, 32, 2, 64, 4, 2},
     /* clang-format on */
 };
@@ -111,6 +115,8 @@ bool clattn__decode_choose(const struct clattn__device *device, const clattn_pro
         if (row->most < tile_rows || row->depth < depth || !decode_adds_up(problem, row->ty))
             continue;
         decode_fill(row, problem, config);
+        if (config->out_block > CLATTN_MAX_HEAD_DIM)
+            continue;
         if (config->local_bytes <= device->local_bytes && config->group_size <= device->max_group && (*attempt)-- == 0)
             return true;
     }
