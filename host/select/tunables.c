@@ -19,7 +19,7 @@ const struct clattn__tunable clattn__tunables[] = {
     {"LANES", AT(lanes), CLATTN_ENGINE_CPU, 4, 16, STEP_NONE},
     {"BLOCK_ROWS", AT(block_rows), CLATTN_ENGINE_CPU, 1, 16, STEP_NONE},
     {"BLOCK_COLS", AT(block_cols), CLATTN_ENGINE_CPU, 1, 8, STEP_DOUBLE},
-    {"TX", AT(tx), CLATTN_ENGINE_SIMT, 4, 128, STEP_DOUBLE},
+    {"TX", AT(tx), CLATTN_ENGINE_SIMT, 4, CLATTN_MAX_HEAD_DIM / 4, STEP_DOUBLE},
     {"TY", AT(ty), CLATTN_ENGINE_SIMT, 1, 64, STEP_DOUBLE},
     {"STRIP", AT(strip), CLATTN_ENGINE_SIMT, 2, 4096, STEP_DOUBLE},
     {"WARPS", AT(warps), CLATTN_ENGINE_NVIDIA_MMA, 1, 16, STEP_DOUBLE},

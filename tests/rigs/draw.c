@@ -41,13 +41,13 @@ static int64_t draw_depth(struct check_random *r)
 }
 
 /* Depths that take long to compile, now and then: by their own sequence, which leaves other draws as
- * they are. */
+ * they are. Not in float32: the rounding of sums of so many terms may exceed its tolerance. */
 static void deepen(struct draw_configuration *c, uint64_t seed)
 {
     static const int64_t deepest[] = {320, 512, 513, 544, 576};
     struct check_random r = start(seed / DRAW_PROBLEMS, 3);
 
-    if (is_of_matrices(c->engine) || !one_in(&r, 40)) {
+    if (is_of_matrices(c->engine) || c->dtype == CLATTN_FLOAT32 || !one_in(&r, 25)) {
         return;
     }
     c->d = PICK(deepest, &r);
