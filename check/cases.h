@@ -126,6 +126,18 @@ extern const struct case_line case_lines[];
  * count). Returns the number of cases in the tier. Every call gives the same cases. */
 size_t case_table(enum case_tier tier, struct test_case *cases, size_t capacity);
 
+/* ---- several options (cases_pairs.c) ---- */
+
+/* Every pair of two options' values is in one of these few cases, which have all options; they are the table's group
+ * "pairs". As case_table, also the next. */
+size_t case_covering(struct test_case *cases, size_t capacity);
+
+/* Every pair in a case of its own, whose other options have their defaults. */
+size_t case_pairs(struct test_case *cases, size_t capacity);
+
+/* A case whose options all have values drawn from the seed. */
+struct test_case case_mix(uint64_t seed);
+
 /* Keeps every `parts`-th case, starting at the `part`-th (counted from 1, at most `parts`). Returns
  * the number kept. */
 size_t case_part(struct test_case *cases, size_t count, size_t part, size_t parts);

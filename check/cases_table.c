@@ -379,6 +379,26 @@ static void add_dtype(struct table *t, const char *name, clattn_dtype dtype)
     t->slice = CLATTN_FLOAT32;
 }
 
+/* Groups that are lines alone; the last name is NULL. */
+static void add_lists(struct table *t, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        t->group = *names;
+        add_lines(t);
+    }
+}
+
+static void add_covering(struct table *t)
+{
+    struct test_case cases[64];
+    const size_t count = case_covering(cases, COUNT(cases));
+
+    t->group = "pairs";
+    for (size_t n = 0; n < count && n < COUNT(cases); n++) {
+        add_now(t, &cases[n]);
+    }
+}
+
 size_t case_table(enum case_tier tier, struct test_case *cases, size_t capacity)
 {
     struct table t = {.tier = tier, .cases = cases, .capacity = capacity};
@@ -388,26 +408,11 @@ size_t case_table(enum case_tier tier, struct test_case *cases, size_t capacity)
         add_lines(&t);
         groups[n].add(&t);
     }
-    t.group = "splits"; /* lines alone, and the next two */
-    add_lines(&t);
-    t.group = "alibi";
-    add_lines(&t);
-    t.group = "busy";
-    add_lines(&t);
+    add_lists(&t, (const char *const[]){"splits", "alibi", "busy", NULL});
     add_dtype(&t, "float16", CLATTN_FLOAT16);
     add_dtype(&t, "bfloat16", CLATTN_BFLOAT16);
-    t.group = "window";
-    add_lines(&t);
-    t.group = "softcap";
-    add_lines(&t);
-    t.group = "bias";
-    add_lines(&t);
-    t.group = "sinks";
-    add_lines(&t);
-    t.group = "dlse";
-    add_lines(&t);
-    t.group = "maxlogit";
-    add_lines(&t);
+    add_lists(&t, (const char *const[]){"window", "softcap", "bias", "sinks", "dlse", "maxlogit", NULL});
+    add_covering(&t);
     return t.count;
 }
 

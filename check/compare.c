@@ -258,9 +258,20 @@ static void compute_truth(struct comparison *x, struct truth *truth)
     }
 }
 
+/* As P in double is 0 only for hidden pairs, a query that sees a key has an element of out that is not 0, and a key
+ * that is seen one of dV. */
+static int is_zero(const double *row, size_t depth)
+{
+    size_t d = 0;
+
+    while (d < depth && row[d] == 0.0) {
+        d++;
+    }
+    return d == depth;
+}
+
 /* 1 when the row belongs to a query that sees no key or to a key that no query sees: it must then
- * be exactly 0. Such a query has the L of its sink, and others a larger one. A key is seen if its row of
- * dV is not 0, as P in double is 0 only for hidden pairs. */
+ * be exactly 0. Such a query has the L of its sink; so has one whose sink is far above its scores, in double. */
 static int is_hidden(const struct comparison *x, const struct truth *truth, enum check_tensor tensor, size_t row)
 {
     const clattn_problem *p = &x->c->problem;
@@ -269,17 +280,13 @@ static int is_hidden(const struct comparison *x, const struct truth *truth, enum
 
     if (tensor == CHECK_OUT || tensor == CHECK_DQ) {
         data_arrays(&x->set, &arrays);
-        return truth->tensor[CHECK_LSE][row] == sink_of_head(p, &arrays, (int64_t)row / p->q_len % p->q_heads);
+        return truth->tensor[CHECK_LSE][row] == sink_of_head(p, &arrays, (int64_t)row / p->q_len % p->q_heads) &&
+               is_zero(truth->tensor[CHECK_OUT] + row * depth, depth);
     }
     if (tensor == CHECK_LSE || tensor == CHECK_MAX_LOGIT || tensor == CHECK_DBIAS || tensor == CHECK_DSINK) {
         return 0;
     }
-    for (size_t d = 0; d < depth; d++) {
-        if (truth->tensor[CHECK_DV][row * depth + d] != 0.0) {
-            return 0;
-        }
-    }
-    return 1;
+    return is_zero(truth->tensor[CHECK_DV] + row * depth, depth);
 }
 
 static struct check_tolerance tolerance_of(const struct comparison *x, enum check_tensor tensor,

@@ -5,6 +5,8 @@
 #   cases     the case table on engines cpu and simt with PoCL's optimiser, as users' kernels are
 #             compiled; the small tier on nvidia_mma; engine cpu with other tiles; more on oclgrind, and
 #             more faults in the layer's calls
+#   pairs     every pair of two options on engines cpu and simt, and on all three engines cases whose options are
+#             drawn; the seed is the date
 #   random    random problems, 15 minutes per engine; the seed is the date
 #   fuzz      libFuzzer on tuned rows and on .npy files, 15 minutes each
 #   offline   every configuration of the built-in tables for nine GPUs, and the kernel lint of all cases
@@ -28,7 +30,7 @@ failed() {
     status=1
 }
 
-# table ENGINE [VARIABLE=VALUE ...] TIER: the case table, with separate caches.
+# table ENGINE [VARIABLE=VALUE ...] TIER|--ARGUMENT: cases, with separate caches.
 table() (
     engine=$1
     shift
@@ -39,7 +41,10 @@ table() (
         export "${1?}"
         shift
     done
-    run "$tests/test_cases" "--tier=$1"
+    case $1 in
+    --*) run "$tests/test_cases" "$1" ;;
+    *) run "$tests/test_cases" "--tier=$1" ;;
+    esac
     exit $status
 )
 
@@ -54,6 +59,21 @@ cases() {
         LD_PRELOAD="$keep_small" tiny || status=1
     run ctest --test-dir build --output-on-failure --no-tests=error -R "$nightly_tests"
     wait $simt || failed "table simt"
+}
+
+pairs() {
+    without=POCL_EXTRA_BUILD_FLAGS=-cl-opt-disable
+    (
+        table cpu $without --pairs && table cpu $without "--mixes=$day,100"
+    ) &
+    cpu=$!
+    table simt $without --pairs || status=1
+    wait $cpu || failed "pairs on cpu"
+    table simt $without "--mixes=$day,30" &
+    simt=$!
+    table nvidia_mma $without CLATTN_TEST_DTYPE=f16 "CLATTN_TEST_BUILD_OPTIONS=-DPTX_FILE=<$PWD/check/emulated_ptx.cl>" \
+        LD_PRELOAD="$keep_small" "--mixes=$day,30" || status=1
+    wait $simt || failed "mixes on simt"
 }
 
 random() {
@@ -91,10 +111,10 @@ export CLATTN_TEST_NIGHTLY=1
 day=$(date +%Y%m%d)
 seconds=${CLATTN_NIGHTLY_SECONDS:-900}
 [ $# -gt 0 ] || set -- help
-[ "$*" != all ] || set -- cases random fuzz offline intel
+[ "$*" != all ] || set -- cases pairs random fuzz offline intel
 for part in "$@"; do
     case $part in
-    cases | random | fuzz | offline | intel) ;;
+    cases | pairs | random | fuzz | offline | intel) ;;
     *)
         sed -n -e '1,2d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$0" >&2
         exit 2
@@ -110,6 +130,7 @@ for part in "$@"; do
     began=$(date +%s)
     case $part in
     cases) cases ;;
+    pairs) pairs ;;
     random) random ;;
     fuzz) fuzz ;;
     offline) offline ;;

@@ -2,6 +2,9 @@
 /* Runs test cases on a device.
  *
  *   test_cases [--tier=tiny|quick|full]        the table (default: quick), one test per group
+ *   test_cases --group=NAME                    one group of the table
+ *   test_cases --pairs                         every pair of two options
+ *   test_cases --mixes=SEED,COUNT              cases whose options are drawn, the first from this seed
  *   test_cases b1 h1 n7 m9 d8 causal ...       one case: the line that a failure prints
  *   test_cases --lines LINE ...                several cases in one context, one test each: the self-test of
  *                                              an engine runs once
@@ -231,6 +234,74 @@ static int run_tier(const struct device *device, enum case_tier tier)
     return status;
 }
 
+/* One group of the table. */
+static int run_group(const struct device *device, const char *name)
+{
+    const size_t count = case_table(TIER_FULL, NULL, 0);
+    struct test_case *cases = calloc(count, sizeof *cases);
+    size_t kept = 0;
+    int status = EXIT_FAILURE;
+
+    if (cases != NULL) {
+        case_table(TIER_FULL, cases, count);
+        for (size_t n = 0; n < count; n++) {
+            if (strcmp(cases[n].group, name) == 0) {
+                cases[kept++] = cases[n];
+            }
+        }
+        if (kept == 0) {
+            failed(name, "is no group of the table");
+        } else if (set_dtype(cases, kept) && set_tile(cases, kept)) {
+            status = run_cases(device, cases, kept);
+        }
+    }
+    free(cases);
+    return status;
+}
+
+static int run_pairs(const struct device *device)
+{
+    const size_t count = case_pairs(NULL, 0);
+    struct test_case *cases = calloc(count, sizeof *cases);
+    int status = EXIT_FAILURE;
+
+    if (cases != NULL) {
+        case_pairs(cases, count);
+        if (set_dtype(cases, count) && set_tile(cases, count)) {
+            status = run_cases(device, cases, count);
+        }
+    }
+    free(cases);
+    return status;
+}
+
+/* SEED,COUNT */
+static int run_mixes(const struct device *device, const char *text)
+{
+    unsigned long long seed;
+    struct test_case *cases;
+    int status = EXIT_FAILURE;
+    unsigned count;
+    char end;
+
+    if (sscanf(text, "%llu,%u%c", &seed, &count, &end) != 2 || count < 1 || count > 100000) {
+        failed("--mixes", "takes a seed and a number of cases, as in --mixes=7,100");
+        return EXIT_FAILURE;
+    }
+    cases = calloc(count, sizeof *cases);
+    if (cases != NULL) {
+        for (unsigned n = 0; n < count; n++) {
+            cases[n] = case_mix(seed + n);
+        }
+        print_message("seeds %llu to %llu\n", seed, seed + count - 1);
+        if (set_dtype(cases, count) && set_tile(cases, count)) {
+            status = run_cases(device, cases, count);
+        }
+    }
+    free(cases);
+    return status;
+}
+
 /* The arguments as one line: a case may be given with or without quotes. Returns 0 when it is too long. */
 static int join(int count, char **words, char line[CASE_LINE_SIZE])
 {
@@ -296,6 +367,15 @@ static int run(const struct device *device, int argc, char **argv)
         if (argc == 2 && strcmp(argv[1], tiers[n]) == 0) {
             return run_tier(device, (enum case_tier)n);
         }
+    }
+    if (argc == 2 && strncmp(argv[1], "--group=", 8) == 0) {
+        return run_group(device, argv[1] + 8);
+    }
+    if (argc == 2 && strcmp(argv[1], "--pairs") == 0) {
+        return run_pairs(device);
+    }
+    if (argc == 2 && strncmp(argv[1], "--mixes=", 8) == 0) {
+        return run_mixes(device, argv[1] + 8);
     }
     if (strcmp(argv[1], "--lines") == 0) {
         return run_lines(device, argc - 2, argv + 2);
