@@ -122,6 +122,8 @@ static const struct problem_row bad_problems[] = {
     {CLATTN_INVALID_ARGUMENT, "problem.score.softcap is inf", {SET(score.softcap, FLOAT_INFINITY)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.softcap is -2.5e+38", {SET(score.softcap, FLOAT_TOO_LARGE)}},
     {CLATTN_INVALID_ARGUMENT, "allowed are 0 (no cap)", {SET(score.softcap, FLOAT_TOO_SMALL)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.sinks is 2", {SET(score.sinks, 2)}},
+    {CLATTN_INVALID_ARGUMENT, "problem.score.sinks is -1", {SET(score.sinks, -1)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.dlse is 2", {SET(score.dlse, 2)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.dlse is -1", {SET(score.dlse, -1)}},
     {CLATTN_INVALID_ARGUMENT, "problem.score.max_logit is 2", {SET(score.max_logit, 2)}},
@@ -191,11 +193,36 @@ static void test_passes(void **state)
         assert_status(clattn_plan_create(device->context, &p, bad[n], &plan), CLATTN_INVALID_ARGUMENT, "passes");
         assert_null(plan);
     }
-    clattn_plan *plan = POISON;
+}
 
-    assert_status(clattn_plan_create(device->context, &p, CLATTN_BACKWARD_DSINK, &plan), CLATTN_INVALID_ARGUMENT,
-                  "passes has CLATTN_BACKWARD_DSINK, but problem.score.sinks is 0");
-    assert_null(plan);
+/* A gradient of what the problem has not, alone and beside others: the message names both. The other of the two
+ * options does not stand in for it. */
+static void test_gradients_of_nothing(void **state)
+{
+    static const char no_bias[] = "passes has CLATTN_BACKWARD_DBIAS, but problem.score.bias_dim is 0";
+    static const char no_sinks[] = "passes has CLATTN_BACKWARD_DSINK, but problem.score.sinks is 0";
+    static const struct {
+        unsigned passes;
+        const char *part;
+        struct problem_row problem;
+    } rows[] = {
+        {CLATTN_BACKWARD_DBIAS, no_bias, {.changes = {SET(score.dlse, 1)}}},
+        {CLATTN_BACKWARD | CLATTN_BACKWARD_DBIAS, no_bias, {.changes = {SET(score.bias_float32, 1)}}},
+        {CLATTN_BACKWARD_DBIAS | CLATTN_BACKWARD_DSINK, no_bias, {.changes = {SET(score.sinks, 1)}}},
+        {CLATTN_BACKWARD_DSINK, no_sinks, {.changes = {SET(score.dlse, 1)}}},
+        {CLATTN_FORWARD | CLATTN_BACKWARD | CLATTN_BACKWARD_DSINK, no_sinks, {.changes = {SET(score.causal, 1)}}},
+        {CLATTN_BACKWARD_DBIAS | CLATTN_BACKWARD_DSINK, no_sinks, {.changes = {BIAS(1, 1, 7, 9)}}},
+    };
+    const struct device *device = *state;
+
+    for (size_t n = 0; n < COUNT_OF(rows); n++) {
+        const clattn_problem p = changed_problem(scene_problem(), &rows[n].problem);
+        clattn_plan *plan = POISON;
+
+        assert_status(clattn_plan_create(device->context, &p, rows[n].passes, &plan), CLATTN_INVALID_ARGUMENT,
+                      rows[n].part);
+        assert_null(plan);
+    }
 }
 
 /* ---- options and devices ---- */
@@ -410,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_problems),
         cmocka_unit_test(test_passes),
+        cmocka_unit_test(test_gradients_of_nothing),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_device_of_another_context),
         cmocka_unit_test(test_no_such_device),

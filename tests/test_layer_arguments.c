@@ -90,7 +90,10 @@ static const struct row bad_layers[] = {
     {CLATTN_INVALID_ARGUMENT, "mask_dim[2]", {MASK(2, 4, 9, 7)}},
     {CLATTN_INVALID_ARGUMENT, "mask_dim[3]", {MASK(2, 1, 7, 0)}},
     {CLATTN_INVALID_ARGUMENT, "mask_dim[3]", {NO_CONTEXT, SET(context_dim, 0), MASK(1, 1, 7, 9)}}, /* M is 7 */
-    {CLATTN_INVALID_ARGUMENT, "layer.score.dlse is 1", {SET(score.dlse, 1)}},
+    {CLATTN_INVALID_ARGUMENT, "layer.score.dlse is 1; allowed is 0: lse is no output of a layer", {SET(score.dlse, 1)}},
+    {CLATTN_INVALID_ARGUMENT, "score.sinks is 2", {SET(score.sinks, 2)}},
+    {CLATTN_INVALID_ARGUMENT, "score.softcap", {SET(score.softcap, FLOAT_NAN)}},
+    {CLATTN_INVALID_ARGUMENT, "score.bias_dim[1] is 0", {SET(score.bias_dim[0], 1)}},
     {CLATTN_INVALID_SIZE, "q_tile", {SET(q_tile, -1)}},
     {CLATTN_INVALID_SIZE, "k_tile", {SET(k_tile, INT64_MIN)}},
 };
