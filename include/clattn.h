@@ -289,7 +289,9 @@ CLATTN_API void clattn_float_to_bfloat16(const float *from, uint16_t *to, size_t
 CLATTN_API void clattn_bfloat16_to_float(const uint16_t *from, float *to, size_t count);
 
 /* How a score is computed from a query and a key, and which scores are masked: the members that a
- * problem and a layer share. 0 is the default of every member. */
+ * problem and a layer share. 0 is the default of every member. All options may be combined; their
+ * order is scale, softcap, bias, ALiBi, all that hides, sinks. docs/variants.md has each of them
+ * with a picture, its cost and an example. */
 typedef struct clattn_score {
     /* factor of Q K^T: 0 for 1/sqrt(D), or 1.2e-38 to 2.35e38 in magnitude, of either sign */
     float scale;
