@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each kernel's parameters match the arguments that the host sets: compares names and order with
- * those that the built kernels report, for plans with and without masks, splits and gradients.
+ * those that the built kernels report, for plans with and without masks, splits, options and gradients.
  * lint_kernels.sh checks the other kernels by preprocessor. And a kernel's local memory is what the
  * host counts, in configurations for devices of several kinds. */
 #include "device.h"
@@ -52,6 +52,40 @@ static size_t check_plan(clattn_context *context, const clattn_problem *problem,
     return count;
 }
 
+static void set_bias(clattn_problem *problem)
+{
+    problem->score.bias_dim[0] = problem->score.bias_dim[1] = 1;
+    problem->score.bias_dim[2] = problem->q_len;
+    problem->score.bias_dim[3] = problem->kv_len;
+}
+
+/* Each option of a score alone, then all at once, beside what the problem has. */
+static void check_options(clattn_context *context, clattn_problem problem)
+{
+    const clattn_score before = problem.score;
+
+    problem.score = (clattn_score)CLATTN_DEFAULT_SCORE;
+    problem.score.softcap = 2.0f;
+    assert_int_equal(check_plan(context, &problem, CLATTN_FORWARD), 2);
+    assert_true(check_plan(context, &problem, CLATTN_BACKWARD) >= 2);
+    problem.score = (clattn_score)CLATTN_DEFAULT_SCORE;
+    set_bias(&problem);
+    assert_int_equal(check_plan(context, &problem, CLATTN_FORWARD), 2);
+    assert_true(check_plan(context, &problem, CLATTN_BACKWARD | CLATTN_BACKWARD_DBIAS) >= 3);
+    assert_int_equal(check_plan(context, &problem, CLATTN_BACKWARD_DBIAS), 2);
+    assert_int_equal(check_plan(context, &problem, CLATTN_BACKWARD_DV), 1);
+    problem.score = (clattn_score)CLATTN_DEFAULT_SCORE;
+    problem.score.dlse = 1;
+    assert_true(check_plan(context, &problem, CLATTN_FORWARD | CLATTN_BACKWARD) >= 4);
+    assert_int_equal(check_plan(context, &problem, CLATTN_BACKWARD_DV), 1);
+    problem.score = before;
+    problem.score.softcap = 2.0f;
+    set_bias(&problem);
+    assert_int_equal(check_plan(context, &problem, CLATTN_FORWARD), 2);
+    assert_true(check_plan(context, &problem, CLATTN_BACKWARD | CLATTN_BACKWARD_DBIAS | CLATTN_BACKWARD_DSINK) >= 4);
+    assert_int_equal(check_plan(context, &problem, CLATTN_BACKWARD_DBIAS | CLATTN_BACKWARD_DSINK), 3);
+}
+
 static void check_engine(const struct device *device, clattn_engine engine, clattn_dtype dtype)
 {
     clattn_options options = CLATTN_OPTIONS_INIT;
@@ -90,6 +124,7 @@ static void check_engine(const struct device *device, clattn_engine engine, clat
     assert_true(check_plan(context, &problem, CLATTN_BACKWARD_DQ) >= 1);
     problem.score.max_logit = 1;
     assert_int_equal(check_plan(context, &problem, CLATTN_FORWARD), 2);
+    check_options(context, problem);
     problem.kv_splits = 1;
     assert_int_equal(check_plan(context, &problem, CLATTN_FORWARD), 1);
     clattn_context_destroy(context);
@@ -141,6 +176,13 @@ static void compare_local(struct compared *compared, const struct clattn__config
                  (int)config->local_bytes, options);
 }
 
+static void compare_choice(struct compared *compared, const struct clattn__device *device, clattn_engine engine,
+                           const clattn_problem *problem, struct clattn__config config)
+{
+    if (clattn__config_choose(device, engine, problem, 0, &config))
+        compare_local(compared, &config);
+}
+
 static void compare_problem(struct compared *compared, const struct clattn__device *device, clattn_engine engine,
                             const clattn_problem *problem)
 {
@@ -154,15 +196,20 @@ static void compare_problem(struct compared *compared, const struct clattn__devi
         {.kernel = KERNEL_DELTA},
         {.kernel = KERNEL_DSINK},
     };
+    clattn_problem with_sinks = *problem;
 
     for (size_t i = 0; i < ARRAY_SIZE(firsts); ++i) {
-        struct clattn__config config = firsts[i];
-        clattn_problem with_sinks = *problem;
+        with_sinks.score.sinks = firsts[i].kernel == KERNEL_DSINK;
+        if (firsts[i].kernel != KERNEL_BACKWARD_FUSED || clattn__config_backward_fused(device, engine, problem))
+            compare_choice(compared, device, engine, &with_sinks, firsts[i]);
+    }
+    for (int shape = 0; shape < 4; ++shape) { /* the sums of dbias are scores, rows, columns or a number */
+        clattn_problem with_bias = *problem;
 
-        with_sinks.score.sinks = config.kernel == KERNEL_DSINK;
-        if ((config.kernel != KERNEL_BACKWARD_FUSED || clattn__config_backward_fused(device, engine, problem)) &&
-            clattn__config_choose(device, engine, &with_sinks, 0, &config))
-            compare_local(compared, &config);
+        with_bias.score.bias_dim[0] = with_bias.score.bias_dim[1] = 1;
+        with_bias.score.bias_dim[2] = shape & 1 ? problem->q_len : 1;
+        with_bias.score.bias_dim[3] = shape & 2 ? problem->kv_len : 1;
+        compare_choice(compared, device, engine, &with_bias, (struct clattn__config){.kernel = KERNEL_DBIAS});
     }
 }
 
