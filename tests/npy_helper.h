@@ -19,7 +19,10 @@ void *load(const char *path, unsigned allowed, npy_header *header);
  * a '='. */
 void take_word(clattn_problem *p, clattn_arrays *a, const char *word);
 
-/* The verb "layer". Returns the exit code. */
+/* The verbs of these names. They return the exit code. */
+int make(int argc, char **argv);
+int lengths(char **argv);
+int constant(char **argv);
 int layer(int argc, char **argv);
 
 #endif
