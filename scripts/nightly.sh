@@ -64,7 +64,9 @@ cases() {
 pairs() {
     without=POCL_EXTRA_BUILD_FLAGS=-cl-opt-disable
     (
-        table cpu $without --pairs && table cpu $without "--mixes=$day,100"
+        table cpu $without --pairs || status=1
+        table cpu $without "--mixes=$day,100" || status=1
+        exit $status
     ) &
     cpu=$!
     table simt $without --pairs || status=1
