@@ -45,6 +45,7 @@ static const struct option options[] = {
     {"alibi", {{" ", 0}, {"alibi=usual:1,4", 0}, {"alibi=varied:2,4", 0}}},
     {"sinks", {{" ", 0}, {"sink=normal", CLATTN_BACKWARD_DSINK}, {"sink=large", 0}}},
     {"dlse", {{" ", 0}, {"dlse", 0}}},
+    {"largest logits", {{" ", 0}, {"maxlogit", 0}}},
     {"splits", {{" ", 0}, {"splits=3", 0}}},
 };
 

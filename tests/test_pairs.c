@@ -62,6 +62,7 @@ static int list_traits(const struct test_case *c, struct trait *traits)
         {"sinks", s->sinks && c->sink == SINK_NORMAL && c->passes & CLATTN_BACKWARD_DSINK},
         {"sinks", s->sinks && c->sink == SINK_LARGE},
         {"dlse", s->dlse != 0},
+        {"largest logits", s->max_logit != 0},
         {"splits", p->kv_splits > 1},
     };
 
