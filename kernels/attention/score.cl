@@ -82,11 +82,14 @@ INLINE lane_f capped_slope(const struct call *a, lane_f x, const bool bent)
 #endif
 
 #if HAS_IF_BIAS
-/* The bias of a pair; of one past the last query or key it is that of an existing one. */
+/* The bias of a pair. That of a query that does not exist is 0: it may see keys that no query sees,
+ * and an existing element there may be NaN. A key that does not exist is hidden later. */
 INLINE lane_f bias_of(const struct call *a, const struct edge *e, lane_i i, lane_i j)
 {
-    return gather_bias(e->bias, e->bias_at, min(query_of_row(e, i), (lane_i)(e->queries - 1)), e->bias_row,
-                       head_of_row(e, i), e->bias_head, min(j, (lane_i)(e->keys - 1)), e->bias_column);
+    const lane_i query = query_of_row(e, i);
+    const lane_f bias = gather_bias(e->bias, e->bias_at, min(query, (lane_i)(e->queries - 1)), e->bias_row,
+                                    head_of_row(e, i), e->bias_head, min(j, (lane_i)(e->keys - 1)), e->bias_column);
+    return query < e->queries ? bias : (lane_f)(0.0f);
 }
 #endif
 
