@@ -5,7 +5,7 @@
 #
 # BINARIES: a folder with clattn-bench and the library. RESULTS: a folder for CSV files and, if there is
 # python3, plots.
-# GROUPs: start float32 query half; default: all, which takes minutes.
+# GROUPs: start float32 query half options; default: all, which takes minutes. options is measured sustained.
 set -u
 
 if [ $# -lt 2 ]; then
@@ -15,11 +15,12 @@ fi
 binaries=$1
 results=$2
 shift 2
-[ $# -gt 0 ] || set -- start float32 query half
+[ $# -gt 0 ] || set -- start float32 query half options
 groups=$*
 here=$(dirname "$0")/..
 mkdir -p "$results"
 status=0
+flags= # of clattn-bench and compare_torch.py, without quotes
 
 # Prints the case lines, with the words $1 appended: 16k tokens, heads x head dimension = 2048.
 cases() {
@@ -31,6 +32,22 @@ cases() {
             done
         done
     done
+}
+
+# Prints case lines of type $1 with each option of a score, and without.
+option_cases() {
+    for shape in "b8 h32 n2048 m2048 d64" "b8 h16 n2048 m2048 d128"; do
+        heads=${shape#b8 h}
+        echo "$shape dtype=$1"
+        echo "$shape dtype=$1 bias=1,${heads%% *},2048,2048"
+    done
+    shape="b2 h16 n8192 m8192 d128 dtype=$1 causal"
+    for option in "" " sink=normal" " softcap=30" " alibi=usual:1,16"; do
+        echo "$shape$option"
+    done
+    shape="b1 h16 n32768 m32768 d128 dtype=$1 causal"
+    echo "$shape"
+    echo "$shape window=1024,0"
 }
 
 # compare NAME BACKENDS ENGINE ...: times the case lines on standard input by clattn's engines and by
@@ -45,10 +62,10 @@ compare() {
         set -- "$@" "$line"
     done
     for engine in $engines; do
-        "$binaries/clattn-bench" --engine "$engine" --baseline none --csv "$results/$name-$engine.csv" "$@" || failed=1
+        "$binaries/clattn-bench" --engine "$engine" $flags --baseline none --csv "$results/$name-$engine.csv" "$@" || failed=1
     done
     if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-        python3 "$here/bench/compare_torch.py" --backends "$backends" --csv "$results/$name-torch.csv" \
+        python3 "$here/bench/compare_torch.py" $flags --backends "$backends" --csv "$results/$name-torch.csv" \
             --join "$results/$name-${engines%% *}.csv" "$@" || failed=1
     fi
     return $failed
@@ -98,6 +115,13 @@ for group in $groups; do
         done
         echo "b2 h32 n8192 m8192 d64 dtype=f16
 b2 h16 n8192 m8192 d128 dtype=f16" | compare f16-portable flash simt || status=1
+        ;;
+    options)
+        flags=--sustained
+        for type in f16 bf16; do
+            option_cases "$type" | compare "options-$type" cudnn,efficient auto || status=1
+        done
+        flags=
         ;;
     esac
 done
