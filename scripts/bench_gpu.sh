@@ -39,7 +39,7 @@ option_cases() {
     for shape in "b8 h32 n2048 m2048 d64" "b8 h16 n2048 m2048 d128"; do
         heads=${shape#b8 h}
         echo "$shape dtype=$1"
-        echo "$shape dtype=$1 bias=1,${heads%% *},2048,2048"
+        echo "$shape dtype=$1 bias=normal:1,${heads%% *},2048,2048"
     done
     shape="b2 h16 n8192 m8192 d128 dtype=$1 causal"
     for option in "" " sink=normal" " softcap=30" " alibi=usual:1,16"; do
