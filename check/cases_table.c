@@ -413,6 +413,7 @@ size_t case_table(enum case_tier tier, struct test_case *cases, size_t capacity)
     add_dtype(&t, "bfloat16", CLATTN_BFLOAT16);
     add_lists(&t, (const char *const[]){"window", "softcap", "bias", "sinks", "dlse", "maxlogit", NULL});
     add_covering(&t);
+    add_lists(&t, (const char *const[]){"deep", NULL});
     return t.count;
 }
 
