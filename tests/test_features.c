@@ -71,6 +71,20 @@ static void test_word(void **state)
     p.q_len = 3;
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(PACKED_HEADS)));
     p = plain;
+    p.kv_splits = 1;
+    assert_true(clattn__features(&p) == float32);
+    p.kv_splits = 2;
+    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(KEY_SPLITS)));
+}
+
+/* The same for options that change a score or what is made of it. */
+static void test_score_word(void **state)
+{
+    const clattn_problem plain = make_problem();
+    const uint64_t float32 = CLATTN__FEATURE(FLOAT32);
+    clattn_problem p = plain;
+
+    (void)state;
     p.score.scale = -1.0f;
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(NEGATIVE_SCALE)));
     p = plain;
@@ -96,11 +110,6 @@ static void test_word(void **state)
     p = plain;
     p.score.max_logit = 1;
     assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(MAX_LOGIT)));
-    p = plain;
-    p.kv_splits = 1;
-    assert_true(clattn__features(&p) == float32);
-    p.kv_splits = 2;
-    assert_true(clattn__features(&p) == (float32 | CLATTN__FEATURE(KEY_SPLITS)));
 }
 
 /* For every kernel, the engines that run on every device name all features, and no engine names
@@ -141,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_word),
+        cmocka_unit_test(test_score_word),
         cmocka_unit_test(test_named),
         cmocka_unit_test(test_print),
     };

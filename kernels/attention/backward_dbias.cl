@@ -141,11 +141,11 @@ INLINE void store_sums(__global uchar *dbias, const ACC lane_f *sum, const struc
     for (int turn = 0; turn < WG_SIZE; ++turn) {
         barrier(CLK_LOCAL_MEM_FENCE);
         if (turn == item)
-            FOR_SUMS(n, rows)
-        for (int lane = 0; lane < LANES; ++lane) {
-            const int at = BIAS_ROWS ? int_lane_of(tile_row(n), lane) : BIAS_COLS ? tile_col(n) : 0;
-            shared[at] += lane_of(sum[n], lane);
-        }
+            FOR_SUMS (n, rows)
+                for (int lane = 0; lane < LANES; ++lane) {
+                    const int at = BIAS_ROWS ? int_lane_of(tile_row(n), lane) : BIAS_COLS ? tile_col(n) : 0;
+                    shared[at] += lane_of(sum[n], lane);
+                }
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int n = item; n < SHARED_SUMS; n += WG_SIZE) {

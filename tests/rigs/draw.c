@@ -158,6 +158,39 @@ static void draw_visibility(const struct draw_configuration *from, struct test_c
     }
 }
 
+/* Options that add to scores, cap them or change what is made of them. */
+static void draw_options(const struct draw_configuration *from, struct test_case *c, struct check_random *r)
+{
+    if (from->bias) {
+        const int64_t whole[4] = {c->problem.batch, c->problem.q_heads, c->problem.q_len, c->problem.kv_len};
+
+        for (int n = 0; n < 4; n++) {
+            c->problem.score.bias_dim[n] = one_in(r, 3) ? 1 : whole[n];
+        }
+        c->bias = (enum case_bias)check_random_below(r, BIAS_COUNT);
+        c->problem.score.bias_float32 = c->bias == BIAS_FLOAT32;
+        c->passes |= c->passes & CLATTN_BACKWARD && one_in(r, 2) ? CLATTN_BACKWARD_DBIAS : 0u;
+    }
+    if (from->softcap) { /* scores are about 1, or 60 at most */
+        c->problem.score.softcap = exp2f(8.0f * check_random_uniform(r));
+    }
+    if (from->sinks) {
+        c->problem.score.sinks = 1;
+        c->sink = (enum case_sink)check_random_below(r, SINK_COUNT);
+        c->passes |= c->passes & CLATTN_BACKWARD && one_in(r, 2) ? CLATTN_BACKWARD_DSINK : 0u;
+    }
+    c->problem.score.dlse = from->dlse;
+    c->problem.score.max_logit = from->max_logit;
+    if (from->alibi) {
+        c->problem.score.alibi_dim[0] = one_in(r, 2) ? c->problem.batch : 1;
+        c->problem.score.alibi_dim[1] = one_in(r, 4) ? 1 : c->problem.q_heads;
+        c->alibi = (enum case_alibi)check_random_below(r, ALIBI_COUNT);
+        /* At a distance of 2^62 a score loses all digits of Q K^T, and naive attention's float16
+         * overflows. */
+        c->problem.score.offset %= c->problem.q_len + c->problem.kv_len;
+    }
+}
+
 struct test_case draw_problem(const struct draw_configuration *from, uint64_t seed)
 {
     static const enum case_data data[] = {DATA_NORMAL, DATA_NORMAL, DATA_NORMAL, DATA_UNIFORM,
@@ -196,33 +229,6 @@ struct test_case draw_problem(const struct draw_configuration *from, uint64_t se
         c.want_lse = one_in(&r, 2);
     }
     c.seed = 1 + (check_random_bits(&r) >> 33);
-    if (from->bias) {
-        const int64_t whole[4] = {c.problem.batch, c.problem.q_heads, c.problem.q_len, c.problem.kv_len};
-
-        for (int n = 0; n < 4; n++) {
-            c.problem.score.bias_dim[n] = one_in(&r, 3) ? 1 : whole[n];
-        }
-        c.bias = (enum case_bias)check_random_below(&r, BIAS_COUNT);
-        c.problem.score.bias_float32 = c.bias == BIAS_FLOAT32;
-        c.passes |= c.passes & CLATTN_BACKWARD && one_in(&r, 2) ? CLATTN_BACKWARD_DBIAS : 0u;
-    }
-    if (from->softcap) { /* scores are about 1, or 60 at most */
-        c.problem.score.softcap = exp2f(8.0f * check_random_uniform(&r));
-    }
-    if (from->sinks) {
-        c.problem.score.sinks = 1;
-        c.sink = (enum case_sink)check_random_below(&r, SINK_COUNT);
-        c.passes |= c.passes & CLATTN_BACKWARD && one_in(&r, 2) ? CLATTN_BACKWARD_DSINK : 0u;
-    }
-    c.problem.score.dlse = from->dlse;
-    c.problem.score.max_logit = from->max_logit;
-    if (from->alibi) {
-        c.problem.score.alibi_dim[0] = one_in(&r, 2) ? c.problem.batch : 1;
-        c.problem.score.alibi_dim[1] = one_in(&r, 4) ? 1 : c.problem.q_heads;
-        c.alibi = (enum case_alibi)check_random_below(&r, ALIBI_COUNT);
-        /* At a distance of 2^62 a score loses all digits of Q K^T, and naive attention's float16
-         * overflows. */
-        c.problem.score.offset %= c.problem.q_len + c.problem.kv_len;
-    }
+    draw_options(from, &c, &r);
     return c;
 }

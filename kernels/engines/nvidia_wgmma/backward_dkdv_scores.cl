@@ -65,6 +65,15 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
 }
 #endif
 
+/* Waits for dP, with `pending` younger products, and sets dS from it and from P in S. */
+#define DKDV_GRADIENTS(dS, pending)                                                                                    \
+    do {                                                                                                               \
+        WGMMA_WAIT(TILE_COLS, pending, dP);                                                                            \
+        if (!has_no_edge(edge))                                                                                        \
+            hide_gradients(dP, S);                                                                                     \
+        dkdv_gradients(dS, S, dP, row_lse + TILE_COLS);                                                                \
+    } while (0)
+
 /* Replaces S of the tile in stage `stage` by P, packed as operand of dV, then by dS, packed as
  * operand of dK. Its dP is issued here; after that it is the other consumer's turn. */
 #if HAS_IF_SOFTCAP
@@ -84,10 +93,7 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
         else                                                                                                           \
             dkdv_capped(S, P, row_lse, a, &e, false);                                                                  \
         if (want_dk) {                                                                                                 \
-            WGMMA_WAIT(TILE_COLS, 0, dP);                                                                              \
-            if (!has_no_edge(edge))                                                                                    \
-                hide_gradients(dP, S);                                                                                 \
-            dkdv_gradients(S, S, dP, row_lse + TILE_COLS);                                                             \
+            DKDV_GRADIENTS(S, 0);                                                                                      \
             pack_operand(dS, S, TILE_COLS);                                                                            \
         }                                                                                                              \
     } while (0)
@@ -106,10 +112,7 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
         if (want_dv)                                                                                                   \
             pack_operand(P, S, TILE_COLS);                                                                             \
         if (want_dk) {                                                                                                 \
-            WGMMA_WAIT(TILE_COLS, 0, dP);                                                                              \
-            if (!has_no_edge(edge))                                                                                    \
-                hide_gradients(dP, S);                                                                                 \
-            dkdv_gradients(S, S, dP, row_lse + TILE_COLS);                                                             \
+            DKDV_GRADIENTS(S, 0);                                                                                      \
             pack_operand(dS, S, TILE_COLS);                                                                            \
         }                                                                                                              \
     } while (0)
@@ -123,10 +126,7 @@ INLINE void dkdv_scores(float *S, const struct call *a, const __local struct wor
         WGMMA_WAIT(TILE_COLS, s_pending, S);                                                                           \
         dkdv_scores(S, a, w, edge, given);                                                                             \
         dkdv_probabilities(S, row_lse, a);                                                                             \
-        WGMMA_WAIT(TILE_COLS, dp_pending, dP);                                                                         \
-        if (!has_no_edge(edge))                                                                                        \
-            hide_gradients(dP, S);                                                                                     \
-        dkdv_gradients(dP, S, dP, row_lse + TILE_COLS);                                                                \
+        DKDV_GRADIENTS(dP, dp_pending);                                                                                \
     } while (0)
 
 #endif
